@@ -1,0 +1,29 @@
+"""leafid tells *Mitragyna speciosa* (kratom) from its look-alikes by leaf and vein pattern.
+
+The house is one straight street; each package imports only what stands to its right:
+
+    cli -> identify -> trust -> learning -> sheets -> curation -> sources -> single files
+
+A herbarium sheet walks in at ``sources`` and leaves ``learning`` as a bundle (a trained model that can be trusted); a new
+photo walks in at ``identify`` with that bundle and leaves as a record. ``demo`` draws the sheets of an invented herbarium.
+
+Importing ``leafid`` is cheap: torch is loaded when an ``Identifier`` is.
+"""
+
+from typing import TYPE_CHECKING
+
+from leafid.version import __version__
+
+if TYPE_CHECKING:
+    from leafid.identify import Identifier
+
+__all__ = ["Identifier", "__version__"]
+
+
+def __getattr__(name: str) -> object:
+    """Load ``Identifier`` (and torch with it) when it is first asked for (PEP 562)."""
+    if name == "Identifier":
+        from leafid.identify import Identifier
+
+        return Identifier
+    raise AttributeError(f"module 'leafid' has no attribute {name!r}")

@@ -1,0 +1,98 @@
+"""What can go wrong through no fault of the program, as one tree.
+
+    LeafidError                 exit code 2: the user can mend it; the message names value, place and fix
+    ├── UsageError              a command was called with values that do not fit together
+    ├── JobError                a job file has mistakes (all of them are listed, with their lines)
+    ├── TaxonomyError           a name is unknown, ambiguous or given twice
+    ├── CatalogError            a catalog has missing columns or wrong values (all of them are listed)
+    ├── ImageError              one image cannot be read; carries a coded reason and becomes a failure, never a stop
+    ├── SourceError             a source of images gives nothing or cannot be reached
+    ├── SplitError              a split would leak a gathering or leave a taxon without training images
+    ├── WeightsError            pretrained weights are missing or do not fit the network
+    ├── RunError                a run folder is missing, foreign or cannot be resumed
+    ├── BundleError             a bundle is missing, damaged, foreign or newer than this program
+    ├── OutputError             a result cannot be written, or would overwrite another
+    └── InstallationError       installed packages do not work together
+
+Exit codes of every command: 0 all went well; 1 a defect of leafid (details are saved, not shown); 2 a mistake that the user can
+mend; 3 finished, but some inputs failed (each has a record or a row with the reason); 130 interrupted.
+"""
+
+from enum import StrEnum
+
+
+class LeafidError(Exception):
+    """Base of all errors that a user can mend; ``str(error)`` is the whole message shown."""
+
+    exit_code = 2
+
+
+class UsageError(LeafidError):
+    """A command was called with values that do not fit together."""
+
+
+class JobError(LeafidError):
+    """A job file has mistakes; the message lists every one with its line."""
+
+
+class TaxonomyError(LeafidError):
+    """A name is unknown, ambiguous or given twice."""
+
+
+class CatalogError(LeafidError):
+    """A catalog has missing columns or wrong values; the message lists them all."""
+
+
+class FailureReason(StrEnum):
+    """Why an image could not be read. These codes stand in records and in ``failures.csv``."""
+
+    MISSING = "missing"
+    NOT_A_FILE = "not_a_file"
+    NO_PERMISSION = "no_permission"
+    EMPTY = "empty"
+    NOT_AN_IMAGE = "not_an_image"
+    TRUNCATED = "truncated"
+    TOO_LARGE = "too_large"
+    UNSUPPORTED = "unsupported"
+    UNREADABLE = "unreadable"
+
+
+class ImageError(LeafidError):
+    """One image cannot be read: a coded ``reason`` and a ``detail`` in plain words."""
+
+    def __init__(self, reason: FailureReason, detail: str) -> None:
+        super().__init__(f"{reason}: {detail}")
+        self.reason = reason
+        self.detail = detail
+
+    def __reduce__(self) -> tuple[type["ImageError"], tuple[FailureReason, str]]:
+        """Survive the way back from a worker process."""
+        return type(self), (self.reason, self.detail)
+
+
+class SourceError(LeafidError):
+    """A source of images gives nothing or cannot be reached."""
+
+
+class SplitError(LeafidError):
+    """A split would leak a gathering or leave a taxon without training images."""
+
+
+class WeightsError(LeafidError):
+    """Pretrained weights are missing or do not fit the network."""
+
+
+class RunError(LeafidError):
+    """A run folder is missing, foreign or cannot be resumed."""
+
+
+class BundleError(LeafidError):
+    """A bundle is missing, damaged, foreign or newer than this program."""
+
+
+class OutputError(LeafidError):
+    """A result cannot be written, or would overwrite another."""
+
+
+class InstallationError(LeafidError):
+    """Installed packages do not work together."""

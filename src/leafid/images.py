@@ -1,0 +1,197 @@
+"""The one place that opens image files: upright, in sRGB, at the size that is needed, with a coded reason when it cannot.
+
+Whatever lies in the file (grey, palette, CMYK, 16 bit, alpha, progressive, HEIC of a phone), the answer is an upright RGB image
+of 8 bits, or an ``ImageError``. A truncated file is a failure: it is never filled up with grey.
+"""
+
+import functools
+import io
+import os
+import struct
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from PIL import Image, ImageCms, ImageOps, UnidentifiedImageError
+
+from leafid.errors import FailureReason, ImageError
+
+MAX_PIXELS = 200_000_000
+"""Images with more pixels are refused, as a decompression bomb would be; the largest herbarium scans have about 100 million."""
+
+IMAGE_ENDINGS = frozenset(
+    ".jpg .jpeg .jpe .png .tif .tiff .webp .bmp .gif .heic .heif .avif .jp2 .j2k .jpx .ppm .pgm .jfif".split()
+)
+"""Endings by which images are found in folders. A file named on the command line is opened whatever it is called."""
+
+Image.MAX_IMAGE_PIXELS = None  # open_image compares the size itself, before anything is decoded
+
+
+@dataclass(frozen=True)
+class OpenedImage:
+    """An image, upright, in sRGB, 8 bits.
+
+    ``width`` and ``height`` are those of the original, upright; ``rgb`` may be smaller (see ``open_image``).
+    ``pages`` is the number of pages or frames in the file, of which the first was read.
+    """
+
+    rgb: Image.Image
+    width: int
+    height: int
+    pages: int
+
+
+def open_image(path: Path, *, needed_side: int | None = None, max_pixels: int = MAX_PIXELS) -> OpenedImage:
+    """Open an image file.
+
+    Args:
+        path: the file.
+        needed_side: the shorter side, in pixels, below which detail would be lost; a JPEG is then decoded at the smallest
+            of 1/8, 1/4, 1/2 of its size that keeps it, which is several times faster. None: full size.
+        max_pixels: larger images are refused before they are decoded.
+
+    Raises:
+        ImageError: with the reason why the file cannot be read.
+    """
+    content = _bytes_of(path)
+    try:
+        _register_heif()
+        with Image.open(io.BytesIO(content)) as image:
+            full = image.size
+            if full[0] * full[1] > max_pixels:
+                raise ImageError(
+                    FailureReason.TOO_LARGE,
+                    f"{full[0]} x {full[1]} pixels; the limit is {max_pixels / 1e6:g} million",
+                )
+            orientation = image.getexif().get(0x0112, 1)
+            pages = getattr(image, "n_frames", 1)
+            if needed_side is not None and image.format == "JPEG":
+                image.draft(None, _reduced(full, needed_side))
+            image.load()
+            rgb = _upright_srgb(image)
+    except ImageError:
+        raise
+    except (
+        UnidentifiedImageError,
+        OSError,
+        SyntaxError,
+        ValueError,
+        EOFError,
+        struct.error,
+        IndexError,
+        KeyError,
+    ) as error:
+        raise _failure(content, error) from None
+    except MemoryError:
+        raise ImageError(FailureReason.TOO_LARGE, "not enough memory to decode it") from None
+    width, height = full if orientation < 5 else full[::-1]
+    return OpenedImage(rgb=rgb, width=width, height=height, pages=pages)
+
+
+def _bytes_of(path: Path) -> bytes:
+    try:
+        content = path.read_bytes()
+    except FileNotFoundError:
+        raise ImageError(FailureReason.MISSING, "there is no such file") from None
+    except IsADirectoryError:
+        raise ImageError(FailureReason.NOT_A_FILE, "this is a folder") from None
+    except PermissionError:
+        raise ImageError(FailureReason.NO_PERMISSION, "this user may not read the file") from None
+    except (OSError, ValueError) as error:
+        detail = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+        raise ImageError(FailureReason.UNREADABLE, detail) from None
+    if not content:
+        raise ImageError(FailureReason.EMPTY, "the file has no bytes")
+    return content
+
+
+def _reduced(full: tuple[int, int], needed_side: int) -> tuple[int, int]:
+    """The size to ask the JPEG decoder for: proportions kept, shorter side at ``needed_side`` or just above."""
+    scale = min(1.0, needed_side / min(full))
+    return max(1, round(full[0] * scale)), max(1, round(full[1] * scale))
+
+
+def _upright_srgb(image: Image.Image) -> Image.Image:
+    """Turn by the EXIF orientation and bring any mode to RGB; what is transparent becomes white paper."""
+    profile = image.info.get("icc_profile")
+    upright = ImageOps.exif_transpose(image)
+    if upright.mode.startswith(("I", "F")):
+        return _eight_bits(upright)
+    if upright.mode in ("RGBA", "LA", "PA", "La", "RGBa") or "transparency" in upright.info:
+        layer = upright.convert("RGBA")
+        paper = Image.new("RGBA", layer.size, "white")
+        return _to_srgb(Image.alpha_composite(paper, layer).convert("RGB"), profile)
+    if upright.mode == "P" or upright.mode == "1":
+        return upright.convert("RGB")
+    return _to_srgb(upright, profile)
+
+
+def _eight_bits(image: Image.Image) -> Image.Image:
+    """Scale grey images of 16 or 32 bits or floats to 8 bits by their format's range, not by their content."""
+    values = np.asarray(image, dtype=np.float64)
+    if image.mode == "F":
+        top = 1.0 if values.max(initial=0) <= 1 else 255.0 if values.max(initial=0) <= 255 else 65535.0
+    else:
+        top = 65535.0 if values.max(initial=0) > 255 else 255.0
+    grey = np.clip(values / top * 255 + 0.5, 0, 255).astype(np.uint8)
+    return Image.fromarray(grey, mode="L").convert("RGB")
+
+
+@functools.cache
+def _srgb() -> ImageCms.ImageCmsProfile:
+    return ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB"))
+
+
+def _to_srgb(image: Image.Image, profile: bytes | None) -> Image.Image:
+    """Convert by the embedded colour profile; without one, or with a broken one, as Pillow does."""
+    if profile and not _is_srgb(profile):
+        try:
+            source = ImageCms.ImageCmsProfile(io.BytesIO(profile))
+            converted = ImageCms.profileToProfile(image, source, _srgb(), outputMode="RGB")
+        except (ImageCms.PyCMSError, OSError, ValueError):
+            converted = None  # many cameras write profiles of the wrong kind; the pixels are good nevertheless
+        if converted is not None:
+            return converted
+    return image.convert("RGB")
+
+
+@functools.lru_cache(maxsize=32)
+def _is_srgb(profile: bytes) -> bool:
+    """Whether the profile calls itself sRGB: most do, and converting then costs time and changes nothing."""
+    try:
+        return "srgb" in ImageCms.getProfileDescription(ImageCms.ImageCmsProfile(io.BytesIO(profile))).lower()
+    except (ImageCms.PyCMSError, OSError):
+        return False
+
+
+@functools.cache
+def _register_heif() -> None:
+    import pillow_heif
+
+    pillow_heif.register_heif_opener()
+
+
+def _failure(content: bytes, error: Exception) -> ImageError:
+    """Find the reason in plain words behind a decoder's complaint."""
+    start = content[:512].lstrip().lower()
+    if isinstance(error, UnidentifiedImageError):
+        if start.startswith((b"<!doctype html", b"<html")) or b"<html" in start:
+            return ImageError(FailureReason.NOT_AN_IMAGE, "an HTML page with the name of an image")
+        if start.startswith((b"<svg", b"<?xml")):
+            return ImageError(FailureReason.NOT_AN_IMAGE, "an SVG or XML document")
+        if start.startswith(b"%pdf"):
+            return ImageError(FailureReason.NOT_AN_IMAGE, "a PDF document")
+        if content.startswith((b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n")):
+            return ImageError(FailureReason.TRUNCATED, f"only the first {len(content)} bytes of an image")
+        return ImageError(FailureReason.NOT_AN_IMAGE, "no known image format")
+    message = str(error).lower()
+    if (
+        "truncated" in message
+        or "unexpected end" in message
+        or "incomplete" in message
+        or isinstance(error, EOFError | struct.error)
+    ):
+        return ImageError(FailureReason.TRUNCATED, f"the file ends too early (it has {len(content)} bytes)")
+    if "not supported" in message or "unsupported" in message or "cannot handle" in message:
+        return ImageError(FailureReason.UNSUPPORTED, str(error))
+    return ImageError(FailureReason.UNREADABLE, str(error) or os.strerror(5))

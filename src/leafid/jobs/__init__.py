@@ -1,0 +1,35 @@
+"""The job file: one frozen, typed description of the whole walk, one module for each section.
+
+Every setting is declared once, here, with its type, range, default and description; the help, the JSON Schema, the checks and the
+record of a run all come from that declaration.
+"""
+
+from leafid.jobs.curation import CurationSettings, SplitSettings
+from leafid.jobs.files import dump_job, job_schema, load_job
+from leafid.jobs.job import Job, OutputSettings
+from leafid.jobs.model import BACKBONES, ModelSettings
+from leafid.jobs.sheets import Preprocessing
+from leafid.jobs.sources import FolderSource, Source, TableSource
+from leafid.jobs.taxa import TaxaSettings, TaxonEntry
+from leafid.jobs.training import TrainingSettings
+from leafid.jobs.trust import TrustSettings
+
+__all__ = [
+    "BACKBONES",
+    "CurationSettings",
+    "FolderSource",
+    "Job",
+    "ModelSettings",
+    "OutputSettings",
+    "Preprocessing",
+    "Source",
+    "SplitSettings",
+    "TableSource",
+    "TaxaSettings",
+    "TaxonEntry",
+    "TrainingSettings",
+    "TrustSettings",
+    "dump_job",
+    "job_schema",
+    "load_job",
+]

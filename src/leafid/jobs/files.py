@@ -1,0 +1,96 @@
+"""Reading and writing job files: YAML without its traps, overrides, and every mistake at once with its line."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import yaml
+from pydantic import ValidationError
+
+from leafid.errors import JobError
+from leafid.jobs.job import Job
+from leafid.jobs.mistakes import Mistake, describe
+from leafid.jobs.strict_yaml import Lines, read_yaml
+
+
+def load_job(path: Path, overrides: Sequence[str] = ()) -> Job:
+    """Read a job file and check it.
+
+    Args:
+        path: the YAML file.
+        overrides: ``section.key=value`` strings that replace what the file says; values are read as YAML.
+
+    Raises:
+        JobError: the file cannot be read or has mistakes; all of them are listed, each with its line.
+    """
+    content, lines, mistakes = read_yaml(path)
+    if mistakes:
+        raise JobError(_message(path, mistakes))
+    if isinstance(content.get("taxa"), str):
+        content["taxa"] = _taxa_file(path, content["taxa"], lines)
+    for override in overrides:
+        _apply(content, lines, override)
+    try:
+        return Job.model_validate(content)
+    except ValidationError as error:
+        raise JobError(_message(path, describe(error, Job, lines))) from None
+
+
+def dump_job(job: Job) -> str:
+    """Write the effective job, every default spelled out, as YAML that ``load_job`` reads back to an equal job."""
+    return yaml.safe_dump(job.model_dump(mode="json"), sort_keys=False, allow_unicode=True, width=120)
+
+
+def job_schema() -> dict[str, Any]:
+    """Return the JSON Schema of a job file, from which editors complete and check."""
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **Job.model_json_schema()}
+
+
+def _taxa_file(job: Path, name: str, lines: Lines) -> dict[str, Any]:
+    """Read the file that ``taxa: FILE`` names; its lines join the job's."""
+    path = Path(name)
+    if not path.is_file():
+        line = lines.of(("taxa",))
+        raise JobError(
+            f"{job}:{line}: taxa: there is no file {name}. Relative paths start at the current folder, {Path.cwd()}."
+        )
+    content: dict[str, Any]
+    content, taxa_lines, mistakes = read_yaml(path)
+    if mistakes:
+        raise JobError(_message(path, mistakes))
+    lines.graft(("taxa",), taxa_lines)
+    return content
+
+
+def _apply(content: dict[str, Any], lines: Lines, override: str) -> None:
+    """Put ``section.key=value`` into the content."""
+    dotted, equals, text = override.partition("=")
+    keys = tuple(dotted.strip().split("."))
+    if not equals or not all(keys):
+        raise JobError(f"--set {override}: write it as section.key=value, for example --set training.max_epochs=5")
+    value, _, mistakes = read_yaml(Path(f"--set {override}"), text=text, mapping=False)
+    if mistakes:
+        raise JobError(f"--set {override}: {mistakes[0].text}")
+    place = content
+    for key in keys[:-1]:
+        inner = place.get(key)
+        if inner is None:
+            inner = place[key] = {}
+        if not isinstance(inner, dict):
+            raise JobError(f"--set {override}: {key} is not a section of the job")
+        place = inner
+    place[keys[-1]] = value
+    lines.override(keys, f"--set {override}")
+
+
+def _message(path: Path, mistakes: Sequence[Mistake]) -> str:
+    """One line for each mistake, in the order of the file."""
+    ordered = sorted(mistakes, key=lambda mistake: (isinstance(mistake.place, str), mistake.place))
+    lines = [
+        f"  {mistake.place}: {mistake.text}"
+        if isinstance(mistake.place, str)
+        else f"  line {mistake.place}: {mistake.text}"
+        for mistake in ordered
+    ]
+    count = "1 mistake" if len(lines) == 1 else f"{len(lines)} mistakes"
+    return "\n".join([f"{path} has {count}:", *lines])

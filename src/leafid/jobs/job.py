@@ -1,0 +1,66 @@
+"""The whole job: its sections, and where its files lie."""
+
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import Field
+
+from leafid.jobs.curation import CurationSettings
+from leafid.jobs.model import ModelSettings
+from leafid.jobs.section import Section
+from leafid.jobs.sheets import Preprocessing
+from leafid.jobs.sources import Source
+from leafid.jobs.taxa import TaxaSettings
+from leafid.jobs.training import TrainingSettings
+from leafid.jobs.trust import TrustSettings
+
+
+class OutputSettings(Section):
+    """Where the job's files lie."""
+
+    data: Path | None = None
+    """Folder of images and catalog; by default ``data/<job name>``."""
+    runs: Path | None = None
+    """Folder of the training run; by default ``runs/<job name>``."""
+    catalog_format: str = Field(default="csv", pattern="^(csv|parquet)$")
+    """``csv`` or ``parquet``."""
+
+
+class Job(Section):
+    """One walk down the street: images in, a trained bundle out. Relative paths start at the folder in which leafid is called."""
+
+    name: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]*$", max_length=64)]
+    """Name of the job and of its folders: small letters, digits, ``-`` and ``_``."""
+    seed: Annotated[int, Field(ge=0, le=2**31 - 1)] = 0
+    """Every random choice derives from it."""
+    taxa: TaxaSettings | None = None
+    """The taxa, or the path of a YAML file that holds them; left out: every name in the catalog."""
+    sources: Annotated[tuple[Source, ...], Field(min_length=1)]
+    """Where the images come from."""
+    curation: CurationSettings = CurationSettings()
+    """Which images are kept, and which are for training, validation and test."""
+    sheets: Preprocessing = Preprocessing()
+    """What the network sees of an image."""
+    model: ModelSettings = ModelSettings()
+    """The network and the weights it starts from."""
+    training: TrainingSettings = TrainingSettings()
+    """How the network is fine-tuned."""
+    trust: TrustSettings = TrustSettings()
+    """When the answer is "I cannot tell"."""
+    output: OutputSettings = OutputSettings()
+    """Where the job's files lie."""
+
+    @property
+    def data_folder(self) -> Path:
+        """Folder of images and catalog."""
+        return self.output.data or Path("data") / self.name
+
+    @property
+    def catalog_path(self) -> Path:
+        """The catalog file."""
+        return self.data_folder / f"catalog.{self.output.catalog_format}"
+
+    @property
+    def run_folder(self) -> Path:
+        """Folder of the training run."""
+        return self.output.runs or Path("runs") / self.name

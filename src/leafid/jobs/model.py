@@ -1,0 +1,42 @@
+"""Section ``model``: the network and the weights it starts from."""
+
+from difflib import get_close_matches
+from typing import Annotated
+
+from pydantic import Field, field_validator
+
+from leafid.jobs.section import Section
+
+BACKBONES = (
+    "mobilenet_v2",
+    "mobilenet_v3_small",
+    "mobilenet_v3_large",
+    "shufflenet_v2_x1_0",
+    "resnet18",
+    "resnet50",
+    "efficientnet_b0",
+    "efficientnet_v2_s",
+    "convnext_tiny",
+)
+"""CNNs of torchvision that leafid knows how to fine-tune, from the fastest to the largest kind."""
+
+
+class ModelSettings(Section):
+    """The network and the weights it starts from."""
+
+    backbone: str = "mobilenet_v3_large"
+    """A CNN of torchvision: mobilenet_v2, mobilenet_v3_small, mobilenet_v3_large, shufflenet_v2_x1_0, resnet18, resnet50,
+    efficientnet_b0, efficientnet_v2_s or convnext_tiny."""
+    weights: str = "imagenet"
+    """``imagenet``: torchvision's own, downloaded once. ``none``: random. Otherwise the path of a .pth or .safetensors file."""
+    dropout: Annotated[float, Field(ge=0, lt=1)] = 0.2
+    """Share of the features that is hidden from the head at each training step."""
+
+    @field_validator("backbone")
+    @classmethod
+    def _backbone_is_known(cls, value: str) -> str:
+        if value not in BACKBONES:
+            near = get_close_matches(value, BACKBONES, n=1)
+            hint = f"; did you mean {near[0]}?" if near else f"; known: {', '.join(BACKBONES)}"
+            raise ValueError(f"is no backbone of leafid{hint}")
+        return value

@@ -1,0 +1,138 @@
+"""YAML without its traps: ``NO`` is a string, ``1e-4`` a number, a repeated key a mistake; and every value knows its line.
+
+PyYAML follows YAML 1.1. This loader takes the scalars of the YAML 1.2 core schema instead (yaml.org/spec/1.2.2, section 10.3).
+"""
+
+import re
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from leafid.errors import JobError
+from leafid.jobs.mistakes import Key, Mistake
+
+
+class _CoreLoader(yaml.SafeLoader):
+    """SafeLoader with the implicit scalars of YAML 1.2."""
+
+    yaml_implicit_resolvers: dict[str, list[tuple[str, re.Pattern[str]]]] = {}  # noqa: RUF012 -- PyYAML's own class attribute
+
+
+for _tag, _pattern, _first in (
+    ("bool", r"true|True|TRUE|false|False|FALSE", "tTfF"),
+    ("null", r"~|null|Null|NULL|", ["~", "n", "N", ""]),
+    ("int", r"[-+]?[0-9]+|0x[0-9a-fA-F]+", "-+0123456789"),
+    (
+        "float",
+        r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?|[-+]?\.(inf|Inf|INF)|\.(nan|NaN|NAN)",
+        "-+.0123456789",
+    ),
+):
+    _CoreLoader.add_implicit_resolver(f"tag:yaml.org,2002:{_tag}", re.compile(rf"^(?:{_pattern})$"), list(_first))
+
+
+def _decimal(loader: yaml.SafeLoader, node: yaml.ScalarNode) -> int:
+    """Read 010 as ten: YAML 1.1 would read it as octal."""
+    return int(node.value, 16 if node.value.startswith("0x") else 10)
+
+
+_CoreLoader.add_constructor("tag:yaml.org,2002:int", _decimal)
+
+
+@dataclass
+class Lines:
+    """Where each value of a file stands: a line number, or the words of an override."""
+
+    _places: dict[Key, int | str] = field(default_factory=dict)
+
+    def add(self, key: Key, line: int) -> None:
+        """Note that ``key`` stands on ``line``, counted from 1."""
+        self._places[key] = line
+
+    def override(self, key: Key, words: str) -> None:
+        """Note that ``key`` comes from the command line."""
+        self._places[key] = words
+
+    def graft(self, at: Key, other: "Lines") -> None:
+        """Take over the places of a file that is included at ``at``."""
+        for key, line in other._places.items():
+            self._places[at + key] = line
+
+    def of(self, key: Key) -> int | str:
+        """Return the place of ``key``, or of the nearest section around it."""
+        while key and key not in self._places:
+            key = key[:-1]
+        return self._places.get(key, 1)
+
+
+def read_yaml(path: Path, *, text: str | None = None, mapping: bool = True) -> tuple[Any, Lines, list[Mistake]]:
+    """Read one YAML document.
+
+    Args:
+        path: the file, also named in messages.
+        text: read this instead of the file.
+        mapping: the document must be a mapping.
+
+    Returns:
+        The content, the places of its values, and its mistakes (repeated keys).
+
+    Raises:
+        JobError: the file cannot be read, is not YAML, or is not a mapping.
+    """
+    if text is None:
+        text = _read_text(path)
+    try:
+        loader = _CoreLoader(text)
+        node = loader.get_single_node()
+        lines, mistakes = Lines(), list[Mistake]()
+        if node is not None:
+            _walk(node, (), lines, mistakes)
+        content = None if node is None else loader.construct_document(node)
+    except yaml.MarkedYAMLError as error:
+        line = error.problem_mark.line + 1 if error.problem_mark else 1
+        raise JobError(f"{path}:{line}: not valid YAML: {error.problem}") from None
+    except yaml.YAMLError as error:
+        raise JobError(f"{path}: not valid YAML: {error}") from None
+    except ValueError as error:
+        raise JobError(f"{path}: a value cannot be read: {error}") from None
+    if mapping and not isinstance(content, dict):
+        raise JobError(f"{path}: expected keys and values such as 'name: my-job', found {_kind(content)}.")
+    return content, lines, mistakes
+
+
+def _read_text(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        raise JobError(f"There is no file {path}. Relative paths start at the current folder, {Path.cwd()}.") from None
+    except IsADirectoryError:
+        raise JobError(f"{path} is a folder; name the job file in it.") from None
+    except UnicodeDecodeError as error:
+        raise JobError(f"{path}: not UTF-8 text (byte {error.start}). Save it as UTF-8.") from None
+    except OSError as error:
+        raise JobError(f"{path} cannot be read: {error.strerror}.") from None
+
+
+def _walk(node: yaml.Node, key: Key, lines: Lines, mistakes: list[Mistake]) -> None:
+    """Note the line of every value, and every key that stands twice."""
+    lines.add(key, node.start_mark.line + 1)
+    if isinstance(node, yaml.MappingNode):
+        first: dict[str, int] = {}
+        for key_node, value_node in node.value:
+            name, line = str(key_node.value), key_node.start_mark.line + 1
+            if name in first:
+                mistakes.append(
+                    Mistake(line, f"{'.'.join(map(str, (*key, name)))} is given twice, first on line {first[name]}")
+                )
+            first.setdefault(name, line)
+            _walk(value_node, (*key, name), lines, mistakes)
+            lines.add((*key, name), line)
+    elif isinstance(node, yaml.SequenceNode):
+        for index, value_node in enumerate(node.value):
+            _walk(value_node, (*key, index), lines, mistakes)
+
+
+def _kind(content: object) -> str:
+    return "an empty file" if content is None else f"a {type(content).__name__}"

@@ -1,0 +1,25 @@
+"""Files of the checkout that travel inside the installed package: job files and tables.
+
+In a checkout they lie in ``configs/`` and ``data/`` at the top level; a wheel carries them under ``leafid/_shipped``.
+"""
+
+from pathlib import Path
+
+from leafid.errors import InstallationError
+
+_PACKAGE = Path(__file__).resolve().parent
+
+
+def shipped(relative: str) -> Path:
+    """Return the path of a shipped file, such as ``configs/demo.yaml`` or ``data/leaf_characters.csv``.
+
+    Raises:
+        InstallationError: the file is neither in the installed package nor in a checkout around it.
+    """
+    for root in (_PACKAGE / "_shipped", _PACKAGE.parents[1]):
+        path = root / relative
+        if path.is_file():
+            return path
+    raise InstallationError(
+        f"{relative} is missing from this installation of leafid. Install it again from a wheel or a checkout."
+    )

@@ -1,0 +1,127 @@
+"""Taxa and the order of labels: who the network can name, and how species add up to genera and families.
+
+A label is the index of a taxon in a ``Taxonomy``; the taxonomy of a training run travels in its bundle.
+"""
+
+from collections.abc import Iterable, Iterator, Sequence
+from enum import StrEnum
+from typing import Self
+
+from pydantic import BaseModel, ConfigDict, model_validator
+
+from leafid.errors import TaxonomyError
+
+
+class Rank(StrEnum):
+    """Taxonomic ranks in use, from the narrowest to the widest (Darwin Core ``taxonRank`` values)."""
+
+    SPECIES = "species"
+    GENUS = "genus"
+    FAMILY = "family"
+
+
+class Taxon(BaseModel):
+    """One taxon that can be named.
+
+    ``scientific_name`` is written without its author; ``key`` is the taxon's key in a checklist such as GBIF's, as a string.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    scientific_name: str
+    rank: Rank = Rank.SPECIES
+    genus: str | None = None
+    family: str | None = None
+    key: str | None = None
+
+    @classmethod
+    def from_name(cls, scientific_name: str, *, family: str | None = None, key: str | None = None) -> Self:
+        """Make a species from its name; a name of two or more words gives the genus with its first word."""
+        words = scientific_name.split()
+        if not words:
+            raise TaxonomyError("A taxon has an empty name. Give every image a scientific name.")
+        genus = words[0] if len(words) > 1 else None
+        return cls(scientific_name=" ".join(words), genus=genus, family=family, key=key)
+
+    def at(self, rank: Rank) -> str | None:
+        """Return this taxon's name at ``rank``, or None where it is not known."""
+        if rank == self.rank:
+            return self.scientific_name
+        return {Rank.GENUS: self.genus, Rank.FAMILY: self.family}.get(rank)
+
+
+class Taxonomy(BaseModel):
+    """The taxa a network can name, in label order: ``taxonomy.taxa[label]``; ``target`` is the one asked for."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    taxa: tuple[Taxon, ...]
+    target: str | None = None
+
+    @model_validator(mode="after")
+    def _names_are_unique(self) -> Self:
+        names = self.names
+        twice = sorted({name for name in names if names.count(name) > 1})
+        if twice:
+            raise TaxonomyError(f"These names stand twice in the taxonomy: {', '.join(twice)}. Keep each once.")
+        if self.target is not None and self.target not in names:
+            raise TaxonomyError(f"The target {self.target!r} is not among the taxa: {', '.join(names)}.")
+        return self
+
+    @classmethod
+    def from_names(cls, names: Iterable[str], *, target: str | None = None) -> Self:
+        """Make a taxonomy of species in alphabetical order, each name once."""
+        return cls(taxa=tuple(Taxon.from_name(name) for name in sorted(set(names))), target=target)
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The scientific names in label order."""
+        return tuple(taxon.scientific_name for taxon in self.taxa)
+
+    @property
+    def target_label(self) -> int | None:
+        """The label of the target, or None where the job names none."""
+        return None if self.target is None else self.label(self.target)
+
+    def label(self, scientific_name: str) -> int:
+        """Return the label of a name.
+
+        Raises:
+            TaxonomyError: the name is not in this taxonomy.
+        """
+        try:
+            return self.names.index(scientific_name)
+        except ValueError:
+            raise TaxonomyError(
+                f"{scientific_name!r} is not among the {len(self)} taxa: {', '.join(self.names)}."
+            ) from None
+
+    def labels(self, scientific_names: Sequence[str]) -> list[int]:
+        """Return the labels of many names; one error lists every unknown name."""
+        known = {name: label for label, name in enumerate(self.names)}
+        unknown = sorted({name for name in scientific_names if name not in known})
+        if unknown:
+            raise TaxonomyError(f"Not among the {len(self)} taxa: {', '.join(map(repr, unknown))}.")
+        return [known[name] for name in scientific_names]
+
+    def roll_up(self, probabilities: Sequence[float], rank: Rank) -> dict[str, float]:
+        """Sum species probabilities up to ``rank``; taxa whose name at that rank is unknown are left out.
+
+        Args:
+            probabilities: one value per label, in label order.
+            rank: the rank to sum to.
+        """
+        totals: dict[str, float] = {}
+        for taxon, probability in zip(self.taxa, probabilities, strict=True):
+            name = taxon.at(rank)
+            if name is not None:
+                totals[name] = totals.get(name, 0.0) + float(probability)
+        return totals
+
+    def __len__(self) -> int:
+        """Return the number of labels."""
+        return len(self.taxa)
+
+    def each(self) -> Iterator[tuple[int, Taxon]]:
+        """Yield ``(label, taxon)`` in label order."""
+        return enumerate(self.taxa)
