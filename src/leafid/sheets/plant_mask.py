@@ -1,0 +1,118 @@
+"""Plant against everything else, so that no later step learns the herbarium instead of the plant.
+
+Classical on purpose: a distance from a modelled paper colour finds what lies on the paper, shape tells plant from furniture
+(`furniture`). Nothing is trained, so nothing can be overfitted to a set of sheets except the few thresholds written here.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from leafid.sheets.furniture import Piece, judge_pieces
+from leafid.sheets.paper import Paper, model_paper, sheet_region, to_lab
+
+WORKING_SIDE = 1024  # pixels of the long side on which the mask is found
+
+
+@dataclass(frozen=True)
+class PlantMask:
+    """Where the plant is.
+
+    Attributes:
+        reduced: True on the plant, bool (h, w), long side at most `WORKING_SIDE`.
+        size: Width and height in pixels of the image the mask was asked for.
+        fraction: Share of the image covered by plant, 0..1.
+        confidence: 0 (no plant was found, or only something that hardly differs from its background) to 1.
+    """
+
+    reduced: NDArray[np.bool_]
+    size: tuple[int, int]
+    fraction: float
+    confidence: float
+
+    def full(self) -> NDArray[np.bool_]:
+        """Return the mask at the image's own size, bool (H, W)."""
+        if (self.reduced.shape[1], self.reduced.shape[0]) == self.size:
+            return self.reduced
+        enlarged = cv2.resize(self.reduced.astype(np.float32), self.size, interpolation=cv2.INTER_LINEAR)
+        return np.asarray(enlarged > 0.5)
+
+
+def plant_mask(image: NDArray[np.uint8]) -> NDArray[np.bool_]:
+    """Mask of the plant at the image's own size; see `find_plant` for the reduced mask, share and confidence.
+
+    Args:
+        image: uint8 RGB (H, W, 3).
+
+    Returns:
+        bool (H, W), True on plant.
+    """
+    return find_plant(image).full()
+
+
+def find_plant(image: NDArray[np.uint8], size: tuple[int, int] | None = None) -> PlantMask:
+    """Find the plant on a pressed sheet, on paper, on cloth, or in the open.
+
+    Args:
+        image: uint8 RGB (H, W, 3); any size, a reduced decode is enough (long side about `WORKING_SIDE`).
+        size: Width and height of the original where `image` is a reduced decode of it; only `PlantMask.full` uses it.
+
+    Returns:
+        The mask with its share and confidence. An image without plant gives an empty mask with confidence 0.
+    """
+    scale = WORKING_SIDE / max(image.shape[:2])
+    working = image if scale >= 1 else cv2.resize(image, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
+    lab = to_lab(np.asarray(working, dtype=np.uint8))
+    paper = model_paper(lab)
+    mask, confidence = _plant_in_the_open(lab) if paper is None or paper.share < 0.15 else _plant_on_paper(lab, paper)
+    return PlantMask(
+        reduced=mask,
+        size=size if size is not None else (image.shape[1], image.shape[0]),
+        fraction=float(mask.mean()),
+        confidence=confidence if mask.any() else 0.0,
+    )
+
+
+def _plant_on_paper(lab: NDArray[np.float32], paper: Paper) -> tuple[NDArray[np.bool_], float]:
+    lightness = lab[..., 0] - paper.colour[..., 0]
+    colour = np.hypot(lab[..., 1] - paper.colour[..., 1], lab[..., 2] - paper.colour[..., 2])
+    threshold = 0.22 * float(np.median(paper.colour[..., 0]))
+    plain_distance = np.sqrt(lightness**2 + colour**2)
+    sheet = sheet_region(plain_distance, 0.6 * threshold)
+
+    # Brighter than the paper and no more colourful than it: another paper, not a plant.
+    other_paper = (lightness > -4) & (_chroma(lab) < _chroma(paper.colour) + 4)
+    candidate = sheet & ~other_paper
+    darker = np.minimum(lightness, 0)
+    strong = (np.sqrt(darker**2 + colour**2) > 1.6 * threshold) & candidate
+    if not strong.any():
+        return np.zeros(sheet.shape, np.bool_), 0.0
+    # A plant of clear colour is told from its own shadow by colour; a brown one needs lightness.
+    weight = float(np.interp(np.median(colour[strong]), [18, 35], [1.0, 0.35]))
+    threshold *= float(np.interp(weight, [0.35, 1.0], [0.8, 1.0]))
+    distance = np.sqrt((weight * darker) ** 2 + colour**2)
+
+    pieces = judge_pieces((distance > threshold) & candidate, sheet)
+    mask = pieces.mask(Piece.PLANT)
+    if not mask.any():
+        return mask, 0.0
+    contrast = float(np.median(distance[mask]))
+    # Tape and shadow differ from the paper less than the plant does.
+    mask &= distance > np.clip(0.38 * contrast, threshold, 1.5 * threshold)
+    return mask, float(np.clip((contrast / threshold - 1) / 1.5, 0, 1))
+
+
+def _chroma(lab: NDArray[np.float32]) -> NDArray[np.float32]:
+    return np.hypot(lab[..., 1], lab[..., 2])
+
+
+def _plant_in_the_open(lab: NDArray[np.float32]) -> tuple[NDArray[np.bool_], float]:
+    """Without a background to measure against only green is left to go by; said by a confidence of at most 0.3."""
+    green = np.hypot(np.minimum(lab[..., 1], 0), np.maximum(lab[..., 2], 0) * 0.5)
+    mask = (lab[..., 1] < -6) & (lab[..., 2] > 6) & (green > 10)
+    opened = cv2.morphologyEx(mask.astype(np.uint8), cv2.MORPH_OPEN, np.ones((5, 5), np.uint8))
+    return np.asarray(opened > 0), 0.3
