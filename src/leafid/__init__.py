@@ -4,8 +4,9 @@ The house is one straight street; each package imports only what stands to its r
 
     cli -> identify -> trust -> learning -> sheets -> curation -> sources -> single files
 
-A herbarium sheet walks in at ``sources`` and leaves ``learning`` as a bundle (a trained model that can be trusted); a new
-photo walks in at ``identify`` with that bundle and leaves as a record. ``demo`` draws the sheets of an invented herbarium.
+A herbarium sheet walks in at ``sources`` and leaves ``learning`` as a bundle (a trained model that can be trusted); a
+new photo walks in at ``identify`` with that bundle and leaves as a record. ``demo`` draws the sheets of an invented
+herbarium.
 
 Importing ``leafid`` is cheap: torch is loaded when an ``Identifier`` is.
 """

@@ -4,7 +4,8 @@
     model.safetensors  the weights; no pickle is ever read
     MODEL_CARD.md      the same for people
 
-Whoever writes a bundle calls ``write_bundle``; whoever uses one calls ``read_bundle`` and, for the weights, ``Bundle.tensors``.
+Whoever writes a bundle calls ``write_bundle``; whoever uses one calls ``read_bundle`` and, for the weights,
+``Bundle.tensors``.
 """
 
 import json
@@ -168,8 +169,8 @@ def _read_info(path: Path) -> BundleInfo:
         raise BundleError(f"{path} is no bundle of leafid: it has no schema_version.")
     if version > SCHEMA_VERSION:
         raise BundleError(
-            f"{path} was written by leafid {content.get('leafid_version', 'of a later version')} (bundle schema {version}); "
-            f"this is leafid {__version__} (schema {SCHEMA_VERSION}). Update leafid."
+            f"{path} was written by leafid {content.get('leafid_version', 'of a later version')} "
+            f"(bundle schema {version}); this is leafid {__version__} (schema {SCHEMA_VERSION}). Update leafid."
         )
     try:
         return BundleInfo.model_validate(content)

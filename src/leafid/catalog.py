@@ -1,4 +1,4 @@
-"""The catalog: one row per image. Its columns are declared here, once; their documentation is made from the declaration."""
+"""The catalog: one row per image. Its columns are declared here, once; their documentation is made from that."""
 
 import os
 from collections.abc import Sequence
@@ -18,7 +18,7 @@ DUBLIN_CORE = "http://purl.org/dc/terms/"
 
 @dataclass(frozen=True)
 class Column:
-    """One column: its name, type, meaning, the namespace of its term where it has one, and whether every row needs it."""
+    """One column: name, type, meaning, the namespace of its term where it has one, whether every row needs it."""
 
     name: str
     dtype: Literal["str", "Int64"]

@@ -14,8 +14,8 @@
     ├── OutputError             a result cannot be written, or would overwrite another
     └── InstallationError       installed packages do not work together
 
-Exit codes of every command: 0 all went well; 1 a defect of leafid (details are saved, not shown); 2 a mistake that the user can
-mend; 3 finished, but some inputs failed (each has a record or a row with the reason); 130 interrupted.
+Exit codes of every command: 0 all went well; 1 a defect of leafid (details are saved, not shown); 2 a mistake that
+the user can mend; 3 finished, but some inputs failed (each has a record or a row with the reason); 130 interrupted.
 """
 
 from enum import StrEnum

@@ -1,7 +1,7 @@
-"""The one place that opens image files: upright, in sRGB, at the size that is needed, with a coded reason when it cannot.
+"""The one place that opens image files: upright, in sRGB, at the size needed, with a coded reason when it cannot.
 
-Whatever lies in the file (grey, palette, CMYK, 16 bit, alpha, progressive, HEIC of a phone), the answer is an upright RGB image
-of 8 bits, or an ``ImageError``. A truncated file is a failure: it is never filled up with grey.
+Whatever lies in the file (grey, palette, CMYK, 16 bit, alpha, progressive, HEIC of a phone), the answer is an upright
+RGB image of 8 bits, or an ``ImageError``. A truncated file is a failure: it is never filled up with grey.
 """
 
 import functools
@@ -17,7 +17,7 @@ from PIL import Image, ImageCms, ImageOps, UnidentifiedImageError
 from leafid.errors import FailureReason, ImageError
 
 MAX_PIXELS = 200_000_000
-"""Images with more pixels are refused, as a decompression bomb would be; the largest herbarium scans have about 100 million."""
+"""Larger images are refused, as decompression bombs would be; the largest herbarium scans have 100 million pixels."""
 
 IMAGE_ENDINGS = frozenset(
     ".jpg .jpeg .jpe .png .tif .tiff .webp .bmp .gif .heic .heif .avif .jp2 .j2k .jpx .ppm .pgm .jfif".split()
@@ -46,7 +46,8 @@ def open_image(path: Path, *, needed_side: int | None = None, max_pixels: int = 
 
     Args:
         path: the file.
-        needed_side: the shorter side, in pixels, below which detail would be lost; a JPEG is then decoded at the smallest
+        needed_side: the shorter side, in pixels, below which detail would be lost; a JPEG is then decoded at the
+        smallest
             of 1/8, 1/4, 1/2 of its size that keeps it, which is several times faster. None: full size.
         max_pixels: larger images are refused before they are decoded.
 

@@ -1,4 +1,4 @@
-"""Do the installed packages work together? Asked before torch is first used, so that the answer is a sentence, not a traceback."""
+"""Do the installed packages work together? Asked before torch is used, so that the answer is a sentence."""
 
 import importlib.metadata
 
@@ -24,4 +24,7 @@ def require_torch() -> None:
         raise InstallationError(f"torch and torchvision do not belong together ({versions}). {_MEND}") from None
 
 
-_MEND = "Install both from the same place: pip install --force-reinstall torch torchvision, or delete .venv and call make again."
+_MEND = (
+    "Install both from the same place: pip install --force-reinstall torch torchvision, "
+    "or delete .venv and call make again."
+)

@@ -1,8 +1,8 @@
 """What every human-readable output says about its own limits, in one place.
 
-Sources: Sengnon et al. 2023 (alkaloid content varies by season and region, vein colour is no character); Tungphatthong et al. 2021,
-Sci. Rep. 11: 6738 (DNA barcodes confirm the species); Brown, Lund & Murch 2017, J. Ethnopharmacol. 202: 302 (sterile Mitragyna are
-difficult even for botanists).
+Sources: Sengnon et al. 2023 (alkaloid content varies by season and region, vein colour is no character);
+Tungphatthong et al. 2021, Sci. Rep. 11: 6738 (DNA barcodes confirm the species); Brown, Lund & Murch 2017, J.
+Ethnopharmacol. 202: 302 (sterile Mitragyna are difficult even for botanists).
 """
 
 LIMITS = (
@@ -16,7 +16,7 @@ LIMITS_LONG = (
     "It is no medical, legal or forensic evidence. Confirmation needs DNA (ITS2, Bar-HRM) or chemistry, "
     "and nothing here may be used to decide on eating anything.",
     "Legal status varies and changes: check the law where you are.",
-    "It knows the taxa it was trained on, from pressed sheets and clear whole leaves; not powder, capsules, seedlings or "
-    "sprout leaves. Sterile Mitragyna are difficult even for botanists.",
+    "It knows the taxa it was trained on, from pressed sheets and clear whole leaves; not powder, capsules, "
+    "seedlings or sprout leaves. Sterile Mitragyna are difficult even for botanists.",
 )
 """The long form, for model cards and reports."""

@@ -23,7 +23,8 @@ class Rank(StrEnum):
 class Taxon(BaseModel):
     """One taxon that can be named.
 
-    ``scientific_name`` is written without its author; ``key`` is the taxon's key in a checklist such as GBIF's, as a string.
+    ``scientific_name`` is written without its author; ``key`` is the taxon's key in a checklist such as GBIF's, as a
+    string.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")

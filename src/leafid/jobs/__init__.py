@@ -1,7 +1,7 @@
 """The job file: one frozen, typed description of the whole walk, one module for each section.
 
-Every setting is declared once, here, with its type, range, default and description; the help, the JSON Schema, the checks and the
-record of a run all come from that declaration.
+Every setting is declared once, here, with its type, range, default and description; the help, the JSON Schema, the
+checks and the record of a run all come from that declaration.
 """
 
 from leafid.jobs.curation import CurationSettings, SplitSettings

@@ -27,7 +27,7 @@ class OutputSettings(Section):
 
 
 class Job(Section):
-    """One walk down the street: images in, a trained bundle out. Relative paths start at the folder in which leafid is called."""
+    """One walk down the street: images in, a trained bundle out. Relative paths start at the current folder."""
 
     name: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]*$", max_length=64)]
     """Name of the job and of its folders: small letters, digits, ``-`` and ``_``."""

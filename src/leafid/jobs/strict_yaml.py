@@ -1,12 +1,13 @@
-"""YAML without its traps: ``NO`` is a string, ``1e-4`` a number, a repeated key a mistake; and every value knows its line.
+"""YAML without its traps: ``NO`` is a string, ``1e-4`` a number, a repeated key a mistake, and values know their lines.
 
-PyYAML follows YAML 1.1. This loader takes the scalars of the YAML 1.2 core schema instead (yaml.org/spec/1.2.2, section 10.3).
+PyYAML follows YAML 1.1. This loader takes the scalars of the YAML 1.2 core schema instead (yaml.org/spec/1.2.2,
+section 10.3).
 """
 
 import re
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import yaml
 
@@ -17,7 +18,7 @@ from leafid.jobs.mistakes import Key, Mistake
 class _CoreLoader(yaml.SafeLoader):
     """SafeLoader with the implicit scalars of YAML 1.2."""
 
-    yaml_implicit_resolvers: dict[str, list[tuple[str, re.Pattern[str]]]] = {}  # noqa: RUF012 -- PyYAML's own class attribute
+    yaml_implicit_resolvers: ClassVar[dict[str, list[tuple[str, re.Pattern[str]]]]] = {}
 
 
 for _tag, _pattern, _first in (
