@@ -1,6 +1,6 @@
 """What can go wrong through no fault of the program, as one tree.
 
-    LeafidError                 exit code 2: the user can mend it; the message names value, place and fix
+    LeafidError                 the user can mend it; the message names value, place and fix
     ├── UsageError              a command was called with values that do not fit together
     ├── JobError                a job file has mistakes (all of them are listed, with their lines)
     ├── TaxonomyError           a name is unknown, ambiguous or given twice
@@ -13,18 +13,28 @@
     ├── BundleError             a bundle is missing, damaged, foreign or newer than this program
     ├── OutputError             a result cannot be written, or would overwrite another
     └── InstallationError       installed packages do not work together
-
-Exit codes of every command: 0 all went well; 1 a defect of leafid (details are saved, not shown); 2 a mistake that
-the user can mend; 3 finished, but some inputs failed (each has a record or a row with the reason); 130 interrupted.
 """
 
-from enum import StrEnum
+from enum import IntEnum, StrEnum
+
+
+class ExitCode(IntEnum):
+    """How every command ends."""
+
+    OK = 0
+    """All went well."""
+    DEFECT = 1
+    """A defect of leafid; the details are saved to a file, not shown."""
+    MISTAKE = 2
+    """A mistake that the user can mend; nothing, or nothing more, was done."""
+    SOME_FAILED = 3
+    """Finished, but some inputs failed; each has a record or a row with the reason."""
+    INTERRUPTED = 130
+    """Stopped with Ctrl-C; what was finished is kept."""
 
 
 class LeafidError(Exception):
     """Base of all errors that a user can mend; ``str(error)`` is the whole message shown."""
-
-    exit_code = 2
 
 
 class UsageError(LeafidError):

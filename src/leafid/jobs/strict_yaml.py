@@ -7,7 +7,7 @@ section 10.3).
 import re
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any
 
 import yaml
 
@@ -18,7 +18,7 @@ from leafid.jobs.mistakes import Key, Mistake
 class _CoreLoader(yaml.SafeLoader):
     """SafeLoader with the implicit scalars of YAML 1.2."""
 
-    yaml_implicit_resolvers: ClassVar[dict[str, list[tuple[str, re.Pattern[str]]]]] = {}
+    yaml_implicit_resolvers: dict[str, list[tuple[str, re.Pattern[str]]]] = {}  # noqa: RUF012 -- PyYAML's
 
 
 for _tag, _pattern, _first in (
