@@ -1,0 +1,222 @@
+"""The drawn herbarium on disk: images, a table a folder source can read, and the truth beside them.
+
+out/sheets.csv                      one row per sheet, Darwin Core column names; missing values are empty
+out/images/000000.jpg
+out/truth/plant/000000.png          0 or 255
+out/truth/leaves/000000.png         0 none, 1..n blades, 255 twig and petioles
+out/truth/veins/000000.png          0 none, 1 midrib, 2 secondary, 3 tertiary
+out/truth/furniture/000000.png      0 none, else a value of `Furniture`
+out/truth/truth.jsonl               one record per sheet, see `truth_record`
+"""
+
+import csv
+import json
+import multiprocessing
+import os
+from collections.abc import Callable, Iterator
+from concurrent.futures import ProcessPoolExecutor
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from leafid.demo.gatherings import SheetSpec, sheet_spec
+from leafid.demo.outline import Points
+from leafid.demo.sheet import DrawnSheet, SheetLeaf, draw_sheet
+from leafid.demo.taxa import FAMILY, leaf_ranges
+from leafid.errors import OutputError, UsageError
+
+DEFAULT_PX_PER_MM = 4.0
+
+COLUMNS = (
+    "path", "scientificName", "taxonRank", "family", "genus", "institutionCode", "catalogNumber", "recordedBy",
+    "recordNumber", "eventDate", "basisOfRecord", "license", "rightsHolder", "references",
+)  # fmt: skip
+
+_JPEG_QUALITY = 90
+
+
+def draw_herbarium(
+    out: Path,
+    *,
+    sheets: int,
+    seed: int = 0,
+    px_per_mm: float = DEFAULT_PX_PER_MM,
+    workers: int | None = None,
+    on_progress: Callable[[int, int], None] | None = None,
+) -> Path:
+    """Draw a herbarium of `sheets` sheets into the folder `out` and return the path of its `sheets.csv`.
+
+    A sheet follows from `seed` and its index alone: the number of workers does not matter, and a larger herbarium
+    begins with the same sheets. Every taxon has at least `sheets // 6` sheets, and from 24 sheets on every taxon is in
+    every herbarium.
+
+    Args:
+        out: folder, made if it is missing; drawings already there are written over.
+        sheets: number of sheets, at least 1.
+        seed: 0 or more.
+        px_per_mm: scale, 0.5 to 20; a sheet measures 300 x 440 mm.
+        workers: processes; the number of usable cores if not given, 1 draws in this process.
+        on_progress: called with (sheets drawn, sheets in all) after each sheet.
+
+    Raises:
+        UsageError: a number is out of its range.
+        OutputError: the folder cannot be written.
+    """
+    _check(sheets, seed, px_per_mm, workers)
+    try:
+        for folder in ("images", "truth/plant", "truth/leaves", "truth/veins", "truth/furniture"):
+            (out / folder).mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise OutputError(f"The drawn herbarium cannot be written to {out}: {error.strerror}.") from error
+    draw = partial(_draw_one, out=out, seed=seed, px_per_mm=px_per_mm)
+    workers = min(workers or usable_cores(), sheets)
+    with (
+        (out / "sheets.csv").open("w", encoding="utf-8", newline="") as table,
+        (out / "truth" / "truth.jsonl").open("w", encoding="utf-8") as truth,
+    ):
+        rows = csv.DictWriter(table, COLUMNS, lineterminator="\n")
+        rows.writeheader()
+        for index, (row, record) in enumerate(_mapped(draw, sheets, workers)):
+            rows.writerow(row)
+            truth.write(json.dumps(record) + "\n")
+            if on_progress is not None:
+                on_progress(index + 1, sheets)
+    return out / "sheets.csv"
+
+
+def usable_cores() -> int:
+    """Number of cores this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def truth_record(sheet: DrawnSheet) -> dict[str, Any]:
+    """Return what is known about a sheet as plain values; the docs of the fields are the keys of `_leaf_record`."""
+    spec = sheet.spec
+    return {
+        "path": f"images/{spec.index:06d}.jpg",
+        "seed": spec.seed,
+        "index": spec.index,
+        "scientificName": spec.taxon,
+        "institutionCode": spec.herbarium.code,
+        "gathering_id": spec.gathering.gathering_id,
+        "px_per_mm": spec.px_per_mm,
+        "width_px": sheet.image.shape[1],
+        "height_px": sheet.image.shape[0],
+        "leaves": [_leaf_record(leaf) for leaf in sheet.drawn],
+    }
+
+
+def _leaf_record(placed: SheetLeaf) -> dict[str, Any]:
+    """Return one leaf's truth. Geometry is that of the whole, unfolded leaf; the masks tell what is seen of it."""
+    leaf = placed.leaf
+    traits, blade = leaf.traits, leaf.blade
+    midrib = placed.midrib_px
+    outline = placed.outline_px
+    return {
+        "number": placed.number,
+        "face": leaf.face,
+        "base_px": _rounded(midrib[0]),
+        "apex_px": _rounded(midrib[-1]),
+        "midrib_px": _rounded(midrib[::4]),
+        "outline_px": _rounded(outline[::2]),
+        "bbox_px": _rounded(np.concatenate([outline.min(axis=0), outline.max(axis=0)])),
+        "petiole_px": _rounded(placed.petiole_px),
+        "length_mm": round(traits.length_mm, 2),
+        "width_mm": round(blade.width_mm(), 2),
+        "length_to_width": round(traits.length_mm / blade.width_mm(), 3),
+        "widest_at": round(traits.widest, 3),
+        "shape": traits.shape,
+        "apex_form": traits.apex_form,
+        "apex_angle_deg": round(blade.apex_angle_deg(), 1),
+        "tip_mm": round(traits.tip_mm, 2),
+        "base_form": traits.base_form,
+        "base_angle_deg": round(blade.base_angle_deg(), 1),
+        "sinus_mm": round(blade.sinus_mm, 2),
+        "vein_pairs": [len(leaf.venation.left), len(leaf.venation.right)],
+        "vein_angle_deg": round(leaf.venation.mean_angle_deg(), 1),
+        "petiole_mm": round(traits.petiole_mm, 2),
+        "folded": leaf.folded,
+        "torn": leaf.torn,
+        "overlapped": placed.overlapped,
+        "visible_fraction": round(placed.visible_fraction, 3),
+    }
+
+
+def _rounded(values: Points) -> list[Any]:
+    return list(np.round(values, 1).tolist())
+
+
+def _sheet_row(spec: SheetSpec) -> dict[str, str]:
+    gathering, herbarium = spec.gathering, spec.herbarium
+    return {
+        "path": f"images/{spec.index:06d}.jpg",
+        "scientificName": spec.taxon,
+        "taxonRank": "species",
+        "family": FAMILY,
+        "genus": leaf_ranges(spec.taxon).genus,
+        "institutionCode": herbarium.code,
+        "catalogNumber": spec.catalog_number,
+        "recordedBy": gathering.collector,
+        "recordNumber": gathering.number,
+        "eventDate": gathering.date.isoformat(),
+        "basisOfRecord": "PreservedSpecimen",
+        "license": herbarium.license,
+        "rightsHolder": herbarium.name if herbarium.license else "",
+        "references": "",
+    }
+
+
+def _draw_one(index: int, *, out: Path, seed: int, px_per_mm: float) -> tuple[dict[str, str], dict[str, Any]]:
+    sheet = draw_sheet(sheet_spec(index, seed=seed, px_per_mm=px_per_mm))
+    name = f"{index:06d}"
+    _write(out / "images" / f"{name}.jpg", sheet.image[..., ::-1], cv2.IMWRITE_JPEG_QUALITY, _JPEG_QUALITY)
+    masks = {
+        "plant": sheet.plant.astype(np.uint8) * 255,
+        "leaves": sheet.leaves,
+        "veins": sheet.veins,
+        "furniture": sheet.furniture,
+    }
+    for kind, mask in masks.items():
+        _write(out / "truth" / kind / f"{name}.png", mask, cv2.IMWRITE_PNG_COMPRESSION, 2)
+    return _sheet_row(sheet.spec), truth_record(sheet)
+
+
+def _write(path: Path, pixels: npt.NDArray[np.uint8], option: int, value: int) -> None:
+    _, data = cv2.imencode(path.suffix, np.ascontiguousarray(pixels), [option, value])
+    try:
+        path.write_bytes(data.tobytes())
+    except OSError as error:
+        raise OutputError(f"{path} cannot be written: {error.strerror}.") from None
+
+
+def _mapped(
+    draw: Callable[[int], tuple[dict[str, str], dict[str, Any]]], sheets: int, workers: int
+) -> Iterator[tuple[dict[str, str], dict[str, Any]]]:
+    """Yield the results in the order of the sheets."""
+    if workers == 1:
+        yield from map(draw, range(sheets))
+        return
+    # spawn: forking a process in which torch or OpenCV threads run can hang.
+    context = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(workers, mp_context=context, initializer=cv2.setNumThreads, initargs=(1,)) as pool:
+        yield from pool.map(draw, range(sheets), chunksize=2)
+
+
+def _check(sheets: int, seed: int, px_per_mm: float, workers: int | None) -> None:
+    mistakes = []
+    if sheets < 1:
+        mistakes.append(f"sheets is {sheets}, but at least 1 must be drawn")
+    if seed < 0:
+        mistakes.append(f"seed is {seed}, but it must be 0 or more")
+    if not 0.5 <= px_per_mm <= 20:
+        mistakes.append(f"px_per_mm is {px_per_mm}, but it must be from 0.5 to 20")
+    if workers is not None and workers < 1:
+        mistakes.append(f"workers is {workers}, but at least 1 is needed")
+    if mistakes:
+        raise UsageError("A herbarium cannot be drawn like this: " + "; ".join(mistakes) + ".")
