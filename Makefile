@@ -23,7 +23,7 @@ $(INSTALLED): requirements.lock pyproject.toml
 	@touch $@
 
 demo: $(INSTALLED)
-	$(BIN)/leafid demo
+	$(BIN)/leafid demo --again
 
 test: $(INSTALLED)
 	$(BIN)/python -m pytest

@@ -1,0 +1,162 @@
+"""A job file is checked as a whole: every mistake, with its line and the fix, in one message."""
+
+from pathlib import Path
+
+import pytest
+import yaml
+from hypothesis import given
+from hypothesis import strategies as st
+
+from leafid.errors import JobError
+from leafid.jobs import Job, dump_job, job_schema, load_job
+
+MINIMAL = "name: my-job\nsources: [{kind: folder, path: photos}]\n"
+CONFIGS = sorted(Path("configs").glob("*.yaml"))
+
+
+def written(tmp_path: Path, text: str) -> Path:
+    path = tmp_path / "job.yaml"
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+def mistakes(tmp_path: Path, text: str, *overrides: str) -> str:
+    with pytest.raises(JobError) as caught:
+        load_job(written(tmp_path, text), overrides)
+    return str(caught.value)
+
+
+def test_a_minimal_job_takes_all_defaults(tmp_path: Path) -> None:
+    job = load_job(written(tmp_path, MINIMAL))
+    assert job.name == "my-job"
+    assert job.catalog_path == Path("data/my-job/catalog.csv")
+    assert job.run_folder == Path("runs/my-job")
+
+
+@pytest.mark.parametrize("path", CONFIGS, ids=lambda path: path.name)
+def test_every_shipped_job_is_valid(path: Path) -> None:
+    assert load_job(path).name == path.stem
+
+
+def test_all_mistakes_are_told_at_once_with_lines_and_fixes(tmp_path: Path) -> None:
+    message = mistakes(
+        tmp_path,
+        "name: My Job\n"
+        "sources:\n"
+        "  - kind: folder\n"
+        "    pth: photos\n"
+        "training:\n"
+        "  max_epoch: 3\n"
+        "  label_smoothing: 1.5\n"
+        "  workers: many\n"
+        "model: {backbone: mobilnet_v2}\n",
+    )
+    assert "7 mistakes" in message
+    assert "line 1: name: 'My Job' must match" in message
+    assert "line 3: sources.0.path: is missing" in message
+    assert "line 4: sources.0.pth: unknown key; did you mean path?" in message
+    assert "line 6: training.max_epoch: unknown key; did you mean max_epochs?" in message
+    assert "line 7: training.label_smoothing: 1.5 must be less than 1" in message
+    assert "line 8: training.workers: 'many' must be a whole number, or 'auto'" in message
+    assert "line 9: model.backbone: 'mobilnet_v2' is no backbone of leafid; did you mean mobilenet_v2?" in message
+
+
+def test_a_repeated_key_is_refused(tmp_path: Path) -> None:
+    assert "line 3: name is given twice, first on line 1" in mistakes(tmp_path, MINIMAL + "name: other\n")
+
+
+@pytest.mark.parametrize("country", ["NO", "no", "on", "off", "yes", "Y"])
+def test_words_that_yaml_1_1_takes_for_truth_stay_words(tmp_path: Path, country: str) -> None:
+    job = load_job(written(tmp_path, MINIMAL + f"taxa: {{target: {country}}}\n"))
+    assert job.taxa is not None
+    assert job.taxa.target is not None
+    assert job.taxa.target.name == country
+
+
+def test_an_exponent_without_a_point_is_a_number(tmp_path: Path) -> None:
+    assert load_job(written(tmp_path, MINIMAL + "training: {learning_rate: 1e-4}\n")).training.learning_rate == 1e-4
+
+
+def test_leading_zeros_are_not_octal(tmp_path: Path) -> None:
+    assert load_job(written(tmp_path, MINIMAL + "seed: 010\n")).seed == 10
+
+
+def test_overrides_replace_what_the_file_says(tmp_path: Path) -> None:
+    job = load_job(written(tmp_path, MINIMAL), ["training.max_epochs=5", "taxa.target=Mitragyna speciosa"])
+    assert job.training.max_epochs == 5
+    assert job.taxa is not None
+    assert job.taxa.target is not None
+    assert job.taxa.target.name == "Mitragyna speciosa"
+
+
+def test_a_mistake_in_an_override_names_the_override(tmp_path: Path) -> None:
+    message = mistakes(tmp_path, MINIMAL, "training.patience=0")
+    assert "--set training.patience=0: training.patience: 0 must be at least 1" in message
+    assert "section.key=value" in mistakes(tmp_path, MINIMAL, "training.patience")
+    assert "name is not a section" in mistakes(tmp_path, MINIMAL, "name.first=x")
+
+
+def test_taxa_may_stand_in_a_file_of_their_own(tmp_path: Path) -> None:
+    taxa = tmp_path / "taxa.yaml"
+    taxa.write_text("target: Mitragyna speciosa\nlook_alikes:\n  - name: Coffea canephora\n    synonims: [a]\n")
+    message = mistakes(tmp_path, MINIMAL + f"taxa: {taxa}\n")
+    assert "line 4: taxa.look_alikes.0.synonims: unknown key; did you mean synonyms?" in message
+    assert "there is no file nowhere.yaml" in mistakes(tmp_path, MINIMAL + "taxa: nowhere.yaml\n")
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("", "found an empty file"),
+        ("- a\n- b\n", "found a list"),
+        ("name: [unclosed\n", "not valid YAML"),
+        ("name: !!python/object/apply:os.system [ls]\n", "not valid YAML"),
+    ],
+)
+def test_what_is_no_job_is_told_in_a_sentence(tmp_path: Path, text: str, expected: str) -> None:
+    assert expected in mistakes(tmp_path, text)
+
+
+def test_a_file_that_cannot_be_read_is_told_in_a_sentence(tmp_path: Path) -> None:
+    with pytest.raises(JobError, match="There is no file"):
+        load_job(tmp_path / "missing.yaml")
+    with pytest.raises(JobError, match="is a folder"):
+        load_job(tmp_path)
+    latin = tmp_path / "latin.yaml"
+    latin.write_bytes("name: fl\u00fcgel".encode("latin-1"))
+    with pytest.raises(JobError, match="not UTF-8"):
+        load_job(latin)
+
+
+@given(
+    seed=st.integers(0, 2**31 - 1),
+    rate=st.floats(1e-8, 1.0, allow_nan=False),
+    epochs=st.integers(1, 10_000),
+    target=st.text(st.characters(codec="utf-8", categories=["L", "N", "P", "Zs"]), min_size=1, max_size=40),
+)
+def test_a_dumped_job_loads_as_the_same_job(
+    tmp_path_factory: pytest.TempPathFactory, seed: int, rate: float, epochs: int, target: str
+) -> None:
+    job = Job.model_validate(
+        {
+            "name": "j",
+            "seed": seed,
+            "taxa": {"target": {"name": target}},
+            "sources": [{"kind": "folder", "path": "NO"}],
+            "training": {"learning_rate": rate, "max_epochs": epochs},
+        }
+    )
+    path = tmp_path_factory.mktemp("jobs") / "job.yaml"
+    path.write_text(dump_job(job), encoding="utf-8")
+    assert load_job(path) == job
+
+
+def test_the_schema_describes_every_setting() -> None:
+    schema = job_schema()
+    for name, section in {"Job": schema, **schema["$defs"]}.items():
+        for key, setting in section.get("properties", {}).items():
+            assert setting.get("description") or "$ref" in setting, f"{name}.{key} has no description"
+
+
+def test_the_dump_is_plain_yaml(tmp_path: Path) -> None:
+    assert yaml.safe_load(dump_job(load_job(written(tmp_path, MINIMAL))))["name"] == "my-job"
