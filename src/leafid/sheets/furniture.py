@@ -22,6 +22,9 @@ THIN = 0.0026  # half the stroke width of writing, as a share of the image's lon
 WRITING = 0.07  # longest diagonal of a single letter or flourish, as a share of the long side
 NEIGHBOUR = 0.010  # pieces closer than this share of the long side belong together
 NEGLIGIBLE = 0.02  # thin groups with less than this share of the plant's area are taken for writing
+PRINTED_SHARE = 0.12  # groups with a larger share of the plant's area are never taken for print
+PRINTED_JUMPS = 28.0  # mean absolute second difference of L*; leaves reach 15, loose roots 25, text and barcodes 30 to 70
+PRINTED_COLOUR = 12.5  # distance from the paper in a*, b*
 LARGEST_FURNITURE = 0.25  # share of the image; nothing larger is ever a label
 
 
@@ -84,12 +87,19 @@ def measure_outline(shape: NDArray[np.uint8]) -> Outline:
     )
 
 
-def judge_pieces(foreground: NDArray[np.bool_], sheet: NDArray[np.bool_]) -> Pieces:
+def judge_pieces(
+    foreground: NDArray[np.bool_],
+    sheet: NDArray[np.bool_],
+    lightness: NDArray[np.float32],
+    colour: NDArray[np.float32],
+) -> Pieces:
     """Split the foreground into connected pieces and say of each whether it is plant or furniture.
 
     Args:
         foreground: Everything that differs from the paper, bool (H, W).
         sheet: The sheet's region, bool (H, W), as from `paper.sheet_region`.
+        lightness: CIE L* of the image, float32 (H, W).
+        colour: Distance from the paper in a* and b* alone, float32 (H, W).
 
     Returns:
         The pieces; those of kind `Piece.PLANT` are the plant.
@@ -110,7 +120,7 @@ def judge_pieces(foreground: NDArray[np.bool_], sheet: NDArray[np.bool_]) -> Pie
         shape = (labels[window] == number).astype(np.uint8)
         kinds[number] = _judge_alone(shape, area, bool((outside[window] & shape).any()), side)
     pieces = Pieces(labels=labels, kinds=kinds, areas=stats[:, cv2.CC_STAT_AREA].astype(np.int64))
-    return _judge_with_neighbours(pieces, half_width)
+    return _judge_with_neighbours(pieces, half_width, lightness, colour)
 
 
 def _judge_alone(shape: NDArray[np.uint8], area: int, at_edge: bool, side: int) -> Piece:
@@ -126,7 +136,9 @@ def _judge_alone(shape: NDArray[np.uint8], area: int, at_edge: bool, side: int) 
     return Piece.PLANT
 
 
-def _judge_with_neighbours(pieces: Pieces, half_width: NDArray[np.float32]) -> Pieces:
+def _judge_with_neighbours(
+    pieces: Pieces, half_width: NDArray[np.float32], lightness: NDArray[np.float32], colour: NDArray[np.float32]
+) -> Pieces:
     """Join pieces that lie close together; a group that fills a rectangle, or is mostly writing, is furniture as a whole."""
     height, width = pieces.labels.shape
     side = max(height, width)
@@ -145,7 +157,8 @@ def _judge_with_neighbours(pieces: Pieces, half_width: NDArray[np.float32]) -> P
         if not len(plant):
             continue
         x, y, w, h, _ = (int(value) for value in stats[group])
-        shape = cv2.erode((groups[y : y + h, x : x + w] == group).astype(np.uint8), ellipse)
+        window = np.s_[y : y + h, x : x + w]
+        shape = cv2.erode((groups[window] == group).astype(np.uint8), ellipse)
         plant_area, area = int(pieces.areas[plant].sum()), int(pieces.areas[members].sum())
         mostly_small = plant_area < 0.5 * area and len(members) > 2
         negligible = plant_area < NEGLIGIBLE * all_plant and half_width[plant].max() < 3 * THIN * side
@@ -153,9 +166,20 @@ def _judge_with_neighbours(pieces: Pieces, half_width: NDArray[np.float32]) -> P
             kinds[members] = Piece.RECTANGLE
         elif mostly_small or negligible:
             kinds[members] = Piece.SMALL
+        elif plant_area < PRINTED_SHARE * all_plant and _is_printed(shape > 0, lightness[window], colour[window]):
+            kinds[members] = Piece.SMALL
         elif plant_area > 0.8 * area:
             kinds[members[pieces.kinds[members] == Piece.SMALL]] = Piece.PLANT  # flowers and roots break into crumbs
     return Pieces(labels=pieces.labels, kinds=kinds, areas=pieces.areas)
+
+
+def _is_printed(shape: NDArray[np.bool_], lightness: NDArray[np.float32], colour: NDArray[np.float32]) -> bool:
+    """Print is grey and jumps between black and white from pixel to pixel, as in barcodes, rulers and lines of text."""
+    if not shape.any():
+        return False
+    jumps = np.abs(cv2.Laplacian(lightness, cv2.CV_32F, ksize=1))
+    dark = shape & (lightness < np.median(lightness[shape]) + 1)
+    return bool(jumps[shape].mean() > PRINTED_JUMPS and np.median(colour[dark]) < PRINTED_COLOUR)
 
 
 def _is_rectangle(shape: NDArray[np.uint8], side: int) -> bool:

@@ -96,7 +96,7 @@ def _plant_on_paper(lab: NDArray[np.float32], paper: Paper) -> tuple[NDArray[np.
     threshold *= float(np.interp(weight, [0.35, 1.0], [0.8, 1.0]))
     distance = np.sqrt((weight * darker) ** 2 + colour**2)
 
-    pieces = judge_pieces((distance > threshold) & candidate, sheet)
+    pieces = judge_pieces((distance > threshold) & candidate, sheet, lab[..., 0], colour)
     mask = pieces.mask(Piece.PLANT)
     if not mask.any():
         return mask, 0.0

@@ -1,0 +1,110 @@
+"""Which way a leaf points, so that every crop can be turned apex-up.
+
+The midrib of most leaves is the axis of their mirror symmetry, and the long axis of any leaf clearly longer than wide. Where a
+petiole joins is the base. Where nothing joins, the apex is taken for the narrower end, and that is said to be unclear unless the
+two ends differ much.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from leafid.sheets.leaf_separation import LeafRegion
+
+SYMMETRY_SIDE = 64  # pixels; the outline is compared with its mirror image at this size
+STEP = 5  # degrees between the axes tried
+CLEAR_SYMMETRY = 0.80  # overlap of a leaf with its mirror image
+CLEAR_ENDS = 0.12  # difference of the widths of the two ends, as a share of the greatest width
+
+
+@dataclass(frozen=True)
+class Orientation:
+    """How to turn a leaf.
+
+    Attributes:
+        angle: Degrees, -180..180, by which the image is turned counter-clockwise to bring the apex up.
+        axis_clear: The midrib's line is certain: the leaf is symmetric about it, or clearly longer than wide.
+        apex_clear: Which end is the apex is certain.
+    """
+
+    angle: float
+    axis_clear: bool
+    apex_clear: bool
+
+
+def orient_leaf(region: LeafRegion) -> Orientation:
+    """Find the angle that turns a leaf apex-up."""
+    square, centre = _square(region.shape)
+    left, top = region.window[:2]
+    towards_base = None
+    if region.base is not None:
+        dx, dy = region.base[0] - left - centre[0], region.base[1] - top - centre[1]
+        if np.hypot(dx, dy) > 0.5 * np.sqrt(region.area / np.pi):  # a join in the middle is a stem lying across the leaf
+            towards_base = float(np.degrees(np.arctan2(dy, dx)))
+    axes = np.arange(0, 180, STEP)
+    symmetry, length = np.array([_measure_axis(square, float(axis)) for axis in axes]).T
+    weight = symmetry + 0.35 * np.clip(length / length.min() - 1, 0, 1)
+    if towards_base is not None:
+        weight = weight + 0.25 * np.abs(np.cos(np.radians(axes - towards_base))) ** 2
+    best = int(weight.argmax())
+    axis = float(axes[best])
+    elongated = length[best] / length.min() > 1.5 and length[best] > 0.9 * length.max()
+    axis_clear = bool(symmetry[best] > CLEAR_SYMMETRY or elongated)
+    if towards_base is not None:
+        forwards = np.cos(np.radians(axis - towards_base)) < 0
+        apex, apex_clear = (axis if forwards else axis + 180), abs(np.cos(np.radians(axis - towards_base))) > 0.6
+    else:
+        difference = _width_of_end(square, axis) - _width_of_end(square, axis + 180)
+        apex, apex_clear = (axis if difference < 0 else axis + 180), abs(difference) > CLEAR_ENDS
+    # image angles run clockwise (y points down); the apex is brought to -90 degrees
+    angle = (apex + 90 + 180) % 360 - 180
+    return Orientation(angle=float(angle), axis_clear=axis_clear, apex_clear=bool(apex_clear and axis_clear))
+
+
+def _square(shape: NDArray[np.bool_]) -> tuple[NDArray[np.uint8], tuple[float, float]]:
+    """Scale a shape to fit any rotation in a square of `SYMMETRY_SIDE`, centred on its centroid; returns it and the centroid."""
+    moments = cv2.moments(shape.astype(np.uint8), binaryImage=True)
+    x, y = moments["m10"] / moments["m00"], moments["m01"] / moments["m00"]
+    rows, columns = np.nonzero(shape)
+    radius = float(np.hypot(rows - y, columns - x).max()) + 1
+    scale = SYMMETRY_SIDE / 2 / radius
+    half = SYMMETRY_SIDE / 2 - 0.5
+    matrix = np.array([[scale, 0, half - scale * x], [0, scale, half - scale * y]])
+    square = cv2.warpAffine(
+        shape.astype(np.uint8) * 255, matrix, (SYMMETRY_SIDE, SYMMETRY_SIDE), flags=cv2.INTER_AREA
+    )
+    return np.asarray(square, dtype=np.uint8), (x, y)
+
+
+def _turned(square: NDArray[np.uint8], axis: float) -> NDArray[np.bool_]:
+    """Turn the direction `axis` (degrees clockwise from the x axis) upwards."""
+    half = SYMMETRY_SIDE / 2 - 0.5
+    matrix = cv2.getRotationMatrix2D((half, half), axis + 90, 1.0)
+    return np.asarray(cv2.warpAffine(square, matrix, (SYMMETRY_SIDE, SYMMETRY_SIDE)) > 127)
+
+
+def _measure_axis(square: NDArray[np.uint8], axis: float) -> tuple[float, float]:
+    """Overlap of the shape with its mirror image about an axis, best of small shifts, and the shape's extent along the axis."""
+    turned = _turned(square, axis)
+    mirrored = turned[:, ::-1]
+    overlap = 0.0
+    for shift in (-4, -2, 0, 2, 4):
+        moved = np.roll(mirrored, shift, axis=1)
+        overlap = max(overlap, float((turned & moved).sum() / max(1, (turned | moved).sum())))
+    rows = np.flatnonzero(turned.any(axis=1))
+    return overlap, float(rows[-1] - rows[0] + 1) if len(rows) else 1.0
+
+
+def _width_of_end(square: NDArray[np.uint8], apex: float) -> float:
+    """Mean width over the last quarter towards `apex`, as a share of the greatest width."""
+    turned = _turned(square, apex)
+    widths = turned.sum(axis=1)
+    rows = np.flatnonzero(widths)
+    if len(rows) < 4:
+        return 0.0
+    quarter = widths[rows[0] : rows[0] + max(1, len(rows) // 4)]
+    return float(quarter.mean() / widths.max())

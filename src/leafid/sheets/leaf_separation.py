@@ -1,0 +1,251 @@
+"""Single leaves out of a plant mask: twigs taken off, touching leaves cut apart at their necks.
+
+A blade is wide where a petiole is thin, so an opening keeps blades. Two leaves that touch are joined by a neck that is narrower
+than both; the watershed of the distance to the outline finds the neck, and it is cut only where it is clearly narrower than the
+leaves on both sides, so that lobed leaves stay whole.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+from skimage.segmentation import watershed
+
+SMALLEST_LEAF = 0.018  # diameter of the smallest blade looked for, as a share of the mask's long side (about 8 mm on a sheet)
+NECK = 0.62  # two parts stay one leaf when the neck between them is wider than this share of the narrower part
+TWIG = 0.22  # half-width of a twig or petiole, at most, as a share of the half-width of the blade beside it
+LEAF_SOLIDITY = 0.80  # share of its convex hull that a leaf fills; less is several leaves, or a torn or lobed one
+LOBED_SOLIDITY = 0.60  # the same for a whole piece that touches nothing: there it can only be a lobed leaf
+
+
+@dataclass(frozen=True)
+class LeafRegion:
+    """One leaf in a plant mask; all positions in pixels of that mask.
+
+    Attributes:
+        window: Left, top, width and height of `shape` in the mask.
+        shape: True on the leaf, bool (height, width).
+        base: Where the petiole or twig joins (x, y in the mask), None where nothing joins.
+        wholeness: 1 where the outline is the leaf's own all around, 0 where all of it is a cut against other leaves.
+        solidity: Share of its convex hull the leaf fills, 0..1.
+    """
+
+    window: tuple[int, int, int, int]
+    shape: NDArray[np.bool_]
+    base: tuple[float, float] | None
+    wholeness: float
+    solidity: float
+
+    @property
+    def area(self) -> int:
+        """Pixels of the mask on the leaf."""
+        return int(self.shape.sum())
+
+
+def separate_leaves(mask: NDArray[np.bool_]) -> list[LeafRegion]:
+    """Find single leaves in a plant mask, largest first.
+
+    Args:
+        mask: True on the plant, bool (h, w), a long side of about 1,000 pixels.
+
+    Returns:
+        The leaves that could be told apart; parts where leaves overlap beyond separation are left out.
+    """
+    side = max(mask.shape)
+    smallest = max(4.0, SMALLEST_LEAF * side)
+    plant = cv2.morphologyEx(mask.astype(np.uint8), cv2.MORPH_CLOSE, np.ones((3, 3), np.uint8))
+    plant = _fill_small_holes(plant, int(smallest * smallest))
+    depth = cv2.distanceTransform(plant, cv2.DIST_L2, 5)
+    blades = _cut_at_necks(_without_twigs(plant, depth, smallest / 2), depth, smallest / 2)
+    grown = _grow_tips(blades, plant, depth)
+    regions = []
+    windows = _windows(grown)
+    for number, window in windows.items():
+        region = _describe(number, window, grown, blades, plant)
+        if region is not None and region.area > 0.5 * smallest * smallest:
+            regions.append(region)
+    return sorted(regions, key=lambda region: -region.area)
+
+
+def _fill_small_holes(plant: NDArray[np.uint8], largest: int) -> NDArray[np.uint8]:
+    count, labels, stats, _ = cv2.connectedComponentsWithStats(1 - plant, connectivity=4)
+    hole = stats[:, cv2.CC_STAT_AREA] < largest
+    hole[0] = False
+    height, width = plant.shape
+    x, y, w, h = (stats[:, column] for column in range(4))
+    hole &= (x > 0) & (y > 0) & (x + w < width) & (y + h < height)
+    return np.asarray(plant | hole[labels] if count > 1 else plant, dtype=np.uint8)
+
+
+def _without_twigs(plant: NDArray[np.uint8], depth: NDArray[np.float32], smallest: float) -> NDArray[np.uint8]:
+    """Open each connected piece by a share of its own widest half-width, so that small plants keep their small leaves."""
+    count, labels, stats, _ = cv2.connectedComponentsWithStats(plant, connectivity=8)
+    blades = np.zeros_like(plant)
+    for number in range(1, count):
+        x, y, w, h = (int(value) for value in stats[number, :4])
+        window = np.s_[y : y + h, x : x + w]
+        inside = labels[window] == number
+        widest = float(depth[window][inside].max())
+        if widest < smallest:
+            continue
+        radius = max(2.0, min(TWIG * widest, smallest))
+        blades[window] |= _open(inside.astype(np.uint8), radius)
+    return blades
+
+
+def _open(shape: NDArray[np.uint8], radius: float) -> NDArray[np.uint8]:
+    """Opening by a disc of any radius through two distance transforms, whose cost does not grow with the radius."""
+    padded = cv2.copyMakeBorder(shape, 1, 1, 1, 1, cv2.BORDER_CONSTANT, value=0)
+    core = cv2.distanceTransform(padded, cv2.DIST_L2, 5) > radius
+    if not core.any():
+        return np.zeros_like(shape)
+    opened = cv2.distanceTransform((~core).astype(np.uint8), cv2.DIST_L2, 5) <= radius
+    return np.asarray(opened[1:-1, 1:-1] & (shape > 0), dtype=np.uint8)
+
+
+def _cut_at_necks(blades: NDArray[np.uint8], depth: NDArray[np.float32], smallest: float) -> NDArray[np.int32]:
+    """Label the blades, cut apart where a neck is narrower than `NECK` of both sides; int32 (h, w), 0 is no blade."""
+    smooth = cv2.GaussianBlur(np.where(blades > 0, depth, 0).astype(np.float32), (0, 0), 1.5)
+    reach = max(3, int(smallest) | 1)
+    highest = cv2.dilate(smooth, np.ones((reach, reach), np.uint8))
+    peaks = ((smooth >= highest) & (smooth > 0.5 * smallest) & (blades > 0)).astype(np.uint8)
+    peak_count, markers = cv2.connectedComponents(peaks, connectivity=8)
+    if peak_count < 2:
+        return np.zeros(blades.shape, np.int32)
+    peak_depth = np.zeros(peak_count, np.float32)
+    np.maximum.at(peak_depth, markers.ravel(), smooth.ravel())
+    peak_depth[0] = 0
+    # Not cv2.watershed, which floods by differences of colour instead of height.
+    labels = watershed(-smooth, markers=markers, mask=blades > 0).astype(np.int32)
+    necks = _necks(labels, smooth)
+    parent = list(range(peak_count))
+
+    def root(number: int) -> int:
+        while parent[number] != number:
+            number = parent[number]
+        return number
+
+    for (first, second), neck in sorted(necks.items(), key=lambda item: -item[1]):
+        a, b = root(first), root(second)
+        if a != b and neck > NECK * min(peak_depth[a], peak_depth[b]):
+            parent[b] = a
+            peak_depth[a] = max(peak_depth[a], peak_depth[b])
+    merged = np.array([root(number) for number in range(peak_count)], np.int32)
+    return np.asarray(merged[labels])
+
+
+def _necks(labels: NDArray[np.int32], depth: NDArray[np.float32]) -> dict[tuple[int, int], float]:
+    """Greatest depth on the border between each two neighbouring basins."""
+    necks: dict[tuple[int, int], float] = {}
+    for one, other in ((np.s_[:, :-1], np.s_[:, 1:]), (np.s_[:-1], np.s_[1:])):
+        a, b = labels[one], labels[other]
+        border = (a != b) & (a > 0) & (b > 0)
+        shallower = np.minimum(depth[one][border], depth[other][border])
+        for first, second, value in zip(a[border], b[border], shallower, strict=True):
+            key = (int(min(first, second)), int(max(first, second)))
+            necks[key] = max(necks.get(key, 0.0), float(value))
+    return necks
+
+
+def _grow_tips(
+    blades: NDArray[np.int32], plant: NDArray[np.uint8], depth: NDArray[np.float32]
+) -> NDArray[np.int32]:
+    """Give back the tips and teeth that the opening took: plant near a blade goes to the nearest one."""
+    if not blades.any():
+        return blades
+    distance, nearest = cv2.distanceTransformWithLabels(
+        (blades == 0).astype(np.uint8), cv2.DIST_L2, 5, labelType=cv2.DIST_LABEL_PIXEL
+    )
+    # nearest numbers the blade pixels; look up which blade each of them belongs to
+    blade_of = np.zeros(int(nearest.max()) + 1, np.int32)
+    on_blade = blades > 0
+    blade_of[nearest[on_blade]] = blades[on_blade]
+    owner = blade_of[nearest]
+    widest = np.zeros(int(blades.max()) + 1, np.float32)
+    np.maximum.at(widest, blades.ravel(), depth.ravel())
+    reach = np.clip(0.6 * widest, 2, None)
+    grown = np.where((plant > 0) & (distance <= reach[owner]), owner, 0).astype(np.int32)
+    return grown
+
+
+def _windows(labels: NDArray[np.int32]) -> dict[int, tuple[int, int, int, int]]:
+    """Bounding box (left, top, width, height) of each number in a label image, with one pixel of margin where possible."""
+    height, width = labels.shape
+    rows, columns = np.nonzero(labels)
+    numbers = labels[rows, columns]
+    size = int(labels.max()) + 1
+    left, top = np.full(size, width), np.full(size, height)
+    right, bottom = np.full(size, -1), np.full(size, -1)
+    np.minimum.at(left, numbers, columns)
+    np.minimum.at(top, numbers, rows)
+    np.maximum.at(right, numbers, columns)
+    np.maximum.at(bottom, numbers, rows)
+    found = {}
+    for number in np.flatnonzero(right >= 0):
+        x0, y0 = max(0, int(left[number]) - 1), max(0, int(top[number]) - 1)
+        x1, y1 = min(width, int(right[number]) + 2), min(height, int(bottom[number]) + 2)
+        found[int(number)] = (x0, y0, x1 - x0, y1 - y0)
+    return found
+
+
+def _describe(
+    number: int,
+    window: tuple[int, int, int, int],
+    grown: NDArray[np.int32],
+    blades: NDArray[np.int32],
+    plant: NDArray[np.uint8],
+) -> LeafRegion | None:
+    """Measure one region; None if it is not leaf-like."""
+    x, y, w, h = window
+    view = np.s_[y : y + h, x : x + w]
+    blade = (blades[view] == number).astype(np.uint8)
+    if not blade.any():
+        return None
+    shape = _main_piece((grown[view] == number).astype(np.uint8))
+    contours, _ = cv2.findContours(shape, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
+    contour = max(contours, key=cv2.contourArea)
+    blade_contour = max(cv2.findContours(blade, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)[0], key=cv2.contourArea)
+    solidity = cv2.contourArea(blade_contour) / max(1.0, cv2.contourArea(cv2.convexHull(blade_contour)))
+    own, joins = _outline(contour[:, 0] + np.array([x, y]), grown, plant, number)
+    wholeness = float(own.mean())
+    if solidity < (LEAF_SOLIDITY if wholeness < 0.97 else LOBED_SOLIDITY) or wholeness < 0.5:
+        return None
+    return LeafRegion(window, shape > 0, _base(joins), wholeness, float(solidity))
+
+
+def _main_piece(shape: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    count, labels, stats, _ = cv2.connectedComponentsWithStats(shape, connectivity=8)
+    if count <= 2:
+        return shape
+    return np.asarray(labels == 1 + int(stats[1:, cv2.CC_STAT_AREA].argmax()), dtype=np.uint8)
+
+
+def _outline(
+    contour: NDArray[np.int32], grown: NDArray[np.int32], plant: NDArray[np.uint8], number: int
+) -> tuple[NDArray[np.bool_], NDArray[np.float64]]:
+    """Walk the outline (N, 2): which of its points border on nothing of the plant, and the points where a twig joins."""
+    height, width = plant.shape
+    own = np.ones(len(contour), np.bool_)
+    twig = np.zeros(len(contour), np.bool_)
+    for dx, dy in ((-2, 0), (2, 0), (0, -2), (0, 2)):
+        xs, ys = contour[:, 0] + dx, contour[:, 1] + dy
+        inside = (xs >= 0) & (ys >= 0) & (xs < width) & (ys < height)
+        xs, ys = xs.clip(0, width - 1), ys.clip(0, height - 1)
+        neighbour = grown[ys, xs]
+        other_leaf = (neighbour != 0) & (neighbour != number)
+        own &= inside & ~other_leaf
+        twig |= inside & (neighbour == 0) & (plant[ys, xs] > 0)
+    return own & ~twig, contour[twig].astype(np.float64)
+
+
+def _base(joins: NDArray[np.float64]) -> tuple[float, float] | None:
+    """Where a petiole joins: the middle of the joining points, None without any or when they lie all around."""
+    if len(joins) < 2:
+        return None
+    centre = np.median(joins, axis=0)
+    return float(centre[0]), float(centre[1])
+
+
