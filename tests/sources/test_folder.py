@@ -1,0 +1,71 @@
+"""A folder of folders named by taxa: what is found, what fails, what is told."""
+
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from leafid.errors import SourceError
+from leafid.jobs import FolderSource
+from leafid.sources.folder import find_in_folder, taxon_of_folder
+from leafid.sources.found import Found
+
+
+def draw(path: Path, shade: int = 0) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.new("RGB", (20, 30), (shade, 120, 60)).save(path)
+    return path
+
+
+def found_in(folder: Path) -> Found:
+    return find_in_folder(FolderSource(kind="folder", path=folder))
+
+
+@pytest.mark.parametrize("name", ["Mitragyna speciosa", "Mitragyna_speciosa", "Mitragyna__speciosa "])
+def test_a_folder_is_named_by_its_taxon(name: str) -> None:
+    assert taxon_of_folder(name) == "Mitragyna speciosa"
+
+
+def test_images_at_any_depth_belong_to_the_folder_of_their_taxon(tmp_path: Path) -> None:
+    near = draw(tmp_path / "Mitragyna_speciosa" / "1.png")
+    deep = draw(tmp_path / "Mitragyna_speciosa" / "herbarium L" / "1972" / "2.JPG")
+    other = draw(tmp_path / "Nauclea officinalis" / "1.png")
+    found = found_in(tmp_path)
+    assert {image.file: image.values["scientificName"] for image in found.images} == {
+        near: "Mitragyna speciosa",
+        deep: "Mitragyna speciosa",
+        other: "Nauclea officinalis",
+    }
+
+
+def test_an_image_outside_the_taxon_folders_is_a_failure(tmp_path: Path) -> None:
+    draw(tmp_path / "Mitragyna speciosa" / "1.png")
+    draw(tmp_path / "lost.png")
+    (failure,) = found_in(tmp_path).failures
+    assert (failure.path, failure.reason) == (str(tmp_path / "lost.png"), "no_taxon")
+
+
+def test_what_is_no_image_and_empty_folders_are_told(tmp_path: Path) -> None:
+    draw(tmp_path / "Mitragyna speciosa" / "1.png")
+    (tmp_path / "Mitragyna speciosa" / "notes.txt").write_text("seen")
+    (tmp_path / "Thumbs.db").write_text("")
+    (tmp_path / "Nauclea").mkdir()
+    notes = "\n".join(found_in(tmp_path).notes)
+    assert "2 files are (1 x .txt, 1 x .db)" in notes or "2 files are (1 x .db, 1 x .txt)" in notes
+    assert f"{tmp_path / 'Nauclea'}: no images" in notes
+
+
+def test_linked_folders_are_followed_but_not_in_circles(tmp_path: Path) -> None:
+    draw(tmp_path / "elsewhere" / "1.png")
+    outer = tmp_path / "outer"
+    outer.mkdir()
+    (outer / "Mitragyna speciosa").symlink_to(tmp_path / "elsewhere", target_is_directory=True)
+    (tmp_path / "elsewhere" / "again").symlink_to(tmp_path / "elsewhere", target_is_directory=True)
+    assert len(found_in(outer).images) == 1
+
+
+def test_a_folder_that_is_not_there(tmp_path: Path) -> None:
+    with pytest.raises(SourceError, match=r"there is no folder .*nowhere"):
+        found_in(tmp_path / "nowhere")
+    with pytest.raises(SourceError, match="is a file"):
+        found_in(draw(tmp_path / "one.png"))
