@@ -1,7 +1,7 @@
 """Where twig and leaves lie on the sheet: opposite leaves at nodes, pressed apart, inside the paper, off the label."""
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -51,9 +51,12 @@ def arrange(leaves: list[LeafTraits], free: Rect, occupied: list[Rect], rng: np.
             placed.append(leaf)
             taken.append(circles)
             total += cost
+        shift = _into(np.concatenate([*taken, np.pad(twig, ((0, 0), (0, 1)))]), free)
+        total += 6 * sum(_outside(circles + np.append(shift, 0.0), free) for circles in taken)
         if best is None or total < best[0]:
-            best = total, Arrangement(twig, tuple(placed))
-        if total < 1:
+            moved = tuple(replace(leaf, petiole=leaf.petiole + shift) for leaf in placed)
+            best = total, Arrangement(twig + shift, moved)
+        if total < 4:
             break
     assert best is not None
     return best[1]
@@ -120,6 +123,16 @@ def _circles(traits: LeafTraits, base: Points, direction: float) -> Points:
     frame = leaf_frame(traits, 1.0, (float(base[0]), float(base[1])), direction)
     centres = frame.to_px(np.stack([np.zeros_like(t), t * traits.length_mm], axis=1))
     return np.concatenate([centres, radius[:, None]], axis=1)
+
+
+def _into(circles: Points, rect: Rect) -> Points:
+    """Return the shift (x, y) that brings what hangs over the paper's edge back onto it, as far as there is room."""
+    corner, size = np.array(rect[:2]), np.array(rect[2:])
+    low = (circles[:, :2] - circles[:, 2:]).min(axis=0)
+    high = (circles[:, :2] + circles[:, 2:]).max(axis=0)
+    before = np.clip(corner - low, 0, None)
+    after = np.clip(high - corner - size, 0, None)
+    return np.asarray(np.where((before > 0) & (after > 0), (before - after) / 2, before - after))
 
 
 def _outside(circles: Points, rect: Rect) -> float:

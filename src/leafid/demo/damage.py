@@ -78,8 +78,9 @@ def _ragged_wedge(leaf: DrawnLeaf, rng: np.random.Generator) -> Points:
     opening = rng.uniform(0.08, 0.2) * length
     tip = np.array([side * (half - depth), y - 0.3 * opening])
     corners = [np.array([side * (half + 8), y + opening]), tip, np.array([side * (half + 8), y - opening])]
-    edge = []
+    edge, wander = [], np.zeros(2)
     for start, goal in itertools.pairwise(corners):
-        for t in np.linspace(0, 1, 9)[:-1]:
-            edge.append(start + t * (goal - start) + rng.normal(0, 0.012 * length, 2))
+        for t in np.linspace(0, 1, 25)[:-1]:
+            wander = 0.8 * wander + rng.normal(0, 0.6, 2)
+            edge.append(start + t * (goal - start) + wander)
     return np.stack([*edge, corners[-1]])

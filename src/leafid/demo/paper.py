@@ -31,8 +31,8 @@ def photographed(image: Image8, rng: np.random.Generator) -> Image8:
     """Return the picture as a copy stand gives it: uneven light, a trace of blur, sensor noise."""
     height, width = image.shape[:2]
     corners = rng.uniform(0.94, 1.03, size=(2, 2)).astype(np.float32)
-    light = cv2.resize(corners, (width, height), interpolation=cv2.INTER_LINEAR)
-    light += 0.010 * rng.standard_normal((height, width), dtype=np.float32)
+    light = np.asarray(cv2.resize(corners, (width, height), interpolation=cv2.INTER_LINEAR), dtype=np.float32)
+    light = light + 0.010 * rng.standard_normal((height, width), dtype=np.float32)
     blurred = cv2.GaussianBlur(image, (3, 3), float(rng.uniform(0.35, 0.6)))
     balance = rng.uniform(0.985, 1.015, size=3).astype(np.float32)
     return np.asarray(np.clip(blurred * light[..., None] * balance, 0, 255), dtype=np.uint8)

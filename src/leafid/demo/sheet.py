@@ -1,6 +1,5 @@
 """One drawn herbarium sheet: the picture and the truth about every leaf on it."""
 
-import math
 from dataclasses import dataclass, replace
 
 import cv2
@@ -24,6 +23,8 @@ from leafid.demo.leaf import DrawnLeaf, Image8, draw_leaf, fill, leaf_look, tape
 from leafid.demo.outline import Points
 from leafid.demo.paper import bare_sheet, photographed
 from leafid.demo.traits import LeafTraits, PlantLook, sample_leaf
+
+_MOST_LEAVES = 8
 
 STEM = 255
 """Value of twig and petioles in `DrawnSheet.leaves`."""
@@ -90,8 +91,8 @@ def draw_sheet(spec: SheetSpec) -> DrawnSheet:
     press_stamp(desk, herbarium, rng)
     left, top, width, height = herbarium.sheet
     occupied: list[Rect] = [(*corner, *herbarium.label_size)]
-    leaves = [sample_leaf(gathering.plant, rng) for _ in range(_leaf_count(rng))]
-    layout = arrange(_fitting(leaves, width * height), (left + 4, top + 4, width - 8, height - 8), occupied, rng)
+    leaves = _leaves_that_fit([sample_leaf(gathering.plant, rng) for _ in range(_MOST_LEAVES)], width * height, rng)
+    layout = arrange(leaves, (left + 5, top + 5, width - 10, height - 10), occupied, rng)
     masks = np.zeros((2, *desk.mask.shape), np.uint8)
     drawn = _lay_plant(desk, layout, gathering.plant.look, masks, rng)
     _strap_down(desk, layout, masks, rng)
@@ -114,18 +115,13 @@ def _seen(placed: SheetLeaf, visible_px: int) -> SheetLeaf:
     return replace(placed, visible_fraction=min(visible_px / whole_px, 1.0), overlapped=hidden > 0.01)
 
 
-def _leaf_count(rng: np.random.Generator) -> int:
-    return int(rng.integers(3, 9))
-
-
-def _fitting(leaves: list[LeafTraits], area: float) -> list[LeafTraits]:
-    """Keep as many leaves as a collector would press on one sheet, at least three."""
-    total = 0.0
-    for i, leaf in enumerate(leaves):
-        total += 0.75 * leaf.length_mm * leaf.width_mm
-        if i >= 3 and total > 0.55 * area:
-            return leaves[:i]
-    return leaves
+def _leaves_that_fit(leaves: list[LeafTraits], area: float, rng: np.random.Generator) -> list[LeafTraits]:
+    """Keep as many leaves as a collector would press on a sheet of this area in mm2: 3 to 8, more if they are small."""
+    covered = np.cumsum([0.75 * leaf.length_mm * leaf.width_mm for leaf in leaves]) / area
+    most = int(np.searchsorted(covered, 0.55))
+    least = int(np.searchsorted(covered, 0.22))
+    count = int(np.clip(rng.integers(3, _MOST_LEAVES + 1), least, most))
+    return leaves[: max(count, 3)]
 
 
 def _lay_plant(
@@ -173,17 +169,21 @@ def _lay_leaf(
 
 def _lay_twig(desk: Desk, layout: Arrangement, look: PlantLook, masks: Image8, rng: np.random.Generator) -> None:
     line = layout.twig * desk.px_per_mm
-    _lay_stalk(desk, line, (float(rng.uniform(3.5, 5.5)), 2.0), look, masks, rng)
-    # Swollen nodes with the scar of the stipules, and the terminal bud.
+    thick = float(rng.uniform(3.0, 4.5))
+    _lay_stalk(desk, line, (thick + 0.5, 2.2), look, masks, rng)
+    # Swollen nodes, and the terminal bud.
     nodes = {tuple(np.round(leaf.petiole[0], 3)): leaf.petiole[0] for leaf in layout.leaves}
     for node in nodes.values():
-        across = np.array([[-2.6, 0.0], [2.6, 0.0]]) + node
-        _lay_stalk(desk, across * desk.px_per_mm, (2.2, 2.2), look, masks, rng)
+        at = int(np.argmin(np.hypot(*(layout.twig - node).T)))
+        direction = layout.twig[min(at + 1, len(layout.twig) - 1)] - layout.twig[max(at - 1, 0)]
+        direction /= max(float(np.hypot(direction[0], direction[1])), 1e-6)
+        swelling = node + np.outer([-1.6, 0.0, 1.6], direction)
+        _lay_stalk(desk, swelling * desk.px_per_mm, (thick + 1.2, thick + 0.6), look, masks, rng)
     tip = layout.twig[-1]
     heading = tip - layout.twig[-3]
-    heading /= max(math.hypot(*heading), 1e-6)
+    heading /= max(float(np.hypot(heading[0], heading[1])), 1e-6)
     bud = np.stack([tip + heading * step for step in (-1.0, 2.0, 5.0, 9.0)]) * desk.px_per_mm
-    _lay_stalk(desk, bud, (4.2, 0.6), look, masks, rng)
+    _lay_stalk(desk, bud, (3.6, 0.6), look, masks, rng)
 
 
 def _lay_stalk(
@@ -244,11 +244,12 @@ def _strap_down(desk: Desk, layout: Arrangement, masks: Image8, rng: np.random.G
     for line in lines:
         at = int(rng.uniform(0.15, 0.6) * (len(line) - 2))
         along = line[at + 1] - line[at]
-        along = along / max(math.hypot(*along), 1e-6)
+        along = along / max(float(np.hypot(along[0], along[1])), 1e-6)
         across = np.array([-along[1], along[0]])
         half = rng.uniform(5, 9)
         corners = [line[at] + a * across * half + b * along * 1.3 for a, b in ((-1, -1), (1, -1), (1, 1), (-1, 1))]
         polygon = np.stack(corners) * desk.px_per_mm
+        _darken(desk, polygon + 0.25 * desk.px_per_mm)
         fill(desk.image, polygon, (236.0, 233.0, 224.0))
         covered = np.zeros(desk.mask.shape, np.uint8)
         fill(covered, polygon, 255)
@@ -256,3 +257,13 @@ def _strap_down(desk: Desk, layout: Arrangement, masks: Image8, rng: np.random.G
         desk.mask[taped] = Furniture.STRAP
         masks[0][taped] = 0
         masks[1][taped] = 0
+
+
+def _darken(desk: Desk, polygon: Points) -> None:
+    """Cast the thin shadow of something flat."""
+    low = np.clip(np.floor(polygon.min(axis=0)).astype(int) - 1, 0, None)
+    high = np.ceil(polygon.max(axis=0)).astype(int) + 2
+    area = desk.image[low[1] : high[1], low[0] : high[0]]
+    shadow = np.zeros(area.shape[:2], np.uint8)
+    fill(shadow, polygon - low, 255)
+    area[:] = (area * (1 - 0.3 * shadow[..., None] / 255)).astype(np.uint8)

@@ -20,8 +20,8 @@ DEMO_TAXA: tuple[str, ...] = (
     "Coffea canephora",
 )
 """The target and five look-alikes. The three other Thai *Mitragyna* are traded as substitutes; *N. cadamba* was
-found in traded powders; *C. canephora* has about as many secondary veins as the target. For all of them the floras give sizes,
-number of secondaries and at least one of apex, base and shape, so that little has to be assumed."""
+found in traded powders; *C. canephora* has about as many secondary veins as the target. For all of them the floras give
+sizes, number of secondaries and at least one of apex, base and shape, so that little has to be assumed."""
 
 FAMILY = "Rubiaceae"
 
