@@ -40,7 +40,7 @@ def arrange(leaves: list[LeafTraits], free: Rect, occupied: list[Rect], rng: np.
         rng: source of chance.
     """
     best: tuple[float, Arrangement] | None = None
-    for _ in range(4):
+    for _ in range(3):
         twig, nodes, heading = _twig(len(leaves), max(leaf.length_mm for leaf in leaves), free, rng)
         taken: list[Points] = []
         placed, total = [], 0.0
@@ -94,7 +94,7 @@ def _best_place(
 ) -> tuple[float, PlacedLeaf, Points]:
     """Try directions on the leaf's side of the twig; a pressed petiole bends where there is room."""
     best: tuple[float, PlacedLeaf, Points] | None = None
-    for _ in range(26):
+    for _ in range(18):
         direction = heading + side * float(np.clip(rng.normal(60, 32), 8, 150))
         petiole = _petiole(traits.petiole_mm, node, direction, direction + float(rng.normal(0, 18)))
         turned = direction + float(rng.normal(0, 15))

@@ -41,7 +41,7 @@ class Desk:
 
     def __init__(self, image: Image8, px_per_mm: float) -> None:
         self.image = image
-        self.mask = np.zeros(image.shape[:2], np.uint8)
+        self.mask: Image8 = np.zeros(image.shape[:2], np.uint8)
         self.px_per_mm = px_per_mm
 
     def px(self, millimetres: float) -> int:

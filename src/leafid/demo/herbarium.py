@@ -37,6 +37,7 @@ COLUMNS = (
 )  # fmt: skip
 
 _JPEG_QUALITY = 90
+_PNG_OPTIONS = [cv2.IMWRITE_PNG_COMPRESSION, 1, cv2.IMWRITE_PNG_STRATEGY, cv2.IMWRITE_PNG_STRATEGY_RLE]
 
 
 def draw_herbarium(
@@ -175,7 +176,7 @@ def _sheet_row(spec: SheetSpec) -> dict[str, str]:
 def _draw_one(index: int, *, out: Path, seed: int, px_per_mm: float) -> tuple[dict[str, str], dict[str, Any]]:
     sheet = draw_sheet(sheet_spec(index, seed=seed, px_per_mm=px_per_mm))
     name = f"{index:06d}"
-    _write(out / "images" / f"{name}.jpg", sheet.image[..., ::-1], cv2.IMWRITE_JPEG_QUALITY, _JPEG_QUALITY)
+    _write(out / "images" / f"{name}.jpg", sheet.image[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, _JPEG_QUALITY])
     masks = {
         "plant": sheet.plant.astype(np.uint8) * 255,
         "leaves": sheet.leaves,
@@ -183,12 +184,12 @@ def _draw_one(index: int, *, out: Path, seed: int, px_per_mm: float) -> tuple[di
         "furniture": sheet.furniture,
     }
     for kind, mask in masks.items():
-        _write(out / "truth" / kind / f"{name}.png", mask, cv2.IMWRITE_PNG_COMPRESSION, 2)
+        _write(out / "truth" / kind / f"{name}.png", mask, _PNG_OPTIONS)
     return _sheet_row(sheet.spec), truth_record(sheet)
 
 
-def _write(path: Path, pixels: npt.NDArray[np.uint8], option: int, value: int) -> None:
-    _, data = cv2.imencode(path.suffix, np.ascontiguousarray(pixels), [option, value])
+def _write(path: Path, pixels: npt.NDArray[np.uint8], options: list[int]) -> None:
+    _, data = cv2.imencode(path.suffix, np.ascontiguousarray(pixels), options)
     try:
         path.write_bytes(data.tobytes())
     except OSError as error:

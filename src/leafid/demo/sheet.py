@@ -198,8 +198,7 @@ def _lay_stalk(
     start, end = (width * desk.px_per_mm for width in widths_mm)
     polygon = taper(line, start, end)
     low = np.floor(polygon.min(axis=0)).astype(int) - 3
-    extent = np.ceil(polygon.max(axis=0)).astype(int) - low + 4
-    width, height = int(extent[0]), int(extent[1])
+    width, height = (int(side) for side in np.ceil(polygon.max(axis=0)) - low + 4)
     coverage = np.zeros((height, width), np.uint8)
     fill(coverage, polygon - low, 255)
     core = np.zeros((height, width), np.uint8)

@@ -109,12 +109,12 @@ def _ladder(blade: Blade, side: int, s: Points, y: Points, end: list[int], rng: 
         starts = np.linspace(1.5, stops - 3, count) + rng.normal(0, 0.25 * stops / count, count)
         slants = rng.normal(1.5, 1.2, count)
         bends = rng.normal(0, 0.3, count)
-        for start, slant, bend in zip(starts, slants, bends, strict=True):
-            a, b = int(np.clip(start, 0, stops)), int(np.clip(start + slant, 0, stops))
-            p, q = (_line(blade, side, s[[k]], y[[j], [k]])[0] for j, k in ((i, a), (i + 1, b)))
-            middle = (p + q) / 2 + np.array([bend * spacing, bend * 0.3])
-            t = np.linspace(0, 1, 5)[:, None]
-            rungs.append((1 - t) ** 2 * p + 2 * t * (1 - t) * (2 * middle - (p + q) / 2) + t**2 * q)
+        lower, upper = (np.clip(starts + k * slants, 0, stops).astype(int) for k in (0, 1))
+        p = _line(blade, side, s[lower], y[i, lower])[:, None]  # [count, 1, 2]
+        q = _line(blade, side, s[upper], y[i + 1, upper])[:, None]
+        bulge = bends[:, None, None] * np.array([2 * spacing, 0.6])
+        t = np.linspace(0, 1, 5)[:, None]
+        rungs.extend((1 - t) * p + t * q + 2 * t * (1 - t) * bulge)
     return rungs
 
 
