@@ -5,19 +5,34 @@ checks and the record of a run all come from that declaration.
 """
 
 from leafid.jobs.curation import CurationSettings, SplitSettings
+from leafid.jobs.fetching import FetchingSettings
 from leafid.jobs.files import dump_job, job_schema, load_job
 from leafid.jobs.job import Job, OutputSettings
 from leafid.jobs.model import BACKBONES, ModelSettings
 from leafid.jobs.sheets import Preprocessing
-from leafid.jobs.sources import FolderSource, Source, TableSource
+from leafid.jobs.sources import (
+    ArchiveSource,
+    FolderSource,
+    GbifDownloadSource,
+    GbifSearchSource,
+    IdigbioSource,
+    Source,
+    TableSource,
+    WebSource,
+)
 from leafid.jobs.taxa import TaxaSettings, TaxonEntry
 from leafid.jobs.training import TrainingSettings
 from leafid.jobs.trust import TrustSettings
 
 __all__ = [
     "BACKBONES",
+    "ArchiveSource",
     "CurationSettings",
+    "FetchingSettings",
     "FolderSource",
+    "GbifDownloadSource",
+    "GbifSearchSource",
+    "IdigbioSource",
     "Job",
     "ModelSettings",
     "OutputSettings",
@@ -29,6 +44,7 @@ __all__ = [
     "TaxonEntry",
     "TrainingSettings",
     "TrustSettings",
+    "WebSource",
     "dump_job",
     "job_schema",
     "load_job",

@@ -6,6 +6,7 @@ from typing import Annotated
 from pydantic import Field
 
 from leafid.jobs.curation import CurationSettings
+from leafid.jobs.fetching import FetchingSettings
 from leafid.jobs.model import ModelSettings
 from leafid.jobs.section import Section
 from leafid.jobs.sheets import Preprocessing
@@ -37,6 +38,8 @@ class Job(Section):
     """The taxa, or the path of a YAML file that holds them; left out: every name in the catalog."""
     sources: Annotated[tuple[Source, ...], Field(min_length=1)]
     """Where the images come from."""
+    fetching: FetchingSettings = FetchingSettings()
+    """How images are taken from the web, and under which licences."""
     curation: CurationSettings = CurationSettings()
     """Which images are kept, and which are for training, validation and test."""
     sheets: Preprocessing = Preprocessing()

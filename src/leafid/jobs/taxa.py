@@ -1,10 +1,16 @@
 """Section ``taxa``: which plant is asked for, and which others it is told from."""
 
-from typing import Annotated, Any
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import BeforeValidator, Field
+from pydantic import BeforeValidator, Field, model_validator
 
 from leafid.jobs.section import Section
+
+GBIF_BACKBONE = "d7dddbf4-2cf0-4f39-9b2a-bb099caae36c"
+"""Checklist key of the GBIF backbone taxonomy, frozen in 2023; its keys are whole numbers."""
+CATALOGUE_OF_LIFE = "7ddf754f-d193-4cc9-b351-99906754a03b"
+"""Checklist key of the Catalogue of Life, extended release; its keys are short strings."""
 
 
 def _bare_name(value: Any) -> Any:  # noqa: ANN401 -- whatever stands in the YAML
@@ -17,12 +23,23 @@ class TaxonEntry(Section):
 
     name: Annotated[str, Field(min_length=1)]
     """Accepted scientific name, without its author."""
+    rank: Literal["species", "genus"] = "species"
+    """``genus``: all species of the genus that are not entries of their own."""
     synonyms: tuple[str, ...] = ()
     """Other names of the same taxon; images under them count as this taxon."""
+    group: str | None = None
+    """Entries with the same group are told from the target together, under this label."""
+    key: str | None = None
+    """Key in the checklist; only needed where the name alone is not clear (``leafid collect`` says so)."""
     why: str | None = None
     """Why the taxon is in the job, for the reader."""
     family: str | None = None
     """Family, for results rolled up to that rank."""
+
+    @property
+    def label_name(self) -> str:
+        """The name under which the network knows this entry: its group, or itself."""
+        return self.group or self.name
 
 
 Entry = Annotated[TaxonEntry, BeforeValidator(_bare_name)]
@@ -35,8 +52,38 @@ class TaxaSettings(Section):
     """The taxon asked for; results carry its score as target_score."""
     look_alikes: tuple[Entry, ...] = ()
     """The taxa it is told from."""
+    checklist: str = GBIF_BACKBONE
+    """Key of the GBIF checklist in which names are looked up; by default the backbone of 2023."""
+    lock: Path | None = None
+    """File that keeps the answers of the checklist with their dates, worth committing; by default ``taxa.lock.yaml``
+    beside the catalog."""
+
+    @model_validator(mode="after")
+    def _each_name_once(self) -> Self:
+        owner: dict[str, str] = {}
+        for entry in self.entries:
+            for name in (entry.name, *entry.synonyms):
+                other = owner.setdefault(name, entry.name)
+                if other != entry.name or (name == entry.name and self._count(name) > 1):
+                    raise ValueError(f"{name!r} stands under {other!r} and again under {entry.name!r}; keep it once")
+        return self
 
     @property
     def entries(self) -> tuple[TaxonEntry, ...]:
         """All taxa, the target first."""
         return (*([self.target] if self.target else []), *self.look_alikes)
+
+    def entry_of(self, scientific_name: str) -> TaxonEntry | None:
+        """Return the entry that an image under this name (without author) counts to, or None.
+
+        Names and synonyms come first, then the genus, where the job has an entry of that rank.
+        """
+        for entry in self.entries:
+            if scientific_name == entry.name or scientific_name in entry.synonyms:
+                return entry
+        genus = scientific_name.split(" ", 1)[0]
+        genera = (entry for entry in self.entries if entry.rank == "genus" and genus in (entry.name, *entry.synonyms))
+        return next(genera, None)
+
+    def _count(self, name: str) -> int:
+        return sum(entry.name == name for entry in self.entries)
