@@ -1,0 +1,94 @@
+"""``leafid identify``: name photos with a bundle."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from leafid.cli.arguments import Device, DeviceOption
+from leafid.errors import UsageError
+
+
+def identify(
+    bundle: Annotated[Path, typer.Argument(metavar="BUNDLE", help="The model folder, or the run that holds it.")],
+    paths: Annotated[
+        list[str], typer.Argument(metavar="PATH...", help="Photos, folders, globs, or a CSV with a path column.")
+    ],
+    output: Annotated[
+        Path | None,
+        typer.Option("-o", "--output", metavar="FILE", help="Write records to a .csv, .jsonl or .parquet file."),
+    ] = None,
+    top: Annotated[
+        int | None, typer.Option("--top", min=1, help="Candidates that a record lists.", show_default="5")
+    ] = None,
+    batch_size: Annotated[
+        int | None,
+        typer.Option("--batch-size", min=1, help="Images that go through the network together.", show_default="16"),
+    ] = None,
+    resume: Annotated[bool, typer.Option("--resume", help="Keep the records that are there and do the rest.")] = False,
+    force: Annotated[bool, typer.Option("--force", help="Replace an existing output.")] = False,
+    device: DeviceOption = Device.AUTO,
+) -> None:
+    """Name photos: one record for each image, whatever becomes of it.
+
+    Exit code: 0 when every image could be read; 3 when some failed (their records say why); 2 when nothing could begin.
+    """
+    from rich.console import Console
+
+    from leafid.identify import (
+        BATCH_SIZE,
+        FEW,
+        TOP,
+        Existing,
+        Identifier,
+        check_output,
+        find_inputs,
+        identify_to_file,
+        identify_to_list,
+        records_table,
+        summary_table,
+    )
+    from leafid.installation import require_torch
+    from leafid.progress import progress_bar
+
+    if resume and force:
+        raise UsageError("--resume keeps the output and --force replaces it: give one of them.")
+    if resume and output is None:
+        raise UsageError("--resume goes on with a file: name it with -o.")
+    existing: Existing = "resume" if resume else "replace" if force else "refuse"
+    if output is not None:
+        check_output(output, existing)
+    inputs = find_inputs(paths)
+    if output is None and len(inputs.paths) > FEW:
+        raise UsageError(f"{len(inputs.paths):,} images are too many for the terminal: name a file with -o results.csv")
+    require_torch()
+    console = Console()
+    for note in inputs.remarks:
+        console.print(note, style="dim", highlight=False, markup=False)
+    identifier = Identifier.load(bundle, device=device.value)
+    with progress_bar("Identifying") as on_progress:
+        if output is None:
+            records, summary = identify_to_list(
+                identifier,
+                inputs.paths,
+                batch_size=batch_size or BATCH_SIZE,
+                top=top or TOP,
+                on_progress=on_progress,
+            )
+        else:
+            summary = identify_to_file(
+                identifier,
+                inputs.paths,
+                output,
+                existing=existing,
+                batch_size=batch_size or BATCH_SIZE,
+                top=top or TOP,
+                on_progress=on_progress,
+            )
+    if output is None:
+        console.print(records_table(records, target=identifier.info.taxonomy.target))
+    else:
+        console.print(summary_table(summary))
+        console.print(f"Records: {output}", highlight=False, markup=False)
+    if summary.exit_code:
+        raise typer.Exit(summary.exit_code)

@@ -1,0 +1,29 @@
+"""``leafid train``: from a catalog to a run and its bundle."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from leafid.cli.arguments import JobFile, Overrides
+
+
+def train(
+    job_file: JobFile,
+    overrides: Overrides = None,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on after the last complete epoch.")] = False,
+    out: Annotated[
+        Path | None, typer.Option("--out", metavar="RUN", help="Run folder.", show_default="runs/<job name>")
+    ] = None,
+) -> None:
+    """Fine-tune a network on the images of a job's catalog."""
+    from leafid.installation import require_torch
+    from leafid.jobs import load_job
+
+    job = load_job(job_file, overrides or ())
+    require_torch()
+    from leafid.learning import train as train_job
+
+    run = train_job(job, run=out or job.run_folder, resume=resume)
+    print(f"Run:    {run.folder}\nBundle: {run.bundle_folder}")
+    print(f"Next:   leafid evaluate {run.folder} --on test")

@@ -1,0 +1,102 @@
+"""The commands as a user meets them: quick help, mistakes told in a sentence, no traceback, documented exit codes."""
+
+import re
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from leafid.cli import app
+from leafid.errors import ExitCode
+
+LEAFID = Path(sys.executable).with_name("leafid")
+COMMANDS = sorted(
+    str(command.name or command.callback.__name__) for command in app.registered_commands if command.callback
+)
+
+
+def leafid(*words: str, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
+    return subprocess.run([LEAFID, *words], capture_output=True, text=True, cwd=cwd, timeout=120, check=False)
+
+
+@pytest.mark.parametrize("statement", ["import leafid", "import leafid.cli"])
+def test_importing_is_cheap(statement: str) -> None:
+    program = (
+        f"import sys; {statement}\n"
+        "heavy = {'torch', 'torchvision', 'lightning', 'pandas', 'cv2', 'albumentations'} & set(sys.modules)\n"
+        "assert not heavy, heavy"
+    )
+    finished = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
+    assert finished.returncode == 0, finished.stderr
+
+
+def test_help_takes_under_half_a_second() -> None:
+    fastest = 10.0
+    for _ in range(5):  # the best of five: the machine may be busy with other things
+        started = time.perf_counter()
+        assert leafid("--help").returncode == 0
+        fastest = min(fastest, time.perf_counter() - started)
+    assert fastest < 0.5
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_command_has_help_and_a_place_in_the_readme(command: str) -> None:
+    shown = leafid(command, "--help")
+    assert shown.returncode == 0
+    assert "Usage" in shown.stdout
+    assert f"leafid {command}" in Path("README.md").read_text(encoding="utf-8")
+
+
+def test_the_help_states_the_limits() -> None:
+    assert "says nothing about alkaloids" in " ".join(re.sub(r"[│\n]", " ", leafid("--help").stdout).split())
+
+
+def test_the_version_is_shown() -> None:
+    assert re.fullmatch(r"leafid \d+\.\d+\.\d+\n", leafid("--version").stdout)
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        (["train", "nowhere.yaml"], "There is no file nowhere.yaml"),
+        (["collect", "nowhere.yaml"], "There is no file nowhere.yaml"),
+        (["evaluate", "nowhere"], "nowhere"),
+        (["identify", "nowhere", "photo.jpg"], "There is no bundle nowhere"),
+        (["trian"], "No such command"),
+    ],
+)
+def test_a_mistake_is_told_in_a_sentence(tmp_path: Path, words: list[str], expected: str) -> None:
+    finished = leafid(*words, cwd=tmp_path)
+    assert finished.returncode == ExitCode.MISTAKE
+    assert expected in finished.stderr
+    assert "Traceback" not in finished.stderr
+
+
+def test_job_check_prints_the_effective_job_and_schema_prints_json(tmp_path: Path) -> None:
+    (tmp_path / "job.yaml").write_text("name: a\nsources: [{kind: folder, path: x}]\n")
+    shown = leafid("job", "check", "job.yaml", "--set", "training.max_epochs=7", cwd=tmp_path)
+    assert "max_epochs: 7" in shown.stdout
+    assert '"$schema"' in leafid("job", "schema").stdout
+
+
+def test_a_defect_is_kept_in_a_file_and_not_shown(tmp_path: Path) -> None:
+    # A job whose catalog is a folder of that name in a place no user would make: pandas is replaced by a broken module.
+    (tmp_path / "pandas.py").write_text("raise RuntimeError('broken on purpose')\n")
+    (tmp_path / "job.yaml").write_text("name: a\nsources: [{kind: table, path: t.csv}]\n")
+    (tmp_path / "t.csv").write_text("path,scientificName\nx.jpg,Mitragyna speciosa\n")
+    finished = subprocess.run(
+        [LEAFID, "collect", "job.yaml"],
+        capture_output=True,
+        text=True,
+        cwd=tmp_path,
+        env={"PYTHONPATH": str(tmp_path), "PATH": "/usr/bin:/bin", "TMPDIR": str(tmp_path)},
+        check=False,
+    )
+    assert finished.returncode == ExitCode.DEFECT
+    assert "defect of leafid" in finished.stderr
+    assert "Traceback" not in finished.stderr
+    report = re.search(r"\S+leafid-defect-\S+\.txt", finished.stderr)
+    assert report is not None
+    assert "broken on purpose" in Path(report.group()).read_text()

@@ -1,0 +1,33 @@
+"""What ``leafid demo`` reads is found in a checkout and carried by a wheel."""
+
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import pytest
+
+from leafid.errors import InstallationError
+from leafid.shipped import shipped
+
+
+def test_shipped_files_are_found_in_a_checkout() -> None:
+    assert shipped("configs/demo.yaml").is_file()
+    assert shipped("data/leaf_characters.csv").is_file()
+
+
+def test_a_missing_one_says_how_to_mend_it() -> None:
+    with pytest.raises(InstallationError, match="Install it again"):
+        shipped("configs/no-such-job.yaml")
+
+
+def test_a_wheel_carries_them(tmp_path: Path) -> None:
+    subprocess.run(
+        [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(tmp_path)],
+        check=True,
+        capture_output=True,
+    )
+    names = zipfile.ZipFile(next(tmp_path.glob("*.whl"))).namelist()
+    assert "leafid/_shipped/configs/demo.yaml" in names
+    assert "leafid/_shipped/data/leaf_characters.csv" in names
+    assert "leafid/py.typed" in names
