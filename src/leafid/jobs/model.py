@@ -25,10 +25,11 @@ class ModelSettings(Section):
     """The network and the weights it starts from."""
 
     backbone: str = "mobilenet_v3_large"
-    """A CNN of torchvision: mobilenet_v2, mobilenet_v3_small, mobilenet_v3_large, shufflenet_v2_x1_0, resnet18, resnet50,
-    efficientnet_b0, efficientnet_v2_s or convnext_tiny."""
+    """A CNN of torchvision: mobilenet_v2, mobilenet_v3_small, mobilenet_v3_large, shufflenet_v2_x1_0, resnet18,
+    resnet50, efficientnet_b0, efficientnet_v2_s or convnext_tiny."""
     weights: str = "imagenet"
-    """``imagenet``: torchvision's own, downloaded once. ``none``: random. Otherwise the path of a .pth or .safetensors file."""
+    """``imagenet``: torchvision's own, downloaded once. ``none``: random. Else the path of a .pth or .safetensors file
+    for the same backbone."""
     dropout: Annotated[float, Field(ge=0, lt=1)] = 0.2
     """Share of the features that is hidden from the head at each training step."""
 

@@ -11,20 +11,24 @@ Share = Annotated[float, Field(ge=0, lt=1)]
 
 
 class TrainingSettings(Section):
-    """How the network is fine-tuned: the head first, then all layers, those near the image most gently."""
+    """How the network is fine-tuned: the head first, then all layers, those near the image most gently.
+
+    A network with random weights (``model.weights: none``) has nothing to be gentle with: all its layers learn from the
+    start and at one rate, and ``head_epochs``, ``head_learning_rate`` and ``first_layer_rate`` have no part in it.
+    """
 
     max_epochs: Annotated[int, Field(ge=1, le=10_000)] = 20
-    """Epochs in all, the head's included; one epoch shows every training image once."""
+    """Epochs in all, the head's included; one epoch draws as many images as there are for training."""
     head_epochs: Annotated[int, Field(ge=0, le=1_000)] = 2
-    """Epochs in which only the head learns, before all layers do; 0 when the weights are random."""
-    batch_size: Annotated[int, Field(ge=1, le=4096)] = 32
+    """Epochs in which only the head learns, before all layers do."""
+    batch_size: Annotated[int, Field(ge=2, le=4096)] = 32
     """Images per step."""
     learning_rate: Positive = 1e-3
     """Highest learning rate of the last layers once all layers learn."""
     head_learning_rate: Positive = 1e-2
     """Highest learning rate while only the head learns."""
-    layer_decay: Annotated[float, Field(gt=0, le=1)] = 0.8
-    """Each block nearer to the image learns at this multiple of the rate of the next; 1 treats all alike."""
+    first_layer_rate: Annotated[float, Field(gt=0, le=1)] = 0.1
+    """Learning rate of the layers next to the image, as a share of the last layers'; those between are graded."""
     weight_decay: Annotated[float, Field(ge=0)] = 0.05
     """AdamW weight decay (not applied to biases and normalisation)."""
     warmup_epochs: Annotated[float, Field(ge=0)] = 1.0
@@ -32,7 +36,7 @@ class TrainingSettings(Section):
     label_smoothing: Share = 0.1
     """Share of each label that is spread over all taxa."""
     balance: Literal["sampling", "loss", "none"] = "sampling"
-    """Against rare taxa being overlooked: show them more often, weigh their errors more, or neither."""
+    """Against rare taxa being overlooked: draw all taxa equally often, weigh errors on rare ones more, or neither."""
     augmentation: Literal["none", "light", "medium", "strong"] = "medium"
     """How much training images are turned, cropped, recoloured and damaged."""
     patience: Annotated[int, Field(ge=1)] = 10

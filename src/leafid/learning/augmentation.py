@@ -1,0 +1,110 @@
+"""Augmentation: what may be done to a leaf without making it another one. The only place that knows albumentations.
+
+What stays true of a leaf: its outline, its proportions and its veins. What may change: how it lies on the sheet, which
+side of the midrib is left, how far the camera was, light, paper, ageing, focus, and that a part is torn or covered. So
+images are turned and mirrored freely, scaled alike in both directions, recoloured mildly, blurred a little and covered
+in places; they are not stretched, and hue stays near what it was.
+
+albumentations 2.0.8 is the last MIT release and no longer maintained; nothing else in leafid depends on it.
+"""
+
+import os
+from collections.abc import Callable
+from functools import cache
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from leafid.sheets.prepare import PAPER
+
+Strength = Literal["none", "light", "medium", "strong"]
+
+MARGIN = 1.15
+"""Views to be augmented are prepared this much larger, so that turning and cropping do not blur the veins."""
+
+
+def prepared_side(size: int, strength: Strength) -> int:
+    """Return the side of the prepared view from which a training view of ``size`` pixels is made."""
+    return size if strength == "none" else round(size * MARGIN)
+
+
+def augment(view: NDArray[np.uint8], size: int, strength: Strength, seed: int) -> NDArray[np.uint8]:
+    """Make a training view.
+
+    Args:
+        view: prepared view (P, P, 3), uint8, where P is ``prepared_side(size, strength)``.
+        size: side of the result.
+        strength: how much is done.
+        seed: the same seed gives the same result, in whatever process.
+
+    Returns:
+        Pixels (size, size, 3), uint8.
+    """
+    if strength == "none":
+        return view
+    transform = _transform(size, strength)
+    transform.set_random_seed(seed)
+    result: NDArray[np.uint8] = transform(image=view)["image"]
+    return result
+
+
+@cache
+def _transform(size: int, strength: Strength) -> Any:  # noqa: ANN401 -- albumentations is untyped
+    """Build the chain of a strength; once in each process."""
+    # Read at import: without it albumentations asks the network for a newer version.
+    os.environ["NO_ALBUMENTATIONS_UPDATE"] = "1"
+    import albumentations
+    import cv2
+
+    cv2.setNumThreads(1)  # the worker processes are the parallelism
+    chains: dict[str, Callable[[Any, int], list[Any]]] = {"light": _light, "medium": _medium, "strong": _strong}
+    return albumentations.Compose(chains[strength](albumentations, size))
+
+
+def _placed(a: Any, size: int, *, turn: float, scale: tuple[float, float]) -> list[Any]:  # noqa: ANN401
+    """Turn, scale (relative to what identification sees), mirror, and cut out the square."""
+    return [
+        a.Affine(
+            rotate=(-turn, turn),
+            scale=(scale[0] / MARGIN, scale[1] / MARGIN),
+            keep_ratio=True,
+            interpolation=2 if scale[1] > 1 else 1,  # cubic, linear
+            fill=PAPER,
+            p=1.0,
+        ),
+        a.RandomCrop(size, size),
+        a.HorizontalFlip(p=0.5),
+    ]
+
+
+def _light(a: Any, size: int) -> list[Any]:  # noqa: ANN401
+    return [
+        *_placed(a, size, turn=20, scale=(0.95, 1.15)),
+        a.RandomBrightnessContrast(brightness_limit=0.1, contrast_limit=0.1, p=0.5),
+    ]
+
+
+def _medium(a: Any, size: int) -> list[Any]:  # noqa: ANN401
+    return [
+        *_placed(a, size, turn=180, scale=(0.85, 1.3)),
+        a.RandomBrightnessContrast(brightness_limit=0.2, contrast_limit=0.2, p=0.7),
+        a.HueSaturationValue(hue_shift_limit=6, sat_shift_limit=25, val_shift_limit=0, p=0.5),
+        a.GaussianBlur(sigma_limit=(0.3, 1.0), p=0.1),
+        a.CoarseDropout(
+            num_holes_range=(1, 4), hole_height_range=(0.06, 0.2), hole_width_range=(0.06, 0.2), fill=PAPER, p=0.3
+        ),
+    ]
+
+
+def _strong(a: Any, size: int) -> list[Any]:  # noqa: ANN401
+    return [
+        *_placed(a, size, turn=180, scale=(0.7, 1.7)),
+        a.RandomBrightnessContrast(brightness_limit=0.3, contrast_limit=0.3, p=0.8),
+        a.HueSaturationValue(hue_shift_limit=10, sat_shift_limit=40, val_shift_limit=0, p=0.7),
+        a.ToGray(p=0.1),
+        a.OneOf([a.GaussianBlur(sigma_limit=(0.3, 1.5)), a.GaussNoise(std_range=(0.02, 0.06))], p=0.25),
+        a.CoarseDropout(
+            num_holes_range=(2, 8), hole_height_range=(0.08, 0.25), hole_width_range=(0.08, 0.25), fill=PAPER, p=0.5
+        ),
+    ]

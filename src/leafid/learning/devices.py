@@ -1,0 +1,54 @@
+"""Which device, number format and how many processes a machine allows."""
+
+import os
+
+import torch
+
+from leafid.errors import UsageError
+from leafid.jobs import TrainingSettings
+
+MAX_WORKERS = 8
+"""More reading processes than this rarely help one training process."""
+
+
+def choose_device(name: str) -> torch.device:
+    """Turn ``auto``, ``cpu``, ``cuda`` or ``mps`` into a device; ``auto`` takes the fastest there is.
+
+    Raises:
+        UsageError: the device is unknown, or this machine does not have it.
+    """
+    here = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available(), "cpu": True}
+    if name == "auto":
+        return torch.device(next(kind for kind, present in here.items() if present))
+    if name not in here:
+        raise UsageError(f"There is no device {name!r}. Choose auto, cpu, cuda or mps.")
+    if not here[name]:
+        raise UsageError(f"This machine has no device {name!r} that torch can use. Choose auto or cpu.")
+    return torch.device(name)
+
+
+def worker_count(setting: int | str) -> int:
+    """Return the number of reading processes for ``training.workers``."""
+    if isinstance(setting, int):
+        return setting
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return min(cores, MAX_WORKERS)
+
+
+def lightning_precision(training: TrainingSettings, device: torch.device) -> str:
+    """Return the name that Lightning has for ``training.precision`` on this device.
+
+    Raises:
+        UsageError: 16-bit floats on a device that cannot train with them.
+    """
+    match training.precision:
+        case "auto":
+            return "bf16-mixed" if device.type == "cuda" and torch.cuda.is_bf16_supported(False) else "32-true"
+        case "16" if device.type != "cuda":
+            raise UsageError(f"training.precision: 16 needs a CUDA GPU, not {device.type}. Choose auto, 32 or bf16.")
+        case "16":
+            return "16-mixed"
+        case "bf16":
+            return "bf16-mixed"
+        case _:
+            return "32-true"

@@ -1,0 +1,88 @@
+"""The Lightning module: one step, shared by training and validation, and which part of the network learns when."""
+
+from collections.abc import Sequence
+
+import torch
+from lightning.pytorch import LightningModule
+from torch import Tensor, nn
+from torch.optim import Optimizer
+from torchmetrics import MetricCollection
+from torchmetrics.classification import MulticlassAccuracy, MulticlassF1Score
+
+from leafid.jobs import TrainingSettings
+from leafid.learning.network import Network
+from leafid.learning.recipe import Recipe, optimiser
+from leafid.learning.samples import Sample
+
+
+class FineTuning(LightningModule):
+    """A network that learns by a recipe.
+
+    Args:
+        network: the network, which is changed in place.
+        recipe: rates and phases.
+        training: the job's settings.
+        train_labels: labels of the training images, for weighing the errors.
+        seed: the job's seed.
+    """
+
+    def __init__(
+        self, network: Network, recipe: Recipe, training: TrainingSettings, train_labels: Sequence[int], seed: int
+    ) -> None:
+        super().__init__()
+        self.network = network
+        self.recipe = recipe
+        self.seed = seed
+        taxa = network.taxa
+        weights = _weights(train_labels, taxa) if training.balance == "loss" else None
+        self.loss = nn.CrossEntropyLoss(weight=weights, label_smoothing=training.label_smoothing)
+        self.val_metrics = MetricCollection(
+            {
+                "val_macro_f1": MulticlassF1Score(taxa, average="macro"),
+                "val_accuracy": MulticlassAccuracy(taxa, average="micro"),
+            }
+        )
+
+    @property
+    def head_only(self) -> bool:
+        """Whether only the head learns in the present epoch."""
+        return self.current_epoch < self.recipe.head_epochs
+
+    def on_train_epoch_start(self) -> None:
+        """Hold the backbone still while only the head learns, its running statistics of batch norm included."""
+        # Dropout draws from the global generator; seeded here, an interrupted run draws as an uninterrupted one.
+        torch.manual_seed((self.seed * 1_000_003 + self.current_epoch) % 2**63)
+        self.network.backbone.requires_grad_(not self.head_only)
+        self.network.backbone.train(not self.head_only)
+
+    def training_step(self, batch: Sample, batch_index: int) -> Tensor:
+        """Return the loss of a batch."""
+        loss, _ = self._step(batch)
+        self.log("train_loss", loss, on_step=True, on_epoch=True, batch_size=len(batch["label"]))
+        return loss
+
+    def validation_step(self, batch: Sample, batch_index: int) -> None:
+        """Count a batch into the metrics of val."""
+        loss, logits = self._step(batch)
+        self.val_metrics.update(logits, batch["label"])
+        self.log("val_loss", loss, batch_size=len(batch["label"]))
+
+    def on_validation_epoch_end(self) -> None:
+        """Log the metrics of val."""
+        self.log_dict(self.val_metrics.compute(), prog_bar=True)
+        self.val_metrics.reset()
+
+    def configure_optimizers(self) -> tuple[list[Optimizer], list[dict[str, object]]]:  # type: ignore[override]
+        """Give Lightning the optimiser and its schedule, which goes on at every step."""
+        optimizer, schedule = optimiser(self.network, self.recipe)
+        return [optimizer], [{"scheduler": schedule, "interval": "step"}]
+
+    def _step(self, batch: Sample) -> tuple[Tensor, Tensor]:
+        logits = self.network(batch["pixels"])
+        return self.loss(logits.float(), batch["label"]), logits
+
+
+def _weights(labels: Sequence[int], taxa: int) -> Tensor:
+    """Weigh each taxon by the inverse of its number of training images; their mean over the images is 1."""
+    counts = torch.bincount(torch.tensor(labels), minlength=taxa).float()
+    return len(labels) / (taxa * counts.clamp(min=1))

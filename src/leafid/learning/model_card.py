@@ -1,0 +1,76 @@
+"""The model card: what a bundle is, for people."""
+
+from typing import TYPE_CHECKING
+
+from leafid.bundle import BundleInfo
+from leafid.statements import LIMITS_LONG
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+def model_card(info: BundleInfo, split: "pd.DataFrame") -> str:
+    """Write the card of a bundle as Markdown.
+
+    Args:
+        info: the bundle's description.
+        split: the images of its run; see ``leafid.curation``.
+    """
+    made, taxonomy = info.provenance, info.taxonomy
+    counts = split.groupby(["scientificName", "split"]).size().unstack(fill_value=0)
+    lines = [
+        f"# {info.name}",
+        "",
+        f"Names {len(taxonomy)} taxa from images of their leaves, with {info.network.backbone} at "
+        f"{info.preprocessing.size} x {info.preprocessing.size} pixels. "
+        f"Made with leafid {info.leafid_version} on {made.created:%Y-%m-%d}.",
+        "",
+        "## What it does not tell",
+        "",
+        *(f"- {statement}" for statement in LIMITS_LONG),
+        "",
+        "## Taxa and images",
+        "",
+        "| taxon | train | val | test |",
+        "| --- | ---: | ---: | ---: |",
+    ]
+    for name in taxonomy.names:
+        numbers = [int(counts.at[name, part]) if part in counts and name in counts.index else 0 for part in _PARTS]
+        target = " (target)" if name == taxonomy.target else ""
+        lines.append(f"| {name}{target} | {' | '.join(map(str, numbers))} |")
+    gatherings = ", ".join(f"{made.gatherings.get(part, 0)} for {part}" for part in _PARTS)
+    lines += ["", f"Gatherings: {gatherings}. No gathering is in two parts."]
+    for column, title in (("license", "Licences"), ("institutionCode", "Herbaria")):
+        if column in split and split[column].notna().any():
+            lines += ["", f"{title}: {_counted(split[column])}."]
+    lines += [
+        "",
+        "## How good it is",
+        "",
+        f"Macro-F1 on val {_score(made.val_macro_f1)} after epoch {made.best_epoch}, by which this epoch was chosen. "
+        "`leafid evaluate` measures it on test.",
+        "",
+        "## Where it comes from",
+        "",
+        f"- weights at the start: {made.job['model']['weights']}",
+        f"- catalog: SHA-256 {made.catalog_sha256}",
+        f"- code: {made.git_commit or 'an installed release'}",
+        f"- seed: {made.seed}",
+        f"- versions: {', '.join(f'{name} {version}' for name, version in made.versions.items())}",
+        "",
+    ]
+    return "\n".join(lines)
+
+
+_PARTS = ("train", "val", "test")
+
+
+def _score(value: float | None) -> str:
+    return "not measured" if value is None else f"{value:.3f}"
+
+
+def _counted(values: "pd.Series") -> str:
+    counts = values.value_counts()
+    unknown = int(values.isna().sum())
+    listed = [f"{name} ({count})" for name, count in counts.items()]
+    return ", ".join([*listed, *([f"not stated ({unknown})"] if unknown else [])])

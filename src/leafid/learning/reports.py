@@ -1,0 +1,104 @@
+"""What a training tells while it runs: a row of ``metrics.csv``, a line on standard error, a point in the plot."""
+
+import csv
+import io
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+from lightning.pytorch import LightningModule, Trainer
+from lightning.pytorch.callbacks import Callback
+
+from leafid.files import write_text, written_atomically
+from leafid.learning.fine_tuning import FineTuning
+
+COLUMNS = (
+    "epoch",
+    "learning",
+    "steps",
+    "learning_rate",
+    "train_loss",
+    "val_loss",
+    "val_accuracy",
+    "val_macro_f1",
+    "seconds",
+)
+"""Columns of ``metrics.csv``; ``epoch`` counts from 1, ``steps`` and all values are those at its end."""
+
+
+class EpochReport(Callback):
+    """Keeps the rows of all epochs, those before an interruption included."""
+
+    def __init__(self, metrics: Path, plot: Path) -> None:
+        self.metrics = metrics
+        self.plot = plot
+        self.rows: list[dict[str, Any]] = []
+        self._begun = 0.0
+
+    def on_train_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Look at the clock."""
+        self._begun = time.monotonic()
+
+    def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Write the epoch down."""
+        assert isinstance(pl_module, FineTuning)
+        values = {name: round(float(value), 6) for name, value in trainer.callback_metrics.items()}
+        row = {
+            "epoch": trainer.current_epoch + 1,
+            "learning": "head" if pl_module.head_only else "all layers",
+            "steps": trainer.global_step,
+            "learning_rate": trainer.optimizers[0].param_groups[-1]["lr"],
+            "train_loss": values["train_loss_epoch"],
+            "val_loss": values["val_loss"],
+            "val_accuracy": values["val_accuracy"],
+            "val_macro_f1": values["val_macro_f1"],
+            "seconds": round(time.monotonic() - self._begun, 1),
+        }
+        best = max((earlier["val_macro_f1"] for earlier in self.rows), default=-1.0)
+        self.rows.append(row)
+        write_text(self.metrics, _as_csv(self.rows))
+        draw(self.rows, self.plot)
+        print(
+            f"epoch {row['epoch']}/{trainer.max_epochs} ({row['learning']}, {row['seconds']:.0f} s): "
+            f"train loss {row['train_loss']:.3f}, val loss {row['val_loss']:.3f}, "
+            f"val macro-F1 {row['val_macro_f1']:.3f}{' (best so far)' if row['val_macro_f1'] > best else ''}",
+            file=sys.stderr,
+        )
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return what must survive an interruption."""
+        return {"rows": self.rows}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Take it up again."""
+        self.rows = list(state_dict["rows"])
+
+
+def draw(rows: list[dict[str, Any]], path: Path) -> None:
+    """Draw losses and macro-F1 by epoch as a PNG."""
+    from matplotlib.figure import Figure
+
+    epochs = [row["epoch"] for row in rows]
+    figure = Figure(figsize=(8, 3.2), layout="constrained")
+    losses, scores = figure.subplots(1, 2)
+    for name, marker in (("train_loss", "o"), ("val_loss", "s")):
+        losses.plot(epochs, [row[name] for row in rows], marker=marker, markersize=3, label=name.replace("_", " "))
+    for name, marker in (("val_macro_f1", "s"), ("val_accuracy", "o")):
+        scores.plot(epochs, [row[name] for row in rows], marker=marker, markersize=3, label=name.replace("_", " "))
+    scores.set_ylim(0, 1)
+    for axes in (losses, scores):
+        axes.set_xlabel("epoch")
+        axes.xaxis.get_major_locator().set_params(integer=True)
+        axes.legend(frameon=False)
+        axes.spines[["top", "right"]].set_visible(False)
+    with written_atomically(path) as temporary:
+        figure.savefig(temporary, format="png", dpi=120)
+
+
+def _as_csv(rows: list[dict[str, Any]]) -> str:
+    text = io.StringIO()
+    writer = csv.DictWriter(text, COLUMNS, lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    return text.getvalue()

@@ -1,0 +1,174 @@
+"""The run: a folder that records one training, from which it can be resumed, judged and repeated.
+
+run.json       where, when, with what (``RunInfo``); it makes a folder a run
+job.yaml       the effective job
+split.csv      the images used, and for what
+metrics.csv    one row per epoch
+training.png   the same, drawn
+logs/          TensorBoard and CSV, step by step
+checkpoints/   best.ckpt and last.ckpt
+bundle/        the trained model
+"""
+
+import importlib.metadata
+import platform
+import subprocess
+from collections.abc import Sequence
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from leafid.errors import JobError, RunError
+from leafid.files import write_text
+from leafid.jobs import Job, load_job
+from leafid.taxonomy import Taxonomy
+from leafid.version import __version__
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+INFO, JOB, SPLIT, METRICS, PLOT = "run.json", "job.yaml", "split.csv", "metrics.csv", "training.png"
+
+RECORDED_PACKAGES = ("torch", "torchvision", "lightning", "albumentations", "numpy", "pillow", "opencv-python-headless")
+"""Packages whose version may change what a network learns."""
+
+
+class RunInfo(BaseModel):
+    """What a run knows about itself."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    leafid_version: str = __version__
+    state: Literal["training", "finished"]
+    command: str
+    started: datetime
+    ended: datetime | None = None
+    resumed: int = 0
+    device: str
+    git_commit: str | None
+    versions: dict[str, str]
+    catalog: Path
+    catalog_sha256: str
+    taxonomy: Taxonomy
+    weights_not_used: tuple[str, ...] = ()
+    steps: int | None = None
+    best_epoch: int | None = None
+    val_macro_f1: float | None = None
+
+
+class Run:
+    """A run folder whose description has been read."""
+
+    def __init__(self, folder: Path, job: Job, info: RunInfo) -> None:
+        self.folder = folder
+        self.job = job
+        self.info = info
+
+    @classmethod
+    def open(cls, path: Path) -> "Run":
+        """Read a run folder.
+
+        Raises:
+            RunError: there is none, it is no run, or it is damaged.
+        """
+        if not path.is_dir():
+            raise RunError(f"There is no run {path}. `leafid train JOB` writes one to runs/<job name>.")
+        if not (path / INFO).is_file():
+            raise RunError(f"{path} is no run of leafid: it has no {INFO}. Name the folder that `leafid train` wrote.")
+        try:
+            info = RunInfo.model_validate_json((path / INFO).read_bytes())
+        except (OSError, ValidationError) as error:
+            reason = error.errors()[0]["msg"] if isinstance(error, ValidationError) else error
+            raise RunError(f"{path / INFO} is damaged, or written by another version of leafid: {reason}") from None
+        try:
+            job = load_job(path / JOB)
+        except JobError as error:
+            raise RunError(f"The job of the run {path} cannot be read: {error}") from None
+        return cls(path, job, info)
+
+    @classmethod
+    def is_there(cls, path: Path) -> bool:
+        """Tell whether a folder is a run."""
+        return (path / INFO).is_file()
+
+    @property
+    def split(self) -> "pd.DataFrame":
+        """The images of the run (see ``leafid.curation``), read from ``split.csv``."""
+        from leafid.curation import read_split
+
+        return read_split(self.folder / SPLIT)
+
+    @property
+    def checkpoints(self) -> Path:
+        """Folder of the checkpoints."""
+        return self.folder / "checkpoints"
+
+    @property
+    def logs(self) -> Path:
+        """Folder of the logs."""
+        return self.folder / "logs"
+
+    @property
+    def bundle_folder(self) -> Path:
+        """Folder of the bundle; it is complete once the run is finished."""
+        return self.folder / "bundle"
+
+    def image_paths(self, rows: "pd.DataFrame") -> list[Path]:
+        """Return the image files of rows of the split; relative paths start at the catalog's folder."""
+        return [self.info.catalog.parent / path for path in rows["path"]]
+
+    def record(self, **changes: object) -> None:
+        """Change what ``run.json`` says."""
+        self.info = self.info.model_copy(update=changes)
+        write_text(self.folder / INFO, self.info.model_dump_json(indent=2) + "\n")
+
+
+def differences(before: Job, now: Job, *, ignored: Sequence[str]) -> list[str]:
+    """List the settings in which two jobs differ, as ``section.key: before -> now``."""
+    old, new = _flat(before.model_dump(mode="json")), _flat(now.model_dump(mode="json"))
+    return [
+        f"{key}: {old.get(key, 'not set')} in the run, {new.get(key, 'not set')} now"
+        for key in sorted(old.keys() | new.keys())
+        if old.get(key) != new.get(key) and not any(key == name or key.startswith(f"{name}.") for name in ignored)
+    ]
+
+
+def package_versions() -> dict[str, str]:
+    """Return the versions of Python and of the packages on which a result depends."""
+    versions = {"leafid": __version__, "python": platform.python_version()}
+    for package in RECORDED_PACKAGES:
+        try:
+            versions[package] = importlib.metadata.version(package)
+        except importlib.metadata.PackageNotFoundError:
+            continue  # OpenCV comes under several names
+    return versions
+
+
+def git_commit() -> str | None:
+    """Return the commit of the checkout in which leafid lies, with ``+changes`` where files were edited; else None."""
+    root = Path(__file__).resolve().parents[3]
+    if not (root / ".git").exists():
+        return None
+    try:
+        commit = _git(root, "rev-parse", "HEAD")
+        changed = _git(root, "status", "--porcelain", "--untracked-files=no")
+    except (OSError, subprocess.SubprocessError):
+        return None
+    return f"{commit}+changes" if changed else commit
+
+
+def _git(root: Path, *arguments: str) -> str:
+    command = ["git", "-C", str(root), *arguments]
+    return subprocess.run(command, capture_output=True, text=True, check=True, timeout=10).stdout.strip()
+
+
+def _flat(value: object, prefix: str = "") -> dict[str, object]:
+    """Turn nested sections into ``section.key: value``."""
+    if not isinstance(value, dict) or not value:
+        return {prefix: value}
+    flat: dict[str, object] = {}
+    for key, inner in value.items():
+        flat |= _flat(inner, f"{prefix}.{key}" if prefix else str(key))
+    return flat

@@ -1,0 +1,131 @@
+"""Samples and the order in which they are drawn. Every random choice derives from seed, epoch and draw.
+
+So it does not matter how many worker processes there are, nor whether the run was interrupted in between.
+"""
+
+from collections.abc import Iterator, Sequence
+from typing import Literal, NamedTuple, TypedDict
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.utils.data import DataLoader, Dataset, Sampler
+
+from leafid.learning.augmentation import Strength, augment
+from leafid.learning.prepared import ViewStore
+
+
+class Sample(TypedDict):
+    """One image for the network; batches have the same keys with a leading dimension N."""
+
+    pixels: Tensor
+    """(3, S, S), uint8, RGB."""
+    label: Tensor
+    """(), int64: index of the taxon in the taxonomy."""
+    index: Tensor
+    """(), int64: row in the list of images."""
+
+
+class Draw(NamedTuple):
+    """What a sampler asks a data set for."""
+
+    index: int
+    seed: int
+
+
+class Samples(Dataset[Sample]):
+    """Images of one part of the split, from their prepared views."""
+
+    def __init__(
+        self, store: ViewStore, image_ids: Sequence[str], labels: Sequence[int], *, size: int, augmentation: Strength
+    ) -> None:
+        self.store = store
+        self.image_ids = list(image_ids)
+        self.labels = list(labels)
+        self.size = size
+        self.augmentation = augmentation
+
+    def __len__(self) -> int:
+        """Return the number of images."""
+        return len(self.image_ids)
+
+    def __getitem__(self, draw: Draw | int) -> Sample:
+        """Return the sample of a draw; a bare index is the draw with seed 0."""
+        index, seed = draw if isinstance(draw, Draw) else (draw, 0)
+        view = augment(self.store.read(self.image_ids[index]), self.size, self.augmentation, seed)
+        return Sample(
+            pixels=torch.from_numpy(view.transpose(2, 0, 1).copy()),
+            label=torch.tensor(self.labels[index]),
+            index=torch.tensor(index),
+        )
+
+
+class EpochSampler(Sampler[Draw]):
+    """Draws of one epoch, in whole batches: as many as there are images, filled up to the last batch.
+
+    With ``balanced``, every taxon is drawn equally often; its images take turns, so that none is drawn twice before all
+    others of its taxon were drawn. Otherwise every image is drawn once, before the filling.
+    """
+
+    def __init__(self, labels: Sequence[int], *, batch_size: int, balanced: bool, seed: int) -> None:
+        self.labels = np.asarray(labels)
+        self.batch_size = batch_size
+        self.balanced = balanced
+        self.seed = seed
+        self.epoch = 0
+
+    def set_epoch(self, epoch: int) -> None:
+        """Choose the epoch whose draws come next; Lightning calls this."""
+        self.epoch = epoch
+
+    def __len__(self) -> int:
+        """Return the number of draws in an epoch."""
+        return -(-len(self.labels) // self.batch_size) * self.batch_size
+
+    def __iter__(self) -> Iterator[Draw]:
+        """Yield the draws of the epoch."""
+        random = np.random.default_rng((self.seed, self.epoch))
+        groups = [np.flatnonzero(self.labels == label) for label in np.unique(self.labels)]
+        pools = groups if self.balanced else [np.arange(len(self.labels))]
+        share = -(-len(self) // len(pools))
+        drawn = np.stack([_in_turn(pool, share, random) for pool in pools])  # (pools, share)
+        # Column by column, taxa in random order: every stretch of the epoch is balanced, and what exceeds its length
+        # is missing from random taxa.
+        order = np.concatenate([random.permutation(column) for column in drawn.T])[: len(self)]
+        seeds = random.integers(0, 2**31, size=len(self))
+        yield from (Draw(int(index), int(seed)) for index, seed in zip(order, seeds, strict=True))
+
+
+def _in_turn(pool: NDArray[np.int64], count: int, random: np.random.Generator) -> NDArray[np.int64]:
+    """Draw ``count`` from the pool, each once before any comes again."""
+    rounds = -(-count // len(pool))
+    return np.concatenate([random.permutation(pool) for _ in range(rounds)])[:count]
+
+
+def training_loader(
+    samples: Samples,
+    *,
+    batch_size: int,
+    balance: Literal["sampling", "loss", "none"],
+    seed: int,
+    workers: int,
+    pin: bool,
+) -> "DataLoader[Sample]":
+    """Load training samples in whole batches; smaller sets than one batch are drawn several times."""
+    sampler = EpochSampler(samples.labels, batch_size=batch_size, balanced=balance == "sampling", seed=seed)
+    return DataLoader(
+        samples,
+        batch_size=batch_size,
+        sampler=sampler,
+        num_workers=workers,
+        persistent_workers=workers > 0,
+        pin_memory=pin,
+    )
+
+
+def validation_loader(samples: Samples, *, batch_size: int, workers: int, pin: bool) -> "DataLoader[Sample]":
+    """Load samples in order, each once."""
+    return DataLoader(
+        samples, batch_size=batch_size, num_workers=workers, persistent_workers=workers > 0, pin_memory=pin
+    )
