@@ -1,0 +1,25 @@
+"""Between the catalog and the network: gatherings, duplicates, conflicts, splits, audit."""
+
+from leafid.curation.conflicts import CONFLICT_COLUMNS, write_conflicts
+from leafid.curation.curate import LEFT_OUT_COLUMNS, Curated, crossvalidation_splits, curate
+from leafid.curation.determinations import LeftOutReason
+from leafid.curation.names import Name, canonical, read_name
+from leafid.curation.split import SPLIT_COLUMNS, SPLITS, check_split, read_split, write_split
+
+__all__ = [
+    "CONFLICT_COLUMNS",
+    "LEFT_OUT_COLUMNS",
+    "SPLITS",
+    "SPLIT_COLUMNS",
+    "Curated",
+    "LeftOutReason",
+    "Name",
+    "canonical",
+    "check_split",
+    "crossvalidation_splits",
+    "curate",
+    "read_name",
+    "read_split",
+    "write_conflicts",
+    "write_split",
+]

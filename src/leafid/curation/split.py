@@ -1,0 +1,117 @@
+"""``split.csv``: written, read, and checked before anything is trained on it."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from leafid.curation.conflicts import image_stems
+from leafid.errors import SplitError
+from leafid.files import written_atomically
+from leafid.taxonomy import Taxonomy
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+SPLITS = ("train", "val", "test")
+SPLIT_COLUMNS = ("image_id", "path", "scientificName", "gathering_id", "institutionCode", "split")
+"""Columns of ``split.csv``; ``path`` is relative to the catalog, ``scientificName`` is the accepted name."""
+
+
+def write_split(path: Path, split: "pd.DataFrame") -> None:
+    """Write ``split.csv``, all at once or not at all."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with written_atomically(path) as temporary:
+        split[list(SPLIT_COLUMNS)].to_csv(temporary, index=False, lineterminator="\n")
+
+
+def read_split(path: Path) -> "pd.DataFrame":
+    """Read ``split.csv``.
+
+    Raises:
+        SplitError: the file is missing, lacks columns, or has empty or unknown values; all mistakes are listed.
+    """
+    import pandas as pd
+
+    if not path.is_file():
+        raise SplitError(f"There is no split {path}. `leafid train` writes it into the run folder.")
+    try:
+        split = pd.read_csv(path, dtype=str, keep_default_na=False, na_values=[""])
+    except (OSError, ValueError, pd.errors.ParserError) as error:
+        raise SplitError(f"{path} cannot be read as a split: {error}") from None
+    missing = [column for column in SPLIT_COLUMNS if column not in split]
+    if missing:
+        raise SplitError(f"{path} lacks the columns {', '.join(missing)}.")
+    mistakes = [
+        f"{int(split[column].isna().sum())} rows without {column}"
+        for column in SPLIT_COLUMNS
+        if column != "institutionCode" and split[column].isna().any()
+    ]
+    unknown = sorted(set(split["split"].dropna()) - {*SPLITS})
+    if unknown:
+        mistakes.append(f"split is {', '.join(map(repr, unknown))}; it must be train, val or test")
+    if mistakes:
+        raise SplitError("\n".join([f"{path} has mistakes:", *(f"  {mistake}" for mistake in mistakes)]))
+    return split[list(SPLIT_COLUMNS)]
+
+
+def check_split(
+    split: "pd.DataFrame",
+    *,
+    taxonomy: Taxonomy | None = None,
+    near_duplicates: Sequence[tuple[str, str]] = (),
+) -> None:
+    """Refuse a split from which nothing honest can be learned.
+
+    Args:
+        split: the columns ``SPLIT_COLUMNS``.
+        taxonomy: each of its taxa must have images for training; None: the taxa in ``split``.
+        near_duplicates: pairs of ``image_id`` that show the same picture; pass none to allow them to cross.
+
+    Raises:
+        SplitError: a gathering, an image file or a pair of near-duplicates lies in more than one split, a taxon has no
+            images to train on, or there is nothing to validate on; everything is listed.
+    """
+    mistakes = _crossing(split, split["gathering_id"], "gathering")
+    mistakes += _crossing(split, image_stems(split), "image file")
+    mistakes += _crossing_pairs(split, near_duplicates)
+    trained = set(split.loc[split["split"] == "train", "scientificName"])
+    names = taxonomy.names if taxonomy else tuple(sorted(set(split["scientificName"])))
+    without = [name for name in names if name not in trained]
+    if without:
+        mistakes.append(
+            f"no images to train on for {', '.join(without)}: give images, or take the taxon out of the job's taxa"
+        )
+    if len(names) < 2:
+        mistakes.append(f"{len(names)} taxon: there must be two or more to tell apart")
+    if not (split["split"] == "val").any():
+        mistakes.append("no images for validation, by which the best epoch is chosen: more gatherings are needed")
+    if mistakes:
+        raise SplitError("\n".join(["This split cannot be trained on:", *(f"  {mistake}" for mistake in mistakes)]))
+
+
+def _crossing(split: "pd.DataFrame", groups: "pd.Series", what: str) -> list[str]:
+    """One line for each group whose rows lie in more than one split; after ten, how many more."""
+    several = split["split"].groupby(groups).nunique()
+    crossing = list(several.index[several > 1])
+    lines = []
+    for group in crossing[:10]:
+        counts = split.loc[groups == group, "split"].value_counts()
+        parts = ", ".join(f"{counts[name]} in {name}" for name in SPLITS if name in counts)
+        lines.append(f"{what} {group} lies in more than one split: {parts}")
+    if len(crossing) > 10:
+        lines.append(f"... and {len(crossing) - 10} more of {what} in more than one split")
+    return lines
+
+
+def _crossing_pairs(split: "pd.DataFrame", pairs: Sequence[tuple[str, str]]) -> list[str]:
+    of_image = dict(zip(split["image_id"], zip(split["split"], split["path"], strict=True), strict=True))
+    lines = []
+    for one, other in pairs:
+        if one in of_image and other in of_image and of_image[one][0] != of_image[other][0]:
+            ends = " and ".join(f"{path} ({name})" for name, path in (of_image[one], of_image[other]))
+            lines.append(f"near-duplicates in different splits: {ends}")
+    if len(lines) > 10:
+        lines[10:] = [f"... and {len(lines) - 10} more pairs of near-duplicates in different splits"]
+    if lines:
+        lines.append("if they show different plants all the same, say `curation: near_duplicates: allow`")
+    return lines
