@@ -7,6 +7,7 @@ RGB image of 8 bits, or an ``ImageError``. A truncated file is a failure: it is 
 import functools
 import io
 import os
+import stat
 import struct
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +19,9 @@ from leafid.errors import FailureReason, ImageError
 
 MAX_PIXELS = 200_000_000
 """Larger images are refused, as decompression bombs would be; the largest herbarium scans have 100 million pixels."""
+
+MAX_BYTES = 2_000_000_000
+"""Larger files are refused before they are read; 200 million uncompressed pixels of 16 bits have 1.2 GB."""
 
 IMAGE_ENDINGS = frozenset(
     ".jpg .jpeg .jpe .png .tif .tiff .webp .bmp .gif .heic .heif .avif .jp2 .j2k .jpx .ppm .pgm .jfif".split()
@@ -72,30 +76,30 @@ def open_image(path: Path, *, needed_side: int | None = None, max_pixels: int = 
             rgb = _upright_srgb(image)
     except ImageError:
         raise
-    except (
-        UnidentifiedImageError,
-        OSError,
-        SyntaxError,
-        ValueError,
-        EOFError,
-        struct.error,
-        IndexError,
-        KeyError,
-    ) as error:
-        raise _failure(content, error) from None
     except MemoryError:
         raise ImageError(FailureReason.TOO_LARGE, "not enough memory to decode it") from None
+    except Exception as error:  # the decoders of damaged files raise whatever they stumble over
+        raise _failure(content, error) from None
     width, height = full if orientation < 5 else full[::-1]
     return OpenedImage(rgb=rgb, width=width, height=height, pages=pages)
 
 
 def _bytes_of(path: Path) -> bytes:
     try:
+        found = path.stat()  # first, because opening a pipe or a device may wait for ever
+        if stat.S_ISDIR(found.st_mode):
+            if not os.access(path, os.R_OK | os.X_OK):
+                raise ImageError(FailureReason.NO_PERMISSION, "this user may not read the folder")
+            raise ImageError(FailureReason.NOT_A_FILE, "this is a folder")
+        if not stat.S_ISREG(found.st_mode):
+            raise ImageError(FailureReason.NOT_A_FILE, "this is a pipe, a socket or a device")
+        if found.st_size > MAX_BYTES:
+            raise ImageError(
+                FailureReason.TOO_LARGE, f"{found.st_size / 1e9:.1f} GB; the limit is {MAX_BYTES / 1e9:g} GB"
+            )
         content = path.read_bytes()
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         raise ImageError(FailureReason.MISSING, "there is no such file") from None
-    except IsADirectoryError:
-        raise ImageError(FailureReason.NOT_A_FILE, "this is a folder") from None
     except PermissionError:
         raise ImageError(FailureReason.NO_PERMISSION, "this user may not read the file") from None
     except (OSError, ValueError) as error:
@@ -185,6 +189,8 @@ def _failure(content: bytes, error: Exception) -> ImageError:
         if content.startswith((b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n")):
             return ImageError(FailureReason.TRUNCATED, f"only the first {len(content)} bytes of an image")
         return ImageError(FailureReason.NOT_AN_IMAGE, "no known image format")
+    if not isinstance(error, OSError | SyntaxError | ValueError | RuntimeError | EOFError | struct.error):
+        return ImageError(FailureReason.UNREADABLE, f"the file is damaged ({type(error).__name__}: {error})")
     message = str(error).lower()
     if (
         "truncated" in message

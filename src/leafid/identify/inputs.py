@@ -1,0 +1,183 @@
+"""From what a user names (files, folders, globs, tables) to the images in order; nothing is dropped in silence."""
+
+import csv
+import glob
+import os
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from leafid.errors import UsageError
+from leafid.identify.records import written_path
+from leafid.images import IMAGE_ENDINGS
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """The images to identify, and what lay beside them.
+
+    Attributes:
+        paths: one entry for each record to come. A file named twice stands here twice.
+        others: files in folders that do not end like an image, counted by ending (``""`` for none).
+        hidden: files and folders in folders that begin with a dot, counted.
+        repeated: folders that were reached again through a link and not entered again, counted.
+        empty: folders that were named and hold no image.
+    """
+
+    paths: tuple[Path, ...]
+    others: dict[str, int] = field(default_factory=dict)
+    hidden: int = 0
+    repeated: int = 0
+    empty: tuple[Path, ...] = ()
+
+    @property
+    def remarks(self) -> tuple[str, ...]:
+        """What was left out, in sentences for the user; empty when nothing was."""
+        remarks = [f"The folder {written_path(str(folder))} holds no image." for folder in self.empty]
+        if count := sum(self.others.values()):
+            kinds = ", ".join(
+                f"{number} {ending or 'without ending'}" for ending, number in sorted(self.others.items())
+            )
+            remarks.append(f"{_counted(count, 'file')} in folders left out, not ending like an image: {kinds}.")
+        if self.hidden:
+            remarks.append(f"{_counted(self.hidden, 'hidden file or folder', 'hidden files and folders')} left out.")
+        if self.repeated:
+            remarks.append(f"{_counted(self.repeated, 'folder')} reached again through a link and read once.")
+        return tuple(remarks)
+
+
+def find_inputs(arguments: Sequence[str | Path]) -> Inputs:
+    """List the images that ``arguments`` name, in order.
+
+    - A folder stands for all images in it and its subfolders, by ending (``leafid.images.IMAGE_ENDINGS``), sorted by
+      path. Links are followed; a folder is entered once. A subfolder that is named like an image but holds none, or
+      that may not be read, stays in the list and becomes a failed record.
+    - ``*``, ``?``, ``[...]`` and ``**`` are expanded where the shell has not; each match counts as if it were named.
+    - A ``.csv`` file lists images in its column ``path``, relative to the CSV, one per row.
+    - Anything else is an image, whatever it is called, and even if it does not exist: it becomes a failed record.
+
+    The list is taken as it is: a file named twice gives two records, so that a table and its results agree row by row.
+
+    Raises:
+        UsageError: a glob matches nothing, a table cannot be used, or no image is found; all mistakes are listed.
+    """
+    paths: list[Path] = []
+    others: Counter[str] = Counter()
+    empty: list[Path] = []
+    hidden = repeated = 0
+    mistakes: list[str] = []
+    for argument in _expanded(arguments, mistakes):
+        if os.path.isdir(argument):
+            folder = _search(argument)
+            others += folder.others
+            hidden += folder.hidden
+            repeated += folder.repeated
+            paths += folder.images
+            if not folder.images:
+                empty.append(argument)
+        elif argument.suffix.lower() == ".csv":
+            paths += _listed(argument, mistakes)
+        else:
+            paths.append(argument)
+    if not paths and not mistakes:
+        mistakes += [f"{folder}: holds no file that ends like an image" for folder in empty] or ["no image is named"]
+        mistakes.append(f"images end in {' '.join(sorted(IMAGE_ENDINGS))}")
+    if mistakes:
+        raise UsageError("\n".join(["These images cannot be identified:", *_indented(mistakes)]))
+    return Inputs(tuple(paths), dict(others), hidden, repeated, tuple(empty))
+
+
+def _expanded(arguments: Iterable[str | Path], mistakes: list[str]) -> list[Path]:
+    """Expand globs; a name that exists is never taken for a glob."""
+    paths: list[Path] = []
+    for argument in map(str, arguments):
+        if os.path.lexists(argument) or not glob.has_magic(argument):
+            paths.append(Path(argument))
+            continue
+        matches = sorted(glob.glob(argument, recursive=True))
+        if not matches:
+            mistakes.append(f"{argument}: no file matches; the search started in {Path.cwd()}")
+        paths += map(Path, matches)
+    return paths
+
+
+@dataclass
+class _Folder:
+    images: list[Path] = field(default_factory=list)
+    others: Counter[str] = field(default_factory=Counter)
+    hidden: int = 0
+    repeated: int = 0
+
+
+def _search(top: Path) -> _Folder:
+    """Walk a folder and everything below it."""
+    found = _Folder()
+    entered: set[tuple[int, int]] = set()
+
+    def enter(folder: Path) -> None:
+        identity = folder.stat()
+        if (identity.st_dev, identity.st_ino) in entered:
+            found.repeated += 1
+            return
+        entered.add((identity.st_dev, identity.st_ino))
+        before = len(found.images)
+        try:
+            entries = list(os.scandir(folder))
+        except OSError:
+            found.images.append(folder)  # opening it later gives the reason
+            return
+        for entry in entries:
+            path = folder / entry.name
+            ending = path.suffix.lower()
+            if entry.name.startswith("."):
+                found.hidden += 1
+            elif os.path.isdir(path):  # unlike DirEntry.is_dir, says no to a link that leads to itself
+                enter(path)
+            elif ending in IMAGE_ENDINGS:
+                found.images.append(path)
+            else:
+                found.others[ending] += 1
+        if len(found.images) == before and folder.suffix.lower() in IMAGE_ENDINGS and folder != top:
+            found.images.append(folder)
+
+    enter(top)
+    found.images.sort(key=lambda path: path.parts)
+    return found
+
+
+def _listed(table: Path, mistakes: list[str]) -> list[Path]:
+    """Read the column ``path`` of a CSV (comma, semicolon or tab)."""
+    try:
+        with table.open(encoding="utf-8-sig", newline="") as opened:
+            header = opened.readline()
+            opened.seek(0)
+            delimiter = max(",;\t", key=header.count)
+            rows = csv.DictReader(opened, delimiter=delimiter, strict=True)
+            if "path" not in (rows.fieldnames or ()):
+                mistakes.append(f"{table}: has no column path; it has {', '.join(rows.fieldnames or ()) or 'none'}")
+                return []
+            values = [(rows.line_num, row["path"] or "") for row in rows]
+    except UnicodeDecodeError as error:
+        mistakes.append(f"{table}: not UTF-8 text (byte {error.start}); save it as CSV UTF-8")
+        return []
+    except (OSError, csv.Error) as error:
+        detail = error.strerror if isinstance(error, OSError) else error
+        mistakes.append(f"{table}: cannot be read as CSV: {detail}")
+        return []
+    empty = [line for line, value in values if not value.strip()]
+    mistakes += [f"{table}:{line}: path is empty" for line in empty]
+    if not values:
+        mistakes.append(f"{table}: has a header but no rows")
+    return [table.parent / value for _, value in values if value.strip()]
+
+
+def _indented(mistakes: Sequence[str], shown: int = 20) -> list[str]:
+    lines = [f"  {mistake}" for mistake in mistakes[:shown]]
+    if len(mistakes) > shown:
+        lines.append(f"  ... and {len(mistakes) - shown} more")
+    return lines
+
+
+def _counted(number: int, one: str, many: str | None = None) -> str:
+    return f"{number} {one if number == 1 else many or one + 's'}"

@@ -1,0 +1,58 @@
+"""Images are opened and prepared ahead of the network, in threads, in order, and no more of them than are soon needed.
+
+Threads, not processes: Pillow releases the interpreter lock while it decodes and resizes, so threads keep all cores
+busy, start at once and share the memory of the process.
+"""
+
+import os
+from collections import deque
+from collections.abc import Generator, Iterable
+from concurrent.futures import Future, ThreadPoolExecutor
+from pathlib import Path
+
+from leafid.errors import ImageError
+from leafid.jobs import Preprocessing
+from leafid.sheets.prepare import PreparedImage, prepare_file
+
+Opened = tuple[str, PreparedImage | ImageError]
+"""A path as it was given, and what the network sees of it, or why it cannot be read."""
+
+
+def usable_cores() -> int:
+    """Return how many CPU cores this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def opened_in_order(
+    paths: Iterable[str | Path], preprocessing: Preprocessing, *, batch_size: int, workers: int
+) -> Generator[tuple[Opened, ...], None, None]:
+    """Yield the images in order, ``batch_size`` at a time, while two batches more are prepared.
+
+    Args:
+        paths: may be endless; no more of it is taken than is prepared.
+        preprocessing: the bundle's.
+        batch_size: images in each tuple; the last may have fewer.
+        workers: threads that open and prepare.
+    """
+    pool = ThreadPoolExecutor(workers, thread_name_prefix="leafid-open")
+    waiting: deque[Future[Opened]] = deque()
+    try:
+        for path in paths:
+            waiting.append(pool.submit(_open, os.fspath(path), preprocessing))
+            if len(waiting) >= 3 * batch_size:
+                yield _next(waiting, batch_size)
+        while waiting:
+            yield _next(waiting, batch_size)
+    finally:
+        pool.shutdown(cancel_futures=True)
+
+
+def _next(waiting: "deque[Future[Opened]]", batch_size: int) -> tuple[Opened, ...]:
+    return tuple(waiting.popleft().result() for _ in range(min(batch_size, len(waiting))))
+
+
+def _open(path: str, preprocessing: Preprocessing) -> Opened:
+    try:
+        return path, prepare_file(Path(path), preprocessing)
+    except ImageError as failure:
+        return path, failure

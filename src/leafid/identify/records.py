@@ -1,0 +1,138 @@
+"""The record: what is said of one image.
+
+It is declared here, once; CSV, JSONL, Parquet, the tables of the terminal and the documentation are views of it.
+"""
+
+from dataclasses import dataclass, fields
+from enum import StrEnum
+from types import UnionType
+from typing import Annotated, Any, get_args, get_origin, get_type_hints
+
+from leafid.errors import FailureReason
+from leafid.trust import UndeterminedReason
+
+
+def _codes(codes: type[StrEnum]) -> str:
+    return ", ".join(f"`{code}`" for code in codes)
+
+
+class Status(StrEnum):
+    """How the identification of one image ended."""
+
+    IDENTIFIED = "identified"
+    UNDETERMINED = "undetermined"
+    FAILED = "failed"
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A taxon that the image may show, with its calibrated probability."""
+
+    scientific_name: str
+    score: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Record:
+    """What is said of one image. Every image gives one record, whether it could be read or not."""
+
+    path: Annotated[str, "The image file, as it was named or found; opens from the folder in which leafid was called."]
+    status: Annotated[
+        Status,
+        "`identified`: a taxon is named. `undetermined`: the image was read, but no taxon is certain enough. "
+        "`failed`: the file could not be read.",
+    ]
+    scientific_name: Annotated[str | None, "The taxon, when identified."] = None
+    taxon_rank: Annotated[str | None, "Rank of `scientific_name`: species, genus or family."] = None
+    score: Annotated[
+        float | None, "Calibrated probability of the first candidate, 0 to 1; present when the image was read."
+    ] = None
+    target_score: Annotated[
+        float | None, "Calibrated probability of the target taxon, 0 to 1; missing when the bundle has no target."
+    ] = None
+    candidates: Annotated[
+        tuple[Candidate, ...],
+        "The most probable taxa with their scores, best first. "
+        "In CSV: `Mitragyna speciosa 0.9100; Coffea canephora 0.0500`.",
+    ] = ()
+    reason: Annotated[
+        str | None,
+        "Why no taxon is named: a code, for failures followed by a colon and the detail. "
+        f"Undetermined: {_codes(UndeterminedReason)}. Failed: {_codes(FailureReason)}.",
+    ] = None
+    bundle: Annotated[str, "The bundle that answered: its name, `@`, and the first 12 digits of its weights' SHA-256."]
+    leafid_version: Annotated[str, "The version of leafid that answered."]
+
+    @property
+    def reason_code(self) -> str | None:
+        """The code of ``reason``, without its detail."""
+        return None if self.reason is None else self.reason.partition(":")[0]
+
+
+@dataclass(frozen=True)
+class Column:
+    """One field of a record: its name, the type of its values, whether they may be missing, its meaning."""
+
+    name: str
+    kind: type
+    optional: bool
+    description: str
+
+
+def _columns() -> tuple[Column, ...]:
+    hints = get_type_hints(Record, include_extras=True)
+    columns = []
+    for field in fields(Record):
+        declared, description = get_args(hints[field.name])
+        members = get_args(declared) if isinstance(declared, UnionType) else (declared,)
+        kind = next(member for member in members if member is not type(None))
+        columns.append(Column(field.name, get_origin(kind) or kind, type(None) in members, description))
+    return tuple(columns)
+
+
+COLUMNS = _columns()
+"""The fields of a record in order; made from its declaration."""
+
+
+def column_documentation() -> str:
+    """Return the columns of a result as Markdown."""
+    words = {str: "text", Status: "text", float: "number", tuple: "list of name and score"}
+    rows = ["| column | type | may be missing | meaning |", "| --- | --- | --- | --- |"]
+    for column in COLUMNS:
+        missing = "yes" if column.optional else ""
+        rows.append(f"| `{column.name}` | {words[column.kind]} | {missing} | {column.description} |")
+    return "\n".join(rows) + "\n"
+
+
+def written_path(path: str) -> str:
+    r"""Return a path as valid Unicode, the form in which it is written to files.
+
+    Bytes of a file name that are no UTF-8 are written as ``\xff``; every other name stays as it is.
+    """
+    try:
+        return path.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
+    except UnicodeEncodeError:  # a lone surrogate of Windows, which stands for no byte
+        return path.encode("utf-8", "backslashreplace").decode("utf-8")
+
+
+def as_values(record: Record) -> dict[str, Any]:
+    """Return a record as plain values that JSON and Parquet can hold, missing ones as None."""
+    values: dict[str, Any] = {column.name: getattr(record, column.name) for column in COLUMNS}
+    values["path"] = written_path(record.path)
+    values["status"] = record.status.value
+    values["candidates"] = [{"scientific_name": one.scientific_name, "score": one.score} for one in record.candidates]
+    if record.reason is not None:
+        values["reason"] = written_path(record.reason)
+    return values
+
+
+def from_values(values: dict[str, Any]) -> Record:
+    """Return the record that ``as_values`` gave the values of.
+
+    Raises:
+        KeyError, TypeError or ValueError: these are not the values of a record.
+    """
+    known = {column.name: values[column.name] for column in COLUMNS}
+    known["status"] = Status(known["status"])
+    known["candidates"] = tuple(Candidate(one["scientific_name"], one["score"]) for one in known["candidates"])
+    return Record(**known)

@@ -1,0 +1,131 @@
+"""Whole runs: many images into a file that can be resumed, or a few into memory."""
+
+import time
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import islice
+from pathlib import Path
+from typing import Literal
+
+from leafid.errors import OutputError
+from leafid.identify.identifier import BATCH_SIZE, TOP, Identifier
+from leafid.identify.records import Record
+from leafid.identify.summary import Summary, Tally
+from leafid.identify.writers import Existing, open_output, path_in_output
+from leafid.progress import OnProgress
+
+
+def identify_to_file(
+    identifier: Identifier,
+    paths: Sequence[Path],
+    output: Path,
+    *,
+    existing: Existing = "refuse",
+    batch_size: int = BATCH_SIZE,
+    workers: int | Literal["auto"] = "auto",
+    top: int = TOP,
+    on_progress: OnProgress | None = None,
+) -> Summary:
+    """Write one record for each path to a ``.csv``, ``.jsonl`` or ``.parquet`` file, as they come, in order.
+
+    Args:
+        identifier: names the photos.
+        paths: image files, see ``find_inputs``.
+        output: the result file; folders above it are made.
+        existing: when it is there, ``refuse``; ``resume``: keep its records and add those that are missing, in order;
+            ``replace`` it. To resume when there is nothing yet is to begin.
+        batch_size: images that go through the network together, and records that are written together.
+        workers: threads that open images.
+        top: candidates that a record lists.
+        on_progress: told how many of the paths are done.
+
+    Raises:
+        OutputError: the output exists, cannot be written, or cannot be resumed: it holds records of another bundle
+            or of images that are not among ``paths``.
+    """
+    resumed = _Resumed(identifier, paths, output)
+    with open_output(output, existing=existing, on_earlier=resumed.add) as writer:
+        rest = resumed.still_to_do()
+        tally = resumed.tally
+        earlier = tally.images
+        started = time.perf_counter()
+        records = identifier.identify(rest, batch_size=batch_size, workers=workers, top=top)
+        for batch in _batches(records, batch_size):
+            writer.write(batch)
+            tally.add(batch)
+            if on_progress:
+                on_progress(tally.images, len(paths))
+        seconds = time.perf_counter() - started
+    return tally.summary(earlier=earlier, seconds=seconds)
+
+
+def identify_to_list(
+    identifier: Identifier,
+    paths: Sequence[Path],
+    *,
+    batch_size: int = BATCH_SIZE,
+    workers: int | Literal["auto"] = "auto",
+    top: int = TOP,
+    on_progress: OnProgress | None = None,
+) -> tuple[tuple[Record, ...], Summary]:
+    """Return one record for each path, and their summary; arguments as in ``identify_to_file``."""
+    tally = Tally()
+    collected: list[Record] = []
+    started = time.perf_counter()
+    for batch in _batches(identifier.identify(paths, batch_size=batch_size, workers=workers, top=top), batch_size):
+        collected += batch
+        tally.add(batch)
+        if on_progress:
+            on_progress(tally.images, len(paths))
+    return tuple(collected), tally.summary(earlier=0, seconds=time.perf_counter() - started)
+
+
+class _Resumed:
+    """What an interrupted run has left: which paths are done, and the count of their records."""
+
+    def __init__(self, identifier: Identifier, paths: Sequence[Path], output: Path) -> None:
+        self.tally = Tally()
+        self._bundle = identifier.info.identifier
+        self._paths = paths
+        self._output = output
+        self._open = Counter(self._form(path) for path in paths)
+
+    def add(self, record: Record) -> None:
+        """Take a record that is there already.
+
+        Raises:
+            OutputError: it is of another bundle, or of an image that is not among the paths.
+        """
+        number = self.tally.images + 1
+        if record.bundle != self._bundle:
+            raise OutputError(
+                f"{self._output}, record {number}: answered by the bundle {record.bundle}, not by {self._bundle}. "
+                "Resume with that bundle, or name another output."
+            )
+        form = self._form(record.path)
+        if not self._open[form]:
+            raise OutputError(
+                f"{self._output}, record {number}: {form} is not, or not so often, among the images named now. "
+                "Resume with the images that the run was begun with, or name another output."
+            )
+        self._open[form] -= 1
+        self.tally.add([record])
+
+    def still_to_do(self) -> list[Path]:
+        """Return the paths without a record, in order."""
+        last_first = []
+        for path in reversed(self._paths):
+            form = self._form(path)
+            if self._open[form]:
+                self._open[form] -= 1
+                last_first.append(path)
+        return last_first[::-1]
+
+    def _form(self, path: Path | str) -> str:
+        return path_in_output(str(path), self._output)
+
+
+def _batches(records: Iterable[Record], size: int) -> Iterator[tuple[Record, ...]]:
+    records = iter(records)
+    while batch := tuple(islice(records, size)):
+        yield batch
