@@ -1,9 +1,21 @@
 """Samples, augmentation, network and training: from a catalog to a run, and from a run to a bundle."""
 
+from pathlib import Path
+
+from leafid.jobs import Job
 from leafid.learning.devices import choose_device
 from leafid.learning.inference import Logits, logits_of
 from leafid.learning.network import Network, build_network, network_of
 from leafid.learning.run import Run, RunInfo
-from leafid.learning.training import train
 
 __all__ = ["Logits", "Network", "Run", "RunInfo", "build_network", "choose_device", "logits_of", "network_of", "train"]
+
+
+def train(job: Job, *, run: Path, resume: bool = False) -> Run:
+    """Fine-tune the network of a job; see ``leafid.learning.training.train``.
+
+    Lightning is imported here and not above: identification uses this package without it, and starts seconds earlier.
+    """
+    from leafid.learning.training import train as train_job
+
+    return train_job(job, run=run, resume=resume)

@@ -1,8 +1,10 @@
 """The model card: what a bundle is, for people."""
 
+from collections import Counter
 from typing import TYPE_CHECKING
 
 from leafid.bundle import BundleInfo
+from leafid.curation import SPLITS
 from leafid.statements import LIMITS_LONG
 
 if TYPE_CHECKING:
@@ -17,7 +19,7 @@ def model_card(info: BundleInfo, split: "pd.DataFrame") -> str:
         split: the images of its run; see ``leafid.curation``.
     """
     made, taxonomy = info.provenance, info.taxonomy
-    counts = split.groupby(["scientificName", "split"]).size().unstack(fill_value=0)
+    counts = Counter(zip(split["scientificName"], split["split"], strict=True))
     lines = [
         f"# {info.name}",
         "",
@@ -35,10 +37,9 @@ def model_card(info: BundleInfo, split: "pd.DataFrame") -> str:
         "| --- | ---: | ---: | ---: |",
     ]
     for name in taxonomy.names:
-        numbers = [int(counts.at[name, part]) if part in counts and name in counts.index else 0 for part in _PARTS]
-        target = " (target)" if name == taxonomy.target else ""
-        lines.append(f"| {name}{target} | {' | '.join(map(str, numbers))} |")
-    gatherings = ", ".join(f"{made.gatherings.get(part, 0)} for {part}" for part in _PARTS)
+        numbers = " | ".join(str(counts[name, part]) for part in SPLITS)
+        lines.append(f"| {name}{' (target)' if name == taxonomy.target else ''} | {numbers} |")
+    gatherings = ", ".join(f"{made.gatherings.get(part, 0)} for {part}" for part in SPLITS)
     lines += ["", f"Gatherings: {gatherings}. No gathering is in two parts."]
     for column, title in (("license", "Licences"), ("institutionCode", "Herbaria")):
         if column in split and split[column].notna().any():
@@ -60,9 +61,6 @@ def model_card(info: BundleInfo, split: "pd.DataFrame") -> str:
         "",
     ]
     return "\n".join(lines)
-
-
-_PARTS = ("train", "val", "test")
 
 
 def _score(value: float | None) -> str:

@@ -63,7 +63,8 @@ class Recipe:
         """Return a block's learning rate at a step; ``depth`` runs from 0 at the image to 1 at the head."""
         if step < self.head_steps:
             return 0.0
-        return self.rate * self.first_layer_rate ** (1 - depth) * self._all_layers(step)
+        share: float = self.first_layer_rate ** (1 - depth)
+        return self.rate * share * self._all_layers(step)
 
     def _all_layers(self, step: int) -> float:
         steps = (self.epochs - self.head_epochs) * self.steps_per_epoch

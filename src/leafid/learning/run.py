@@ -3,6 +3,8 @@
 run.json       where, when, with what (``RunInfo``); it makes a folder a run
 job.yaml       the effective job
 split.csv      the images used, and for what
+left_out.csv   the images of the catalog that are not used, with the reason
+conflicts.csv  gatherings and images under names that exclude each other
 metrics.csv    one row per epoch
 training.png   the same, drawn
 logs/          TensorBoard and CSV, step by step
@@ -20,6 +22,7 @@ from typing import TYPE_CHECKING, Literal
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from leafid.curation import read_split
 from leafid.errors import JobError, RunError
 from leafid.files import write_text
 from leafid.jobs import Job, load_job
@@ -29,7 +32,8 @@ from leafid.version import __version__
 if TYPE_CHECKING:
     import pandas as pd
 
-INFO, JOB, SPLIT, METRICS, PLOT = "run.json", "job.yaml", "split.csv", "metrics.csv", "training.png"
+INFO, JOB, METRICS, PLOT = "run.json", "job.yaml", "metrics.csv", "training.png"
+SPLIT, LEFT_OUT, CONFLICTS = "split.csv", "left_out.csv", "conflicts.csv"
 
 RECORDED_PACKAGES = ("torch", "torchvision", "lightning", "albumentations", "numpy", "pillow", "opencv-python-headless")
 """Packages whose version may change what a network learns."""
@@ -96,8 +100,6 @@ class Run:
     @property
     def split(self) -> "pd.DataFrame":
         """The images of the run (see ``leafid.curation``), read from ``split.csv``."""
-        from leafid.curation import read_split
-
         return read_split(self.folder / SPLIT)
 
     @property

@@ -4,7 +4,8 @@ So it does not matter how many worker processes there are, nor whether the run w
 """
 
 from collections.abc import Iterator, Sequence
-from typing import Literal, NamedTuple, TypedDict
+from dataclasses import dataclass
+from typing import Literal, TypedDict
 
 import numpy as np
 import torch
@@ -27,8 +28,9 @@ class Sample(TypedDict):
     """(), int64: row in the list of images."""
 
 
-class Draw(NamedTuple):
-    """What a sampler asks a data set for."""
+@dataclass(frozen=True)
+class Draw:
+    """What a sampler asks a data set for: an image, and the seed of what is done to it."""
 
     index: int
     seed: int
@@ -52,7 +54,7 @@ class Samples(Dataset[Sample]):
 
     def __getitem__(self, draw: Draw | int) -> Sample:
         """Return the sample of a draw; a bare index is the draw with seed 0."""
-        index, seed = draw if isinstance(draw, Draw) else (draw, 0)
+        index, seed = (draw.index, draw.seed) if isinstance(draw, Draw) else (draw, 0)
         view = augment(self.store.read(self.image_ids[index]), self.size, self.augmentation, seed)
         return Sample(
             pixels=torch.from_numpy(view.transpose(2, 0, 1).copy()),

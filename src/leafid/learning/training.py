@@ -18,7 +18,8 @@ from lightning.pytorch.loggers import CSVLogger, TensorBoardLogger
 from leafid.bundle import INFO as BUNDLE_INFO
 from leafid.bundle import BundleInfo, Decision, Provenance, write_bundle
 from leafid.catalog import read_catalog
-from leafid.errors import RunError, SplitError
+from leafid.curation import check_split, curate, write_conflicts, write_split
+from leafid.errors import RunError
 from leafid.files import sha256_of, write_text
 from leafid.jobs import Job, dump_job
 from leafid.learning.augmentation import prepared_side
@@ -41,7 +42,20 @@ from leafid.learning.prepared import ViewStore
 from leafid.learning.pretrained import start_network
 from leafid.learning.recipe import Recipe
 from leafid.learning.reports import EpochReport
-from leafid.learning.run import INFO, JOB, METRICS, PLOT, SPLIT, Run, RunInfo, differences, git_commit, package_versions
+from leafid.learning.run import (
+    CONFLICTS,
+    INFO,
+    JOB,
+    LEFT_OUT,
+    METRICS,
+    PLOT,
+    SPLIT,
+    Run,
+    RunInfo,
+    differences,
+    git_commit,
+    package_versions,
+)
 from leafid.learning.samples import Samples, training_loader, validation_loader
 from leafid.progress import progress_bar
 
@@ -84,8 +98,6 @@ def train(job: Job, *, run: Path, resume: bool = False) -> Run:
 
 def _begin(job: Job, folder: Path, device: torch.device) -> Run:
     """Make the run folder; ``run.json`` comes last, so that a folder with it has the job and the split."""
-    from leafid.curation import curate, write_split
-
     if (folder / "checkpoints" / LAST).exists():
         raise RunError(
             f"{folder} already holds a training. Go on with it by --resume, or choose another folder by --out."
@@ -93,7 +105,9 @@ def _begin(job: Job, folder: Path, device: torch.device) -> Run:
     if folder.exists() and not Run.is_there(folder) and any(folder.iterdir()):
         raise RunError(f"{folder} is not empty and is no run of leafid. Choose another folder by --out.")
     curated = curate(read_catalog(job.catalog_path), job)
-    _require_images(curated.split, len(curated.taxonomy))
+    check_split(curated.split, taxonomy=curated.taxonomy)
+    for warning in curated.warnings:
+        log.warning("%s", warning)
     info = RunInfo(
         state="training",
         command=shlex.join(sys.argv),
@@ -106,7 +120,9 @@ def _begin(job: Job, folder: Path, device: torch.device) -> Run:
         taxonomy=curated.taxonomy,
     )
     write_text(folder / JOB, dump_job(job))
-    write_split(curated.split, folder / SPLIT)
+    write_split(folder / SPLIT, curated.split)
+    curated.left_out.to_csv(folder / LEFT_OUT, index=False, lineterminator="\n")
+    write_conflicts(curated.conflicts, folder / CONFLICTS)
     write_text(folder / INFO, info.model_dump_json(indent=2) + "\n")
     return Run(folder, job, info)
 
@@ -242,15 +258,6 @@ def _finish(job: Job, this: Run) -> None:
         best_epoch=state["best_epoch"] + 1,
         val_macro_f1=state["best_score"],
     )
-
-
-def _require_images(split: "pd.DataFrame", taxa: int) -> None:
-    counts = split["split"].value_counts()
-    empty = [part for part in ("train", "val") if not counts.get(part, 0)]
-    if empty:
-        raise SplitError(f"There are no images for {' and '.join(empty)}. Collect more, or change curation.split.")
-    if taxa < 2:
-        raise SplitError("There is only one taxon in the catalog; a network can only tell two or more apart.")
 
 
 @contextmanager
