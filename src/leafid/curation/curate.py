@@ -105,7 +105,7 @@ class _Named:
         catalog = catalog.reset_index(drop=True)
         names = list(catalog["scientificName"])
         known = Determinations.of_job(job.taxa) if job.taxa else Determinations.of_names(names)
-        answers = [known.accepted_name(name) for name in names]
+        answers = [known.label_name(name) for name in names]
         refused = [isinstance(answer, LeftOutReason) for answer in answers]
         pairs = list(zip(answers, refused, strict=True))
         accepted = pd.Series([None if no else answer for answer, no in pairs], dtype=object)

@@ -1,0 +1,234 @@
+"""From the catalog to splits: no gathering crosses, every taxon is where it can be, nothing is dropped silently."""
+
+from collections.abc import Mapping
+
+import pandas as pd
+import pytest
+from catalogs import catalog_of, job_of
+from hypothesis import given
+from hypothesis import strategies as st
+
+from leafid.curation import Curated, check_split, crossvalidation_splits, curate
+from leafid.errors import SplitError, TaxonomyError
+from leafid.jobs import SplitSettings, TaxaSettings, TaxonEntry
+from leafid.taxonomy import Rank
+
+
+def gathered(sizes: Mapping[str, list[int]]) -> pd.DataFrame:
+    """For each taxon gatherings with so many images each."""
+    return catalog_of(
+        *(
+            {"scientificName": name, "gathering_id": f"{name} {gathering}"}
+            for name, images in sizes.items()
+            for gathering, size in enumerate(images)
+            for _ in range(size)
+        )
+    )
+
+
+def reasons_of(curated: Curated) -> dict[str, str]:
+    return dict(zip(curated.left_out["path"], curated.left_out["reason"], strict=True))
+
+
+@given(
+    st.dictionaries(
+        st.sampled_from(["Viola alba", "Viola odorata", "Viola hirta", "Viola mirabilis"]),
+        st.lists(st.integers(1, 4), min_size=1, max_size=12),
+        min_size=2,
+    ),
+    st.integers(0, 2**31 - 1),
+)
+def test_every_image_is_in_one_split_and_no_gathering_crosses(sizes: dict[str, list[int]], seed: int) -> None:
+    catalog = gathered(sizes)
+    split = curate(catalog, job_of(seed=seed)).split
+    assert sorted(split["image_id"]) == sorted(catalog["image_id"])
+    assert (split.groupby("gathering_id")["split"].nunique() == 1).all()
+    for name, images in sizes.items():
+        present = set(split.loc[split["scientificName"] == name, "split"])
+        assert present == (
+            {"train", "val", "test"} if len(images) > 2 else {"train", "test"} if len(images) == 2 else {"train"}
+        )
+
+
+def test_shares_are_those_of_the_job() -> None:
+    catalog = gathered({"Viola alba": [1] * 100, "Viola odorata": [2] * 40})
+    split = curate(catalog, job_of(split=SplitSettings(val=0.1, test=0.2))).split
+    units = split.groupby("scientificName")["gathering_id"].apply(lambda ids: ids.nunique())
+    drawn = split.groupby(["scientificName", "split"])["gathering_id"].nunique().to_dict()
+    assert units.to_dict() == {"Viola alba": 100, "Viola odorata": 40}
+    assert (drawn["Viola alba", "test"], drawn["Viola alba", "val"]) == (20, 10)
+    assert (drawn["Viola odorata", "test"], drawn["Viola odorata", "val"]) == (8, 4)
+
+
+def test_the_seed_decides_alone() -> None:
+    catalog = gathered({"Viola alba": [1] * 20, "Viola odorata": [1] * 20})
+    shuffled = catalog.sample(frac=1, random_state=1)
+    one, same, other = (
+        dict(zip(split["image_id"], split["split"], strict=True))
+        for split in (
+            curate(catalog, job_of(seed=1)).split,
+            curate(shuffled, job_of(seed=1)).split,
+            curate(catalog, job_of(seed=2)).split,
+        )
+    )
+    assert one == same
+    assert one != other
+
+
+def test_names_are_brought_to_the_taxa_of_the_job() -> None:
+    taxa = TaxaSettings(
+        target=TaxonEntry(name="Mitragyna speciosa", synonyms=("Stephegyne speciosa",), family="Rubiaceae"),
+        look_alikes=(
+            TaxonEntry(name="Mitragyna diversifolia", synonyms=("Nauclea parvifolia var. diversifolia",)),
+            TaxonEntry(name="Mitragyna parvifolia", synonyms=("Nauclea parvifolia",)),
+            TaxonEntry(name="Uncaria", rank="genus"),
+        ),
+    )
+    names = {
+        "Mitragyna speciosa (Korth.) Havil.": "Mitragyna speciosa",
+        "STEPHEGYNE SPECIOSA KORTH.": "Mitragyna speciosa",
+        "Nauclea parvifolia Roxb.": "Mitragyna parvifolia",
+        "Nauclea parvifolia var. diversifolia (Wall. ex G.Don) Craib": "Mitragyna diversifolia",
+        "Mitragyna parvifolia var. microphylla (Kurz) Ridsdale": "Mitragyna parvifolia",
+        "Uncaria rhynchophylla": "Uncaria",
+        "Nauclea parvifolia var. alia": None,
+        "Nauclea orientalis": None,
+        "Mitragyna cf. speciosa": None,
+    }
+    curated = curate(catalog_of(*({"scientificName": name} for name in names)), job_of(taxa=taxa))
+    used = dict(zip(curated.split["path"], curated.split["scientificName"], strict=True))
+    assert used == {f"{row}.jpg": name for row, name in enumerate(names.values()) if name}
+    assert reasons_of(curated) == {"6.jpg": "name_not_in_job", "7.jpg": "name_not_in_job", "8.jpg": "uncertain_name"}
+    assert any("Nauclea orientalis (1)" in warning for warning in curated.warnings)
+    assert curated.taxonomy.target == "Mitragyna speciosa"
+    assert curated.taxonomy.names == tuple(sorted(curated.taxonomy.names))
+    speciosa = curated.taxonomy.taxa[curated.taxonomy.label("Mitragyna speciosa")]
+    assert (speciosa.genus, speciosa.family) == ("Mitragyna", "Rubiaceae")
+    assert curated.taxonomy.taxa[curated.taxonomy.label("Uncaria")].rank is Rank.GENUS
+
+
+def test_entries_of_one_group_are_one_label() -> None:
+    taxa = TaxaSettings(
+        target=TaxonEntry(name="Mitragyna speciosa"),
+        look_alikes=(TaxonEntry(name="Viola alba", group="others"), TaxonEntry(name="Nauclea cadamba", group="others")),
+    )
+    catalog = catalog_of({"scientificName": "Viola alba"}, {"scientificName": "Nauclea cadamba"})
+    curated = curate(catalog, job_of(taxa=taxa))
+    assert curated.taxonomy.names == ("Mitragyna speciosa", "others")
+    assert set(curated.split["scientificName"]) == {"others"}
+
+
+def test_a_spelling_that_stands_for_two_taxa_is_refused() -> None:
+    taxa = TaxaSettings(
+        look_alikes=(
+            TaxonEntry(name="Viola alba", synonyms=("Viola scotophylla Jord.",)),
+            TaxonEntry(name="Viola odorata", synonyms=("viola scotophylla",)),
+        )
+    )
+    with pytest.raises(TaxonomyError, match="'viola scotophylla' stands for Viola alba and for Viola odorata"):
+        curate(catalog_of({}), job_of(taxa=taxa))
+
+
+def test_without_taxa_spellings_of_one_name_are_one_label() -> None:
+    names = ["Viola alba", "Viola alba Besser", "viola alba", "V01", "anantamul"]
+    curated = curate(catalog_of(*({"scientificName": name} for name in names)), job_of())
+    assert curated.taxonomy.names == ("V01", "Viola alba", "anantamul")
+
+
+@pytest.mark.parametrize(
+    ("names", "conflict"),
+    [
+        (("Viola alba", "Viola odorata"), True),
+        (("Viola alba", "Mitragyna speciosa"), True),
+        (("Viola alba", "Viola alba var. scotophylla"), False),
+        (("Viola alba", "Viola sp."), False),
+        (("Viola alba", "Viola alba Besser"), False),
+        (("Viola alba", "Viola cf. odorata"), False),
+    ],
+)
+def test_a_gathering_under_two_names_is_left_out(names: tuple[str, str], conflict: bool) -> None:
+    taxa = TaxaSettings(look_alikes=(TaxonEntry(name="Viola alba"), TaxonEntry(name="Viola odorata")))
+    catalog = catalog_of(*({"scientificName": name, "gathering_id": "g1"} for name in names))
+    curated = curate(catalog, job_of(taxa=taxa))
+    assert list(curated.conflicts["kind"]) == ["gathering_under_two_names"] * 2 * conflict
+    assert ("0.jpg" in reasons_of(curated)) == conflict
+    kept = curate(catalog, job_of(taxa=taxa, conflicts="keep"))
+    assert "0.jpg" in set(kept.split["path"])
+    assert len(kept.conflicts) == 2 * conflict
+
+
+def test_one_image_under_two_names_is_left_out() -> None:
+    catalog = catalog_of(
+        {"image_id": "00000000000000aa", "gathering_id": "g1"},
+        {"image_id": "00000000000000aa-2", "scientificName": "Viola odorata", "gathering_id": "g2"},
+        {"gathering_id": "g3"},
+    )
+    curated = curate(catalog, job_of())
+    assert set(curated.conflicts["kind"]) == {"image_under_two_names"}
+    assert reasons_of(curated) == {"0.jpg": "image_under_two_names", "1.jpg": "image_under_two_names"}
+    assert any("2 images in 1 conflicts" in warning for warning in curated.warnings)
+
+
+def test_the_split_column_is_taken_as_it_is() -> None:
+    values = ["train", "val", "test", "buffer", None]
+    catalog = catalog_of(*({"split": value, "gathering_id": f"g{row}"} for row, value in enumerate(values)))
+    curated = curate(catalog, job_of(split=SplitSettings(by="column")))
+    assert list(curated.split["split"]) == ["train", "val", "test"]
+    assert reasons_of(curated) == {"3.jpg": "split_not_used", "4.jpg": "split_not_used"}
+
+
+def test_an_institution_is_held_out_with_its_gatherings() -> None:
+    rows = [{"institutionCode": "L", "gathering_id": f"g{number}"} for number in range(4)]
+    rows += [{"institutionCode": "K", "gathering_id": f"g{number}"} for number in range(3, 20)]
+    curated = curate(catalog_of(*rows), job_of(split=SplitSettings(by="institution", test_values=("L",))))
+    split = curated.split
+    assert set(split.loc[split["split"] == "test", "institutionCode"]) == {"L"}
+    assert set(split.loc[split["institutionCode"] == "L", "split"]) == {"test"}
+    assert {"train", "val"} == set(split.loc[split["institutionCode"] == "K", "split"])
+    assert reasons_of(curated) == {"4.jpg": "gathering_in_test"}  # the duplicate of g3 in K
+
+
+def test_a_column_divides_by_its_values() -> None:
+    rows = [{"source": f"src{row % 4}", "gathering_id": f"g{row}"} for row in range(12)]
+    catalog = catalog_of(*rows, extra=("source",))
+    settings = SplitSettings(by="column", column="source", test_values=("src0",), val_values=("src1",))
+    split = curate(catalog, job_of(split=settings)).split
+    assert split.groupby("split").size().to_dict() == {"test": 3, "val": 3, "train": 6}
+
+
+def test_columns_and_values_that_are_not_there() -> None:
+    catalog = catalog_of({"source": "src1"}, extra=("source",))
+    with pytest.raises(SplitError, match=r"no column 'sourc'\. Did you mean 'source'"):
+        curate(catalog, job_of(split=SplitSettings(by="column", column="sourc", test_values=("a",))))
+    with pytest.raises(SplitError, match="no image has source 'src9'; the catalog has src1"):
+        curate(catalog, job_of(split=SplitSettings(by="column", column="source", test_values=("src9", "src1"))))
+    with pytest.raises(SplitError, match="never says train, val or test; it says nothing"):
+        curate(catalog, job_of(split=SplitSettings(by="column")))
+
+
+def test_what_a_split_cannot_give_is_said() -> None:
+    curated = curate(gathered({"Viola alba": [3], "Viola odorata": [1, 1], "Viola hirta": [1] * 5}), job_of())
+    warnings = "\n".join(curated.warnings)
+    assert "no test images for Viola alba (1 gathering)" in warnings
+    assert "no val images for Viola alba (1 gathering), Viola odorata (2 gatherings)" in warnings
+    assert "fewer than ten gatherings" in warnings and "Viola hirta (5)" in warnings
+
+
+def test_folds_test_every_image_once() -> None:
+    catalog = gathered({"Viola alba": [2] * 7, "Viola odorata": [1] * 10})
+    tested: list[str] = []
+    for _, curated in crossvalidation_splits(catalog, job_of(), folds=5):
+        check_split(curated.split)
+        tested += list(curated.split.loc[curated.split["split"] == "test", "image_id"])
+    assert sorted(tested) == sorted(catalog["image_id"])
+
+
+def test_each_institution_is_left_out_in_turn() -> None:
+    rows = [
+        {"institutionCode": "LKB"[row % 3], "gathering_id": f"g{row}", "scientificName": f"Viola {'ab'[row % 2]}lba"}
+        for row in range(60)
+    ]
+    names = [name for name, _ in crossvalidation_splits(catalog_of(*rows), job_of(), by="institution")]
+    assert names == ["B", "K", "L"]
+    with pytest.raises(SplitError, match="two or more parts"):
+        list(crossvalidation_splits(catalog_of(*rows[:1]), job_of(), by="institution"))

@@ -1,0 +1,83 @@
+"""Names as labels write them come to one form; what is no plant name stays as it is."""
+
+import string
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from leafid.curation import canonical, read_name
+
+letters = st.text(string.ascii_lowercase, min_size=3, max_size=12)
+genera = letters.map(str.capitalize)
+epithets = letters.filter(lambda word: read_name(f"Viola {word}").canonical == f"Viola {word}")
+authors = st.sampled_from(
+    ["", "L.", "(Korth.) Havil.", "Wall. ex G.Don", "(Roxb.) Kuntze, 1891", "Aubrév. & Pellegr.", "DC.", "Hook. f."]
+)
+
+
+@pytest.mark.parametrize(
+    ("written", "read"),
+    [
+        ("Mitragyna speciosa (Korth.) Havil.", "Mitragyna speciosa"),
+        ("Mitragyna speciosa Korth.", "Mitragyna speciosa"),
+        ("  mitragyna   SPECIOSA".lower(), "Mitragyna speciosa"),
+        ("MITRAGYNA SPECIOSA (KORTH.) HAVIL.", "Mitragyna speciosa"),
+        ("Mitragyna_speciosa", "Mitragyna speciosa"),
+        (
+            "Mitragyna parvifolia (Roxb.) Korth. var. microphylla (Kurz) Ridsdale",
+            "Mitragyna parvifolia var. microphylla",
+        ),
+        ("Viola alba Besser ssp. dehnhardtii (Ten.) W.Becker", "Viola alba subsp. dehnhardtii"),
+        ("Viola x palmata L.", "Viola × palmata"),
+        ("Viola ×palmata", "Viola × palmata"),
+        ("Nauclea speciosa (Korth.) Miq. non (Wall. ex G.Don) Walp.", "Nauclea speciosa"),
+        ("Stephegyne parvifolia auct. non Roxb.", "Stephegyne parvifolia auct."),
+        ("Rubus fruticosus agg.", "Rubus fruticosus"),
+        ("Mitragyna sp.", "Mitragyna"),
+        ("Mitragyna Korth.", "Mitragyna"),
+    ],
+)
+def test_plant_names(written: str, read: str) -> None:
+    assert canonical(written) == read
+
+
+@pytest.mark.parametrize("code", ["V01", "V01_01_004", "anantamul", "Tulsi Leaf", "tulsi leaf 3", "Viola sp. 1", "42"])
+def test_codes_and_other_labels_stay(code: str) -> None:
+    assert canonical(code) == code
+
+
+@pytest.mark.parametrize("hedged", ["Mitragyna cf. speciosa", "Mitragyna aff speciosa", "Mitragyna speciosa?"])
+def test_hedged_names_are_marked(hedged: str) -> None:
+    assert read_name(hedged).uncertain
+    assert not read_name("Mitragyna speciosa").uncertain
+
+
+def test_a_variety_knows_its_species() -> None:
+    assert read_name("Mitragyna parvifolia var. microphylla").species == "Mitragyna parvifolia"
+    assert read_name("Mitragyna parvifolia microphylla").key == read_name("Mitragyna parvifolia var. microphylla").key
+
+
+def test_a_hybrid_formula_is_neither_parent() -> None:
+    keys = {read_name(name).key for name in ("Viola alba × odorata", "Viola alba", "Viola odorata", "Viola × odorata")}
+    assert len(keys) == 3  # Viola × odorata and Viola odorata are one name (ICN H.3)
+
+
+@given(genera, epithets, authors, st.sampled_from([" ", "  ", "\t"]))
+def test_author_and_spacing_do_not_matter(genus: str, epithet: str, author: str, space: str) -> None:
+    assert canonical(f"{genus}{space}{epithet} {author}") == f"{genus} {epithet}"
+
+
+@given(genera, epithets, epithets)
+def test_different_epithets_are_different_names(genus: str, one: str, other: str) -> None:
+    same = read_name(f"{genus} {one} L.").key == read_name(f"{genus} {other} L.").key
+    assert same == (one == other)
+
+
+@given(
+    st.text(max_size=60) | st.lists(st.sampled_from("Viola alba x × var. f. L. cf. ? sp. ex (".split())).map(" ".join)
+)
+def test_any_text_is_read_and_reading_again_changes_nothing(text: str) -> None:
+    once = read_name(text)
+    again = read_name(once.canonical)
+    assert (again.canonical, again.key) == (once.canonical, once.key)
