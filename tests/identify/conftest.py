@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from identify.small_bundle import make_bundle
+from tests.identify.small_bundle import make_bundle
 from leafid.identify import Identifier
 
 
