@@ -1,7 +1,7 @@
 """Takes light and shadow out of a blade, so that what remains is its relief and its veins.
 
-Means are taken over the blade alone (normalised convolution): the paper beside the margin has no say in them, so no bright
-rim arises where blade and paper meet.
+Means are taken over the blade alone (normalised convolution): the paper beside the margin has no say in them, so no
+bright rim arises where blade and paper meet.
 """
 
 import cv2

@@ -1,10 +1,10 @@
 """Ridges by direction: elongated line filters, votes along curved paths, and competition across.
 
-A stack of responses, one per direction, is an orientation score: [T, H, W], where direction t runs at t * pi / T from the
-x-axis (to the right) towards the y-axis (downwards). Elongated filters average noise along the vein where the Hessian filters
-of Frangi et al. (1998) or Sato et al. (1998) see one point only; paths through (x, y, t) in the manner of path openings
-(Talbot & Appleton 2007) and of contour completion in orientation scores (Franken & Duits 2009) bridge gaps and let chance
-pieces die out. Long sums are made of sums of sums: 2**n samples cost n additions.
+A stack of responses, one per direction, is an orientation score: [T, H, W], where direction t runs at t * pi / T from
+the x-axis (to the right) towards the y-axis (downwards). Elongated filters average noise along the vein where the
+Hessian filters of Frangi et al. (1998) or Sato et al. (1998) see one point only; paths through (x, y, t) in the manner
+of path openings (Talbot & Appleton 2007) and of contour completion in orientation scores (Franken & Duits 2009) bridge
+gaps and let chance pieces die out. Long sums are made of sums of sums: 2**n samples cost n additions.
 """
 
 from collections.abc import Callable
@@ -19,7 +19,7 @@ Combine = Callable[..., Any]  # np.add or np.maximum
 
 _PATH_STEP = 4  # pixels of the coarse grid between two points of a path
 _PATH_POINTS = 8  # points of a path to either side
-_TURN = 0.95  # what is left of a path's strength when it turns to the next direction
+_TURN = 0.9  # what is left of a path's strength when it turns to the next direction
 
 
 def direction_angles(directions: int) -> Image32:
@@ -54,8 +54,8 @@ def line_responses(image: Image32, sigma: float, directions: int) -> Image32:
     responses = np.empty((directions, *image.shape), np.float32)
     for response, angle in zip(responses, direction_angles(directions), strict=True):
         c, s = float(np.cos(angle)), float(np.sin(angle))
-        across = cv2.addWeighted(xx, s * s, yy, c * c, 0)
-        across = np.asarray(cv2.scaleAdd(xy, -2 * s * c, across), np.float32)
+        second_across = cv2.scaleAdd(xy, -2 * s * c, cv2.addWeighted(xx, s * s, yy, c * c, 0))
+        across = np.asarray(second_across, np.float32)
         np.abs(_along(np.add, across, (c, s), length=8 * sigma, doublings=3), out=response)
     responses /= 8
     return responses
@@ -68,8 +68,8 @@ def path_strength(responses: Image32) -> Image32:
         responses: [T, H, W], 0 or more.
 
     Returns:
-        [T, H, W]: geometric mean of the best paths to either side (8 points, 4 px apart), so that a line must go on both
-        ways, or be strong.
+        [T, H, W]: geometric mean of the best paths to either side (8 points, 4 px apart), so that a line must go on
+        both ways, or be strong.
     """
     directions, height, width = responses.shape
     headings, step = 2 * directions, _PATH_STEP

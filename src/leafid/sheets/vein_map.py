@@ -1,9 +1,9 @@
 """From a leaf crop to its veins: how much of a vein each pixel is, and which way the vein runs.
 
-Veins are lighter than the blade here and darker there, often both along one vein, since a pressed vein is relief under slanting
-light. So contrast of either sign counts, and the map of an inverted image is the same map. What tells a vein from texture is
-that it goes on: responses are compared with the texture of the same blade, gathered along curved paths, and of parallel
-neighbours only the strongest is kept.
+Veins are lighter than the blade here and darker there, often both along one vein, since a pressed vein is relief under
+slanting light. So contrast of either sign counts, and the map of an inverted image is nearly the same map. What tells a
+vein from texture is that it goes on: responses are compared with the texture of the same blade, gathered along curved
+paths, and of parallel neighbours only the strongest is kept.
 """
 
 from dataclasses import dataclass
@@ -17,9 +17,9 @@ from leafid.sheets.oriented_ridges import Image32, direction_angles, keep_crests
 
 # Lengths are in pixels of the working image, in which the blade covers at most WORKING_SIDE squared pixels.
 WORKING_SIDE = 500
+FLATTENING_SIGMA = 20.0
 _DIRECTIONS = 12
-_VEIN_SIGMAS = (1.5, 3.0)
-_FLATTENING_SIGMA = 15.0
+_VEIN_SIGMAS = (1.4, 2.8)
 _TEXTURE_SIGMA = 12.0
 _MARGIN = 5.0  # lines running along the margin nearer than this are the margin itself
 _CREST_REACH = 8.0
@@ -100,7 +100,7 @@ def _strength(scores: Image32, mask: NDArray[np.bool_]) -> Image32:
 
 
 def _direction(scores: Image32, mask: NDArray[np.bool_]) -> Image32:
-    """Mean direction weighted by score. Directions half a turn apart are the same: the angles are doubled for the mean."""
+    """Mean direction weighted by score; on doubled angles, since directions half a turn apart are the same."""
     doubled = 2 * direction_angles(_DIRECTIONS)
     cosine, sine = np.tensordot(np.cos(doubled), scores, axes=1), np.tensordot(np.sin(doubled), scores, axes=1)
     angle = np.arctan2(_native(sine, mask), _native(cosine, mask)) / 2
@@ -136,12 +136,12 @@ def _native(working: Image32, mask: NDArray[np.bool_]) -> Image32:
 def _vein_scores(leaf: NDArray[np.uint8], mask: NDArray[np.bool_]) -> Image32:
     """Strength by direction as crests, [T, h, w] of the working image, 0..1."""
     grey, blade = _working_image(leaf, mask)
-    scores = _contrast(flat_blade(grey, blade, _FLATTENING_SIGMA), blade)
+    scores = _contrast(flat_blade(grey, blade, FLATTENING_SIGMA), blade)
     # Blobs answer in all directions alike, lines in theirs.
     mean = scores.mean(axis=0)
     rough = local_mean(mean, blade, _TEXTURE_SIGMA)
-    typical = max(_median(rough, blade), 1e-6)
-    calm = blade / np.sqrt(np.maximum(rough / typical, 1))
+    roughness = rough / max(_median(rough, blade), 1e-6)
+    calm = blade / np.sqrt(np.maximum(roughness, 1))
     for score, beside_margin in zip(scores, _margin_lines(blade), strict=True):
         score -= mean
         np.maximum(score, 0, out=score)
@@ -160,19 +160,18 @@ def _vein_scores(leaf: NDArray[np.uint8], mask: NDArray[np.bool_]) -> Image32:
 
 def _contrast(flat: Image32, blade: Image32) -> Image32:
     """Line responses [T, H, W] as multiples of the blade's typical response; the best of all widths."""
-    best: Image32 | None = None
+    best = np.zeros((_DIRECTIONS, *flat.shape), np.float32)
     for sigma in _VEIN_SIGMAS:
         responses = line_responses(flat, sigma, _DIRECTIONS)
-        responses /= _median(responses[::2], blade) / np.float32(0.6745) + np.float32(_LEAST_CONTRAST)
-        best = responses if best is None else np.maximum(best, responses, out=best)
-    assert best is not None
+        responses /= _median(responses[::2], blade) / 0.6745 + _LEAST_CONTRAST  # median of |x| to standard deviation
+        np.maximum(best, responses, out=best)
     return best
 
 
-def _median(values: Image32, blade: Image32) -> np.float32:
+def _median(values: Image32, blade: Image32) -> float:
     """Median on the blade, from every fourth row and column; 0 where the blade is too small for it."""
     sample = values[..., ::4, ::4][..., blade[::4, ::4] > 0]
-    return np.float32(np.median(sample)) if sample.size else np.float32(0)
+    return float(np.median(sample)) if sample.size else 0.0
 
 
 def _margin_lines(blade: Image32) -> Image32:
