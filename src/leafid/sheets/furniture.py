@@ -23,8 +23,9 @@ WRITING = 0.07  # longest diagonal of a single letter or flourish, as a share of
 NEIGHBOUR = 0.010  # pieces closer than this share of the long side belong together
 NEGLIGIBLE = 0.02  # thin groups with less than this share of the plant's area are taken for writing
 PRINTED_SHARE = 0.12  # groups with a larger share of the plant's area are never taken for print
-PRINTED_JUMPS = 28.0  # mean absolute second difference of L*; leaves reach 15, loose roots 25, text and barcodes 30 to 70
-PRINTED_COLOUR = 12.5  # distance from the paper in a*, b*
+PRINTED_JUMPS = 15.0  # mean absolute second difference of L*; leaves reach 15, roots 25, text and barcodes 20 to 70
+PRINTED_JUMPS_ALONE = 24.0  # the same for pieces without small neighbours, where pale grass ears reach 26
+GREY = 5.0  # distance from the paper in a*, b*; rulers stay below
 LARGEST_FURNITURE = 0.25  # share of the image; nothing larger is ever a label
 
 
@@ -120,7 +121,22 @@ def judge_pieces(
         shape = (labels[window] == number).astype(np.uint8)
         kinds[number] = _judge_alone(shape, area, bool((outside[window] & shape).any()), side)
     pieces = Pieces(labels=labels, kinds=kinds, areas=stats[:, cv2.CC_STAT_AREA].astype(np.int64))
-    return _judge_with_neighbours(pieces, half_width, lightness, colour)
+    jumps = np.abs(cv2.Laplacian(lightness, cv2.CV_32F, ksize=1))
+    around = _Surroundings(outside > 0, np.asarray(jumps), colour)
+    everything = (Piece.PLANT, Piece.SMALL, Piece.RECTANGLE, Piece.FRAME)
+    pieces = _judge_groups(pieces, half_width, around, everything, PRINTED_JUMPS)
+    # A label that touches the plant hides in its group; once the small letters are gone it stands alone.
+    pieces = _judge_groups(pieces, half_width, around, (Piece.PLANT,), PRINTED_JUMPS_ALONE)
+    return _take_in_crumbs(pieces)
+
+
+@dataclass(frozen=True)
+class _Surroundings:
+    """What a group is judged by beside its shape; all (H, W)."""
+
+    outside: NDArray[np.bool_]
+    jumps: NDArray[np.float32]
+    colour: NDArray[np.float32]
 
 
 def _judge_alone(shape: NDArray[np.uint8], area: int, at_edge: bool, side: int) -> Piece:
@@ -136,15 +152,17 @@ def _judge_alone(shape: NDArray[np.uint8], area: int, at_edge: bool, side: int) 
     return Piece.PLANT
 
 
-def _judge_with_neighbours(
-    pieces: Pieces, half_width: NDArray[np.float32], lightness: NDArray[np.float32], colour: NDArray[np.float32]
+def _judge_groups(
+    pieces: Pieces,
+    half_width: NDArray[np.float32],
+    around: _Surroundings,
+    joined_kinds: tuple[Piece, ...],
+    printed_jumps: float,
 ) -> Pieces:
-    """Join pieces that lie close together; a group that fills a rectangle, or is mostly writing, is furniture as a whole."""
-    height, width = pieces.labels.shape
-    side = max(height, width)
-    reach = max(1, round(NEIGHBOUR * side / 2))
-    ellipse = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * reach + 1, 2 * reach + 1))
-    joinable = ((pieces.kinds != Piece.BACKGROUND) & (pieces.kinds != Piece.EDGE))[pieces.labels]
+    """Join pieces that lie close together; a group that is a rectangle, or print, is furniture as a whole."""
+    side = max(pieces.labels.shape)
+    ellipse = _neighbourhood(side)
+    joinable = np.isin(pieces.kinds, joined_kinds)[pieces.labels]
     joined = cv2.dilate(joinable.astype(np.uint8), ellipse)
     _, groups, stats, _ = cv2.connectedComponentsWithStats(joined, connectivity=8)
     group_of = np.zeros(len(pieces.kinds), np.int64)
@@ -156,38 +174,65 @@ def _judge_with_neighbours(
         plant = members[pieces.kinds[members] == Piece.PLANT]
         if not len(plant):
             continue
+        plant_area, area = int(pieces.areas[plant].sum()), int(pieces.areas[members].sum())
+        if plant_area < 0.5 * area and len(members) > 2:
+            kinds[members] = Piece.SMALL
+            continue
+        if plant_area < NEGLIGIBLE * all_plant and half_width[plant].max() < 3 * THIN * side:
+            kinds[members] = Piece.SMALL
+            continue
         x, y, w, h, _ = (int(value) for value in stats[group])
         window = np.s_[y : y + h, x : x + w]
         shape = cv2.erode((groups[window] == group).astype(np.uint8), ellipse)
-        plant_area, area = int(pieces.areas[plant].sum()), int(pieces.areas[members].sum())
-        mostly_small = plant_area < 0.5 * area and len(members) > 2
-        negligible = plant_area < NEGLIGIBLE * all_plant and half_width[plant].max() < 3 * THIN * side
-        if len(members) > 1 and _is_rectangle(shape, side):
-            kinds[members] = Piece.RECTANGLE
-        elif mostly_small or negligible:
-            kinds[members] = Piece.SMALL
-        elif plant_area < PRINTED_SHARE * all_plant and _is_printed(shape > 0, lightness[window], colour[window]):
-            kinds[members] = Piece.SMALL
-        elif plant_area > 0.8 * area:
-            kinds[members[pieces.kinds[members] == Piece.SMALL]] = Piece.PLANT  # flowers and roots break into crumbs
+        minor = plant_area < PRINTED_SHARE * all_plant
+        verdict = _judge_shape_and_print(shape, window, len(members), around, printed_jumps if minor else None)
+        if verdict is not Piece.PLANT:
+            kinds[members] = verdict
     return Pieces(labels=pieces.labels, kinds=kinds, areas=pieces.areas)
 
 
-def _is_printed(shape: NDArray[np.bool_], lightness: NDArray[np.float32], colour: NDArray[np.float32]) -> bool:
-    """Print is grey and jumps between black and white from pixel to pixel, as in barcodes, rulers and lines of text."""
-    if not shape.any():
-        return False
-    jumps = np.abs(cv2.Laplacian(lightness, cv2.CV_32F, ksize=1))
-    dark = shape & (lightness < np.median(lightness[shape]) + 1)
-    return bool(jumps[shape].mean() > PRINTED_JUMPS and np.median(colour[dark]) < PRINTED_COLOUR)
+def _neighbourhood(side: int) -> NDArray[np.uint8]:
+    """Disc by which pieces are widened before they are joined."""
+    reach = max(1, round(NEIGHBOUR * side / 2))
+    return np.asarray(cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * reach + 1, 2 * reach + 1)), dtype=np.uint8)
 
 
-def _is_rectangle(shape: NDArray[np.uint8], side: int) -> bool:
+def _take_in_crumbs(pieces: Pieces) -> Pieces:
+    """Count small pieces beside the plant as plant: flowers and roots break into crumbs."""
+    near = cv2.dilate(pieces.mask(Piece.PLANT).astype(np.uint8), _neighbourhood(max(pieces.labels.shape))) > 0
+    touched = np.zeros(len(pieces.kinds), np.bool_)
+    touched[pieces.labels[near]] = True
+    kinds = np.where(touched & (pieces.kinds == Piece.SMALL), np.uint8(Piece.PLANT), pieces.kinds)
+    return Pieces(labels=pieces.labels, kinds=kinds, areas=pieces.areas)
+
+
+def _judge_shape_and_print(
+    shape: NDArray[np.uint8],
+    window: tuple[slice, slice],
+    members: int,
+    around: _Surroundings,
+    printed_jumps: float | None,
+) -> Piece:
+    """Judge a joined group by its outline and by what is seen inside it.
+
+    Print is grey and jumps between black and white from pixel to pixel: barcodes, rulers, text. The greyer, the fewer
+    jumps are asked for. Stamps are coloured, but round and full of jumps, which no leaf is.
+    """
     if not shape.any():
-        return False
+        return Piece.PLANT
+    side = max(around.jumps.shape)
     outline = measure_outline(shape)
-    return (
-        outline.filled_area < LARGEST_FURNITURE * side * side
-        and outline.rectangularity > RECTANGULAR_GROUP
-        and outline.short_side > 0.006 * side
-    )
+    if outline.filled_area > LARGEST_FURNITURE * side * side:
+        return Piece.PLANT
+    if members > 1 and outline.rectangularity > RECTANGULAR_GROUP and outline.short_side > 0.006 * side:
+        return Piece.RECTANGLE
+    if printed_jumps is None:  # too large a part of the plant to be print
+        return Piece.PLANT
+    inside = shape > 0
+    jumps, colour = float(around.jumps[window][inside].mean()), float(np.median(around.colour[window][inside]))
+    if jumps > printed_jumps + 1.5 * colour or (jumps > 22 and outline.solidity > ROUND):
+        return Piece.SMALL
+    oblong = outline.short_side < 0.1 * side and outline.long_side > 3 * outline.short_side
+    if oblong and colour < GREY and outline.solidity > 0.85 and (around.outside[window] & inside).any():
+        return Piece.EDGE
+    return Piece.PLANT

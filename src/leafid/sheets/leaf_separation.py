@@ -15,9 +15,13 @@ from numpy.typing import NDArray
 from skimage.segmentation import watershed
 
 SMALLEST_LEAF = 0.018  # diameter of the smallest blade looked for, as a share of the mask's long side (about 8 mm on a sheet)
-NECK = 0.62  # two parts stay one leaf when the neck between them is wider than this share of the narrower part
+TIP = 0.02  # how far a blade grows back into tip and petiole, as a share of the mask's long side
+BASE_DOMINANCE = 1.5  # a petiole with its twig is larger than the tip of the leaf by at least this factor
+NECK = 0.78  # two parts stay one leaf when the neck between them is wider than this share of the narrower part
 TWIG = 0.22  # half-width of a twig or petiole, at most, as a share of the half-width of the blade beside it
 LEAF_SOLIDITY = 0.80  # share of its convex hull that a leaf fills; less is several leaves, or a torn or lobed one
+LEAF_WHOLENESS = 0.5  # share of its outline that is its own
+LEAF_FULLNESS = 0.85  # share of plant in a leaf's outline, holes counted
 LOBED_SOLIDITY = 0.60  # the same for a whole piece that touches nothing: there it can only be a lobed leaf
 
 
@@ -29,8 +33,9 @@ class LeafRegion:
         window: Left, top, width and height of `shape` in the mask.
         shape: True on the leaf, bool (height, width).
         base: Where the petiole or twig joins (x, y in the mask), None where nothing joins.
-        wholeness: 1 where the outline is the leaf's own all around, 0 where all of it is a cut against other leaves.
+        wholeness: 1 where the blade's outline is its own all around, 0 where all of it is a cut against other leaves.
         solidity: Share of its convex hull the leaf fills, 0..1.
+        fullness: Share of the region that is plant, 0..1; the rest are holes. Bundles of roots or stems are full of holes.
     """
 
     window: tuple[int, int, int, int]
@@ -38,6 +43,7 @@ class LeafRegion:
     base: tuple[float, float] | None
     wholeness: float
     solidity: float
+    fullness: float
 
     @property
     def area(self) -> int:
@@ -60,11 +66,12 @@ def separate_leaves(mask: NDArray[np.bool_]) -> list[LeafRegion]:
     plant = _fill_small_holes(plant, int(smallest * smallest))
     depth = cv2.distanceTransform(plant, cv2.DIST_L2, 5)
     blades = _cut_at_necks(_without_twigs(plant, depth, smallest / 2), depth, smallest / 2)
-    grown = _grow_tips(blades, plant, depth)
+    grown = _grow_tips(blades, plant, round(TIP * side))
+    bases = _bases(blades, plant)
     regions = []
     windows = _windows(grown)
     for number, window in windows.items():
-        region = _describe(number, window, grown, blades, plant)
+        region = _describe(number, window, grown, blades, mask, bases.get(number))
         if region is not None and region.area > 0.5 * smallest * smallest:
             regions.append(region)
     return sorted(regions, key=lambda region: -region.area)
@@ -150,25 +157,40 @@ def _necks(labels: NDArray[np.int32], depth: NDArray[np.float32]) -> dict[tuple[
     return necks
 
 
-def _grow_tips(
-    blades: NDArray[np.int32], plant: NDArray[np.uint8], depth: NDArray[np.float32]
-) -> NDArray[np.int32]:
-    """Give back the tips and teeth that the opening took: plant near a blade goes to the nearest one."""
-    if not blades.any():
-        return blades
-    distance, nearest = cv2.distanceTransformWithLabels(
-        (blades == 0).astype(np.uint8), cv2.DIST_L2, 5, labelType=cv2.DIST_LABEL_PIXEL
-    )
-    # nearest numbers the blade pixels; look up which blade each of them belongs to
-    blade_of = np.zeros(int(nearest.max()) + 1, np.int32)
-    on_blade = blades > 0
-    blade_of[nearest[on_blade]] = blades[on_blade]
-    owner = blade_of[nearest]
-    widest = np.zeros(int(blades.max()) + 1, np.float32)
-    np.maximum.at(widest, blades.ravel(), depth.ravel())
-    reach = np.clip(0.6 * widest, 2, None)
-    grown = np.where((plant > 0) & (distance <= reach[owner]), owner, 0).astype(np.int32)
-    return grown
+def _grow_tips(blades: NDArray[np.int32], plant: NDArray[np.uint8], steps: int) -> NDArray[np.int32]:
+    """Give back the tips and teeth that the opening took: blades grow through the plant, pixel by pixel, `steps` times."""
+    labels = blades.astype(np.uint16)
+    free = (plant > 0) & (labels == 0)
+    cross = cv2.getStructuringElement(cv2.MORPH_CROSS, (3, 3))
+    square = np.ones((3, 3), np.uint8)
+    for step in range(steps):
+        spread = cv2.dilate(labels, cross if step % 2 else square)  # alternating makes the front an octagon, nearly round
+        labels = np.where(free & (labels == 0), spread, labels)
+    return labels.astype(np.int32)
+
+
+def _bases(blades: NDArray[np.int32], plant: NDArray[np.uint8]) -> dict[int, tuple[float, float]]:
+    """Where the petiole joins each blade: where the largest thin part of the plant touches it (x, y in the mask).
+
+    What the opening took from a leaf is its petiole, with the twig behind it, and its tip; the tip is far smaller. Blades of
+    which two parts of like size were taken are left out.
+    """
+    thin = ((plant > 0) & (blades == 0)).astype(np.uint8)
+    _, parts, stats, _ = cv2.connectedComponentsWithStats(thin, connectivity=8)
+    beside = cv2.dilate(blades.astype(np.uint16), np.ones((3, 3), np.uint8)).astype(np.int64)
+    rows, columns = np.nonzero((thin > 0) & (beside > 0))
+    blade, part = beside[rows, columns], parts[rows, columns]
+    bases = {}
+    for number in np.unique(blade):
+        of_blade = blade == number
+        touching = np.unique(part[of_blade])
+        sizes = stats[touching, cv2.CC_STAT_AREA]
+        order = np.argsort(-sizes)
+        if len(order) > 1 and sizes[order[0]] < BASE_DOMINANCE * sizes[order[1]]:
+            continue
+        joins = of_blade & (part == touching[order[0]])
+        bases[int(number)] = (float(columns[joins].mean()), float(rows[joins].mean()))
+    return bases
 
 
 def _windows(labels: NDArray[np.int32]) -> dict[int, tuple[int, int, int, int]]:
@@ -196,7 +218,8 @@ def _describe(
     window: tuple[int, int, int, int],
     grown: NDArray[np.int32],
     blades: NDArray[np.int32],
-    plant: NDArray[np.uint8],
+    mask: NDArray[np.bool_],
+    base: tuple[float, float] | None,
 ) -> LeafRegion | None:
     """Measure one region; None if it is not leaf-like."""
     x, y, w, h = window
@@ -205,15 +228,15 @@ def _describe(
     if not blade.any():
         return None
     shape = _main_piece((grown[view] == number).astype(np.uint8))
-    contours, _ = cv2.findContours(shape, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
+    contours, _ = cv2.findContours(blade, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
     contour = max(contours, key=cv2.contourArea)
-    blade_contour = max(cv2.findContours(blade, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)[0], key=cv2.contourArea)
-    solidity = cv2.contourArea(blade_contour) / max(1.0, cv2.contourArea(cv2.convexHull(blade_contour)))
-    own, joins = _outline(contour[:, 0] + np.array([x, y]), grown, plant, number)
-    wholeness = float(own.mean())
-    if solidity < (LEAF_SOLIDITY if wholeness < 0.97 else LOBED_SOLIDITY) or wholeness < 0.5:
+    solidity = cv2.contourArea(contour) / max(1.0, cv2.contourArea(cv2.convexHull(contour)))
+    wholeness = _own_share(contour[:, 0] + np.array([x, y]), blades, number)
+    fullness = float(mask[view][shape > 0].mean())
+    least_solid = LEAF_SOLIDITY if wholeness < 0.97 else LOBED_SOLIDITY
+    if solidity < least_solid or wholeness < LEAF_WHOLENESS or fullness < LEAF_FULLNESS:
         return None
-    return LeafRegion(window, shape > 0, _base(joins), wholeness, float(solidity))
+    return LeafRegion(window, shape > 0, base, wholeness, float(solidity), fullness)
 
 
 def _main_piece(shape: NDArray[np.uint8]) -> NDArray[np.uint8]:
@@ -223,29 +246,13 @@ def _main_piece(shape: NDArray[np.uint8]) -> NDArray[np.uint8]:
     return np.asarray(labels == 1 + int(stats[1:, cv2.CC_STAT_AREA].argmax()), dtype=np.uint8)
 
 
-def _outline(
-    contour: NDArray[np.int32], grown: NDArray[np.int32], plant: NDArray[np.uint8], number: int
-) -> tuple[NDArray[np.bool_], NDArray[np.float64]]:
-    """Walk the outline (N, 2): which of its points border on nothing of the plant, and the points where a twig joins."""
-    height, width = plant.shape
+def _own_share(contour: NDArray[np.int32], blades: NDArray[np.int32], number: int) -> float:
+    """Share of a blade's outline (N, 2) that borders neither on another blade nor on the edge of the image."""
+    height, width = blades.shape
     own = np.ones(len(contour), np.bool_)
-    twig = np.zeros(len(contour), np.bool_)
     for dx, dy in ((-2, 0), (2, 0), (0, -2), (0, 2)):
         xs, ys = contour[:, 0] + dx, contour[:, 1] + dy
         inside = (xs >= 0) & (ys >= 0) & (xs < width) & (ys < height)
-        xs, ys = xs.clip(0, width - 1), ys.clip(0, height - 1)
-        neighbour = grown[ys, xs]
-        other_leaf = (neighbour != 0) & (neighbour != number)
-        own &= inside & ~other_leaf
-        twig |= inside & (neighbour == 0) & (plant[ys, xs] > 0)
-    return own & ~twig, contour[twig].astype(np.float64)
-
-
-def _base(joins: NDArray[np.float64]) -> tuple[float, float] | None:
-    """Where a petiole joins: the middle of the joining points, None without any or when they lie all around."""
-    if len(joins) < 2:
-        return None
-    centre = np.median(joins, axis=0)
-    return float(centre[0]), float(centre[1])
-
-
+        neighbour = blades[ys.clip(0, height - 1), xs.clip(0, width - 1)]
+        own &= inside & ((neighbour == 0) | (neighbour == number))
+    return float(own.mean())

@@ -110,7 +110,7 @@ def sheet_region(distance: NDArray[np.float32], tolerance: float) -> NDArray[np.
     """Find the sheet: the quadrilateral that holds all large pieces of paper, drawn in from edges that lie inside the image.
 
     Plants cut the paper into pieces and labels cover its corners, so the convex hull of one piece is not enough. A narrow strip of
-    paper colour along the image's edge is left out: it belongs to a ruler or to the next sheet.
+    paper colour beside the largest piece or along the image's edge is left out: it is a ruler or the next sheet.
 
     Args:
         distance: Distance of each pixel from the paper's colour, float32 (H, W).
@@ -125,12 +125,14 @@ def sheet_region(distance: NDArray[np.float32], tolerance: float) -> NDArray[np.
     if count < 2:
         return np.ones(distance.shape, np.bool_)
     largest = 1 + int(stats[1:, cv2.CC_STAT_AREA].argmax())
-    belongs = np.zeros(count, np.bool_)
-    for number in range(1, count):
-        x, y, w, h, area = (int(value) for value in stats[number])
-        at_edge = x == 0 or y == 0 or x + w == width or y + h == height
-        narrow = min(w, h) < 0.12 * width
-        belongs[number] = number == largest or (area > 0.003 * height * width and not (at_edge and narrow))
+    belongs = stats[:, cv2.CC_STAT_AREA] > 0.003 * height * width
+    belongs[0] = False
+    left, top, w, h = (stats[:, column] for column in range(4))
+    right, bottom = left + w, top + h
+    at_edge = (left == 0) | (top == 0) | (right == width) | (bottom == height)
+    beside = (right <= left[largest]) | (left >= right[largest]) | (bottom <= top[largest]) | (top >= bottom[largest])
+    belongs &= ~((np.minimum(w, h) < 0.12 * width) & (at_edge | beside))
+    belongs[largest] = True
     contours, _ = cv2.findContours(belongs[labels].astype(np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_SIMPLE)
     region = np.zeros(distance.shape, np.uint8)
     cv2.fillConvexPoly(region, _enclosing_quadrilateral(cv2.convexHull(np.vstack(contours))), 1)
