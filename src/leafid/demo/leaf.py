@@ -143,7 +143,7 @@ def _vein_layers(venation: Venation, frame: Frame, shape: tuple[int, int], fine:
         parts = 4
         for part in range(parts):
             cut = slice(part * len(line) // parts, (part + 1) * len(line) // parts + 1)
-            thickness = max(round((0.62 - 0.13 * part) * size * scale), 1)
+            thickness = max(round((0.78 - 0.16 * part) * size * scale), 1)
             cv2.polylines(
                 layers[Vein.SECONDARY], [fixed_point(line[cut])], False, (255,), thickness, cv2.LINE_AA, _SHIFT
             )
@@ -195,7 +195,9 @@ def _shaded(
     light += 0.03 * rng.standard_normal(shape, dtype=np.float32)
     light -= 0.10 * np.maximum(0, 1 - cv2.GaussianBlur(coverage, (0, 0), 0.8 * px_per_mm).astype(np.float32) / 230)
     contrast = look.vein_contrast * (1.15 if face == "abaxial" else 0.9)
-    light *= 1 + contrast * np.maximum(midrib, np.maximum(0.8 * secondary, 0.38 * tertiary))
+    # Tissue beside a secondary dries in a colour between those of vein and blade.
+    halo = np.minimum(2.2 * blurred, 1)
+    light *= 1 + contrast * np.maximum(midrib, np.maximum(0.9 * secondary, np.maximum(0.38 * tertiary, 0.4 * halo)))
     colour = np.array(look.abaxial if face == "abaxial" else look.adaxial, np.float32) * 255
     warm = 0.03 * look.mottle * smooth_noise(rng, shape, 25 * px_per_mm)[..., None] * np.array([1, 0.2, -1], np.float32)
     return np.asarray(np.clip(colour * light[..., None] * (1 + warm), 0, 255), dtype=np.uint8)

@@ -113,8 +113,8 @@ class LeafRanges:
         """Return the length:width range of a shape word, kept near the ratio of the taxon's middle sizes."""
         middle = (self.length_mm.low + self.length_mm.high) / (self.width_mm.low + self.width_mm.high)
         term = SHAPES[shape].length_to_width
-        low = min(max(term.low, 0.8 * middle), 1.2 * middle)
-        high = max(min(term.high, 1.2 * middle), low)
+        low = min(max(term.low, 0.88 * middle), 1.12 * middle)
+        high = max(min(term.high, 1.12 * middle), low)
         return Interval(low, high)
 
 

@@ -91,7 +91,7 @@ def sample_look(rng: np.random.Generator) -> PlantLook:
 
 def sample_plant(taxon: str, rng: np.random.Generator) -> Plant:
     """Sample one plant of a taxon of `DEMO_TAXA`. Middle values are commoner than extremes, as in nature."""
-    size, ratio, form, shape, pairs, angle, curvature, tertiaries, petiole = rng.beta(2.2, 2.2, size=9).tolist()
+    size, ratio, form, shape, pairs, angle, curvature, tertiaries, petiole = rng.beta(4, 4, size=9).tolist()
     return Plant(
         taxon=taxon,
         size=size,
