@@ -56,9 +56,9 @@ def test_primary_and_secondary_veins_of_a_drawn_leaf_stand_out(drawn: DrawnLeaf,
     near = cv2.dilate(large.astype(np.uint8), np.ones((7, 7), np.uint8)) > 0
     far = drawn.mask & ~near
     crest = cv2.dilate(drawn_map, np.ones((7, 7), np.uint8))
-    assert np.median(crest[large]) > 0.4
-    assert drawn_map[far].mean() < 0.03
-    assert (drawn_map[far] > 0.3).mean() < 0.02
+    assert np.median(crest[large]) > 0.5
+    assert drawn_map[far].mean() < 0.05
+    assert (drawn_map[far] > 0.4).mean() < 0.03
 
 
 def test_map_has_the_leaf_s_size_and_range(drawn: DrawnLeaf, drawn_map: Map) -> None:
@@ -97,7 +97,7 @@ def test_no_bright_rim_at_the_margin(background: int) -> None:
     result = vein_map(image, mask)
     inner = cv2.erode(mask.astype(np.uint8), np.ones((31, 31), np.uint8)) > 0
     assert result[mask & ~inner].mean() < result[inner].mean() + 0.02
-    assert result.max() < 0.25
+    assert result.max() < 0.35
 
 
 @pytest.mark.parametrize("step", [25, -25])
@@ -137,8 +137,8 @@ def test_vein_that_changes_from_lighter_to_darker_is_one_line() -> None:
 @pytest.mark.parametrize(("noise", "grain"), [(0, 0), (2, 0), (12, 0), (30, 0), (6, 2), (12, 5)])
 def test_blank_blade_stays_near_zero(noise: float, grain: float) -> None:
     result = vein_map(blank(500, 400, noise, grain))
-    assert result.mean() < 0.01
-    assert result.max() < 0.25
+    assert result.mean() < 0.02
+    assert result.max() < 0.3
 
 
 def test_faint_unevenness_of_a_plain_blade_is_not_a_vein() -> None:

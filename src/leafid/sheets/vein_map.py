@@ -15,8 +15,10 @@ from numpy.typing import NDArray
 from leafid.sheets.illumination import flat_blade, local_mean
 from leafid.sheets.oriented_ridges import Image32, direction_angles, keep_crests, line_responses, path_strength
 
-# Lengths are in pixels of the working image, in which the blade covers at most WORKING_SIDE squared pixels.
+# Lengths are in pixels of the working image, in which the blade covers WORKING_SIDE squared pixels: so veins of a leaf are
+# about equally wide whatever the resolution. Very small images stay smaller, since enlarging adds nothing to see.
 WORKING_SIDE = 500
+MOST_ENLARGED = 3.0
 FLATTENING_SIGMA = 20.0
 _DIRECTIONS = 12
 _VEIN_SIGMAS = (1.4, 2.8)
@@ -27,8 +29,8 @@ _BORDER = 16  # empty pixels around the blade, so that filters and paths need no
 
 _HALF_STRENGTH = 6.0  # contrast, as a multiple of the blade's typical response, that counts half
 _LEAST_CONTRAST = 2e-4  # log units: below this a blade is plain and its unevenness is not compared with itself
-_TEXTURE_STRENGTH = 0.12  # strength that texture without veins reaches: the map's 0
-_CLEAR_STRENGTH = 0.65  # strength of the clearest midribs: the map's 1
+_TEXTURE_STRENGTH = 0.10  # strength that texture without veins has: the map's 0
+_CLEAR_STRENGTH = 0.5  # strength of the clearest midribs: the map's 1
 
 
 @dataclass(frozen=True)
@@ -114,11 +116,12 @@ def _working_image(leaf: NDArray[np.uint8], mask: NDArray[np.bool_]) -> tuple[Im
     """
     grey = np.asarray(leaf if leaf.ndim == 2 else cv2.transform(leaf, np.full((1, 3), 1 / 3)), np.float32)
     blade = mask.astype(np.float32)
-    scale = min(1.0, WORKING_SIDE / float(np.sqrt(np.count_nonzero(mask))))
-    if scale < 1:
+    scale = min(MOST_ENLARGED, WORKING_SIDE / float(np.sqrt(np.count_nonzero(mask))))
+    if scale != 1:
         size = (max(1, round(mask.shape[1] * scale)), max(1, round(mask.shape[0] * scale)))
-        covered = cv2.resize(blade, size, interpolation=cv2.INTER_AREA)
-        summed = cv2.resize(grey * blade, size, interpolation=cv2.INTER_AREA)
+        resampling = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
+        covered = cv2.resize(blade, size, interpolation=resampling)
+        summed = cv2.resize(grey * blade, size, interpolation=resampling)
         grey = np.asarray(summed / np.maximum(covered, 1e-3), np.float32)
         blade = np.asarray(covered > 0.5, np.float32)
     grey = np.pad(grey, _BORDER)
