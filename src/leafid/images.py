@@ -28,6 +28,9 @@ IMAGE_ENDINGS = frozenset(
 )
 """Endings by which images are found in folders. A file named on the command line is opened whatever it is called."""
 
+FORMATS = ("JPEG", "MPO", "PNG", "TIFF", "WEBP", "BMP", "GIF", "HEIF", "AVIF", "JPEG2000", "PPM")
+"""Formats that are opened, by Pillow's names. The others are rare or risky: for EPS, Pillow would run Ghostscript."""
+
 Image.MAX_IMAGE_PIXELS = None  # open_image compares the size itself, before anything is decoded
 
 
@@ -60,19 +63,18 @@ def open_image(path: Path, *, needed_side: int | None = None, max_pixels: int = 
     """
     content = _bytes_of(path)
     try:
-        _register_heif()
-        with Image.open(io.BytesIO(content)) as image:
+        with Image.open(io.BytesIO(content), formats=_formats()) as image:
             full = image.size
             if full[0] * full[1] > max_pixels:
                 raise ImageError(
                     FailureReason.TOO_LARGE,
                     f"{full[0]} x {full[1]} pixels; the limit is {max_pixels / 1e6:g} million",
                 )
-            orientation = image.getexif().get(0x0112, 1)
             pages = getattr(image, "n_frames", 1)
             if needed_side is not None and image.format == "JPEG":
                 image.draft(None, _reduced(full, needed_side))
             image.load()
+            orientation = image.getexif().get(0x0112, 1)  # only now: TIFF and HEIC are turned while they are decoded
             rgb = _upright_srgb(image)
     except ImageError:
         raise
@@ -132,9 +134,11 @@ def _upright_srgb(image: Image.Image) -> Image.Image:
 
 
 def _eight_bits(image: Image.Image) -> Image.Image:
-    """Scale grey images of 16 or 32 bits or floats to 8 bits by their format's range, not by their content."""
+    """Scale 16-bit grey by its range to 8 bits; 32 bits and floats have none and take the next usual one."""
     values = np.asarray(image, dtype=np.float64)
-    if image.mode == "F":
+    if image.mode.startswith("I;16"):
+        top = 65535.0
+    elif image.mode == "F":
         top = 1.0 if values.max(initial=0) <= 1 else 255.0 if values.max(initial=0) <= 255 else 65535.0
     else:
         top = 65535.0 if values.max(initial=0) > 255 else 255.0
@@ -170,10 +174,13 @@ def _is_srgb(profile: bytes) -> bool:
 
 
 @functools.cache
-def _register_heif() -> None:
+def _formats() -> tuple[str, ...]:
+    """``FORMATS``, as far as this installation of Pillow has them."""
     import pillow_heif
 
     pillow_heif.register_heif_opener()
+    Image.init()
+    return tuple(name for name in FORMATS if name in Image.OPEN)
 
 
 def _failure(content: bytes, error: Exception) -> ImageError:

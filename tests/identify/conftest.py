@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 import torch
 
-from tests.identify.small_bundle import make_bundle
 from leafid.identify import Identifier
+from tests.identify.small_bundle import make_bundle
 
 
 @pytest.fixture(scope="session")
