@@ -1,10 +1,10 @@
 """Measure leaf crops on drawn sheets, whose every leaf is known.
 
-A drawn leaf counts as whole where at least 90 % of its blade is seen and nothing overlaps it; it is free where it also does not
-lie upon or against another blade, so that its outline shows all around. It is found where the best leaf crop
-covers it with an intersection over union of at least 0.7 (petioles do not count on either side). The turn is measured between the
-crop's up and the line from the drawn base to the drawn apex: for all found leaves, for those whose apex is said to be clear, and
-without regard to which end is up for those whose midrib is said to be clear.
+A drawn leaf counts as whole where at least 90 % of its blade is seen and nothing overlaps it; it is free where it
+also does not lie upon or against another blade, so that its outline shows all around. It is found where the best
+leaf crop covers it with an intersection over union of at least 0.7 (petioles do not count on either side). The turn
+is measured between the crop's up and the line from the drawn base to the drawn apex: for all found leaves, for those
+whose apex is said to be clear, and without regard to which end is up for those whose midrib is said to be clear.
 
     python scripts/measure_leaf_crops.py --sheets 24
 """
@@ -21,6 +21,7 @@ from typing import Any
 import cv2
 import numpy as np
 from numpy.typing import NDArray
+from PIL import Image
 
 from leafid.demo import draw_herbarium
 from leafid.sheets import CropKind, CropPlan, find_crops, find_plant
@@ -74,8 +75,8 @@ def main() -> None:
         for line in (out / "truth" / "truth.jsonl").read_text(encoding="utf-8").splitlines():
             record = json.loads(line)
             path = out / record["path"]
-            image = cv2.cvtColor(cv2.imread(str(path)), cv2.COLOR_BGR2RGB)
-            leaves = cv2.imread(str(out / "truth" / "leaves" / f"{path.stem}.png"), cv2.IMREAD_GRAYSCALE)
+            image = np.asarray(Image.open(path).convert("RGB"), dtype=np.uint8)
+            leaves = np.asarray(Image.open(out / "truth" / "leaves" / f"{path.stem}.png"), dtype=np.uint8)
             scale = REDUCED_SIDE / max(image.shape[:2])
             reduced = np.asarray(cv2.resize(image, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA), np.uint8)
             start = time.process_time()
@@ -103,7 +104,9 @@ def main() -> None:
     turned = np.array([error for error, _, apex in errors if apex])
     lines = np.array([min(error, 180 - error) for error, axis, _ in errors if axis])
     print("| on drawn sheets | |\n|---|---:|")
-    print(f"| whole and free leaves found (IoU >= {FOUND}) | {free_found} of {free} ({free_found / max(1, free):.0%}) |")
+    print(
+        f"| whole and free leaves found (IoU >= {FOUND}) | {free_found} of {free} ({free_found / max(1, free):.0%}) |"
+    )
     print(f"| whole leaves found, also those lying on others | {found} of {whole} ({found / max(1, whole):.0%}) |")
     print(f"| leaf crops that are one drawn leaf | {true_crops} of {crops} ({true_crops / max(1, crops):.0%}) |")
     print(f"| midrib said to be clear | {len(lines)} of {found}; off by median {np.median(lines):.1f} degrees |")

@@ -1,9 +1,9 @@
 """Measure plant masks against true masks: sheets (kymillev), leaves on paper (coffee), drawn sheets.
 
-Prints Markdown. The thresholds of `leafid.sheets` were chosen on every second sheet only (1st, 3rd, ...); the others are reported
-apart. "Furniture" counts connected false-positive pieces of at least 0.05 % of the image (about 60 mm2 on a full sheet, the size of
-a barcode's quarter or a line of text) that lie more than 8 px (at 1024) from any true plant, so that wide edges of leaves, tape and
-shadows do not count.
+Prints Markdown. The thresholds of `leafid.sheets` were chosen on every second sheet only (1st, 3rd, ...); the others
+are reported apart. "Furniture" counts connected false-positive pieces of at least 0.05 % of the image (about 60 mm2
+on a full sheet, the size of a barcode's quarter or a line of text) that lie more than 8 px (at 1024) from any true
+plant, so that wide edges of leaves, tape and shadows do not count.
 
     python scripts/measure_plant_masks.py --shared ../shared
 """
@@ -62,7 +62,11 @@ def measure(pairs: list[tuple[Path, Path]], overlays: Path | None) -> list[tuple
         if overlays is not None:
             overlays.mkdir(parents=True, exist_ok=True)
             shown = image.copy()
-            for area, colour in ((found & truth, (0, 200, 0)), (found & ~truth, (255, 0, 0)), (truth & ~found, (0, 0, 255))):
+            for area, colour in (
+                (found & truth, (0, 200, 0)),
+                (found & ~truth, (255, 0, 0)),
+                (truth & ~found, (0, 0, 255)),
+            ):
                 shown[area] = (0.3 * shown[area] + 0.7 * np.array(colour)).astype(np.uint8)
             cv2.imwrite(str(overlays / f"{image_path.stem}.png"), cv2.cvtColor(shown, cv2.COLOR_RGB2BGR))
     return rows

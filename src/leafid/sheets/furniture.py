@@ -1,8 +1,8 @@
 """What lies on a sheet beside the plant: labels, rulers, colour charts, stamps, barcodes, writing.
 
-Furniture is told from plant by shape. People print rectangles, rings and small letters; plants do not. Pieces of the foreground are
-judged first alone, then with their neighbours, because a ruler or a colour chart falls into many pieces that only together form a
-rectangle.
+Furniture is told from plant by shape. People print rectangles, rings and small letters; plants do not. Pieces of the
+foreground are judged first alone, then with their neighbours, because a ruler or a colour chart falls into many
+pieces that only together form a rectangle.
 """
 
 from __future__ import annotations
@@ -106,7 +106,8 @@ def judge_pieces(
         The pieces; those of kind `Piece.PLANT` are the plant.
     """
     binary = foreground.astype(np.uint8)
-    count, labels, stats, _ = cv2.connectedComponentsWithStats(binary, connectivity=8)
+    count, connected, stats, _ = cv2.connectedComponentsWithStats(binary, connectivity=8)
+    labels = np.asarray(connected, dtype=np.int32)
     half_width = np.zeros(count, np.float32)
     np.maximum.at(half_width, labels.ravel(), cv2.distanceTransform(binary, cv2.DIST_L2, 3).ravel())
     side = max(foreground.shape)
@@ -183,7 +184,7 @@ def _judge_groups(
             continue
         x, y, w, h, _ = (int(value) for value in stats[group])
         window = np.s_[y : y + h, x : x + w]
-        shape = cv2.erode((groups[window] == group).astype(np.uint8), ellipse)
+        shape = np.asarray(cv2.erode((groups[window] == group).astype(np.uint8), ellipse), dtype=np.uint8)
         minor = plant_area < PRINTED_SHARE * all_plant
         verdict = _judge_shape_and_print(shape, window, len(members), around, printed_jumps if minor else None)
         if verdict is not Piece.PLANT:

@@ -1,8 +1,8 @@
 """Which way a leaf points, so that every crop can be turned apex-up.
 
-The midrib of most leaves is the axis of their mirror symmetry, and the long axis of any leaf clearly longer than wide. Where a
-petiole joins is the base. Where nothing joins, the apex is taken for the narrower end, and that is said to be unclear unless the
-two ends differ much.
+The midrib of most leaves is the axis of their mirror symmetry, and the long axis of any leaf clearly longer than
+wide. Where a petiole joins is the base. Where nothing joins, the apex is taken for the narrower end, and that is
+said to be unclear unless the two ends differ much.
 """
 
 from __future__ import annotations
@@ -43,7 +43,9 @@ def orient_leaf(region: LeafRegion) -> Orientation:
     towards_base = None
     if region.base is not None:
         dx, dy = region.base[0] - left - centre[0], region.base[1] - top - centre[1]
-        if np.hypot(dx, dy) > 0.5 * np.sqrt(region.area / np.pi):  # a join in the middle is a stem lying across the leaf
+        if np.hypot(dx, dy) > 0.5 * np.sqrt(
+            region.area / np.pi
+        ):  # a join in the middle is a stem lying across the leaf
             towards_base = float(np.degrees(np.arctan2(dy, dx)))
     axes = np.arange(0, 180, STEP)
     symmetry, length = np.array([_measure_axis(square, float(axis)) for axis in axes]).T
@@ -66,7 +68,7 @@ def orient_leaf(region: LeafRegion) -> Orientation:
 
 
 def _square(shape: NDArray[np.bool_]) -> tuple[NDArray[np.uint8], tuple[float, float]]:
-    """Scale a shape to fit any rotation in a square of `SYMMETRY_SIDE`, centred on its centroid; returns it and the centroid."""
+    """Scale a shape to fit, however turned, in a square of `SYMMETRY_SIDE` around its centroid; also the centroid."""
     moments = cv2.moments(shape.astype(np.uint8), binaryImage=True)
     x, y = moments["m10"] / moments["m00"], moments["m01"] / moments["m00"]
     rows, columns = np.nonzero(shape)
@@ -74,9 +76,7 @@ def _square(shape: NDArray[np.bool_]) -> tuple[NDArray[np.uint8], tuple[float, f
     scale = SYMMETRY_SIDE / 2 / radius
     half = SYMMETRY_SIDE / 2 - 0.5
     matrix = np.array([[scale, 0, half - scale * x], [0, scale, half - scale * y]])
-    square = cv2.warpAffine(
-        shape.astype(np.uint8) * 255, matrix, (SYMMETRY_SIDE, SYMMETRY_SIDE), flags=cv2.INTER_AREA
-    )
+    square = cv2.warpAffine(shape.astype(np.uint8) * 255, matrix, (SYMMETRY_SIDE, SYMMETRY_SIDE), flags=cv2.INTER_AREA)
     return np.asarray(square, dtype=np.uint8), (x, y)
 
 
@@ -88,7 +88,7 @@ def _turned(square: NDArray[np.uint8], axis: float) -> NDArray[np.bool_]:
 
 
 def _measure_axis(square: NDArray[np.uint8], axis: float) -> tuple[float, float]:
-    """Overlap of the shape with its mirror image about an axis, best of small shifts, and the shape's extent along the axis."""
+    """Overlap of the shape with its mirror image about an axis, best of small shifts; extent along the axis."""
     turned = _turned(square, axis)
     mirrored = turned[:, ::-1]
     overlap = 0.0

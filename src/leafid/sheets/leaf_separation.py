@@ -1,8 +1,8 @@
 """Single leaves out of a plant mask: twigs taken off, touching leaves cut apart at their necks.
 
-A blade is wide where a petiole is thin, so an opening keeps blades. Two leaves that touch are joined by a neck that is narrower
-than both; the watershed of the distance to the outline finds the neck, and it is cut only where it is clearly narrower than the
-leaves on both sides, so that lobed leaves stay whole.
+A blade is wide where a petiole is thin, so an opening keeps blades. Two leaves that touch are joined by a neck that
+is narrower than both; the watershed of the distance to the outline finds the neck, and it is cut only where it is
+clearly narrower than the leaves on both sides, so that lobed leaves stay whole.
 """
 
 from __future__ import annotations
@@ -14,7 +14,9 @@ import numpy as np
 from numpy.typing import NDArray
 from skimage.segmentation import watershed
 
-SMALLEST_LEAF = 0.018  # diameter of the smallest blade looked for, as a share of the mask's long side (about 8 mm on a sheet)
+SMALLEST_LEAF = (
+    0.018  # diameter of the smallest blade looked for, as a share of the mask's long side (about 8 mm on a sheet)
+)
 TIP = 0.02  # how far a blade grows back into tip and petiole, as a share of the mask's long side
 BASE_DOMINANCE = 1.5  # a petiole with its twig is larger than the tip of the leaf by at least this factor
 NECK = 0.78  # two parts stay one leaf when the neck between them is wider than this share of the narrower part
@@ -35,7 +37,8 @@ class LeafRegion:
         base: Where the petiole or twig joins (x, y in the mask), None where nothing joins.
         wholeness: 1 where the blade's outline is its own all around, 0 where all of it is a cut against other leaves.
         solidity: Share of its convex hull the leaf fills, 0..1.
-        fullness: Share of the region that is plant, 0..1; the rest are holes. Bundles of roots or stems are full of holes.
+        fullness: Share of the region that is plant, 0..1; the rest are holes. Bundles of roots or stems are full of
+        holes.
     """
 
     window: tuple[int, int, int, int]
@@ -62,9 +65,9 @@ def separate_leaves(mask: NDArray[np.bool_]) -> list[LeafRegion]:
     """
     side = max(mask.shape)
     smallest = max(4.0, SMALLEST_LEAF * side)
-    plant = cv2.morphologyEx(mask.astype(np.uint8), cv2.MORPH_CLOSE, np.ones((3, 3), np.uint8))
-    plant = _fill_small_holes(plant, int(smallest * smallest))
-    depth = cv2.distanceTransform(plant, cv2.DIST_L2, 5)
+    closed = cv2.morphologyEx(mask.astype(np.uint8), cv2.MORPH_CLOSE, np.ones((3, 3), np.uint8))
+    plant = _fill_small_holes(np.asarray(closed, dtype=np.uint8), int(smallest * smallest))
+    depth = np.asarray(cv2.distanceTransform(plant, cv2.DIST_L2, 5), dtype=np.float32)
     blades = _cut_at_necks(_without_twigs(plant, depth, smallest / 2), depth, smallest / 2)
     grown = _grow_tips(blades, plant, round(TIP * side))
     bases = _bases(blades, plant)
@@ -88,7 +91,7 @@ def _fill_small_holes(plant: NDArray[np.uint8], largest: int) -> NDArray[np.uint
 
 
 def _without_twigs(plant: NDArray[np.uint8], depth: NDArray[np.float32], smallest: float) -> NDArray[np.uint8]:
-    """Open each connected piece by a share of its own widest half-width, so that small plants keep their small leaves."""
+    """Open each connected piece by a share of its own widest half-width: small plants keep their small leaves."""
     count, labels, stats, _ = cv2.connectedComponentsWithStats(plant, connectivity=8)
     blades = np.zeros_like(plant)
     for number in range(1, count):
@@ -115,18 +118,20 @@ def _open(shape: NDArray[np.uint8], radius: float) -> NDArray[np.uint8]:
 
 def _cut_at_necks(blades: NDArray[np.uint8], depth: NDArray[np.float32], smallest: float) -> NDArray[np.int32]:
     """Label the blades, cut apart where a neck is narrower than `NECK` of both sides; int32 (h, w), 0 is no blade."""
-    smooth = cv2.GaussianBlur(np.where(blades > 0, depth, 0).astype(np.float32), (0, 0), 1.5)
+    inside = np.where(blades > 0, depth, 0).astype(np.float32)
+    smooth = np.asarray(cv2.GaussianBlur(inside, (0, 0), 1.5), dtype=np.float32)
     reach = max(3, int(smallest) | 1)
     highest = cv2.dilate(smooth, np.ones((reach, reach), np.uint8))
     peaks = ((smooth >= highest) & (smooth > 0.5 * smallest) & (blades > 0)).astype(np.uint8)
-    peak_count, markers = cv2.connectedComponents(peaks, connectivity=8)
+    peak_count, connected = cv2.connectedComponents(peaks, connectivity=8)
+    markers = np.asarray(connected, dtype=np.int32)
     if peak_count < 2:
         return np.zeros(blades.shape, np.int32)
     peak_depth = np.zeros(peak_count, np.float32)
     np.maximum.at(peak_depth, markers.ravel(), smooth.ravel())
     peak_depth[0] = 0
     # Not cv2.watershed, which floods by differences of colour instead of height.
-    labels = watershed(-smooth, markers=markers, mask=blades > 0).astype(np.int32)
+    labels = np.asarray(watershed(-smooth, markers=markers, mask=blades > 0), dtype=np.int32)  # type: ignore[no-untyped-call]
     necks = _necks(labels, smooth)
     parent = list(range(peak_count))
 
@@ -158,13 +163,15 @@ def _necks(labels: NDArray[np.int32], depth: NDArray[np.float32]) -> dict[tuple[
 
 
 def _grow_tips(blades: NDArray[np.int32], plant: NDArray[np.uint8], steps: int) -> NDArray[np.int32]:
-    """Give back the tips and teeth that the opening took: blades grow through the plant, pixel by pixel, `steps` times."""
+    """Give back the tips and teeth that the opening took: blades grow through the plant `steps` pixels far."""
     labels = blades.astype(np.uint16)
     free = (plant > 0) & (labels == 0)
     cross = cv2.getStructuringElement(cv2.MORPH_CROSS, (3, 3))
     square = np.ones((3, 3), np.uint8)
     for step in range(steps):
-        spread = cv2.dilate(labels, cross if step % 2 else square)  # alternating makes the front an octagon, nearly round
+        spread = cv2.dilate(
+            labels, cross if step % 2 else square
+        )  # alternating makes the front an octagon, nearly round
         labels = np.where(free & (labels == 0), spread, labels)
     return labels.astype(np.int32)
 
@@ -172,8 +179,8 @@ def _grow_tips(blades: NDArray[np.int32], plant: NDArray[np.uint8], steps: int) 
 def _bases(blades: NDArray[np.int32], plant: NDArray[np.uint8]) -> dict[int, tuple[float, float]]:
     """Where the petiole joins each blade: where the largest thin part of the plant touches it (x, y in the mask).
 
-    What the opening took from a leaf is its petiole, with the twig behind it, and its tip; the tip is far smaller. Blades of
-    which two parts of like size were taken are left out.
+    What the opening took from a leaf is its petiole, with the twig behind it, and its tip; the tip is far smaller.
+    Blades of which two parts of like size were taken are left out.
     """
     thin = ((plant > 0) & (blades == 0)).astype(np.uint8)
     _, parts, stats, _ = cv2.connectedComponentsWithStats(thin, connectivity=8)
@@ -194,7 +201,7 @@ def _bases(blades: NDArray[np.int32], plant: NDArray[np.uint8]) -> dict[int, tup
 
 
 def _windows(labels: NDArray[np.int32]) -> dict[int, tuple[int, int, int, int]]:
-    """Bounding box (left, top, width, height) of each number in a label image, with one pixel of margin where possible."""
+    """Bounding box (left, top, width, height) of each number in a label image, a pixel wider where possible."""
     height, width = labels.shape
     rows, columns = np.nonzero(labels)
     numbers = labels[rows, columns]

@@ -1,7 +1,8 @@
 """The paper (or cloth, or table) a plant lies on: its colour at every pixel, and where the sheet ends.
 
-A pressed plant differs from its paper far more than paper differs from itself, provided that shading is taken out first. So the
-colour of the paper is modelled as a smooth surface in CIE L*a*b*, and everything later is measured as a distance from it.
+A pressed plant differs from its paper far more than paper differs from itself, provided that shading is taken out
+first. So the colour of the paper is modelled as a smooth surface in CIE L*a*b*, and everything later is measured as
+a distance from it.
 """
 
 from __future__ import annotations
@@ -39,8 +40,9 @@ def to_lab(image: NDArray[np.uint8]) -> NDArray[np.float32]:
 def model_paper(lab: NDArray[np.float32]) -> Paper | None:
     """Fit the colour of the background as a quadratic surface over the image.
 
-    The start is the most frequent colour that can be paper or cloth (not dark, not leaf green), bright colours preferred; pixels near
-    the surface are then taken in over four rounds, the first two with a plane, so that shading and vignetting are followed.
+    The start is the most frequent colour that can be paper or cloth (not dark, not leaf green), bright colours
+    preferred; pixels near the surface are then taken in over four rounds, the first two with a plane, so that
+    shading and vignetting are followed.
 
     Args:
         lab: float32 (H, W, 3) as from `to_lab`.
@@ -97,7 +99,7 @@ def _most_frequent_colour(pixels: NDArray[np.float64]) -> NDArray[np.float64] | 
         histogram = np.moveaxis(spread, 0, axis)
     histogram *= (np.arange(26) / 25.0)[:, None, None]
     mode = np.array(np.unravel_index(int(histogram.argmax()), histogram.shape), dtype=np.float64)
-    return mode * LIGHTNESS_BIN + LIGHTNESS_BIN / 2 - offset
+    return np.asarray(mode * LIGHTNESS_BIN + LIGHTNESS_BIN / 2 - offset, dtype=np.float64)
 
 
 def _surface_terms(x: NDArray[np.float64], y: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -107,10 +109,11 @@ def _surface_terms(x: NDArray[np.float64], y: NDArray[np.float64]) -> NDArray[np
 
 
 def sheet_region(distance: NDArray[np.float32], tolerance: float) -> NDArray[np.bool_]:
-    """Find the sheet: the quadrilateral that holds all large pieces of paper, drawn in from edges that lie inside the image.
+    """Find the sheet: the quadrilateral around all large pieces of paper, drawn in from edges inside the image.
 
-    Plants cut the paper into pieces and labels cover its corners, so the convex hull of one piece is not enough. A narrow strip of
-    paper colour beside the largest piece or along the image's edge is left out: it is a ruler or the next sheet.
+    Plants cut the paper into pieces and labels cover its corners, so the convex hull of one piece is not enough. A
+    narrow strip of paper colour beside the largest piece or along the image's edge is left out: it is a ruler or the
+    next sheet.
 
     Args:
         distance: Distance of each pixel from the paper's colour, float32 (H, W).
@@ -135,7 +138,8 @@ def sheet_region(distance: NDArray[np.float32], tolerance: float) -> NDArray[np.
     belongs[largest] = True
     contours, _ = cv2.findContours(belongs[labels].astype(np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_SIMPLE)
     region = np.zeros(distance.shape, np.uint8)
-    cv2.fillConvexPoly(region, _enclosing_quadrilateral(cv2.convexHull(np.vstack(contours))), 1)
+    hull = np.asarray(cv2.convexHull(np.vstack(contours)), dtype=np.int32)
+    cv2.fillConvexPoly(region, _enclosing_quadrilateral(hull), 1)
     # A sheet's own edge casts a shadow; the image's edge does not, so it is continued outwards before eroding.
     margin = 5
     padded = cv2.copyMakeBorder(region, margin, margin, margin, margin, cv2.BORDER_REPLICATE)
@@ -144,13 +148,13 @@ def sheet_region(distance: NDArray[np.float32], tolerance: float) -> NDArray[np.
 
 
 def _enclosing_quadrilateral(hull: NDArray[np.int32]) -> NDArray[np.int32]:
-    """Restore covered corners: intersect the longest nearly straight hull edge of each side; the hull itself where that is no sheet.
+    """Restore covered corners by crossing the longest nearly straight hull edges of the four sides.
 
     Args:
         hull: Convex polygon as from `cv2.convexHull`, (N, 1, 2).
 
     Returns:
-        Polygon (4, 1, 2), or `hull`.
+        Polygon (4, 1, 2); `hull` itself where a side is missing or a corner lies far outside.
     """
     polygon = cv2.approxPolyDP(hull, 0.004 * cv2.arcLength(hull, True), True)[:, 0].astype(np.float64)
     centre = polygon.mean(axis=0)

@@ -1,7 +1,8 @@
 """Plant against everything else, so that no later step learns the herbarium instead of the plant.
 
-Classical on purpose: a distance from a modelled paper colour finds what lies on the paper, shape tells plant from furniture
-(`furniture`). Nothing is trained, so nothing can be overfitted to a set of sheets except the few thresholds written here.
+Classical on purpose: a distance from a modelled paper colour finds what lies on the paper, shape tells plant from
+furniture (`furniture`). Nothing is trained, so nothing can be overfitted to a set of sheets except the few
+thresholds written here.
 """
 
 from __future__ import annotations

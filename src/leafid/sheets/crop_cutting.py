@@ -1,0 +1,106 @@
+"""Cut planned crops out of the original at its full resolution, with the leaf's real edge and its apex up."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from leafid.sheets.crop_plan import MARGIN, CropKind, CropPlan, LeafCrop
+
+Background = Literal["plain", "kept"]
+
+PLAIN = (255, 255, 255)  # RGB of a background taken away
+
+
+def cut_crop(
+    original: NDArray[np.uint8], plan: CropPlan, *, background: Background = "plain", longest: int | None = None
+) -> LeafCrop:
+    """Cut one planned crop out of the original.
+
+    Args:
+        original: uint8 RGB (H, W, 3) of the size the plan was made for.
+        plan: As from `find_crops`.
+        background: `plain` paints everything but the leaf (for tiles and whole plants: but the plant) white; `kept`
+            leaves it.
+        longest: Reduce the box to at most this long side before anything else, which saves most of the time where the
+            network sees a large crop small; tiles are never reduced.
+
+    Returns:
+        The crop; leaves are turned, and cut close to their outline with a margin.
+    """
+    left, top, right, bottom = plan.box
+    pixels = original[top:bottom, left:right]
+    scale = longest / max(pixels.shape[:2]) if longest is not None and plan.kind is not CropKind.TILE else 1.0
+    if scale < 1:
+        pixels = np.asarray(cv2.resize(pixels, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA), dtype=np.uint8)
+    mask = _refine(pixels, plan.shape, plan.others)
+    if background == "plain":
+        pixels = pixels.copy()
+        pixels[~mask] = PLAIN
+    if plan.kind is not CropKind.LEAF:
+        return LeafCrop(np.ascontiguousarray(pixels), mask, plan)
+    turned, turned_mask = _turn(np.ascontiguousarray(pixels), mask, plan.angle)
+    return LeafCrop(*_close_cut(turned, turned_mask), plan)
+
+
+def _refine(pixels: NDArray[np.uint8], shape: NDArray[np.bool_], others: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Bring a mask from the search's resolution to the original's, so that teeth and tips follow the leaf's real edge.
+
+    Near the enlarged outline each pixel goes to the nearer of two mean colours, that of the plant and that of the
+    background; elsewhere the enlarged mask stands. A cut against another leaf stays as it is.
+    """
+    height, width = pixels.shape[:2]
+    enlarged = cv2.resize(shape.astype(np.float32), (width, height), interpolation=cv2.INTER_LINEAR) > 0.5
+    factor = width / shape.shape[1]
+    if factor < 1.5:
+        return np.asarray(enlarged)
+    band = 2 * round(1.5 * factor) + 1
+    plant = shape | others
+    whole = (cv2.resize(plant.astype(np.float32), (width, height), interpolation=cv2.INTER_LINEAR) > 0.5).astype(
+        np.uint8
+    )
+    kernel = np.ones((band, band), np.uint8)
+    inside, outside = cv2.erode(whole, kernel) > 0, cv2.dilate(whole, kernel) == 0
+    inside &= enlarged
+    if inside.sum() < 50 or outside.sum() < 50:
+        return np.asarray(enlarged)
+    near = cv2.dilate(enlarged.astype(np.uint8), kernel) > 0
+    undecided = near & ~inside & ~outside
+    if others.any():
+        foreign = cv2.resize(others.astype(np.float32), (width, height), interpolation=cv2.INTER_LINEAR) > 0.5
+        undecided &= cv2.dilate(foreign.astype(np.uint8), kernel) == 0
+    colours = pixels[undecided].astype(np.float32)
+    mean_inside, mean_outside = pixels[inside].mean(axis=0), pixels[outside].mean(axis=0)
+    to_plant = ((colours - mean_inside) ** 2).sum(axis=1) < ((colours - mean_outside) ** 2).sum(axis=1)
+    refined = enlarged.copy()
+    refined[undecided] = to_plant
+    return np.asarray(refined)
+
+
+def _turn(
+    pixels: NDArray[np.uint8], mask: NDArray[np.bool_], angle: float
+) -> tuple[NDArray[np.uint8], NDArray[np.bool_]]:
+    """Turn counter-clockwise by `angle` degrees on a canvas that holds all of it; new corners repeat the edge."""
+    if angle == 0:
+        return pixels, mask
+    height, width = mask.shape
+    matrix = cv2.getRotationMatrix2D((width / 2 - 0.5, height / 2 - 0.5), angle, 1.0)
+    cosine, sine = abs(matrix[0, 0]), abs(matrix[0, 1])
+    new_width, new_height = round(height * sine + width * cosine), round(height * cosine + width * sine)
+    matrix[0, 2] += (new_width - width) / 2
+    matrix[1, 2] += (new_height - height) / 2
+    size = (new_width, new_height)
+    turned = cv2.warpAffine(pixels, matrix, size, flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    turned_mask = cv2.warpAffine(mask.astype(np.uint8) * 255, matrix, size, flags=cv2.INTER_LINEAR) > 127
+    return np.asarray(turned, dtype=np.uint8), np.asarray(turned_mask)
+
+
+def _close_cut(pixels: NDArray[np.uint8], mask: NDArray[np.bool_]) -> tuple[NDArray[np.uint8], NDArray[np.bool_]]:
+    """Cut to the mask's bounding box with the margin."""
+    x, y, w, h = cv2.boundingRect(mask.astype(np.uint8))
+    margin = round(MARGIN * max(w, h))
+    view = np.s_[max(0, y - margin) : y + h + margin, max(0, x - margin) : x + w + margin]
+    return np.ascontiguousarray(pixels[view]), np.ascontiguousarray(mask[view])
