@@ -55,6 +55,19 @@ COLUMNS: tuple[Column, ...] = (
         "Gathering: what one collector took of one plant population at one time; the unit of splitting.",
     ),
     Column("split", "str", "train, val or test where the source prescribes it."),
+    Column("verbatimIdentification", "str", "The name as the source gives it, with author.", DARWIN_CORE),
+    Column("identifiedBy", "str", "Who determined the sheet. Never copied into bundles or results.", DARWIN_CORE),
+    Column("typeStatus", "str", "Whether the sheet is a type, and of which name.", DARWIN_CORE),
+    Column("domain", "str", "specimen (a pressed sheet) or field (a photo of a living plant)."),
+    Column("creator", "str", "Who made the image.", DUBLIN_CORE),
+    Column("licenseStatement", "str", "The licence in the publisher's own words."),
+    Column("licenseFrom", "str", "Whose licence counts: medium, or record where the medium has none."),
+    Column("accessURI", "str", "Web address of the image.", "http://rs.tdwg.org/ac/terms/"),
+    Column("retrieved", "str", "Date on which the image was fetched, ISO 8601."),
+    Column("source", "str", "Source of the job that gave the row."),
+    Column("gbifID", "str", "Key of the occurrence at GBIF.", "http://rs.gbif.org/terms/1.0/"),
+    Column("datasetKey", "str", "Key of the dataset at GBIF.", "http://rs.gbif.org/terms/1.0/"),
+    Column("downloadDOI", "str", "DOI of the download to cite."),
 )
 
 FAILURE_COLUMNS = ("path", "source", "reason", "detail")

@@ -2,6 +2,8 @@
 
 import csv
 import hashlib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pandas as pd
@@ -11,6 +13,7 @@ from PIL import Image
 from leafid.catalog import image_paths, read_catalog
 from leafid.errors import SourceError
 from leafid.jobs import FolderSource, Job, OutputSettings, TableSource
+from leafid.progress import OnProgress
 from leafid.sources import collect
 
 
@@ -35,9 +38,14 @@ def test_every_readable_image_becomes_a_row(tmp_path: Path) -> None:
     upright = draw(tmp_path / "photos" / "Mitragyna_speciosa" / "1.jpg", 0)
     draw(tmp_path / "photos" / "Nauclea officinalis" / "2.jpg", 1, orientation=6)
     progress: list[tuple[int, int]] = []
+
+    @contextmanager
+    def bar(description: str, unit: str) -> Iterator[OnProgress]:
+        yield lambda done, total: progress.append((done, total))
+
     collected = collect(
         job_of(tmp_path, FolderSource(kind="folder", path=tmp_path / "photos")),
-        on_progress=lambda done, total: progress.append((done, total)),
+        bar=bar,
     )
     catalog = read_catalog(collected.catalog_path)
     assert list(catalog["scientificName"]) == ["Mitragyna speciosa", "Nauclea officinalis"]

@@ -1,3 +1,5 @@
+"""Every restriction in a publisher's words is kept, and what is unclear is never taken as permission."""
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st

@@ -18,8 +18,7 @@ def collect(job_file: JobFile, overrides: Overrides = None) -> None:
     from leafid.sources import collect as collect_sources
 
     job = load_job(job_file, overrides or ())
-    with progress_bar("Reading images") as on_progress:
-        collected = collect_sources(job, on_progress=on_progress)
+    collected = collect_sources(job, bar=progress_bar)
     assign_gatherings(collected.catalog_path)
     for name, count in collected.by_taxon.items():
         print(f"{count:7d}  {name}")

@@ -40,6 +40,8 @@ class FetchingSettings(Section):
     """Attempts for each request before it is a failure; a host that asks for a pause gets it."""
     timeout: Annotated[float, Field(gt=0, le=600)] = 60.0
     """Seconds without a single byte after which an attempt has failed."""
+    first_pause: Annotated[float, Field(gt=0, le=60)] = 1.0
+    """Pause before the second attempt, in seconds; it doubles with each further one, give or take chance."""
     longest_pause: Annotated[float, Field(gt=0, le=3600)] = 300.0
     """Longest pause between two attempts, in seconds; a host that asks for a longer one is left for the next call of
     the command."""

@@ -1,6 +1,7 @@
-"""Public images into the catalog: folders, tables, and what others publish."""
+"""Public images into the catalog: folders, tables, and what herbaria publish through GBIF, iDigBio and archives."""
 
 from leafid.sources.collect import Collected, collect
-from leafid.sources.found import Failure, Found, FoundImage, SourceReason
+from leafid.sources.found import Failure, Found, FoundImage, Measured, SourceReason
+from leafid.sources.public import DryRun, dry_run
 
-__all__ = ["Collected", "Failure", "Found", "FoundImage", "SourceReason", "collect"]
+__all__ = ["Collected", "DryRun", "Failure", "Found", "FoundImage", "Measured", "SourceReason", "collect", "dry_run"]

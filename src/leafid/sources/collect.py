@@ -3,8 +3,9 @@
 import csv
 import os
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,10 +14,12 @@ from leafid.catalog import COLUMNS, FAILURE_COLUMNS, relative_to_catalog, write_
 from leafid.errors import ImageError, SourceError
 from leafid.files import sha256_of, written_atomically
 from leafid.images import open_image
-from leafid.jobs import FolderSource, Job, Source, TableSource
+from leafid.jobs import FolderSource, Job, TableSource
 from leafid.progress import OnProgress
+from leafid.sources.attribution import write_attribution
 from leafid.sources.folder import find_in_folder
-from leafid.sources.found import Failure, Found, FoundImage, SourceReason
+from leafid.sources.found import Failure, Found, FoundImage, Measured, SourceReason
+from leafid.sources.public import Bar, find_public, public_sources
 from leafid.sources.table import find_in_table
 
 if TYPE_CHECKING:
@@ -39,21 +42,32 @@ class Collected:
     notes: tuple[str, ...]
 
 
-def collect(job: Job, *, on_progress: OnProgress | None = None) -> Collected:
-    """Write the catalog of a job, and ``failures.csv`` beside it.
+@contextmanager
+def no_bar(description: str, unit: str) -> Iterator[OnProgress]:
+    """Show nothing."""
+    yield lambda done, total: None
 
-    Every image file is opened and decoded. ``image_id`` is the first 16 digits of the SHA-256 of its bytes; the same
-    bytes met again get ``-2``, ``-3``, ... behind it.
+
+def collect(job: Job, *, bar: Bar = no_bar) -> Collected:
+    """Write the catalog of a job, ``failures.csv`` beside it, and for public images whom to thank and how to cite.
+
+    Every image file is opened and decoded once. ``image_id`` is the first 16 digits of the SHA-256 of its bytes; the
+    same bytes met again get ``-2``, ``-3``, ... behind it.
 
     Raises:
         SourceError: a source is missing or lacks columns, or no source gives a single readable image.
     """
-    found = [find(source) for source in job.sources]
+    found = [find(source) for source in job.sources if isinstance(source, FolderSource | TableSource)]
+    web = public_sources(job)
+    if web:
+        found.append(find_public(job, web, bar))
     images = [image for one in found for image in one.images]
     failures = [failure for one in found for failure in one.failures]
     rows: list[dict[str, object]] = []
     seen: Counter[str] = Counter()
-    for image, measured in zip(images, _measured(images, on_progress), strict=True):
+    with bar("Reading images", "images") as on_progress:
+        measurements = list(_measured(images, on_progress))
+    for image, measured in zip(images, measurements, strict=True):
         if isinstance(measured, Failure):
             failures.append(measured)
             continue
@@ -69,6 +83,8 @@ def collect(job: Job, *, on_progress: OnProgress | None = None) -> Collected:
         raise SourceError(_no_images(job, failures, failures_path))
     catalog = _frame(rows)
     write_catalog(catalog, job.catalog_path)
+    if web:
+        write_attribution(catalog, job)
     return Collected(
         rows=len(rows),
         failures=len(failures),
@@ -80,13 +96,9 @@ def collect(job: Job, *, on_progress: OnProgress | None = None) -> Collected:
     )
 
 
-def find(source: Source) -> Found:
-    """Find the images of one source, without opening them."""
-    if isinstance(source, FolderSource):
-        return find_in_folder(source)
-    if isinstance(source, TableSource):
-        return find_in_table(source)
-    raise SourceError(f"sources: kind {source.kind!r} cannot be collected yet.")
+def find(source: FolderSource | TableSource) -> Found:
+    """Find the images of a source on this machine, without opening them."""
+    return find_in_folder(source) if isinstance(source, FolderSource) else find_in_table(source)
 
 
 def write_failures(failures: Sequence[Failure], path: Path) -> None:
@@ -98,24 +110,18 @@ def write_failures(failures: Sequence[Failure], path: Path) -> None:
         writer.writerows((one.path, one.source, str(one.reason), one.detail) for one in failures)
 
 
-@dataclass(frozen=True)
-class _Measured:
-    sha256: str
-    width: int
-    height: int
-
-
-def _measured(images: Sequence[FoundImage], on_progress: OnProgress | None) -> Iterable[_Measured | Failure]:
+def _measured(images: Sequence[FoundImage], on_progress: OnProgress) -> Iterable[Measured | Failure]:
     """Decode in threads: Pillow's decoders and hashing leave the interpreter free meanwhile."""
     workers = min(8, os.cpu_count() or 1)
     with ThreadPoolExecutor(workers) as pool:
         for done, one in enumerate(pool.map(_measure, images), start=1):
-            if on_progress:
-                on_progress(done, len(images))
+            on_progress(done, len(images))
             yield one
 
 
-def _measure(image: FoundImage) -> _Measured | Failure:
+def _measure(image: FoundImage) -> Measured | Failure:
+    if image.measured is not None:
+        return image.measured
     try:
         opened = open_image(image.file, needed_side=CHECKED_SIDE)
     except ImageError as error:
@@ -125,7 +131,7 @@ def _measure(image: FoundImage) -> _Measured | Failure:
     if stated.lower() != sha256:
         detail = f"its SHA-256 begins with {sha256[:16]}, the source says {stated[:16]}"
         return Failure(str(image.file), image.source, SourceReason.CHANGED, detail)
-    return _Measured(sha256, opened.width, opened.height)
+    return Measured(sha256, opened.width, opened.height)
 
 
 def _frame(rows: Sequence[dict[str, object]]) -> "pd.DataFrame":

@@ -17,8 +17,17 @@ class SourceReason(StrEnum):
 
 
 @dataclass(frozen=True)
+class Measured:
+    """What is known of an image file that was opened: its SHA-256, and its upright size in pixels."""
+
+    sha256: str
+    width: int
+    height: int
+
+
+@dataclass(frozen=True)
 class FoundImage:
-    """An image file, not yet opened.
+    """An image file, not yet opened unless it is ``measured``.
 
     ``values`` holds catalog columns and any others, without empty ones and without those that ``collect`` measures
     (``image_id``, ``path``, ``width``, ``height``); a ``sha256`` among them is compared with the file's.
@@ -28,6 +37,7 @@ class FoundImage:
     file: Path
     source: str
     values: Mapping[str, str]
+    measured: Measured | None = None
 
 
 @dataclass(frozen=True)

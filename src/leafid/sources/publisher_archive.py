@@ -1,0 +1,321 @@
+"""The occurrences of a Darwin Core Archive with their media, whoever published it, in little memory.
+
+Core and extension are files of their own in any order. Rows that count to the job go into a temporary SQLite file,
+media beside them; then they are read back together. Memory does not grow with the archive.
+"""
+
+import json
+import re
+import sqlite3
+import tempfile
+from collections.abc import AsyncIterator, Iterator, Mapping
+from hashlib import sha256
+from pathlib import Path
+
+from leafid.errors import SourceError
+from leafid.jobs import ArchiveSource, Job
+from leafid.sources.darwin_core_archive import DarwinCoreArchive, Table, UnreadableRow
+from leafid.sources.download import download
+from leafid.sources.found import Failure, SourceReason
+from leafid.sources.journal import Journal
+from leafid.sources.licences import read_licence
+from leafid.sources.names import ResolvedTaxa
+from leafid.sources.occurrences import Medium, Occurrence, without_empty
+from leafid.sources.scientific_names import CanonicalName, NameTable, canonical_name
+from leafid.sources.web import Trouble, WebClient
+
+MULTIMEDIA = (
+    "http://rs.gbif.org/terms/1.0/multimedia",
+    "http://rs.gbif.org/terms/1.0/image",
+    "http://rs.tdwg.org/ac/terms/multimedia",
+)
+"""Row types of media, in small letters; publishers write them in either case."""
+OCCURRENCE = "http://rs.tdwg.org/dwc/terms/occurrence"
+BASIS = {"specimen": "preservedspecimen", "field": "humanobservation"}
+"""basisOfRecord for each domain, in small letters without separators."""
+MAX_ARCHIVE_BYTES = 200_000_000_000
+
+ADDRESS_TERMS = ("bestQualityAccessURI", "accessURI", "goodQualityAccessURI", "identifier")
+LICENCE_TERMS = ("license", "licence", "WebStatement", "UsageTerms", "rights", "accessRights")
+MEDIUM_TERMS = (
+    *ADDRESS_TERMS, *LICENCE_TERMS, "references", "furtherInformationURL", "type", "format", "bestQualityFormat",
+    "title", "caption", "description", "creator", "rightsHolder", "Owner", "PixelXDimension", "PixelYDimension",
+    "thumbnailAccessURI",
+)  # fmt: skip
+OCCURRENCE_TERMS = (
+    "scientificName", "acceptedScientificName", "species", "genus", "specificEpithet", "infraspecificEpithet",
+    "identificationQualifier", "taxonKey", "acceptedTaxonKey", "speciesKey", "genusKey", "family", "institutionCode",
+    "catalogNumber", "recordedBy", "recordNumber", "eventDate", "year", "month", "day", "identifiedBy", "typeStatus",
+    "basisOfRecord", "license", "rights", "rightsHolder", "references", "gbifID", "datasetKey", "associatedMedia",
+)  # fmt: skip
+_ADDRESS = re.compile(r"https?://[^\s|;,\"<>]+(?:,[^\s|;,\"<>]+)*")
+_DOWNLOAD_DOI = re.compile(r"10\.15468/dl\.[a-z0-9]+")
+BATCH = 5000
+
+
+async def fetch_archive(url: str, path: Path, client: WebClient, journal: Journal) -> None:
+    """Fetch an archive; interrupted, the next call goes on where the host allows it.
+
+    Raises:
+        SourceError: it cannot be had.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_name(f".{path.name}.partial")
+
+    async def attempt() -> None:
+        await download(client, journal, url, url, partial, max_bytes=MAX_ARCHIVE_BYTES, image=False)
+
+    try:
+        await client.patiently(attempt)
+    except Trouble as trouble:
+        raise SourceError(f"The archive {url} cannot be had. {trouble.detail}") from None
+    partial.replace(path)
+
+
+async def read_archive(
+    source: ArchiveSource,
+    job: Job,
+    taxa: ResolvedTaxa,
+    client: WebClient,
+    journal: Journal,
+    *,
+    named: str | None = None,
+) -> AsyncIterator[Occurrence | Failure | str]:
+    """Yield the occurrences of an archive that count to the job, with their media.
+
+    Args:
+        source: path or address of the archive.
+        job: taxa; without any, every name counts.
+        taxa: the job's taxa in the checklist, if they were looked up.
+        client: the way to the web, for archives with an address.
+        journal: keeps what is needed to continue an interrupted transfer.
+        named: kind of source that is written into the catalog, if it is not ``archive``.
+
+    Raises:
+        SourceError: the archive cannot be had or read, or its core is no table of occurrences.
+    """
+    path = source.path
+    if path is None:
+        path = job.data_folder / "archives" / f"{sha256(str(source.url).encode()).hexdigest()[:16]}.zip"
+        if not path.is_file():
+            await fetch_archive(str(source.url), path, client, journal)
+    table = NameTable(job.taxa, taxa.keys)
+    with DarwinCoreArchive(path) as archive:
+        doi = source.doi or _download_doi(archive)
+        for one in occurrences_in(archive, table, source.domain, job.data_folder, named or source.kind, doi):
+            yield one
+
+
+def occurrences_in(
+    archive: DarwinCoreArchive, table: NameTable, domain: str, scratch: Path, source: str, doi: str | None
+) -> Iterator[Occurrence | Failure | str]:
+    """Yield the occurrences of an opened archive; ``scratch`` is a folder with room for a temporary file."""
+    core = archive.core
+    if core.row_type.lower() != OCCURRENCE:
+        kind = core.row_type.rsplit("/", 1)[-1] or "nothing"
+        raise SourceError(
+            f"{archive.path}: its core is a table of {kind}, not of occurrences; its images cannot be told apart by "
+            "specimen. Ask the publisher for an archive with an Occurrence core."
+        )
+    media_tables = [one for one in archive.extensions if one.row_type.lower() in MULTIMEDIA]
+    if not media_tables and "associatedmedia" not in core.terms:
+        yield f"{archive.path} has no table of media and no associatedMedia: there are no images in it."
+    scratch.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix=".archive-", dir=scratch) as folder:
+        store = sqlite3.connect(Path(folder) / "rows.sqlite", isolation_level=None)
+        try:
+            store.execute("PRAGMA journal_mode = OFF")
+            store.execute("PRAGMA synchronous = OFF")
+            store.execute("CREATE TABLE occurrence (id TEXT PRIMARY KEY, fields TEXT) WITHOUT ROWID")
+            store.execute(
+                "CREATE TABLE medium (id TEXT, number INTEGER, fields TEXT, PRIMARY KEY (id, number)) WITHOUT ROWID"
+            )
+            yield from _store_occurrences(archive, store, table, domain, source)
+            for number, media_table in enumerate(media_tables):
+                yield from _store_media(archive, media_table, number, store, source)
+            yield from _joined(store, table, source, doi)
+        finally:
+            store.close()
+
+
+def _store_occurrences(
+    archive: DarwinCoreArchive, store: sqlite3.Connection, table: NameTable, domain: str, source: str
+) -> Iterator[Failure | str]:
+    """Keep the rows that count: right taxon, right kind of record."""
+    batch: list[tuple[str, str]] = []
+    read = kept = other_kind = 0
+    for row in archive.rows(archive.core, OCCURRENCE_TERMS):
+        if isinstance(row, UnreadableRow):
+            yield Failure(row.place, f"{source} {archive.path}", SourceReason.WRONG_FIELDS, row.why)
+            continue
+        read += 1
+        basis = re.sub(r"[\W_]", "", row.fields.get("basisofrecord", "")).lower()
+        if basis and basis != BASIS[domain]:
+            other_kind += 1
+            continue
+        if not table.open and _entry_name(row.fields, table) is None:
+            continue
+        kept += 1
+        batch.append((row.identifier, json.dumps(row.fields, ensure_ascii=False)))
+        if len(batch) >= BATCH:
+            store.executemany("INSERT OR IGNORE INTO occurrence VALUES (?, ?)", batch)
+            batch.clear()
+    store.executemany("INSERT OR IGNORE INTO occurrence VALUES (?, ?)", batch)
+    wanted = "pressed specimens" if domain == "specimen" else "photos of living plants"
+    about = f"{archive.path}: {read} records, {kept} of them {wanted} of the job's taxa"
+    yield about + (f"; {other_kind} are no {wanted}" if other_kind else "")
+
+
+def _store_media(
+    archive: DarwinCoreArchive, media_table: Table, number: int, store: sqlite3.Connection, source: str
+) -> Iterator[Failure]:
+    """Keep the media of the rows that are kept."""
+    batch: list[tuple[str, int, str, str]] = []
+    insert = "INSERT INTO medium SELECT ?, ?, ? WHERE EXISTS (SELECT 1 FROM occurrence WHERE id = ?)"
+    for place, row in enumerate(archive.rows(media_table, MEDIUM_TERMS), start=number << 40):
+        if isinstance(row, UnreadableRow):
+            yield Failure(row.place, f"{source} {archive.path}", SourceReason.WRONG_FIELDS, row.why)
+            continue
+        batch.append((row.identifier, place, json.dumps(row.fields, ensure_ascii=False), row.identifier))
+        if len(batch) >= BATCH:
+            store.executemany(insert, batch)
+            batch.clear()
+    store.executemany(insert, batch)
+
+
+def _joined(
+    store: sqlite3.Connection, table: NameTable, source: str, doi: str | None
+) -> Iterator[Occurrence | Failure]:
+    """Read rows and media back together; both lie in the order of their identifiers."""
+    media = store.execute("SELECT id, fields FROM medium ORDER BY id, number")
+    pending = media.fetchone()
+    for identifier, text in store.execute("SELECT id, fields FROM occurrence ORDER BY id"):
+        fields = json.loads(text)
+        found: list[Medium] = []
+        while pending is not None and pending[0] == identifier:
+            found.append(medium_of(json.loads(pending[1])))
+            pending = media.fetchone()
+        if not found:
+            found = [Medium(identifier=address) for address in _ADDRESS.findall(fields.get("associatedmedia", ""))]
+        yield occurrence_of(identifier, fields, tuple(found), table, source, doi)
+
+
+def occurrence_of(
+    identifier: str,
+    fields: Mapping[str, str],
+    media: tuple[Medium, ...],
+    table: NameTable,
+    source: str,
+    doi: str | None,
+) -> Occurrence | Failure:
+    """Read one row of the core, with terms in small letters."""
+    name = _name(fields)
+    if name is None:
+        published = fields.get("scientificname")
+        detail = f"the name {published!r} cannot be read" if published else "the record has no scientific name"
+        return Failure(identifier, source, SourceReason.NO_TAXON, detail)
+    entry = table.find(name, _keys(fields))
+    catalogued = table.accepted(name, entry)
+    gbif_id = fields.get("gbifid")
+    values = without_empty(
+        {
+            "scientificName": catalogued,
+            "verbatimIdentification": fields.get("scientificname"),
+            "acceptedTaxonKey": fields.get("acceptedtaxonkey"),
+            "taxonRank": "species" if " " in catalogued else "genus",
+            "genus": catalogued.split(" ", 1)[0],
+            "family": fields.get("family"),
+            "institutionCode": fields.get("institutioncode"),
+            "catalogNumber": fields.get("catalognumber"),
+            "recordedBy": fields.get("recordedby"),
+            "recordNumber": fields.get("recordnumber"),
+            "eventDate": fields.get("eventdate") or _date(fields),
+            "identifiedBy": fields.get("identifiedby"),
+            "typeStatus": fields.get("typestatus"),
+            "basisOfRecord": _basis(fields.get("basisofrecord")),
+            "rightsHolder": fields.get("rightsholder"),
+            "references": fields.get("references")
+            or (f"https://www.gbif.org/occurrence/{gbif_id}" if gbif_id else None),
+            "gbifID": gbif_id,
+            "datasetKey": fields.get("datasetkey"),
+            "downloadDOI": doi,
+        }
+    )
+    licence = read_licence(fields.get("license"), fields.get("rights"))
+    return Occurrence(source, identifier, values, licence, media)
+
+
+def medium_of(fields: Mapping[str, str]) -> Medium:
+    """Read one row of media, with terms in small letters; the address may stand under several of them."""
+    addresses = [fields[term.lower()] for term in ADDRESS_TERMS if term.lower() in fields]
+    web = [address for address in dict.fromkeys(addresses) if address.lower().startswith(("http://", "https://"))]
+    return Medium(
+        identifier=web[0] if web else None,
+        references=fields.get("references") or fields.get("furtherinformationurl"),
+        type=fields.get("type"),
+        format=fields.get("format") or fields.get("bestqualityformat"),
+        title=fields.get("title") or fields.get("caption"),
+        description=fields.get("description"),
+        creator=fields.get("creator"),
+        rights_holder=fields.get("rightsholder") or fields.get("owner"),
+        licence=read_licence(*(fields.get(term.lower()) for term in LICENCE_TERMS)),
+        width=_whole(fields.get("pixelxdimension")),
+        height=_whole(fields.get("pixelydimension")),
+        fallbacks=tuple(web[1:]),
+    )
+
+
+def _name(fields: Mapping[str, str]) -> CanonicalName | None:
+    """The accepted name where GBIF worked it out, else the name on the label; in doubt only the genus."""
+    if "cf" in fields.get("identificationqualifier", "").lower() or "aff" in fields.get("identificationqualifier", ""):
+        return canonical_name(fields.get("genus") or fields.get("scientificname", "").split(" ")[0])
+    for term in ("species", "acceptedscientificname", "scientificname"):
+        name = canonical_name(fields.get(term, ""))
+        if name is not None and (name.species or term == "scientificname"):
+            break
+    else:
+        name = None
+    parts = (fields.get("genus"), fields.get("specificepithet"))
+    if (name is None or name.species is None) and parts[0]:
+        return canonical_name(" ".join(part for part in parts if part)) or name
+    return name
+
+
+def _entry_name(fields: Mapping[str, str], table: NameTable) -> str | None:
+    entry = table.find(_name(fields), _keys(fields))
+    return None if entry is None else entry.name
+
+
+def _keys(fields: Mapping[str, str]) -> tuple[str | None, ...]:
+    """Keys of the checklist from the narrowest taxon up; downloads carry those of the checklist asked for."""
+    return tuple(fields.get(term) for term in ("acceptedtaxonkey", "taxonkey", "specieskey", "genuskey"))
+
+
+def _date(fields: Mapping[str, str]) -> str | None:
+    """Year, month and day as far as they are known."""
+    parts = [fields.get(term, "") for term in ("year", "month", "day")]
+    known = []
+    for part in parts:
+        if not part.isdecimal() or int(part) == 0:
+            break
+        known.append(part.zfill(2))
+    return "-".join(known) or None
+
+
+def _basis(value: str | None) -> str | None:
+    """``PRESERVED_SPECIMEN`` and ``preservedspecimen`` are ``PreservedSpecimen``."""
+    known = {"preservedspecimen": "PreservedSpecimen", "humanobservation": "HumanObservation"}
+    return known.get(re.sub(r"[\W_]", "", value or "").lower(), value)
+
+
+def _download_doi(archive: DarwinCoreArchive) -> str | None:
+    """The DOI that GBIF writes into its downloads."""
+    for name in ("citations.txt", "metadata.xml", "rights.txt"):
+        match = _DOWNLOAD_DOI.search((archive.text(name) or "").lower())
+        if match:
+            return match[0]
+    return None
+
+
+def _whole(text: str | None) -> int | None:
+    return int(text) if text and text.isdecimal() and int(text) > 0 else None

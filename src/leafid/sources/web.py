@@ -1,0 +1,302 @@
+"""The one way to the web: polite to hosts, patient with faults, and careful about where a stranger's address leads.
+
+A host gets at most so many requests at once, spaced in time; when it asks for a pause (429 or 503 with Retry-After)
+all requests to it wait. Faults that may pass are tried again after a pause that doubles each time, with chance in it,
+so that many clients do not return together. A host that gives nothing but faults is left in peace until the next call.
+"""
+
+import asyncio
+import json
+import random
+import re
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from types import TracebackType
+from typing import Any, Self, TypeVar
+from urllib.parse import urlencode, urljoin
+
+import aiohttp
+
+from leafid.jobs import FetchingSettings
+from leafid.sources.addresses import RefusedAddressError, check_address, socket_factory
+from leafid.version import __version__
+
+T = TypeVar("T")
+
+MAX_REDIRECTS = 8
+MAX_REPLY_BYTES = 64_000_000
+"""Largest reply of a search service; 300 records of GBIF are about 1 MB."""
+DOWN_AFTER = 12
+"""After so many faults of a host in a row, without an answer between, it is left alone for the rest of the call."""
+
+_REDIRECTS = (301, 302, 303, 307, 308)
+_PASSING = (408, 420, 425, 429, 500, 502, 503, 504, 507, 509, 520, 521, 522, 523, 524, 529)
+_PAUSING = (420, 429, 503)
+
+
+class Trouble(Exception):
+    """One attempt failed: a coded ``reason``, a ``detail`` in plain words; it is tried again or becomes a failure.
+
+    ``attempts`` is how often this kind of trouble is worth trying, at most; None: as often as the job says. ``pause``
+    is what the host asked for, in seconds.
+    """
+
+    def __init__(self, reason: str, detail: str, *, attempts: int | None = None, pause: float | None = None) -> None:
+        super().__init__(f"{reason}: {detail}")
+        self.reason = reason
+        self.detail = detail
+        self.attempts = attempts
+        self.pause = pause
+
+    @property
+    def passing(self) -> bool:
+        """Whether the next call of the command should try again."""
+        return self.attempts is None
+
+
+@dataclass
+class _Host:
+    """What is owed to one host."""
+
+    slots: asyncio.Semaphore
+    next_start: float = 0.0
+    faults: int = 0
+
+
+class WebClient:
+    """Requests to hosts of the web, as the job's ``fetching`` section wishes; use it as an async context manager."""
+
+    def __init__(self, settings: FetchingSettings) -> None:
+        self.settings = settings
+        self._hosts: dict[str, _Host] = {}
+        self._random = random.Random()  # pauses need chance, not reproducibility
+        self._session: aiohttp.ClientSession | None = None
+
+    async def __aenter__(self) -> Self:
+        """Open the connections."""
+        settings = self.settings
+        connector = aiohttp.TCPConnector(
+            limit=settings.connections,
+            ttl_dns_cache=300,
+            socket_factory=socket_factory(allow_private=settings.allow_private_addresses),
+        )
+        self._session = aiohttp.ClientSession(
+            connector=connector,
+            headers={"User-Agent": f"leafid/{__version__} ({settings.contact or 'no contact given'})"},
+            timeout=aiohttp.ClientTimeout(total=None, sock_connect=settings.timeout, sock_read=settings.timeout),
+            cookie_jar=aiohttp.DummyCookieJar(),
+        )
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Close the connections."""
+        if self._session is not None:
+            await self._session.close()
+
+    async def json(
+        self,
+        url: str,
+        *,
+        query: Mapping[str, str | list[str]] | None = None,
+        body: object | None = None,
+        auth: aiohttp.BasicAuth | None = None,
+    ) -> Any:  # noqa: ANN401 -- JSON
+        """Ask a service (GET, or POST with a JSON ``body``) and return its JSON reply.
+
+        Raises:
+            Trouble: after the last attempt.
+        """
+        reply = await self.reply(url, query=query, body=body, auth=auth)
+        try:
+            return json.loads(reply)
+        except ValueError:
+            raise Trouble("not_json", f"{url} answered with no JSON: {_start(reply)}", attempts=1) from None
+
+    async def reply(
+        self,
+        url: str,
+        *,
+        query: Mapping[str, str | list[str]] | None = None,
+        body: object | None = None,
+        auth: aiohttp.BasicAuth | None = None,
+    ) -> bytes:
+        """Like ``json``, but the bytes as they come."""
+        address = f"{url}?{urlencode(query, doseq=True)}" if query else url
+
+        async def attempt() -> bytes:
+            async with self.opened("GET" if body is None else "POST", address, json=body, auth=auth) as response:
+                await check_status(response)
+                received = bytearray()
+                async for chunk in response.content.iter_chunked(1 << 16):
+                    received += chunk
+                    if len(received) > MAX_REPLY_BYTES:
+                        raise Trouble("too_large", f"{url} answered with over {MAX_REPLY_BYTES} bytes", attempts=1)
+                return bytes(received)
+
+        return await self.patiently(attempt)
+
+    async def patiently(self, attempt: Callable[[], Awaitable[T]]) -> T:
+        """Try again while the trouble may pass, with growing pauses.
+
+        Raises:
+            Trouble: of the last attempt.
+        """
+        settings = self.settings
+        tried = 0
+        while True:
+            try:
+                return await attempt()
+            except Trouble as trouble:
+                tried += 1
+                if tried >= min(settings.attempts, trouble.attempts or settings.attempts):
+                    raise
+                doubled = settings.first_pause * 2 ** (tried - 1)
+                pause = min(settings.longest_pause, doubled) * self._random.uniform(0.5, 1.0)
+                if trouble.pause is not None and trouble.pause > settings.longest_pause:
+                    raise
+                await asyncio.sleep(pause)  # what the host itself asked for is waited for in _turn
+
+    @asynccontextmanager
+    async def opened(
+        self,
+        method: str,
+        url: str,
+        *,
+        headers: Mapping[str, str] | None = None,
+        json: object | None = None,
+        auth: aiohttp.BasicAuth | None = None,
+    ) -> AsyncIterator[aiohttp.ClientResponse]:
+        """Make one request, follow its redirects, and hold the host's slot while the body is read.
+
+        Raises:
+            Trouble: the address is refused, the host does not answer, or the connection breaks.
+        """
+        if self._session is None:
+            raise RuntimeError("use WebClient as an async context manager")
+        first_place = None
+        for _ in range(MAX_REDIRECTS + 1):
+            try:
+                place = check_address(url, allow_private=self.settings.allow_private_addresses)
+            except RefusedAddressError as error:
+                raise Trouble("refused_address", str(error), attempts=1) from None
+            first_place = first_place or place
+            host = self._hosts.setdefault(place, _Host(asyncio.Semaphore(self.settings.connections_per_host)))
+            async with host.slots:
+                await self._turn(host, place)
+                with _Faults(host, place):
+                    response = await self._session.request(
+                        method,
+                        url,
+                        headers=headers,
+                        json=json,
+                        auth=auth if place == first_place else None,
+                        allow_redirects=False,
+                    )
+                    try:
+                        self._heed(host, response)
+                        if response.status not in _REDIRECTS or "Location" not in response.headers:
+                            yield response
+                            return
+                    finally:
+                        response.release()
+                    url = urljoin(url, response.headers["Location"])
+                    if response.status == 303 or (response.status in (301, 302) and method == "POST"):
+                        method, json = "GET", None
+        raise Trouble("redirects", f"more than {MAX_REDIRECTS} redirects, last to {url}", attempts=2)
+
+    async def _turn(self, host: _Host, place: str) -> None:
+        """Wait until this host may be asked again."""
+        if host.faults >= DOWN_AFTER:
+            raise Trouble("host_down", f"{place} gave {host.faults} faults in a row; left for the next call", pause=1e9)
+        while (wait := host.next_start - time.monotonic()) > 0:
+            await asyncio.sleep(wait)
+        host.next_start = time.monotonic() + self.settings.spacing
+
+    def _heed(self, host: _Host, response: aiohttp.ClientResponse) -> None:
+        """Note that the host answered, and the pause that it asks for."""
+        if response.status < 500:
+            host.faults = 0
+        pause = retry_after(response)
+        if response.status not in _PAUSING or pause is None:
+            return
+        if pause > self.settings.longest_pause:
+            host.faults = DOWN_AFTER
+        host.next_start = max(host.next_start, time.monotonic() + min(pause, self.settings.longest_pause))
+
+
+class _Faults:
+    """Turn what aiohttp raises into Trouble, and count the host's faults."""
+
+    def __init__(self, host: _Host, place: str) -> None:
+        self._host = host
+        self._place = place
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: object) -> None:
+        if isinstance(error, Trouble) and error.reason.startswith("http_5"):
+            self._host.faults += 1
+        if not isinstance(error, aiohttp.ClientError | TimeoutError | ConnectionError):
+            return
+        refused = _cause(error)
+        if refused is not None:
+            raise Trouble("refused_address", f"{self._place}: {refused}", attempts=1) from None
+        self._host.faults += 1
+        if isinstance(error, TimeoutError):
+            raise Trouble("timed_out", f"{self._place} sent nothing for too long") from None
+        if isinstance(error, aiohttp.ClientPayloadError):
+            raise Trouble("truncated", f"{self._place} broke off in the middle") from None
+        if isinstance(error, aiohttp.InvalidURL | aiohttp.NonHttpUrlClientError):
+            raise Trouble("refused_address", f"no valid web address: {error}", attempts=1) from None
+        raise Trouble("connection", f"{self._place}: {error}") from None
+
+
+async def check_status(response: aiohttp.ClientResponse) -> None:
+    """Accept 200 and 201.
+
+    Raises:
+        Trouble: any other status, with the start of what the host says about it.
+    """
+    status = response.status
+    if status in (200, 201):
+        return
+    said = _start(await response.content.read(2000))
+    detail = f"{response.url.host} answered {status}" + (f": {said}" if said else "")
+    if status in _PASSING:
+        raise Trouble(f"http_{status}", detail, pause=retry_after(response))
+    raise Trouble(f"http_{status}", detail, attempts=1)
+
+
+def retry_after(response: aiohttp.ClientResponse) -> float | None:
+    """Return the pause that a host asks for, in seconds; it may be written as seconds or as a date."""
+    text = response.headers.get("Retry-After", "").strip()
+    if text.isdecimal():
+        return float(text)
+    try:
+        return max(0.0, (parsedate_to_datetime(text) - datetime.now(UTC)).total_seconds())
+    except (ValueError, TypeError):
+        return None
+
+
+def _cause(error: BaseException) -> RefusedAddressError | None:
+    """Find a refused address behind the errors of the connection code."""
+    seen: BaseException | None = error
+    while seen is not None:
+        if isinstance(seen, RefusedAddressError):
+            return seen
+        inner = getattr(seen, "os_error", None)
+        seen = inner if isinstance(inner, RefusedAddressError) else seen.__cause__ or seen.__context__
+    return None
+
+
+def _start(body: bytes) -> str:
+    """The first words of a reply, without tags."""
+    words = re.sub(r"<[^>]*>|[\[\]{}\"]", " ", body.decode("utf-8", "replace")).split()
+    return " ".join(words)[:200]
