@@ -50,13 +50,13 @@ class FineTuning(LightningModule):
 
     def on_train_epoch_start(self) -> None:
         """Hold the backbone still while only the head learns, its running statistics of batch norm included."""
-        # Dropout draws from the global generator; seeded here, an interrupted run draws as an uninterrupted one.
-        torch.manual_seed((self.seed * 1_000_003 + self.current_epoch) % 2**63)
         self.network.backbone.requires_grad_(not self.head_only)
         self.network.backbone.train(not self.head_only)
 
     def training_step(self, batch: Sample, batch_index: int) -> Tensor:
         """Return the loss of a batch."""
+        # Dropout draws from the global generator. Seeded by the step, an interrupted run draws as an uninterrupted one.
+        torch.manual_seed(self.seed * 1_000_000_007 + self.global_step)
         loss, _ = self._step(batch)
         self.log("train_loss", loss, on_step=True, on_epoch=True, batch_size=len(batch["label"]))
         return loss

@@ -276,6 +276,7 @@ def _interruptible() -> Iterator[None]:
 
 
 CHATTER = (
+    ".*treespec.*",  # a deprecation inside Lightning
     ".*does not have many workers.*",  # the job says how many
     ".*smaller than the logging interval.*",  # small sets are common here
     ".*Experiment logs directory.*",

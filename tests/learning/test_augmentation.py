@@ -1,0 +1,59 @@
+from typing import get_args
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from leafid.learning.augmentation import Strength, augment, prepared_side
+
+STRENGTHS: tuple[Strength, ...] = get_args(Strength)
+
+
+def leaf(side: int) -> NDArray[np.uint8]:
+    """A green bar on white paper, a fifth of the side wide and three fifths long."""
+    view = np.full((side, side, 3), 255, np.uint8)
+    view[side // 5 : side * 4 // 5, side * 2 // 5 : side * 3 // 5] = (30, 110, 40)
+    return view
+
+
+@pytest.mark.parametrize("strength", STRENGTHS)
+def test_same_seed_same_view_of_the_size_asked_for(strength: Strength) -> None:
+    view = leaf(prepared_side(64, strength))
+    before = view.copy()
+    first = [augment(view, 64, strength, seed) for seed in range(5)]
+    again = [augment(view, 64, strength, seed) for seed in reversed(range(5))]
+    assert all(np.array_equal(one, other) for one, other in zip(first, reversed(again), strict=True))
+    assert all(one.shape == (64, 64, 3) and one.dtype == np.uint8 for one in first)
+    assert np.array_equal(view, before)
+
+
+@pytest.mark.parametrize("strength", STRENGTHS)
+def test_stronger_means_more_change(strength: Strength) -> None:
+    expected = {"none": 0.0, "light": 4.0, "medium": 15.0, "strong": 20.0}
+    view = leaf(prepared_side(64, strength))
+    plain = leaf(64).astype(float)
+    change = np.mean([np.abs(augment(view, 64, strength, seed) - plain).mean() for seed in range(40)])
+    assert change >= expected[strength]
+    if strength == "none":
+        assert change == 0
+
+
+@pytest.mark.parametrize("strength", ["light", "medium", "strong"])
+def test_a_leaf_stays_green_on_light_paper(strength: Strength) -> None:
+    for seed in range(40):
+        view = augment(leaf(prepared_side(64, strength)), 64, strength, seed).astype(int)
+        dark = view[view.sum(axis=2) < 450]
+        assert len(dark) > 0.02 * 64 * 64
+        assert np.median(dark[:, 1] - dark[:, 0]) >= 0  # not turned red
+        assert np.median(view.reshape(-1, 3), axis=0).min() > 120  # paper is what there is most of
+
+
+def test_proportions_are_kept() -> None:
+    """Length to width of the leaf is a character of the taxon: turning and scaling must not change it."""
+    for seed in range(30):
+        view = augment(leaf(prepared_side(96, "medium")), 96, "medium", seed)
+        y, x = np.nonzero(view.astype(int).sum(axis=2) < 450)
+        touches = min(y.min(), x.min()) == 0 or max(y.max(), x.max()) == 95
+        spread = np.sqrt(np.linalg.eigvalsh(np.cov(y, x)))
+        if not touches and len(y) > 300:
+            assert spread[1] / spread[0] > 1.8

@@ -1,0 +1,99 @@
+from collections import Counter
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+
+from leafid.errors import RunError
+from leafid.jobs import Preprocessing
+from leafid.learning.prepared import ViewStore
+from leafid.learning.samples import EpochSampler, Samples, training_loader
+
+
+@pytest.fixture
+def store(data: Path, tmp_path: Path) -> ViewStore:
+    """Prepared views of the first eight images."""
+    store = ViewStore(tmp_path, Preprocessing(size=37))
+    store.fill(ids(), [data / f"{number}.png" for number in range(8)], workers=0)
+    return store
+
+
+def ids() -> list[str]:
+    return [f"image {number}" for number in range(8)]
+
+
+def pixels_of(store: ViewStore, *, workers: int, epoch: int) -> NDArray[np.uint8]:
+    samples = Samples(store, ids(), [0, 1] * 4, size=32, augmentation="medium")
+    loader = training_loader(samples, batch_size=4, balance="none", seed=3, workers=workers, pin=False)
+    sampler = loader.sampler
+    assert isinstance(sampler, EpochSampler)
+    sampler.set_epoch(epoch)
+    return torch.cat([batch["pixels"] for batch in loader]).numpy()
+
+
+def test_a_sample_has_fixed_keys_shapes_and_types(store: ViewStore) -> None:
+    sample = Samples(store, ids(), [0, 1] * 4, size=32, augmentation="light")[5]
+    assert {key: (tuple(value.shape), value.dtype) for key, value in sample.items()} == {
+        "pixels": ((3, 32, 32), torch.uint8),
+        "label": ((), torch.int64),
+        "index": ((), torch.int64),
+    }
+    assert (int(sample["label"]), int(sample["index"])) == (1, 5)
+
+
+def test_draws_depend_on_seed_and_epoch_and_not_on_workers(store: ViewStore) -> None:
+    first = pixels_of(store, workers=0, epoch=1)
+    assert np.array_equal(first, pixels_of(store, workers=2, epoch=1))
+    assert not np.array_equal(first, pixels_of(store, workers=0, epoch=2))
+
+
+@given(labels=st.lists(st.integers(0, 4), min_size=1, max_size=60), batch=st.integers(1, 20), seed=st.integers(0, 99))
+def test_unbalanced_draws_show_every_image_in_whole_batches(labels: list[int], batch: int, seed: int) -> None:
+    sampler = EpochSampler(labels, batch_size=batch, balanced=False, seed=seed)
+    drawn = Counter(draw.index for draw in sampler)
+    assert drawn.total() == len(sampler)
+    assert len(sampler) % batch == 0
+    assert set(drawn) == set(range(len(labels)))
+    assert max(drawn.values()) - min(drawn.values()) <= 1
+
+
+@given(counts=st.lists(st.integers(1, 40), min_size=1, max_size=6), batch=st.integers(1, 20), seed=st.integers(0, 99))
+def test_balanced_draws_show_every_taxon_equally_often(counts: list[int], batch: int, seed: int) -> None:
+    labels = [label for label, count in enumerate(counts) for _ in range(count)]
+    draws = [draw.index for draw in EpochSampler(labels, batch_size=batch, balanced=True, seed=seed)]
+    by_taxon = Counter(labels[index] for index in draws)
+    assert max(by_taxon.values()) - min(by_taxon.get(label, 0) for label in range(len(counts))) <= 1
+    for label in range(len(counts)):
+        by_image = [draws.count(index) for index, other in enumerate(labels) if other == label]
+        assert max(by_image) - min(by_image) <= 1
+
+
+def test_views_are_prepared_once(store: ViewStore, data: Path) -> None:
+    before = {path: path.stat().st_mtime_ns for path in store.folder.iterdir()}
+    assert len(before) == 8
+    calls: list[tuple[int, int]] = []
+    store.fill(
+        [*ids(), "image 8"],
+        [data / f"{number}.png" for number in range(9)],
+        workers=1,
+        on_progress=lambda done, total: calls.append((done, total)),
+    )
+    assert calls == [(1, 1)]
+    assert {path: path.stat().st_mtime_ns for path in before} == before
+
+
+def test_other_settings_have_other_views(tmp_path: Path) -> None:
+    folders = {
+        ViewStore(tmp_path, Preprocessing(size=size, fit=fit)).folder for size in (32, 48) for fit in ("pad", "crop")
+    }
+    assert len(folders) == 4
+
+
+def test_a_view_that_has_gone_is_named(store: ViewStore) -> None:
+    store.path("image 2").unlink()
+    with pytest.raises(RunError, match="of image image 2 cannot be read"):
+        Samples(store, ids(), [0] * 8, size=37, augmentation="none")[2]

@@ -1,0 +1,164 @@
+import json
+import shutil
+from pathlib import Path
+
+import pandas as pd
+import pytest
+import torch
+
+from leafid.bundle import read_bundle
+from leafid.errors import CatalogError, RunError, SplitError
+from leafid.learning import Run, build_network, logits_of, network_of, train
+from leafid.learning.checkpoints import network_state, read_checkpoint
+from leafid.learning.pretrained import start_network
+from leafid.statements import LIMITS_LONG
+
+from .conftest import MakeJob
+
+
+def test_learns_to_tell_broad_leaves_from_narrow_ones(trained: Run) -> None:
+    rows = trained.split[trained.split["split"] == "test"]
+    bundle = read_bundle(trained.bundle_folder)
+    logits = logits_of(
+        network_of(bundle), trained.image_paths(rows), bundle.info.preprocessing, device=torch.device("cpu"), workers=0
+    )
+    labels = bundle.info.taxonomy.labels(list(rows["scientificName"]))
+    assert (logits.values.argmax(axis=1) == labels).mean() >= 0.8
+
+
+def test_run_folder_holds_what_is_needed_to_repeat_it(trained: Run, data: Path) -> None:
+    again = Run.open(trained.folder)
+    assert again.job == trained.job
+    assert again.info == trained.info
+    assert again.info.state == "finished"
+    assert again.info.steps == 48
+    assert again.info.catalog == data / "catalog.csv"
+    assert len(again.info.catalog_sha256) == 64
+    assert again.info.versions["torch"] == torch.__version__.partition("+")[0]
+    metrics = pd.read_csv(trained.folder / "metrics.csv")
+    assert list(metrics["epoch"]) == [1, 2, 3, 4, 5, 6, 7, 8]
+    assert metrics["steps"].iloc[-1] == 48
+    assert metrics["val_macro_f1"].max() == pytest.approx(again.info.val_macro_f1, abs=1e-6)
+    assert again.info.best_epoch == metrics["epoch"][metrics["val_macro_f1"].idxmax()]
+    assert (trained.folder / "training.png").stat().st_size > 1000
+    assert any((trained.folder / "logs").rglob("events.out.tfevents.*"))
+    assert any((trained.folder / "logs").rglob("metrics.csv"))
+
+
+def test_bundle_says_where_it_comes_from(trained: Run) -> None:
+    bundle = read_bundle(trained.folder)
+    made = bundle.info.provenance
+    assert made.images == {"train": 24, "val": 8, "test": 8}
+    assert made.gatherings == {"train": 24, "val": 8, "test": 8}
+    assert made.catalog_sha256 == trained.info.catalog_sha256
+    assert made.best_epoch == trained.info.best_epoch
+    assert bundle.info.taxonomy.names == ("Viola alba", "Viola biflora")
+    assert bundle.info.decision.min_score == trained.job.trust.min_score
+    card = (bundle.folder / "MODEL_CARD.md").read_text()
+    assert "| Viola alba | 12 | 4 | 4 |" in card
+    assert all(statement in card for statement in LIMITS_LONG)
+    assert "None" not in card
+
+
+def test_bundle_gives_the_logits_of_the_trained_network(trained: Run) -> None:
+    bundle = read_bundle(trained.bundle_folder)
+    network = build_network(bundle.info.network, taxa=2)
+    network.load_state_dict(network_state(read_checkpoint(trained.checkpoints / "best.ckpt")))
+    pixels = torch.randint(0, 256, (3, 3, 32, 32), dtype=torch.uint8)
+    with torch.inference_mode():
+        assert torch.equal(network.eval()(pixels), network_of(bundle)(pixels))
+
+
+def test_checkpoints_hold_plain_data(trained: Run) -> None:
+    for name in ("best.ckpt", "last.ckpt"):
+        assert torch.load(trained.checkpoints / name, weights_only=True)["state_dict"]
+
+
+def test_same_job_gives_same_weights(trained: Run, make_job: MakeJob, tmp_path: Path) -> None:
+    again = train(make_job(), run=tmp_path / "again")
+    assert again.info.val_macro_f1 == trained.info.val_macro_f1
+    before, now = read_bundle(trained.folder).tensors(), read_bundle(again.folder).tensors()
+    assert all(torch.equal(before[name], now[name]) for name in before)
+
+
+def test_another_seed_gives_other_weights(trained: Run, make_job: MakeJob, tmp_path: Path) -> None:
+    job = make_job(max_epochs=1).model_copy(update={"seed": 8})
+    other = read_bundle(train(job, run=tmp_path / "other").folder).tensors()
+    assert not torch.equal(other["head.1.weight"], read_bundle(trained.folder).tensors()["head.1.weight"])
+
+
+def test_head_first_leaves_the_backbone_as_it_was(make_job: MakeJob, tmp_path: Path) -> None:
+    weights = tmp_path / "weights.pth"
+    job = make_job(model={"weights": "none"})
+    start, _ = start_network(job.model, taxa=2)
+    torch.save({f"backbone.{name}": value for name, value in start.backbone.state_dict().items()}, weights)
+
+    run = train(make_job(model={"weights": str(weights)}, max_epochs=2, head_epochs=2), run=tmp_path / "run")
+
+    learned = read_bundle(run.folder).tensors()
+    before = start.backbone.state_dict()
+    running = [name for name in before if "running_mean" in name]
+    assert running
+    assert all(torch.equal(learned[f"backbone.{name}"], before[name]) for name in before)
+    assert not torch.equal(learned["head.1.weight"], start.head[1].weight)
+    assert set(pd.read_csv(run.folder / "metrics.csv")["learning"]) == {"head"}
+
+
+def test_stops_early_when_val_does_not_rise(make_job: MakeJob, tmp_path: Path) -> None:
+    run = train(make_job(learning_rate=1e-12, augmentation="none", max_epochs=9, patience=2), run=tmp_path / "run")
+    assert len(pd.read_csv(run.folder / "metrics.csv")) < 9
+    assert run.info.state == "finished"
+
+
+def test_an_existing_training_is_not_overwritten(trained: Run, make_job: MakeJob) -> None:
+    before = (trained.folder / "run.json").read_bytes()
+    with pytest.raises(RunError, match=r"already holds a training.*--resume.*--out"):
+        train(make_job(), run=trained.folder)
+    assert (trained.folder / "run.json").read_bytes() == before
+
+
+def test_a_folder_of_other_things_is_not_used(make_job: MakeJob, tmp_path: Path) -> None:
+    (tmp_path / "thesis.docx").touch()
+    with pytest.raises(RunError, match="is not empty and is no run"):
+        train(make_job(), run=tmp_path)
+
+
+def test_a_gathering_on_both_sides_is_refused(make_job: MakeJob, data: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "data"
+    shutil.copytree(data, folder, ignore=shutil.ignore_patterns("prepared"))
+    catalog = folder / "catalog.csv"
+    catalog.write_text(catalog.read_text().replace("gathering 30", "gathering 0"))
+    job = make_job()
+    job = job.model_copy(update={"output": job.output.model_copy(update={"data": folder})})
+    with pytest.raises(SplitError, match="gathering 0"):
+        train(job, run=tmp_path / "run")
+
+
+def test_without_a_catalog_the_message_says_how_to_get_one(make_job: MakeJob, tmp_path: Path) -> None:
+    job = make_job()
+    job = job.model_copy(update={"output": job.output.model_copy(update={"data": tmp_path})})
+    with pytest.raises(CatalogError, match="leafid collect"):
+        train(job, run=tmp_path / "run")
+
+
+def test_images_that_cannot_be_read_are_all_named(make_job: MakeJob, data: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "data"
+    shutil.copytree(data, folder, ignore=shutil.ignore_patterns("prepared"))
+    (folder / "3.png").unlink()
+    (folder / "5.png").write_bytes((folder / "5.png").read_bytes()[:200])
+    job = make_job(workers=1)
+    job = job.model_copy(update={"output": job.output.model_copy(update={"data": folder})})
+    with pytest.raises(RunError, match="2 images of the catalog cannot be read") as caught:
+        train(job, run=tmp_path / "run")
+    assert "3.png: missing" in str(caught.value)
+    assert "5.png: truncated" in str(caught.value)
+
+
+def test_run_open_says_what_is_wrong(tmp_path: Path, trained: Run) -> None:
+    with pytest.raises(RunError, match="There is no run"):
+        Run.open(tmp_path / "nowhere")
+    with pytest.raises(RunError, match="is no run of leafid"):
+        Run.open(tmp_path)
+    (tmp_path / "run.json").write_text(json.dumps({"state": "finished"}))
+    with pytest.raises(RunError, match="damaged"):
+        Run.open(tmp_path)
