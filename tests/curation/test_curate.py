@@ -4,7 +4,6 @@ from collections.abc import Mapping
 
 import pandas as pd
 import pytest
-from catalogs import catalog_of, job_of
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -12,6 +11,7 @@ from leafid.curation import Curated, check_split, crossvalidation_splits, curate
 from leafid.errors import SplitError, TaxonomyError
 from leafid.jobs import SplitSettings, TaxaSettings, TaxonEntry
 from leafid.taxonomy import Rank
+from tests.curation.catalogs import catalog_of, job_of
 
 
 def gathered(sizes: Mapping[str, list[int]]) -> pd.DataFrame:
@@ -189,19 +189,19 @@ def test_an_institution_is_held_out_with_its_gatherings() -> None:
 
 
 def test_a_column_divides_by_its_values() -> None:
-    rows = [{"source": f"src{row % 4}", "gathering_id": f"g{row}"} for row in range(12)]
-    catalog = catalog_of(*rows, extra=("source",))
-    settings = SplitSettings(by="column", column="source", test_values=("src0",), val_values=("src1",))
+    rows = [{"batch": f"src{row % 4}", "gathering_id": f"g{row}"} for row in range(12)]
+    catalog = catalog_of(*rows, extra=("batch",))
+    settings = SplitSettings(by="column", column="batch", test_values=("src0",), val_values=("src1",))
     split = curate(catalog, job_of(split=settings)).split
     assert split.groupby("split").size().to_dict() == {"test": 3, "val": 3, "train": 6}
 
 
 def test_columns_and_values_that_are_not_there() -> None:
-    catalog = catalog_of({"source": "src1"}, extra=("source",))
-    with pytest.raises(SplitError, match=r"no column 'sourc'\. Did you mean 'source'"):
-        curate(catalog, job_of(split=SplitSettings(by="column", column="sourc", test_values=("a",))))
-    with pytest.raises(SplitError, match="no image has source 'src9'; the catalog has src1"):
-        curate(catalog, job_of(split=SplitSettings(by="column", column="source", test_values=("src9", "src1"))))
+    catalog = catalog_of({"batch": "src1"}, extra=("batch",))
+    with pytest.raises(SplitError, match=r"no column 'bach'\. Did you mean 'batch'"):
+        curate(catalog, job_of(split=SplitSettings(by="column", column="bach", test_values=("a",))))
+    with pytest.raises(SplitError, match="no image has batch 'src9'; the catalog has src1"):
+        curate(catalog, job_of(split=SplitSettings(by="column", column="batch", test_values=("src9", "src1"))))
     with pytest.raises(SplitError, match="never says train, val or test; it says nothing"):
         curate(catalog, job_of(split=SplitSettings(by="column")))
 

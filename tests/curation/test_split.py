@@ -4,11 +4,11 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-from catalogs import catalog_of, job_of
 
 from leafid.curation import SPLIT_COLUMNS, check_split, curate, read_split, write_split
 from leafid.errors import SplitError
 from leafid.taxonomy import Taxonomy
+from tests.curation.catalogs import catalog_of, job_of
 
 
 def good_split() -> pd.DataFrame:

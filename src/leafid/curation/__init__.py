@@ -3,7 +3,9 @@
 from leafid.curation.conflicts import CONFLICT_COLUMNS, write_conflicts
 from leafid.curation.curate import LEFT_OUT_COLUMNS, Curated, crossvalidation_splits, curate
 from leafid.curation.determinations import LeftOutReason
+from leafid.curation.gatherings import Gathered, assign_gatherings, gatherings_of
 from leafid.curation.names import Name, canonical, read_name
+from leafid.curation.near_duplicates import near_duplicates_of
 from leafid.curation.split import SPLIT_COLUMNS, SPLITS, check_split, read_split, write_split
 
 __all__ = [
@@ -12,12 +14,16 @@ __all__ = [
     "SPLITS",
     "SPLIT_COLUMNS",
     "Curated",
+    "Gathered",
     "LeftOutReason",
     "Name",
+    "assign_gatherings",
     "canonical",
     "check_split",
     "crossvalidation_splits",
     "curate",
+    "gatherings_of",
+    "near_duplicates_of",
     "read_name",
     "read_split",
     "write_conflicts",

@@ -1,0 +1,1 @@
+"""Tests of gatherings, names, splits and the audit."""
