@@ -8,21 +8,21 @@ are exact.
 The measure is that of boundary benchmarks (Martin et al. 2004): a map is thresholded and thinned, the truth is thinned,
 and precision is the share of predicted pixels within 3 px of a true one, recall the share of true pixels within 3 px of
 a predicted one. ODS is the F1 of all leaves together at the one best threshold; OIS the mean over leaves of the F1 at
-each leaf's own best threshold. Thresholds are 20 logarithmic steps from 0.01 to 1. Maps of scikit-image, which have no
+each leaf's own best threshold. Thresholds are 15 logarithmic steps from 0.02 to 1. Maps of scikit-image, which have no
 fixed range, are divided by the 99.5th percentile of the leaf; the vein map is taken as it is. Every filter sees the
 same blade, and its answer is cut to the same blade a few pixels inside the margin.
 
-Tuning: the tomato leaves are halved (every second). Scales, polarity and flattening of the three filters are chosen by
-grid, with every second threshold, on five leaves of the tune half, the same on which the constants of the vein map were
-chosen; for the drawn leaves, on other drawn leaves at each resolution. The vein map has one set of constants for all.
+Tuning: scales, polarity and flattening of the three filters are chosen by grid. The tomato leaves are halved (every
+second), and the choice made on five leaves of the tune half, the same on which the constants of the vein map were
+chosen. For the drawn leaves it is made anew at each resolution, on other drawn plants. The vein map has one set of
+constants for everything.
 """
 
 import argparse
 import json
-import os
 import sys
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict, dataclass
 from functools import cache
@@ -44,30 +44,41 @@ from leafid.sheets.illumination import flat_blade
 from leafid.sheets.vein_map import FLATTENING_SIGMA, WORKING_SIDE, vein_map
 
 TOLERANCE_PX = 3
-THRESHOLDS = np.geomspace(0.01, 1, 20)
+THRESHOLDS = np.geomspace(0.02, 1, 15)
 FILTERS: dict[str, Callable[..., Any]] = {"frangi": frangi, "sato": sato, "meijering": meijering}
 DEFAULT_SIGMAS = (1.0, 3.0, 5.0, 7.0, 9.0)
-SIGMAS = (DEFAULT_SIGMAS, (1.0, 2.0), (1.5, 3.0), (2.0, 4.0), (3.0, 6.0))
+SIGMAS = (DEFAULT_SIGMAS, (1.0, 2.0), (2.0, 4.0))
 POLARITIES = ("dark", "light", "both")
 PX_PER_MM = (2.0, 4.0, 8.0)
 DRAWN_SEED = 20240
 
 
 @dataclass(frozen=True)
-class Method:
-    """A way to a map. The settings are for the filters of scikit-image; the vein map has none."""
+class Filter:
+    """A way to a map, up to polarity. The settings are for the filters of scikit-image; the vein map has none."""
 
     name: str
     sigmas: tuple[float, ...] = DEFAULT_SIGMAS
-    polarity: str = "dark"  # of the veins; scikit-image's default
     flattened: bool = False
 
-    def __str__(self) -> str:
+    def described(self, polarity: str) -> str:
         """Name and settings, as in the table."""
-        if self.name == "vein_map":
+        if self == VEIN_MAP:
             return self.name
         sigmas = ", ".join(f"{sigma:g}" for sigma in self.sigmas)
-        return f"{self.name}, sigmas {sigmas}, {self.polarity} veins, {'flattened' if self.flattened else 'raw'}"
+        return f"{self.name}, sigmas {sigmas}, {polarity} veins, {'flattened' if self.flattened else 'raw'}"
+
+
+VEIN_MAP = Filter("vein_map")
+Job = tuple[str, int, Filter]  # set of leaves, number of the leaf, filter
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What one filter gave on one leaf: counts of `match_counts` for each polarity of the veins, and the time."""
+
+    counts: dict[str, NDArray[np.int64]]
+    seconds: float
 
 
 @dataclass(frozen=True)
@@ -103,44 +114,53 @@ def main() -> int:
     parser.add_argument("--alone", action="store_true", help="the vein map alone, without the filters of scikit-image")
     arguments = parser.parse_args()
 
-    sets: list[tuple[str, str]] = []  # (tuned on, measured on)
+    # title -> leaves measured, leaves tuned on; each a set and the numbers of its leaves
+    parts: dict[str, tuple[str, Sequence[int], str, Sequence[int]]] = {}
     if (arguments.shared / "veins" / "tomato").is_dir():
-        sets += [("tomato:grid", f"tomato:{half}") for half in ("tune", "test", "all")]
+        halves = {"tomato, tune half": range(0, 17, 2), "tomato, test half": range(1, 17, 2), "tomato, all": range(17)}
+        parts |= {title: ("tomato", numbers, "tomato", range(0, 17, 4)) for title, numbers in halves.items()}
     else:
         print(f"{arguments.shared / 'veins' / 'tomato'} is missing: drawn leaves only", file=sys.stderr)
-    sets += [(f"drawn-grid:{scale:g}", f"drawn:{scale:g}") for scale in PX_PER_MM]
+    for scale in PX_PER_MM:
+        parts[f"drawn, {scale:g} px/mm"] = (f"drawn:{scale:g}", range(6), f"drawn-tune:{scale:g}", range(2))
 
     with ProcessPoolExecutor(arguments.workers, initializer=_one_thread, initargs=(arguments.shared,)) as pool:
-        tuned = {} if arguments.alone else _tune(pool, list(dict.fromkeys(tuning for tuning, _ in sets)))
-        jobs = []
-        for tuning, measured in sets:
-            methods = [Method("vein_map")]
+        known: dict[Job, Answer] = {}
+        rows = []
+        for title, (measured, numbers, tuning, tuning_numbers) in parts.items():
+            chosen = [(VEIN_MAP, "both")]
             if not arguments.alone:
-                methods += [Method(name) for name in FILTERS] + tuned[tuning]
-            jobs += [(measured, method, THRESHOLDS) for method in methods]
-        results = pool.map(_score_job, jobs)
-        scores = list(_watched(results, len(jobs), "measuring"))
-    print(_markdown(scores))
+                chosen += [(Filter(name), "dark") for name in FILTERS]  # scikit-image's defaults
+                chosen += [_tuned(pool, known, name, tuning, tuning_numbers) for name in FILTERS]
+            _answer(pool, known, title, [(measured, number, each) for each, _ in chosen for number in numbers])
+            for each, polarity in chosen:
+                answers = [known[measured, number, each] for number in numbers]
+                rows.append(_score(title, each.described(polarity), polarity, answers))
+    print(_markdown(rows))
     if arguments.json:
-        arguments.json.write_text(json.dumps([asdict(score) for score in scores], indent=1) + "\n", encoding="utf-8")
+        arguments.json.write_text(json.dumps([asdict(row) for row in rows], indent=1) + "\n", encoding="utf-8")
     return 0
 
 
-def _tune(pool: ProcessPoolExecutor, sets: list[str]) -> dict[str, list[Method]]:
-    """For every set of leaves the settings of each filter with the highest ODS."""
-    grid = [Method(*settings) for settings in product(FILTERS, SIGMAS, POLARITIES, (False, True))]
-    jobs = [(leaves, method, THRESHOLDS[::2]) for leaves in sets for method in grid]
-    scores = list(_watched(pool.map(_score_job, jobs), len(jobs), "tuning"))
-    best: dict[tuple[str, str], tuple[float, Method]] = {}
-    for (leaves, method, _), score in zip(jobs, scores, strict=True):
-        key = (leaves, method.name)
-        if key not in best or score.ods_f1 > best[key][0]:
-            best[key] = (score.ods_f1, method)
-    return {leaves: [best[leaves, name][1] for name in FILTERS] for leaves in sets}
+def _tuned(
+    pool: ProcessPoolExecutor, known: dict[Job, Answer], name: str, leaves: str, numbers: Sequence[int]
+) -> tuple[Filter, str]:
+    """The settings and polarity of a filter with the highest ODS on these leaves."""
+    grid = [Filter(name, sigmas, flattened) for sigmas, flattened in product(SIGMAS, (False, True))]
+    _answer(pool, known, f"tuning {name} on {leaves}", [(leaves, number, each) for each in grid for number in numbers])
+
+    def ods(choice: tuple[Filter, str]) -> float:
+        each, polarity = choice
+        return _score("", "", polarity, [known[leaves, number, each] for number in numbers]).ods_f1
+
+    return max(product(grid, POLARITIES), key=ods)
 
 
-def _watched(scores: Iterable[Score], total: int, doing: str) -> Iterable[Score]:
-    return track(scores, description=doing, total=total, console=Console(stderr=True))
+def _answer(pool: ProcessPoolExecutor, known: dict[Job, Answer], doing: str, jobs: list[Job]) -> None:
+    """Work on the jobs that are not yet known."""
+    missing = [job for job in dict.fromkeys(jobs) if job not in known]
+    answers = track(pool.map(answer, missing), description=doing, total=len(missing), console=Console(stderr=True))
+    known.update(zip(missing, answers, strict=True))
 
 
 _shared = Path("../shared")
@@ -150,63 +170,63 @@ def _one_thread(shared: Path) -> None:
     global _shared
     _shared = shared
     cv2.setNumThreads(1)
-    os.nice(5)
 
 
-def _score_job(job: tuple[str, Method, NDArray[np.float64]]) -> Score:
-    return score(*job)
-
-
-def score(leaves: str, method: Method, thresholds: NDArray[np.float64] = THRESHOLDS) -> Score:
-    """Measure one method on a named set of leaves."""
-    counts, times = [], []
-    for leaf in load(leaves):
-        start = time.process_time()
-        answer = predict(leaf, method)
-        times.append(time.process_time() - start)
-        counts.append(match_counts(answer, leaf.veins, thresholds))
+def _score(title: str, method: str, polarity: str, answers: Sequence[Answer]) -> Score:
+    counts = [each.counts[polarity] for each in answers]
     f1, precision, recall = f1_of(np.sum(counts, axis=0))
     best = int(np.argmax(f1))
     return Score(
-        leaves=leaves,
-        method=str(method),
+        leaves=title,
+        method=method,
         ods_f1=float(f1[best]),
         precision=float(precision[best]),
         recall=float(recall[best]),
-        threshold=float(thresholds[best]),
+        threshold=float(THRESHOLDS[best]),
         ois_f1=float(np.mean([f1_of(of_leaf)[0].max() for of_leaf in counts])),
-        ms_per_leaf=1000 * float(np.median(times)),
+        ms_per_leaf=1000 * float(np.median([each.seconds for each in answers])),
     )
 
 
-def predict(leaf: Leaf, method: Method) -> NDArray[np.float32]:
-    """Map of a leaf, [H, W] from 0 to about 1."""
-    if method.name == "vein_map":
-        return vein_map(leaf.image, leaf.mask)
+def answer(job: Job) -> Answer:
+    """Run one filter on one leaf. Time is that of one polarity, on one core."""
+    leaves, number, each = job
+    leaf = load(leaves, number)
+    start = time.process_time()
+    if each == VEIN_MAP:
+        found = vein_map(leaf.image, leaf.mask)
+        seconds = time.process_time() - start
+        return Answer({"both": match_counts(found, leaf.veins)}, seconds)
+    dark = ridges(leaf, each, black=True)
+    seconds = time.process_time() - start
+    light = ridges(leaf, each, black=False)
+    counts = {}
+    for polarity, found in {"dark": dark, "light": light, "both": np.maximum(dark, light)}.items():
+        full = max(float(np.percentile(found[leaf.mask], 99.5)), 1e-12)
+        counts[polarity] = match_counts(np.asarray(found / full, np.float32), leaf.veins)
+    return Answer(counts, seconds)
+
+
+def ridges(leaf: Leaf, each: Filter, black: bool) -> NDArray[np.float32]:
+    """Answer of a filter of scikit-image, [H, W], 0 or more and 0 outside the blade."""
     # What the vein map does at its working size, at native size: the same narrowing and the same flattening.
-    scale = max(1.0, float(np.sqrt(np.count_nonzero(leaf.mask))) / WORKING_SIDE)
-    width = 2 * round(2 * scale) + 1
+    scale = float(np.sqrt(np.count_nonzero(leaf.mask))) / WORKING_SIDE
+    width = 2 * round(2 * max(scale, 1)) + 1
     disk = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (width, width))
-    blade = cv2.erode(np.pad(leaf.mask.astype(np.float32), 1), disk)[1:-1, 1:-1]
+    blade = np.asarray(cv2.erode(np.pad(leaf.mask.astype(np.float32), 1), disk)[1:-1, 1:-1], np.float32)
     grey = leaf.image.mean(axis=2, dtype=np.float32)
-    flat = flat_blade(grey, np.asarray(blade, np.float32), FLATTENING_SIGMA * scale)
-    picture = flat if method.flattened else grey / 255
-    blacks = {"dark": (True,), "light": (False,), "both": (True, False)}[method.polarity]
-    ridges = [FILTERS[method.name](picture, sigmas=method.sigmas, black_ridges=black) for black in blacks]
-    answer = np.max(ridges, axis=0) * (blade > 0)
-    return np.asarray(answer / max(float(np.percentile(answer[leaf.mask], 99.5)), 1e-12), np.float32)
+    picture = flat_blade(grey, blade, FLATTENING_SIGMA * scale) if each.flattened else grey / 255
+    return np.asarray(FILTERS[each.name](picture, sigmas=each.sigmas, black_ridges=black) * blade, np.float32)
 
 
-def match_counts(
-    answer: NDArray[np.float32], veins: NDArray[np.bool_], thresholds: NDArray[np.float64] = THRESHOLDS
-) -> NDArray[np.int64]:
-    """For each threshold: predicted pixels near the truth, predicted, true pixels near a prediction, true; [N, 4]."""
+def match_counts(found: NDArray[np.float32], veins: NDArray[np.bool_]) -> NDArray[np.int64]:
+    """For each threshold: predicted pixels near the truth, predicted, true pixels near a prediction, true; [15, 4]."""
     truth = _thinned(veins)
     near_truth = _near(truth)
     rows = []
-    for threshold in thresholds:
-        found = _thinned(answer >= threshold)
-        rows.append(((found & near_truth).sum(), found.sum(), (truth & _near(found)).sum(), truth.sum()))
+    for threshold in THRESHOLDS:
+        lines = _thinned(found >= threshold)
+        rows.append(((lines & near_truth).sum(), lines.sum(), (truth & _near(lines)).sum(), truth.sum()))
     return np.asarray(rows, np.int64)
 
 
@@ -230,16 +250,13 @@ def f1_of(counts: NDArray[np.int64]) -> tuple[NDArray[np.float64], NDArray[np.fl
 
 
 @cache
-def load(leaves: str) -> Sequence[Leaf]:
-    """Leaves of a set: `tomato:` and tune, test, all or grid; `drawn:` or `drawn-grid:` and the scale in px/mm."""
-    kind, which = leaves.split(":")
-    if kind == "tomato":
-        files = sorted((_shared / "veins" / "tomato" / "images").glob("*.jpg"))
-        chosen = {"tune": files[::2], "grid": files[::4], "test": files[1::2], "all": files}[which]
-        return [_tomato(file) for file in chosen]
-    if kind == "drawn-grid":  # every second taxon, other plants than those that are measured
-        return [_drawn(taxon, taxon // 2 % 2, DRAWN_SEED + 1, float(which)) for taxon in range(0, len(DEMO_TAXA), 2)]
-    return [_drawn(taxon, face, DRAWN_SEED, float(which)) for taxon, face in product(range(len(DEMO_TAXA)), range(2))]
+def load(leaves: str, number: int) -> Leaf:
+    """A leaf of a set: `tomato`, `drawn:PX_PER_MM`, or `drawn-tune:PX_PER_MM` (other plants)."""
+    if leaves == "tomato":
+        return _tomato(sorted((_shared / "veins" / "tomato" / "images").glob("*.jpg"))[number])
+    kind, px_per_mm = leaves.split(":")
+    seed = DRAWN_SEED + (kind == "drawn-tune")
+    return _drawn(number, seed, float(px_per_mm))
 
 
 def _tomato(file: Path) -> Leaf:
@@ -254,14 +271,15 @@ def _tomato(file: Path) -> Leaf:
     return _cut(Leaf(file.stem, image, mask, np.asarray(veins) > 0))
 
 
-def _drawn(taxon: int, face: int, seed: int, px_per_mm: float) -> Leaf:
-    rng = np.random.default_rng([seed, taxon, face])
-    plant = sample_plant(DEMO_TAXA[taxon], rng)
-    side: Literal["adaxial", "abaxial"] = "abaxial" if (taxon + face) % 2 else "adaxial"
-    leaf = draw_leaf(sample_leaf(plant, rng), plant.look, rng, px_per_mm=px_per_mm, face=side)
-    paper = np.full_like(leaf.image, 225)
+def _drawn(number: int, seed: int, px_per_mm: float) -> Leaf:
+    """A leaf of one of the six taxa, upper and lower faces in turn; a set at another scale shows the same plants."""
+    rng = np.random.default_rng([seed, number])
+    taxon = DEMO_TAXA[number]
+    plant = sample_plant(taxon, rng)
+    face: Literal["adaxial", "abaxial"] = "abaxial" if number % 2 else "adaxial"
+    leaf = draw_leaf(sample_leaf(plant, rng), plant.look, rng, px_per_mm=px_per_mm, face=face)
     veins = (leaf.veins == Vein.MIDRIB) | (leaf.veins == Vein.SECONDARY)
-    return _cut(Leaf(f"{DEMO_TAXA[taxon]} {side}", leaf.on_background(paper), leaf.mask, veins))
+    return _cut(Leaf(f"{taxon} {face}", leaf.on_background(np.full_like(leaf.image, 225)), leaf.mask, veins))
 
 
 def _cut(leaf: Leaf, margin: int = 10) -> Leaf:
