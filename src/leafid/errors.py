@@ -1,18 +1,18 @@
 """What can go wrong through no fault of the program, as one tree.
 
-    LeafidError                 the user can mend it; the message names value, place and fix
-    ├── UsageError              a command was called with values that do not fit together
-    ├── JobError                a job file has mistakes (all of them are listed, with their lines)
-    ├── TaxonomyError           a name is unknown, ambiguous or given twice
-    ├── CatalogError            a catalog has missing columns or wrong values (all of them are listed)
-    ├── ImageError              one image cannot be read; carries a coded reason and becomes a failure, never a stop
-    ├── SourceError             a source of images gives nothing or cannot be reached
-    ├── SplitError              a split would leak a gathering or leave a taxon without training images
-    ├── WeightsError            pretrained weights are missing or do not fit the network
-    ├── RunError                a run folder is missing, foreign or cannot be resumed
-    ├── BundleError             a bundle is missing, damaged, foreign or newer than this program
-    ├── OutputError             a result cannot be written, or would overwrite another
-    └── InstallationError       installed packages do not work together
+LeafidError                 the user can mend it; the message names value, place and fix
+├── UsageError              a command was called with values that do not fit together
+├── JobError                a job file has mistakes (all of them are listed, with their lines)
+├── TaxonomyError           a name is unknown, ambiguous or given twice
+├── CatalogError            a catalog has missing columns or wrong values (all of them are listed)
+├── ImageError              one image cannot be read; carries a coded reason and becomes a failure, never a stop
+├── SourceError             a source of images gives nothing or cannot be reached
+├── SplitError              a split would leak a gathering or leave a taxon without training images
+├── WeightsError            pretrained weights are missing or do not fit the network
+├── RunError                a run folder is missing, foreign or cannot be resumed
+├── BundleError             a bundle is missing, damaged, foreign or newer than this program
+├── OutputError             a result cannot be written, or would overwrite another
+└── InstallationError       installed packages do not work together
 """
 
 from enum import IntEnum, StrEnum
