@@ -1,0 +1,142 @@
+"""The identifier: one record for each path, in order, whatever the file, the same in batches of any size."""
+
+import gc
+import itertools
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from leafid.bundle import read_bundle
+from leafid.errors import BundleError, UsageError
+from leafid.identify import Identifier, Record, Status
+from leafid.version import __version__
+from tests.identify.bad_files import write_bad_files
+from tests.identify.small_bundle import COLOURS, TARGET, leaf, make_bundle
+
+
+@pytest.fixture
+def photos(tmp_path: Path) -> list[Path]:
+    """Return thirty leaves, ten of each taxon in turn."""
+    paths = []
+    for number in range(10):
+        for name in COLOURS:
+            paths.append(tmp_path / f"{number} {name}.jpg")
+            leaf(name, number).save(paths[-1], quality=95)
+    return paths
+
+
+def test_every_leaf_gets_its_name(identifier: Identifier, photos: list[Path]) -> None:
+    records = list(identifier.identify(photos))
+    assert [record.path for record in records] == [str(path) for path in photos]
+    for record in records:
+        assert record.status is Status.IDENTIFIED
+        assert record.scientific_name is not None and record.path.endswith(f"{record.scientific_name}.jpg")
+        assert record.taxon_rank == "species" and record.reason is None
+        assert record.score == record.candidates[0].score and 0.8 <= record.score <= 1
+        assert (record.target_score == record.score) == (record.scientific_name == TARGET)
+        assert len(record.candidates) == 3 and sum(one.score for one in record.candidates) == pytest.approx(1, abs=1e-5)
+        assert record.leafid_version == __version__ and record.bundle == identifier.info.identifier
+
+
+def test_an_image_between_two_taxa_is_undetermined(tmp_path: Path, photos: list[Path]) -> None:
+    strict = Identifier.load(make_bundle(tmp_path / "bundle", min_score=1.0).folder, device="cpu")
+    (record,) = strict.identify(photos[:1], top=2)
+    assert record.status is Status.UNDETERMINED and record.reason == "ambiguous"
+    assert record.scientific_name is None and record.taxon_rank is None
+    assert record.score == record.candidates[0].score and len(record.candidates) == 2
+    assert record.target_score is not None
+
+
+def test_without_a_target_there_is_no_target_score(tmp_path: Path, photos: list[Path]) -> None:
+    untargeted = Identifier.load(make_bundle(tmp_path / "bundle", target=None).folder, device="cpu")
+    assert [record.target_score for record in untargeted.identify(photos[:2])] == [None, None]
+
+
+@pytest.mark.parametrize(("batch_size", "workers"), [(1, 1), (7, 2), (64, 8)])
+def test_batches_and_workers_do_not_change_the_answers(
+    identifier: Identifier, photos: list[Path], batch_size: int, workers: int
+) -> None:
+    photos.insert(3, Path("nowhere.jpg"))
+    expected = list(identifier.identify(photos))
+    for record, other in zip(
+        identifier.identify(photos, batch_size=batch_size, workers=workers), expected, strict=True
+    ):
+        assert (record.path, record.status, record.scientific_name) == (other.path, other.status, other.scientific_name)
+        scores = [[one.score for one in either.candidates] for either in (record, other)]
+        assert scores[0] == pytest.approx(scores[1], abs=2e-5)
+
+
+def test_colour_modes_and_orientation_do_not_change_the_answer(identifier: Identifier, tmp_path: Path) -> None:
+    green = leaf(TARGET, noise=0)
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    green.save(tmp_path / "turned.jpg", exif=exif, quality=95)
+    green.save(tmp_path / "progressive.jpg", progressive=True, quality=95)
+    green.convert("P", palette=Image.Palette.ADAPTIVE).save(tmp_path / "palette.png")
+    green.convert("CMYK").save(tmp_path / "cmyk.tif")
+    green.convert("RGBA").save(tmp_path / "alpha.png")
+    for record in identifier.identify(sorted(tmp_path.iterdir())):
+        assert record.scientific_name == TARGET, record
+    grey = leaf(TARGET).convert("L")
+    grey.save(tmp_path / "grey.png")
+    Image.fromarray(np.asarray(grey).astype(np.uint16) * 257).save(tmp_path / "sixteen.png")
+    eight, sixteen = identifier.identify([tmp_path / "grey.png", tmp_path / "sixteen.png"])
+    assert sixteen.candidates == eight.candidates
+    Image.new("RGB", (4000, 2)).save(tmp_path / "sliver.png")
+    (sliver,) = identifier.identify([tmp_path / "sliver.png"])
+    assert sliver.status is not Status.FAILED
+
+
+@pytest.mark.timeout(60)
+def test_unreadable_files_are_records_between_the_others(
+    identifier: Identifier, photos: list[Path], tmp_path: Path
+) -> None:
+    folder = tmp_path / "bad"
+    folder.mkdir()
+    write_bad_files(folder)
+    bad = sorted(set(folder.iterdir()) - {folder / "forbidden.jpg"})
+    mixed = [path for pair in zip(photos, bad, strict=False) for path in pair]
+    records = list(identifier.identify(mixed, batch_size=4))
+    assert [record.path for record in records] == [str(path) for path in mixed]
+    for good, failed in zip(records[::2], records[1::2], strict=True):
+        assert good.status is Status.IDENTIFIED
+        assert failed.status is Status.FAILED and failed.reason and ": " in failed.reason
+        assert failed.score is None and failed.candidates == () and failed.scientific_name is None
+
+
+def test_records_stream_from_an_endless_list_and_threads_end(identifier: Identifier, photos: list[Path]) -> None:
+    taken = itertools.count()
+
+    def endless() -> Iterator[Path]:
+        for path in itertools.cycle(photos):
+            next(taken)
+            yield path
+
+    records = identifier.identify(endless(), batch_size=4, workers=2)
+    first: list[Record] = list(itertools.islice(records, 10))
+    assert len(first) == 10
+    assert next(taken) <= 10 + 3 * 4 + 4
+    del records
+    gc.collect()
+    assert not [thread for thread in threading.enumerate() if thread.name.startswith("leafid-open")]
+
+
+def test_nothing_gives_nothing_and_wrong_calls_are_told(identifier: Identifier) -> None:
+    assert list(identifier.identify([])) == []
+    with pytest.raises(UsageError, match=r"write \['leaf.jpg'\]"):
+        identifier.identify("leaf.jpg")
+    for wrong in ({"batch_size": 0}, {"workers": 0}, {"top": 0}):
+        with pytest.raises(UsageError, match="must be at least 1"):
+            identifier.identify([], **wrong)
+
+
+def test_loading_what_is_no_bundle_tells_what_to_do(tmp_path: Path, bundle_folder: Path) -> None:
+    with pytest.raises(BundleError, match="There is no bundle"):
+        Identifier.load(tmp_path / "nowhere")
+    with pytest.raises(UsageError, match="device"):
+        Identifier.load(bundle_folder, device="abacus")
+    assert read_bundle(bundle_folder).info == Identifier.load(str(bundle_folder), device="cpu").info

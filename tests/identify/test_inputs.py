@@ -1,0 +1,125 @@
+"""From what is named to the list of images: in order, complete, and with a word on everything left out."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from leafid.errors import UsageError
+from leafid.identify import find_inputs
+
+
+@pytest.fixture
+def photos(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Work in a folder with a folder of photos; their content does not matter here."""
+    monkeypatch.chdir(tmp_path)
+    for name in ("b/2.JPG", "b/1.png", "a.tif", "b/c/deep.heic", "notes.txt", "b/x.xmp", "noending", ".hidden.jpg"):
+        path = tmp_path / "photos" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.touch()
+    return tmp_path / "photos"
+
+
+def _found(*arguments: str) -> list[str]:
+    return [path.as_posix() for path in find_inputs(arguments).paths]
+
+
+def test_a_folder_gives_its_images_sorted_and_counts_what_it_leaves_out(photos: Path) -> None:
+    inputs = find_inputs(["photos"])
+    assert [path.as_posix() for path in inputs.paths] == [
+        "photos/a.tif",
+        "photos/b/1.png",
+        "photos/b/2.JPG",
+        "photos/b/c/deep.heic",
+    ]
+    assert inputs.others == {".txt": 1, ".xmp": 1, "": 1} and inputs.hidden == 1
+    assert inputs.remarks == (
+        "3 files in folders left out, not ending like an image: 1 without ending, 1 .txt, 1 .xmp.",
+        "1 hidden file or folder left out.",
+    )
+
+
+def test_order_is_that_of_the_arguments_and_a_file_named_twice_stands_twice(photos: Path) -> None:
+    assert _found("photos/b/2.JPG", "photos/a.tif", "photos/b/2.JPG") == [
+        "photos/b/2.JPG",
+        "photos/a.tif",
+        "photos/b/2.JPG",
+    ]
+
+
+def test_a_named_file_is_an_image_whatever_it_is_called_and_even_if_missing(photos: Path) -> None:
+    assert _found("photos/notes.txt", "nowhere.jpg", "photos/.hidden.jpg") == [
+        "photos/notes.txt",
+        "nowhere.jpg",
+        "photos/.hidden.jpg",
+    ]
+
+
+def test_globs_are_expanded(photos: Path) -> None:
+    assert _found("photos/b/*.png", "photos/**/*.heic") == ["photos/b/1.png", "photos/b/c/deep.heic"]
+    assert _found("photos/[ab]*") == ["photos/a.tif", "photos/b/1.png", "photos/b/2.JPG", "photos/b/c/deep.heic"]
+
+
+def test_a_file_with_brackets_in_its_name_is_no_glob(photos: Path) -> None:
+    (photos / "leaf[1].jpg").touch()
+    (photos / "leaf1.jpg").touch()
+    assert _found("photos/leaf[1].jpg") == ["photos/leaf[1].jpg"]
+
+
+def test_globs_without_a_match_and_unusable_tables_are_reported_together(photos: Path) -> None:
+    Path("names.csv").write_text("file,name\na.jpg,x\n")
+    Path("holes.csv").write_text('path\na.jpg\n""\n')
+    with pytest.raises(UsageError) as error:
+        find_inputs(["*.webp", "names.csv", "holes.csv", "photos"])
+    message = str(error.value)
+    assert "*.webp: no file matches" in message
+    assert "names.csv: has no column path; it has file, name" in message
+    assert "holes.csv:3: path is empty" in message
+
+
+def test_nothing_to_identify_is_a_usage_error(photos: Path) -> None:
+    Path("empty").mkdir()
+    for arguments in ([], ["empty"]):
+        with pytest.raises(UsageError, match="cannot be identified"):
+            find_inputs(arguments)
+    beside = find_inputs(["empty", "photos/a.tif"])
+    assert beside.remarks == ("The folder empty holds no image.",)
+
+
+@pytest.mark.parametrize(("start", "delimiter"), [("", ","), ("\ufeff", ";"), ("", "\t")])
+def test_a_table_lists_images_relative_to_itself(photos: Path, start: str, delimiter: str) -> None:
+    names = [" b/leading space.jpg", "komma, x.jpg", "https.jpg", "zeile\nzwei.jpg", "é.jpg"]
+    rows = [f"id{delimiter}path", *(f'{n}{delimiter}"{name}"' for n, name in enumerate(names))]
+    (photos / "list.csv").write_text(start + "\r\n".join(rows) + "\r\n", encoding="utf-8", newline="")
+    assert _found("photos/list.csv") == [f"photos/{name}" for name in names]
+
+
+def test_links_are_followed_and_loops_are_not(photos: Path, tmp_path: Path) -> None:
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    (elsewhere / "z.jpg").touch()
+    (photos / "linked").symlink_to(elsewhere)
+    (photos / "b" / "up").symlink_to(photos)
+    (photos / "self").symlink_to("self")
+    (photos / "self.jpg").symlink_to("self.jpg")
+    inputs = find_inputs(["photos"])
+    assert "photos/linked/z.jpg" in [path.as_posix() for path in inputs.paths]
+    assert "photos/self.jpg" in [path.as_posix() for path in inputs.paths]
+    assert len(inputs.paths) == 6 and inputs.repeated == 1
+    assert "1 folder reached again through a link and read once." in inputs.remarks
+
+
+def test_a_subfolder_named_like_an_image_is_searched_and_named_when_it_holds_none(photos: Path) -> None:
+    (photos / "full.jpg").mkdir()
+    (photos / "full.jpg" / "inside.jpg").touch()
+    (photos / "hollow.jpg").mkdir()
+    found = _found("photos")
+    assert "photos/full.jpg/inside.jpg" in found and "photos/full.jpg" not in found
+    assert "photos/hollow.jpg" in found
+
+
+def test_undecodable_names_are_found(photos: Path) -> None:
+    name = b"photos/\xff\xfe.jpg"
+    with open(name, "wb"):
+        pass
+    assert os.fsdecode(name) in _found("photos")

@@ -1,0 +1,102 @@
+"""Records as text: what is written can be read back, spreadsheets run nothing, and the documentation is complete."""
+
+import csv
+import io
+from dataclasses import fields
+
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from leafid.errors import FailureReason
+from leafid.identify import Candidate, Record, Status, column_documentation
+from leafid.identify.formats import CSV, JSONL, LineFormat, candidates_text, csv_path, parse_candidates
+from leafid.identify.records import as_values, from_values, written_path
+
+text = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=20)
+scores = st.integers(0, 10_000).map(lambda number: number / 10_000)
+candidate_lists = st.lists(st.builds(Candidate, text, scores), max_size=4).map(tuple)
+records = st.builds(
+    Record,
+    path=text,
+    status=st.sampled_from(Status),
+    scientific_name=st.none() | text,
+    taxon_rank=st.none() | st.sampled_from(["species", "genus"]),
+    score=st.none() | scores,
+    target_score=st.none() | scores,
+    candidates=candidate_lists,
+    reason=st.none() | text,
+    bundle=text,
+    leafid_version=text,
+)
+
+
+def _written(record: Record) -> Record:
+    values = as_values(record)
+    values["path"] = csv_path(values["path"])
+    return from_values(values)
+
+
+@given(records)
+@example(
+    Record(path="'a", status=Status.FAILED, reason="'=1", scientific_name="=cmd|x", bundle="b", leafid_version="1")
+)
+def test_csv_and_jsonl_give_back_the_record(record: Record) -> None:
+    assert JSONL.record(JSONL.line(record)) == record
+    assert CSV.record(CSV.line(record)) == _written(record)
+
+
+@given(st.lists(records, max_size=5), st.sampled_from([CSV, JSONL]), st.data())
+def test_a_file_cut_anywhere_gives_all_complete_records(
+    parts: list[Record], lines: LineFormat, data: st.DataObject
+) -> None:
+    whole = [lines.line(record) for record in parts]
+    content = b"".join(whole)
+    cut = data.draw(st.integers(0, len(content)))
+    found = list(lines.complete(io.BytesIO(content[:cut])))
+    ends = [sum(map(len, whole[: n + 1])) for n in range(len(whole))]
+    assert [end for _, end in found] == [end for end in ends if end <= cut]
+    assert [part for part, _ in found] == whole[: len(found)]
+
+
+@given(candidate_lists)
+@example((Candidate("Rosa 0.1; x 3", 0.5), Candidate("Aus bus; Cus dus", 0.25)))
+def test_candidates_are_readable_and_parseable(candidates: tuple[Candidate, ...]) -> None:
+    assert parse_candidates(candidates_text(candidates)) == candidates
+
+
+def test_other_text_is_no_list_of_candidates() -> None:
+    for other in ("Rosa gallica", "Rosa gallica 0.5", "Rosa gallica 0.5000; "):
+        with pytest.raises(ValueError, match="no list of candidates"):
+            parse_candidates(other)
+
+
+def test_candidates_read_like_a_sentence() -> None:
+    candidates = (Candidate("Mitragyna speciosa", 0.91), Candidate("Coffea canephora", 0.05))
+    assert candidates_text(candidates) == "Mitragyna speciosa 0.9100; Coffea canephora 0.0500"
+
+
+@given(records)
+def test_no_cell_is_run_by_a_spreadsheet(record: Record) -> None:
+    (row,) = csv.reader(io.StringIO(CSV.line(record).decode(), newline=""))
+    assert not any(cell.startswith(("=", "+", "-", "@", "\t", "\r")) for cell in row)
+
+
+@given(st.binary(min_size=1, max_size=30))
+def test_every_file_name_can_be_written(name: bytes) -> None:
+    written = written_path(name.decode("utf-8", "surrogateescape"))
+    assert written.encode("utf-8").decode("utf-8") == written
+    assert written_path(written) == written
+
+
+def test_undecodable_bytes_stay_visible() -> None:
+    assert written_path(b"leaf\xff.jpg".decode("utf-8", "surrogateescape")) == r"leaf\xff.jpg"
+    assert written_path("lone\ud800.jpg") == r"lone\ud800.jpg"
+
+
+def test_every_column_and_every_code_is_documented() -> None:
+    documentation = column_documentation()
+    for field in fields(Record):
+        assert f"| `{field.name}` |" in documentation
+    for code in (*FailureReason, *Status, "ambiguous"):
+        assert f"`{code}`" in documentation

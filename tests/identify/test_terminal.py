@@ -1,0 +1,97 @@
+"""What the terminal shows: every record, the limits, and nothing that a file name could do to the terminal."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+from rich.console import Console, RenderableType
+
+from leafid.identify import (
+    Candidate,
+    Identifier,
+    Record,
+    Status,
+    Summary,
+    identify_to_list,
+    records_table,
+    summary_table,
+)
+from leafid.statements import LIMITS
+from tests.identify.small_bundle import TARGET, leaf
+
+CANDIDATES = (Candidate(TARGET, 0.62), Candidate("Mitragyna hirsuta", 0.31), Candidate("Coffea canephora", 0.07))
+
+
+def _record(path: str, status: Status, name: str | None = None, reason: str | None = None) -> Record:
+    read = status is not Status.FAILED
+    return Record(
+        path=path,
+        status=status,
+        scientific_name=name,
+        score=0.62 if read else None,
+        target_score=0.62 if read else None,
+        candidates=CANDIDATES if read else (),
+        reason=reason,
+        bundle="b@1",
+        leafid_version="1",
+    )
+
+
+def _shown(table: RenderableType, width: int = 120) -> str:
+    console = Console(width=width, color_system=None)
+    with console.capture() as capture:
+        console.print(table)
+    return capture.get()
+
+
+def test_each_record_is_shown_with_its_answer_and_the_limits() -> None:
+    records = [
+        _record("a.jpg", Status.IDENTIFIED, TARGET),
+        _record("b.jpg", Status.UNDETERMINED, reason="ambiguous"),
+        _record("c.jpg", Status.FAILED, reason="empty: the file has no bytes"),
+    ]
+    shown = _shown(records_table(records, target=TARGET))
+    rows = {line.split()[0]: line for line in shown.splitlines() if line.strip()}
+    assert TARGET in rows["a.jpg"] and "62%" in rows["a.jpg"] and "Mitragyna hirsuta 31%" in rows["a.jpg"]
+    assert "undetermined, ambiguous" in rows["b.jpg"] and f"{TARGET} 62%, Mitragyna hirsuta 31%" in rows["b.jpg"]
+    assert "failed, empty: the file has no bytes" in rows["c.jpg"] and "%" not in rows["c.jpg"]
+    assert LIMITS in " ".join(shown.split())
+
+
+def test_a_file_name_cannot_command_the_terminal() -> None:
+    hostile = "[red]x[/red]\x1b[2J\x07\n\udcff.jpg"
+    shown = _shown(records_table([_record(hostile, Status.FAILED, reason="missing: there is no such file")]))
+    assert "\x1b" not in shown and "\x07" not in shown
+    assert r"[red]x[/red]\x1b[2J\x07\n\xff.jpg" in shown
+
+
+def test_the_summary_counts_everything() -> None:
+    statuses = {Status.IDENTIFIED: 7, Status.UNDETERMINED: 2, Status.FAILED: 1}
+    shown = _shown(summary_table(Summary(statuses, {TARGET: 4, "X y": 3}, {"ambiguous": 2, "empty": 1}, 5, 2.0)))
+    for line in ("7  identified", f"4  {TARGET}", "2  undetermined", "1  failed", "2  ambiguous", "1  empty"):
+        assert line in shown
+    assert "5 images in 2.0 s (2.5 images/s); 5 were there already." in shown
+    assert LIMITS in " ".join(shown.split())
+
+
+def test_the_table_of_a_real_run_fits_eighty_columns(identifier: Identifier, tmp_path: Path) -> None:
+    leaf(TARGET).save(tmp_path / "leaf.png")
+    records, _ = identify_to_list(identifier, [tmp_path / "leaf.png"])
+    assert all(len(line) <= 80 for line in _shown(records_table(records, target=TARGET), 80).splitlines())
+
+
+def test_importing_identify_loads_nothing_heavy() -> None:
+    code = "import sys, leafid.identify; print({'torch', 'pandas', 'pyarrow', 'sklearn', 'rich'} & set(sys.modules))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "set()"
+
+
+def test_the_script_names_photos(bundle_folder: Path, tmp_path: Path) -> None:
+    leaf(TARGET).save(tmp_path / "leaf.png")
+    script = Path(__file__).parents[2] / "scripts" / "identify.py"
+    command = [sys.executable, str(script), str(bundle_folder), "leaf.png", "nowhere.jpg"]
+    done = subprocess.run(command, capture_output=True, text=True, check=True, cwd=tmp_path)
+    first, second, limits = done.stdout.splitlines()
+    assert first.startswith(f"leaf.png\tidentified\t{TARGET}\t")
+    assert second == "nowhere.jpg\tfailed\tmissing: there is no such file\t"
+    assert limits == LIMITS
