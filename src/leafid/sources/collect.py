@@ -3,9 +3,8 @@
 import csv
 import os
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -19,7 +18,7 @@ from leafid.progress import OnProgress
 from leafid.sources.attribution import write_attribution
 from leafid.sources.folder import find_in_folder
 from leafid.sources.found import Failure, Found, FoundImage, Measured, SourceReason
-from leafid.sources.public import Bar, find_public, public_sources
+from leafid.sources.public import Bar, find_public, no_bar, public_sources
 from leafid.sources.table import find_in_table
 
 if TYPE_CHECKING:
@@ -40,12 +39,6 @@ class Collected:
     catalog_path: Path
     failures_path: Path
     notes: tuple[str, ...]
-
-
-@contextmanager
-def no_bar(description: str, unit: str) -> Iterator[OnProgress]:
-    """Show nothing."""
-    yield lambda done, total: None
 
 
 def collect(job: Job, *, bar: Bar = no_bar) -> Collected:

@@ -1,6 +1,7 @@
 """GBIF downloads: any number of records as one archive with a DOI; requested once, waited for, fetched, kept."""
 
 import asyncio
+import base64
 import json
 import netrc
 import os
@@ -8,8 +9,6 @@ from collections.abc import AsyncIterator, Mapping
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
-
-import aiohttp
 
 from leafid.errors import SourceError
 from leafid.jobs import ArchiveSource, GbifDownloadSource, Job
@@ -90,9 +89,8 @@ async def request_download(predicate: Mapping[str, Any], taxa: ResolvedTaxa, cli
     if len(checklists) == 1:
         body["checklistKey"] = checklists.pop()
     try:
-        reply = await client.reply(
-            f"{base}/v1/occurrence/download/request", body=body, auth=aiohttp.BasicAuth(user, password)
-        )
+        secret = base64.b64encode(f"{user}:{password}".encode()).decode()
+        reply = await client.reply(f"{base}/v1/occurrence/download/request", body=body, authorization=f"Basic {secret}")
     except Trouble as trouble:
         if trouble.reason in ("http_401", "http_403"):
             raise SourceError(

@@ -3,8 +3,8 @@
 import asyncio
 import csv
 import sqlite3
-from collections.abc import AsyncIterator, Callable, Coroutine, Mapping, Sequence
-from contextlib import AbstractContextManager
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
@@ -31,6 +31,13 @@ T = TypeVar("T")
 
 Bar = Callable[[str, str], AbstractContextManager[OnProgress]]
 """Opens a progress bar with a description and a unit; ``leafid.progress.progress_bar`` is one."""
+
+
+@contextmanager
+def no_bar(description: str, unit: str) -> Iterator[OnProgress]:
+    """Show nothing."""
+    yield lambda done, total: None
+
 
 MEDIA_COLUMNS = ("source", "occurrence", "accessURI", "license", "decision", "why")
 
@@ -64,12 +71,17 @@ def find_public(job: Job, sources: Sequence[WebSource], bar: Bar) -> Found:
     return _run(_find(job, sources, bar))
 
 
-def dry_run(job: Job, bar: Bar) -> DryRun:
+def dry_run(job: Job, *, bar: Bar = no_bar) -> DryRun:
     """Look up, search and plan, but fetch no image; sizes are estimated from what hosts say about a few files.
 
+    Archives and GBIF downloads are fetched, since there is no other way to know what is in them.
+
     Raises:
-        As ``find_public``.
+        SourceError: as ``find_public``, or the job has no source on the web.
+        TaxonomyError: names of taxa are not clear.
     """
+    if not public_sources(job):
+        raise SourceError("sources: all lie on this machine, there is nothing to fetch.")
     return _run(_dry_run(job, public_sources(job), bar))
 
 

@@ -105,14 +105,14 @@ class WebClient:
         *,
         query: Mapping[str, str | list[str]] | None = None,
         body: object | None = None,
-        auth: aiohttp.BasicAuth | None = None,
+        authorization: str | None = None,
     ) -> Any:  # noqa: ANN401 -- JSON
         """Ask a service (GET, or POST with a JSON ``body``) and return its JSON reply.
 
         Raises:
             Trouble: after the last attempt.
         """
-        reply = await self.reply(url, query=query, body=body, auth=auth)
+        reply = await self.reply(url, query=query, body=body, authorization=authorization)
         try:
             return json.loads(reply)
         except ValueError:
@@ -124,13 +124,15 @@ class WebClient:
         *,
         query: Mapping[str, str | list[str]] | None = None,
         body: object | None = None,
-        auth: aiohttp.BasicAuth | None = None,
+        authorization: str | None = None,
     ) -> bytes:
         """Like ``json``, but the bytes as they come."""
         address = f"{url}?{urlencode(query, doseq=True)}" if query else url
 
         async def attempt() -> bytes:
-            async with self.opened("GET" if body is None else "POST", address, json=body, auth=auth) as response:
+            async with self.opened(
+                "GET" if body is None else "POST", address, json=body, authorization=authorization
+            ) as response:
                 await check_status(response)
                 received = bytearray()
                 async for chunk in response.content.iter_chunked(1 << 16):
@@ -170,15 +172,18 @@ class WebClient:
         *,
         headers: Mapping[str, str] | None = None,
         json: object | None = None,
-        auth: aiohttp.BasicAuth | None = None,
+        authorization: str | None = None,
     ) -> AsyncIterator[aiohttp.ClientResponse]:
         """Make one request, follow its redirects, and hold the host's slot while the body is read.
+
+        ``authorization`` goes to the first host only, never along with a redirect to another.
 
         Raises:
             Trouble: the address is refused, the host does not answer, or the connection breaks.
         """
         if self._session is None:
             raise RuntimeError("use WebClient as an async context manager")
+        secret = {"Authorization": authorization} if authorization else {}
         first_place = None
         for _ in range(MAX_REDIRECTS + 1):
             try:
@@ -193,9 +198,8 @@ class WebClient:
                     response = await self._session.request(
                         method,
                         url,
-                        headers=headers,
+                        headers={**(headers or {}), **(secret if place == first_place else {})},
                         json=json,
-                        auth=auth if place == first_place else None,
                         allow_redirects=False,
                     )
                     try:
