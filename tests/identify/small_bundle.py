@@ -20,6 +20,8 @@ COLOURS = {"Coffea canephora": (200, 60, 50), "Mitragyna hirsuta": (60, 70, 200)
 
 SIZE = 32
 
+NETWORK = NetworkSpec(backbone="mobilenet_v3_small", dropout=0.0, mean=(0.485, 0.456, 0.406), std=(0.229, 0.224, 0.225))
+
 
 def leaf(name: str, seed: int = 0, *, side: int = 48, noise: int = 25) -> Image.Image:
     """Draw a leaf of a taxon: its colour, with noise."""
@@ -35,11 +37,8 @@ def coloured(colour: tuple[int, int, int], seed: int, *, side: int = 48, noise: 
 def make_bundle(folder: Path, *, target: str | None = TARGET, min_score: float = 0.8, name: str = "colours") -> Bundle:
     """Write a bundle that names the colours."""
     taxonomy = Taxonomy.from_names(COLOURS, target=target)
-    spec = NetworkSpec(
-        backbone="mobilenet_v3_small", dropout=0.0, mean=(0.485, 0.456, 0.406), std=(0.229, 0.224, 0.225)
-    )
     torch.manual_seed(0)
-    network = build_network(spec, len(taxonomy)).eval()
+    network = build_network(NETWORK, len(taxonomy)).eval()
     labels = np.repeat(np.arange(len(taxonomy)), 20)
     pixels = np.stack(
         [np.asarray(leaf(taxonomy.names[label], seed, side=SIZE)) for seed, label in enumerate(labels, start=1000)]
@@ -49,11 +48,17 @@ def make_bundle(folder: Path, *, target: str | None = TARGET, min_score: float =
     weights, bias = _head(features, labels)
     state = network.state_dict()
     state["head.1.weight"], state["head.1.bias"] = torch.from_numpy(weights), torch.from_numpy(bias)
-    info = BundleInfo(
+    info = bundle_info(taxonomy=taxonomy, min_score=min_score, name=name)
+    return write_bundle(folder, info, state, "# A bundle of the tests\n")
+
+
+def bundle_info(*, taxonomy: Taxonomy, min_score: float, name: str = "colours") -> BundleInfo:
+    """Describe a bundle that was never trained."""
+    return BundleInfo(
         name=name,
         taxonomy=taxonomy,
         preprocessing=Preprocessing(size=SIZE),
-        network=spec,
+        network=NETWORK,
         decision=Decision(min_score=min_score),
         provenance=Provenance(
             job={},
@@ -69,7 +74,6 @@ def make_bundle(folder: Path, *, target: str | None = TARGET, min_score: float =
         ),
         weights_sha256="",
     )
-    return write_bundle(folder, info, state, "# A bundle of the tests\n")
 
 
 def _head(features: NDArray[np.float64], labels: NDArray[np.int64]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:

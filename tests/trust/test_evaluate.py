@@ -1,0 +1,142 @@
+"""A run is measured, and everything that was measured is written down."""
+
+import json
+import shutil
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from PIL import Image
+
+from leafid.catalog import write_catalog
+from leafid.errors import BundleError, TaxonomyError, UsageError
+from leafid.statements import LIMITS
+from leafid.trust import Evaluation, evaluate
+from leafid.trust.confusion import draw_confusion
+from tests.identify.small_bundle import COLOURS, TARGET, leaf
+from tests.trust.conftest import MISLABELLED
+
+FILES = ["confusion.csv", "confusion.png", "evaluation.json", "per_taxon.csv", "predictions.csv"]
+
+
+def test_figures_and_files_of_a_run(run_folder: Path) -> None:
+    evaluation = evaluate(run_folder, device="cpu")
+    out = run_folder / "evaluation" / "test"
+    assert sorted(path.name for path in out.iterdir()) == FILES
+    assert (evaluation.images, evaluation.read, evaluation.failures) == (14, 14, ())
+    assert evaluation.accuracy == pytest.approx(12 / 14)
+    coffea, hirsuta, speciosa = evaluation.taxa
+    assert (coffea.images, coffea.correct) == (6, 4) and coffea.f1 == pytest.approx(0.8)
+    assert hirsuta.f1 == 1 and speciosa.precision == pytest.approx(4 / 6)
+    assert evaluation.macro_f1 == pytest.approx((0.8 + 1 + 0.8) / 3)
+    assert evaluation.balanced_accuracy == pytest.approx((4 / 6 + 1 + 1) / 3)
+    assert evaluation.target is not None
+    assert (evaluation.target.sensitivity, evaluation.target.mistaken) == (1, MISLABELLED)
+    assert evaluation.target.specificity == pytest.approx(8 / 10)
+    assert evaluation.undetermined == 0 and evaluation.accuracy_when_identified == evaluation.accuracy
+    assert Evaluation.model_validate_json((out / "evaluation.json").read_text()) == evaluation
+    confusion = pd.read_csv(out / "confusion.csv", index_col="determination")
+    assert confusion.loc["Coffea canephora", TARGET] == MISLABELLED and confusion.to_numpy().sum() == 14
+    assert pd.read_csv(out / "per_taxon.csv")["f1"].tolist() == pytest.approx([0.8, 1, 0.8])
+    with Image.open(out / "confusion.png") as picture:
+        assert min(picture.size) > 300
+
+
+def test_predictions_hold_every_image_and_every_probability(run_folder: Path) -> None:
+    evaluate(run_folder, device="cpu", on="train")
+    predictions = pd.read_csv(run_folder / "evaluation" / "train" / "predictions.csv")
+    assert len(predictions) == 9 and list(predictions["image_id"]) == [f"i{number}" for number in range(9)]
+    each = predictions[[f"probability of {name}" for name in COLOURS]]
+    assert each.sum(axis=1).tolist() == pytest.approx([1] * 9, abs=1e-4)
+    assert predictions["score"].tolist() == pytest.approx(each.max(axis=1).tolist())
+    assert (predictions["most_probable"] == predictions["scientificName"]).all()
+
+
+def test_images_that_fail_are_listed_and_counted(run_folder: Path) -> None:
+    (run_folder.parent / "images" / "9.png").write_text("no image")
+    (run_folder.parent / "images" / "22.png").unlink()
+    evaluation = evaluate(run_folder, device="cpu")
+    assert (evaluation.images, evaluation.read) == (14, 12)
+    assert [(one.image_id, one.reason) for one in evaluation.failures] == [("i9", "not_an_image"), ("i22", "missing")]
+    assert sum(map(sum, evaluation.confusion)) == 12
+    assert evaluation.accuracy == pytest.approx(11 / 12)
+    assert "2 could not be read" in str(evaluation)
+    predictions = pd.read_csv(run_folder / "evaluation" / "test" / "predictions.csv")
+    failed = predictions[predictions["status"] == "failed"]
+    assert list(failed["image_id"]) == ["i9", "i22"] and failed["score"].isna().all()
+
+
+def test_nothing_can_be_read(run_folder: Path) -> None:
+    shutil.rmtree(run_folder.parent / "images")
+    evaluation = evaluate(run_folder, device="cpu")
+    assert (evaluation.images, evaluation.read, evaluation.accuracy, evaluation.macro_f1) == (14, 0, None, None)
+    assert evaluation.undetermined_share is None and "None" not in str(evaluation)
+
+
+def test_undetermined_images_are_counted_apart(run_folder: Path) -> None:
+    described = run_folder / "bundle" / "bundle.json"
+    content = json.loads(described.read_text())
+    content["decision"]["min_score"] = 1.0
+    described.write_text(json.dumps(content))
+    evaluation = evaluate(run_folder, device="cpu")
+    assert (evaluation.undetermined, evaluation.undetermined_share) == (14, 1)
+    assert evaluation.accuracy_when_identified is None and evaluation.accuracy == pytest.approx(12 / 14)
+
+
+def test_a_bundle_in_its_run_is_measured_on_the_split_of_the_run(run_folder: Path, tmp_path: Path) -> None:
+    evaluation = evaluate(run_folder / "bundle", device="cpu", out=tmp_path / "out")
+    assert evaluation.images == 14 and sorted(path.name for path in (tmp_path / "out").iterdir()) == FILES
+
+
+def test_a_bundle_outside_its_run_needs_a_catalog(run_folder: Path, tmp_path: Path) -> None:
+    alone = tmp_path / "alone"
+    shutil.copytree(run_folder / "bundle", alone)
+    with pytest.raises(UsageError, match=r"lies outside its run.*--catalog"):
+        evaluate(alone, device="cpu")
+    with pytest.raises(BundleError, match="There is no bundle"):
+        evaluate(tmp_path / "nowhere", device="cpu")
+    rows = [
+        (f"x{n}", f"x{n}.png", name, split)
+        for n, (name, split) in enumerate([*((name, "test") for name in COLOURS), (TARGET, None)])
+    ]
+    for image_id, path, name, _ in rows:
+        leaf(name, int(image_id[1:])).save(tmp_path / path)
+    catalog = tmp_path / "other.csv"
+    write_catalog(pd.DataFrame(rows, columns=["image_id", "path", "scientificName", "split"]), catalog)
+    with pytest.raises(UsageError, match="--out"):
+        evaluate(alone, catalog=catalog, device="cpu")
+    assert evaluate(alone, catalog=catalog, out=tmp_path / "a", device="cpu").images == 3
+    everything = evaluate(alone, catalog=catalog, on="all", out=tmp_path / "b", device="cpu")
+    assert (everything.images, everything.gatherings, everything.accuracy) == (4, 4, 1)
+
+
+def test_names_that_the_bundle_does_not_know_are_all_listed(run_folder: Path, tmp_path: Path) -> None:
+    split = pd.read_csv(run_folder / "split.csv")
+    split.loc[[10, 12], "scientificName"] = ["Rosa gallica", "Salix alba"]
+    split.to_csv(run_folder / "split.csv", index=False)
+    with pytest.raises(TaxonomyError, match="'Rosa gallica', 'Salix alba'"):
+        evaluate(run_folder, device="cpu")
+
+
+def test_a_split_without_such_images_is_told(run_folder: Path) -> None:
+    with pytest.raises(UsageError, match="has no val images"):
+        evaluate(run_folder, on="val", device="cpu")
+    with pytest.raises(UsageError, match="choose train, val or test"):
+        evaluate(run_folder, on="tset", device="cpu")
+
+
+def test_the_short_report_says_the_figures_and_the_limits(run_folder: Path) -> None:
+    told: list[tuple[int, int]] = []
+    report = str(evaluate(run_folder, device="cpu", on_progress=lambda done, total: told.append((done, total))))
+    assert "accuracy            0.857" in report and "macro-F1            0.867" in report
+    assert f"{TARGET} (4) against the rest (10)" in report and "AUROC" in report
+    assert report.endswith(LIMITS) and told[-1] == (14, 14)
+
+
+@pytest.mark.parametrize("taxa", [1, 2, 36])
+def test_the_confusion_matrix_is_drawn_for_few_and_many(tmp_path: Path, taxa: int) -> None:
+    confusion = [[100 * (row == column) + (row * column) % 3 for column in range(taxa)] for row in range(taxa)]
+    names = [f"Mitragyna species{number}" for number in range(taxa)]
+    draw_confusion(confusion, names, "title", tmp_path / "confusion.png")
+    with Image.open(tmp_path / "confusion.png") as picture:
+        assert picture.size[0] < 3000
