@@ -1,0 +1,1 @@
+"""Tests of leafid.sheets, and the drawings they share."""

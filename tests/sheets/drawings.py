@@ -76,12 +76,27 @@ def draw_label(image: NDArray[np.uint8], x: int, y: int, lines: list[str], brown
         cv2.putText(image, line, (x + 12, y + 34 + 26 * number), cv2.FONT_HERSHEY_SIMPLEX, 0.55, BLACK, 1, cv2.LINE_AA)
 
 
-def draw_stamp(image: NDArray[np.uint8], x: int, y: int, radius: int = 38) -> None:
+def draw_stamp(image: NDArray[np.uint8], x: int, y: int, radius: int = 38, thickness: int = 3) -> None:
     """Draw a round stamp in violet ink."""
     ink = (92, 70, 150)
-    cv2.circle(image, (x, y), radius, ink, 3, cv2.LINE_AA)
+    cv2.circle(image, (x, y), radius, ink, thickness, cv2.LINE_AA)
     cv2.circle(image, (x, y), radius - 10, ink, 2, cv2.LINE_AA)
     cv2.putText(image, "HB", (x - 20, y + 9), cv2.FONT_HERSHEY_SIMPLEX, 0.8, ink, 2, cv2.LINE_AA)
+
+
+def draw_text(image: NDArray[np.uint8], x: int, y: int, lines: int) -> None:
+    """Print lines straight onto the sheet."""
+    for line in range(lines):
+        text = "Planta ignota in silvis montanis, leg. Nemo"
+        cv2.putText(image, text, (x, y + 22 * line), cv2.FONT_HERSHEY_SIMPLEX, 0.6, BLACK, 2, cv2.LINE_AA)
+
+
+def draw_ticks(image: NDArray[np.uint8], x: int, y: int) -> None:
+    """Draw a white ruler: black ticks on a line."""
+    image[y : y + 400, x : x + 3] = BLACK
+    for tick in range(81):
+        length = 26 if tick % 10 == 0 else 12
+        image[y + 5 * tick : y + 5 * tick + 2, x : x + length] = BLACK
 
 
 def draw_chart(image: NDArray[np.uint8], x: int, y: int, patch: int = 26) -> None:

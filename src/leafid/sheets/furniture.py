@@ -22,9 +22,11 @@ THIN = 0.0026  # half the stroke width of writing, as a share of the image's lon
 WRITING = 0.07  # longest diagonal of a single letter or flourish, as a share of the long side
 NEIGHBOUR = 0.010  # pieces closer than this share of the long side belong together
 NEGLIGIBLE = 0.02  # thin groups with less than this share of the plant's area are taken for writing
-PRINTED_SHARE = 0.12  # groups with a larger share of the plant's area are never taken for print
+PRINTED_SHARE = 0.12  # groups with a larger share of the plant's area need clearer signs of print
+PRINTED_JUMPS_LARGE = 30.0  # `PRINTED_JUMPS` for them; whole plants reach 17 where they are as grey as print
 PRINTED_JUMPS = 15.0  # mean absolute second difference of L*; leaves reach 15, roots 25, text and barcodes 20 to 70
 PRINTED_JUMPS_ALONE = 24.0  # the same for pieces without small neighbours, where pale grass ears reach 26
+STAMPED_JUMPS = 22.0  # the same for round, solid shapes of any colour
 GREY = 5.0  # distance from the paper in a*, b*; rulers stay below
 LARGEST_FURNITURE = 0.25  # share of the image; nothing larger is ever a label
 
@@ -186,7 +188,9 @@ def _judge_groups(
         window = np.s_[y : y + h, x : x + w]
         shape = np.asarray(cv2.erode((groups[window] == group).astype(np.uint8), ellipse), dtype=np.uint8)
         minor = plant_area < PRINTED_SHARE * all_plant
-        verdict = _judge_shape_and_print(shape, window, len(members), around, printed_jumps if minor else None)
+        verdict = _judge_shape_and_print(
+            shape, window, len(members), around, printed_jumps if minor else PRINTED_JUMPS_LARGE
+        )
         if verdict is not Piece.PLANT:
             kinds[members] = verdict
     return Pieces(labels=pieces.labels, kinds=kinds, areas=pieces.areas)
@@ -212,7 +216,7 @@ def _judge_shape_and_print(
     window: tuple[slice, slice],
     members: int,
     around: _Surroundings,
-    printed_jumps: float | None,
+    printed_jumps: float,
 ) -> Piece:
     """Judge a joined group by its outline and by what is seen inside it.
 
@@ -227,12 +231,12 @@ def _judge_shape_and_print(
         return Piece.PLANT
     if members > 1 and outline.rectangularity > RECTANGULAR_GROUP and outline.short_side > 0.006 * side:
         return Piece.RECTANGLE
-    if printed_jumps is None:  # too large a part of the plant to be print
-        return Piece.PLANT
     inside = shape > 0
     jumps, colour = float(around.jumps[window][inside].mean()), float(np.median(around.colour[window][inside]))
-    if jumps > printed_jumps + 1.5 * colour or (jumps > 22 and outline.solidity > ROUND):
+    if jumps > printed_jumps + 1.5 * colour or (jumps > STAMPED_JUMPS and outline.solidity > ROUND):
         return Piece.SMALL
+    if printed_jumps >= PRINTED_JUMPS_LARGE:
+        return Piece.PLANT
     oblong = outline.short_side < 0.1 * side and outline.long_side > 3 * outline.short_side
     if oblong and colour < GREY and outline.solidity > 0.85 and (around.outside[window] & inside).any():
         return Piece.EDGE
