@@ -33,14 +33,16 @@ def draw_confusion(confusion: Sequence[Sequence[int]], names: Sequence[str], tit
         axes.text(column, row, f"{counts[row, column]:,}", ha="center", va="center", fontsize=8, color=colour)
     places = range(len(names))
     axes.set_xticks(places, names, rotation=90, fontsize=8, style="italic")
-    axes.set_yticks(places, [f"{name} ({total:,})" for name, total in zip(names, totals, strict=True)], fontsize=8)
+    axes.set_yticks(
+        places, [f"{name} ({total:,})" for name, total in zip(names, totals, strict=True)], fontsize=8, style="italic"
+    )
     axes.set_xticks(np.arange(len(names) + 1) - 0.5, minor=True)
     axes.set_yticks(np.arange(len(names) + 1) - 0.5, minor=True)
     axes.grid(which="minor", color="0.9", linewidth=0.5)
     axes.tick_params(which="both", length=0)
     axes.set_xlabel("most probable taxon")
     axes.set_ylabel("determination (images)")
-    axes.set_title(title, fontsize=10)
+    figure.suptitle(title, fontsize=9, wrap=True)
     figure.supxlabel(LIMITS, fontsize=6, color="0.4", wrap=True)
     with written_atomically(path) as temporary:
         figure.savefig(temporary, format="png", dpi=130)
