@@ -8,6 +8,7 @@ import json
 import re
 import sqlite3
 import tempfile
+from collections import Counter
 from collections.abc import AsyncIterator, Iterator, Mapping
 from hashlib import sha256
 from pathlib import Path
@@ -31,8 +32,11 @@ MULTIMEDIA = (
 )
 """Row types of media, in small letters; publishers write them in either case."""
 OCCURRENCE = "http://rs.tdwg.org/dwc/terms/occurrence"
-BASIS = {"specimen": "preservedspecimen", "field": "humanobservation"}
-"""basisOfRecord for each domain, in small letters without separators."""
+BASIS = {
+    "specimen": ("preservedspecimen", "herbariumsheet", "herbariumspecimen", "herbarium", "specimen"),
+    "field": ("humanobservation", "observation", "fieldobservation"),
+}
+"""basisOfRecord for each domain as publishers write it, in small letters without separators."""
 MAX_ARCHIVE_BYTES = 200_000_000_000
 
 ADDRESS_TERMS = ("bestQualityAccessURI", "accessURI", "goodQualityAccessURI", "identifier")
@@ -143,15 +147,16 @@ def _store_occurrences(
 ) -> Iterator[Failure | str]:
     """Keep the rows that count: right taxon, right kind of record."""
     batch: list[tuple[str, str]] = []
-    read = kept = other_kind = 0
+    read = kept = 0
+    other_kinds: Counter[str] = Counter()
     for row in archive.rows(archive.core, OCCURRENCE_TERMS):
         if isinstance(row, UnreadableRow):
             yield Failure(row.place, f"{source} {archive.path}", SourceReason.WRONG_FIELDS, row.why)
             continue
         read += 1
-        basis = re.sub(r"[\W_]", "", row.fields.get("basisofrecord", "")).lower()
-        if basis and basis != BASIS[domain]:
-            other_kind += 1
+        basis = row.fields.get("basisofrecord", "")
+        if basis and _plain(basis) not in BASIS[domain]:
+            other_kinds[basis] += 1
             continue
         if not table.open and _entry_name(row.fields, table) is None:
             continue
@@ -161,9 +166,16 @@ def _store_occurrences(
             store.executemany("INSERT OR IGNORE INTO occurrence VALUES (?, ?)", batch)
             batch.clear()
     store.executemany("INSERT OR IGNORE INTO occurrence VALUES (?, ?)", batch)
+    repeated = kept - store.execute("SELECT COUNT(*) FROM occurrence").fetchone()[0]
+    if repeated:
+        detail = f"{repeated} rows repeat the identifier of an earlier one; media belong to the first"
+        yield Failure(archive.core.locations[0], f"{source} {archive.path}", "repeated_identifier", detail)
     wanted = "pressed specimens" if domain == "specimen" else "photos of living plants"
-    about = f"{archive.path}: {read} records, {kept} of them {wanted} of the job's taxa"
-    yield about + (f"; {other_kind} are no {wanted}" if other_kind else "")
+    others = ", ".join(f"{count} {kind}" for kind, count in other_kinds.most_common(5))
+    yield (
+        f"{archive.path}: {read} records; {kept} {wanted} of the job's taxa"
+        + (f"; left for their basisOfRecord: {others}" if others else "")
+    )
 
 
 def _store_media(
@@ -303,9 +315,14 @@ def _date(fields: Mapping[str, str]) -> str | None:
 
 
 def _basis(value: str | None) -> str | None:
-    """``PRESERVED_SPECIMEN`` and ``preservedspecimen`` are ``PreservedSpecimen``."""
-    known = {"preservedspecimen": "PreservedSpecimen", "humanobservation": "HumanObservation"}
-    return known.get(re.sub(r"[\W_]", "", value or "").lower(), value)
+    """``PRESERVED_SPECIMEN`` and ``HERBARIUM SHEET`` are ``PreservedSpecimen``."""
+    plain = _plain(value or "")
+    names = {"specimen": "PreservedSpecimen", "field": "HumanObservation"}
+    return next((names[domain] for domain, spellings in BASIS.items() if plain in spellings), value)
+
+
+def _plain(text: str) -> str:
+    return re.sub(r"[\W_]", "", text).lower()
 
 
 def _download_doi(archive: DarwinCoreArchive) -> str | None:

@@ -1,0 +1,166 @@
+"""The image of the sheet is found among labels, details, thumbnails, manifests and tiles."""
+
+import asyncio
+from typing import Any
+
+import pytest
+
+from leafid.sources.iiif import MANIFEST, SERVICE, image_address, service_of
+from leafid.sources.licences import read_licence
+from leafid.sources.media import choose
+from leafid.sources.occurrences import Medium
+from leafid.sources.web import Trouble, WebClient
+from tests.sources.test_web import settings
+from tests.sources.web_server import Asked, Reply, WebServer, as_json
+
+H = "https://herbarium.example.org"
+
+
+def still(url: str | None, **more: Any) -> Medium:  # noqa: ANN401 -- any field of a medium
+    return Medium(url, **{"type": "StillImage", "format": "image/jpeg", **more})
+
+
+@pytest.mark.parametrize(
+    ("media", "taken", "why"),
+    [
+        ([still(f"{H}/a1?x", title="BM01_label_4"), still(f"{H}/a2?x", title="BM01_4")], f"{H}/a2?x", "the label"),
+        ([still(f"{H}/live/9.jpg"), still(f"{H}/specimens/9.jpg")], f"{H}/specimens/9.jpg", "living plant"),
+        ([still(f"{H}/9_tn.jpg"), still(f"{H}/9_lg.jpg")], f"{H}/9_lg.jpg", "thumbnail; tried if the other fails"),
+        ([still(f"{H}/9-1.jpg"), still(f"{H}/9.jpg")], f"{H}/9.jpg", "another image"),
+        ([still(f"{H}/detail/9.jpg"), still(f"{H}/sheet-of-9.jpg")], f"{H}/sheet-of-9.jpg", "a detail"),
+        (
+            [still(f"{H}/b.jpg", width=600, height=900), still(f"{H}/aaaa.jpg", width=60, height=90)],
+            f"{H}/b.jpg",
+            "other",
+        ),
+        ([still(f"{H}/s?type=image&source=DZI/9.dzi"), still(f"{H}/9.jpg")], f"{H}/9.jpg", "deep-zoom"),
+        ([still(None, references=f"{H}/9.dzi"), still(f"{H}/9.jpg")], f"{H}/9.jpg", "only deep-zoom"),
+        ([Medium(None, references=f"{H}/record/9"), still(f"{H}/9.jpg")], f"{H}/9.jpg", "only a page"),
+        ([still("urn:catalog:X:9"), still(f"{H}/9.jpg")], f"{H}/9.jpg", "no web address"),
+        ([still(f"{H}/9.mp3", type="Sound"), still(f"{H}/9.jpg")], f"{H}/9.jpg", "its type is Sound"),
+        (
+            [still(f"{H}/9.pdf", format="application/pdf"), still(f"{H}/9.jpg")],
+            f"{H}/9.jpg",
+            "its format is application",
+        ),
+        ([still(f"{H}/9.jpg"), still(f"{H}/9.jpg")], f"{H}/9.jpg", "the same address"),
+        ([still("https://api.gbif.org/v1/image/cache/9"), still(f"{H}/9.jpg")], f"{H}/9.jpg", "not for bulk"),
+    ],
+)
+def test_the_sheet_is_taken_and_the_other_is_left_with_a_reason(media: list[Medium], taken: str, why: str) -> None:
+    for order in (media, media[::-1]):
+        choice = choose(order, domain="specimen")
+        assert choice.urls[0] == taken
+        assert len(choice.left) == 1
+        assert why in choice.left[0][1]
+
+
+def test_a_description_in_prose_does_not_make_a_label_photo() -> None:
+    sheet = still(f"{H}/9.jpg", description="Herbarium sheet with label, habitat: river bank. Barcode 0065")
+    assert choose([sheet], domain="specimen").taken == sheet
+
+
+def test_label_photos_alone_give_no_image() -> None:
+    choice = choose([still(f"{H}/9_label.jpg")], domain="specimen")
+    assert choice.taken is None
+    assert choice.left[0][1] == "a photo of the label"
+
+
+def test_a_type_may_be_an_address_or_missing() -> None:
+    for kind in ("http://purl.org/dc/dcmitype/StillImage", None, "Image;StillImage", "image"):
+        assert choose([still(f"{H}/9.jpg", type=kind)], domain="specimen").taken is not None
+
+
+def test_iiif_comes_first_and_the_plain_image_is_the_fallback() -> None:
+    manifest = Medium(f"{H}/iiif/E1/manifest", type="InteractiveResource", format="application/ld+json")
+    plain = still(f"{H}/E1.jpg")
+    small = still(f"{H}/iiif/E1/full/300,/0/default.jpg")
+    choice = choose([plain, manifest], domain="specimen")
+    assert choice.urls == (f"{MANIFEST}{H}/iiif/E1/manifest", f"{H}/E1.jpg")
+    both = choose([manifest, small], domain="specimen")
+    assert both.urls[:2] == (f"{SERVICE}{H}/iiif/E1", f"{MANIFEST}{H}/iiif/E1/manifest")
+
+
+def test_a_fallback_has_the_same_licence() -> None:
+    manifest = Medium(f"{H}/iiif/E1/manifest", licence=read_licence("CC0"))
+    choice = choose([manifest, still(f"{H}/E1.jpg", licence=read_licence("CC BY 4.0"))], domain="specimen")
+    assert choice.urls == (f"{MANIFEST}{H}/iiif/E1/manifest",)
+
+
+@pytest.mark.parametrize(
+    ("url", "base"),
+    [
+        (f"{H}/iiif/E1/full/1600,/0/default.jpg", f"{H}/iiif/E1"),
+        (f"{H}/iiif/E1/full/full/0/native.jpg", f"{H}/iiif/E1"),
+        (f"{H}/iiif/E1/0,0,50,50/!200,200/90/color.png", f"{H}/iiif/E1"),
+        (f"{H}/full/res:0/0/native.jpg", None),
+        (f"{H}/E1.jpg", None),
+    ],
+)
+def test_image_services_are_known_by_their_addresses(url: str, base: str | None) -> None:
+    assert service_of(url) == base
+
+
+V2 = {"@context": "http://iiif.io/api/image/2/context.json", "width": 6000, "height": 9000}
+V3 = {"@context": "http://iiif.io/api/image/3/context.json", "width": 6000, "height": 9000, "profile": "level2"}
+
+
+@pytest.mark.parametrize(
+    ("info", "size"),
+    [
+        (V2, "2000,/0/default"),
+        (V3, "2000,/0/default"),
+        ({**V2, "width": 600, "height": 900}, "full/0/default"),
+        ({**V3, "width": 600, "height": 900}, "max/0/default"),
+        ({**V3, "maxWidth": 1500}, "1000,/0/default"),
+        ({**V3, "maxArea": 540_000}, "600,/0/default"),
+        ({**V2, "profile": ["http://iiif.io/api/image/2/level2.json", {"maxWidth": 1500}]}, "1000,/0/default"),
+        ({**V2, "profile": ["http://iiif.io/api/image/2/level0.json"], "sizes": [{"width": 500, "height": 750}, {"width": 1500, "height": 2250}, {"width": 3000, "height": 4500}]}, "1500,/0/default"),
+        ({**V3, "profile": "level0", "sizes": [{"width": 500, "height": 750}]}, "500,750/0/default"),
+        ({**V3, "profile": "level0"}, "max/0/default"),
+        ({"@context": "http://library.stanford.edu/iiif/image-api/1.1/context.json", "width": 60, "height": 90}, "full/0/native"),
+        ({}, "full/0/default"),
+    ],
+)  # fmt: skip
+def test_the_size_asked_for_is_offered_and_within_the_limit(info: dict[str, object], size: str) -> None:
+    def answer(asked: Asked) -> Reply:
+        return as_json(info if asked.path == "/iiif/E1/info.json" else {}, 200 if "info" in asked.path else 404)
+
+    assert resolve(answer, f"{SERVICE}{{}}/iiif/E1", 3000) == f"/iiif/E1/full/{size}.jpg"
+
+
+def resolve(answer: Any, planned: str, max_side: int) -> str:  # noqa: ANN401 -- a callable
+    async def run(url: str) -> str:
+        async with WebClient(settings()) as client:
+            return await image_address(client, planned.format(url), max_side)
+
+    with WebServer(answer) as server:
+        server.answer = lambda asked: answer(asked)
+        return asyncio.run(run(server.url)).removeprefix(server.url)
+
+
+@pytest.mark.parametrize("version", [2, 3])
+@pytest.mark.parametrize("service", [True, False])
+def test_manifests_lead_to_the_image(version: int, service: bool) -> None:
+    def answer(asked: Asked) -> Reply:
+        host = f"http://{asked.headers['Host']}"
+        if asked.path == "/iiif/E1/info.json":
+            return as_json(V3)
+        if version == 2:
+            resource: dict[str, Any] = {"@id": f"{host}/E1.jpg"}
+            if service:
+                resource["service"] = {"@id": f"{host}/iiif/E1"}
+            return as_json({"sequences": [{"canvases": [{"images": [{"resource": resource}]}]}]})
+        body: dict[str, Any] = {"id": f"{host}/E1.jpg", "type": "Image"}
+        if service:
+            body["service"] = [{"id": f"{host}/iiif/E1/"}]
+        return as_json({"items": [{"items": [{"items": [{"body": body}]}]}]})
+
+    found = resolve(answer, f"{MANIFEST}{{}}/manifest", 3000)
+    assert found == ("/iiif/E1/full/2000,/0/default.jpg" if service else "/E1.jpg")
+
+
+@pytest.mark.parametrize("content", [[], {}, {"sequences": []}, {"items": [{"items": None}]}, "text", {"sequences": [{"canvases": [{"images": [{"resource": {}}]}]}]}])  # fmt: skip
+def test_what_is_no_manifest_is_a_trouble(content: object) -> None:
+    with pytest.raises(Trouble, match="manifest"):
+        resolve(lambda asked: as_json(content), f"{MANIFEST}{{}}/manifest", 3000)
