@@ -3,8 +3,8 @@
 Prints Markdown. The thresholds of `leafid.sheets` were chosen on every second sheet (1st, 3rd, ...) and on sheets
 without true masks; the others are reported apart. They are not quite unseen: one rule, for rulers at the sheet's edge,
 was made after a ruler had been missed on 14673, and moved their mean from 0.971 to 0.976. The true mask of 25764 counts
-patches of a colour chart as plant, which costs that sheet 0.04. "Furniture" counts connected false-positive pieces of at least 0.05 % of the image (about 60 mm2
-on a full sheet, the size of a barcode's quarter or a line of text) that lie more than 8 px (at 1024) from any true
+patches of a colour chart as plant. "Furniture" counts connected false-positive pieces of at least 0.05 % of the image
+(about 60 mm2 on a full sheet: a quarter of a barcode, a line of text) that lie more than 8 px (at 1024) from any true
 plant, so that wide edges of leaves, tape and shadows do not count.
 
     python scripts/measure_plant_masks.py --shared ../shared
