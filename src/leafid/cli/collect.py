@@ -43,10 +43,16 @@ def collect(
         _show_dry_run(job)
         return
     collected = collect_sources(job, bar=progress_bar)
-    assign_gatherings(collected.catalog_path)
+    with progress_bar("Comparing images") as on_progress:
+        gathered = assign_gatherings(collected.catalog_path, on_progress=on_progress)
     for name, count in collected.by_taxon.items():
         print(f"{count:7d}  {name}")
-    print(f"{collected.rows:7d}  images in {collected.catalog_path}")
+    print(f"{collected.rows:7d}  images of {gathered.gatherings} gatherings in {collected.catalog_path}")
+    if gathered.near_duplicates:
+        near = collected.catalog_path.with_name("near_duplicates.csv")
+        print(f"Note: {gathered.near_duplicates} pairs of images look alike: {near}")
+    for path, reason in gathered.unread.items():
+        print(f"Note: {path} could not be compared: {reason}")
     for note in collected.notes:
         print(f"Note: {note}")
     if collected.failures:
