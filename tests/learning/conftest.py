@@ -63,7 +63,14 @@ def make_job(data: Path) -> MakeJob:
                 "curation": {"split": {"by": "column"}},
                 "sheets": {"size": 32},
                 "model": {"backbone": "shufflenet_v2_x1_0", "weights": "none", "dropout": 0.2} | (model or {}),
-                "training": {"max_epochs": 8, "batch_size": 4, "learning_rate": 3e-3, "workers": 0, "device": "cpu"}
+                "training": {
+                    "max_epochs": 5,
+                    "batch_size": 8,
+                    "learning_rate": 1e-3,
+                    "workers": 0,
+                    "device": "cpu",
+                    "augmentation": "light",
+                }
                 | training,
                 "output": {"data": str(data)},
             }

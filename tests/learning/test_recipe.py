@@ -19,6 +19,7 @@ RECIPE = Recipe(
     head_rate=1e-2,
     first_layer_rate=0.1,
     weight_decay=0.05,
+    from_random=False,
 )
 
 
@@ -67,7 +68,7 @@ def test_every_parameter_is_in_one_group_and_only_weights_decay(network: Network
 def test_rates_are_never_negative_nor_above_their_highest(
     steps: int, epochs: int, head: int, warmup: float, step: float
 ) -> None:
-    recipe = Recipe(steps, epochs, min(head, epochs), warmup, 1e-3, 1e-2, 0.1, 0.0)
+    recipe = Recipe(steps, epochs, min(head, epochs), warmup, 1e-3, 1e-2, 0.1, 0.0, from_random=False)
     at = int(step * steps * epochs)
     assert 0 <= recipe.head_rate_at(at) <= 1e-2
     assert 0 <= recipe.backbone_rate_at(at, 0.5) <= 1e-3

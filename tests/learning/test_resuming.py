@@ -42,7 +42,7 @@ def test_killed_in_the_middle_then_resumed_it_ends_as_if_nothing_had_been(
     assert resumed.info.resumed == 1
     assert resumed.info.steps == trained.info.steps
     metrics, uninterrupted = (pd.read_csv(folder / "metrics.csv") for folder in (run, trained.folder))
-    assert list(metrics["epoch"]) == [1, 2, 3, 4, 5, 6, 7, 8]
+    assert list(metrics["epoch"]) == [1, 2, 3, 4, 5]
     torch.testing.assert_close(torch.tensor(metrics["val_loss"]), torch.tensor(uninterrupted["val_loss"]))
     before, now = read_bundle(trained.folder).tensors(), read_bundle(run).tensors()
     for name in before:
@@ -57,7 +57,7 @@ def test_a_half_written_checkpoint_is_not_loaded(make_job: MakeJob, tmp_path: Pa
     partial = run.checkpoints / ".last.ckpt.123.partial"
     partial.write_bytes(whole.read_bytes()[:1000])
     again = train(make_job(max_epochs=1), run=run.folder, resume=True)
-    assert again.info.steps == 6
+    assert again.info.steps == 3
     assert not partial.exists()
     # What a failing disk leaves.
     _back_to_training(run)
@@ -103,7 +103,7 @@ def test_another_job_is_refused_and_its_differences_named(trained: Run, make_job
     job = make_job(learning_rate=1e-4, workers=1).model_copy(update={"seed": 9})
     with pytest.raises(RunError) as caught:
         train(job, run=trained.folder, resume=True)
-    assert "training.learning_rate: 0.003 in the run, 0.0001 now" in str(caught.value)
+    assert "training.learning_rate: 0.001 in the run, 0.0001 now" in str(caught.value)
     assert "seed: 7 in the run, 9 now" in str(caught.value)
     assert "workers" not in str(caught.value)
 

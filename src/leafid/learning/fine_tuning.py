@@ -31,6 +31,7 @@ class FineTuning(LightningModule):
     ) -> None:
         super().__init__()
         self.network = network
+        self.batch_norms = [module for module in network.modules() if isinstance(module, nn.BatchNorm2d)]
         self.recipe = recipe
         self.seed = seed
         taxa = network.taxa
@@ -57,6 +58,9 @@ class FineTuning(LightningModule):
         """Return the loss of a batch."""
         # Dropout draws from the global generator. Seeded by the step, an interrupted run draws as an uninterrupted one.
         torch.manual_seed(self.seed * 1_000_000_007 + self.global_step)
+        momentum = self.recipe.batch_norm_momentum(self.global_step)
+        for norm in self.batch_norms:
+            norm.momentum = momentum
         loss, _ = self._step(batch)
         self.log("train_loss", loss, on_step=True, on_epoch=True, batch_size=len(batch["label"]))
         return loss

@@ -14,6 +14,7 @@ from torch.optim import AdamW
 from torch.optim.lr_scheduler import LambdaLR
 
 from leafid.jobs import Job
+from leafid.learning.backbones import BATCH_NORM_MOMENTUM
 from leafid.learning.network import Network
 
 HEAD_WARMUP = 0.1
@@ -32,6 +33,7 @@ class Recipe:
     head_rate: float
     first_layer_rate: float
     weight_decay: float
+    from_random: bool
 
     @classmethod
     def of(cls, job: Job, steps_per_epoch: int) -> "Recipe":
@@ -46,6 +48,7 @@ class Recipe:
             head_rate=training.head_learning_rate,
             first_layer_rate=1.0 if random else training.first_layer_rate,
             weight_decay=training.weight_decay,
+            from_random=random,
         )
 
     @property
@@ -65,6 +68,14 @@ class Recipe:
             return 0.0
         share: float = self.first_layer_rate ** (1 - depth)
         return self.rate * share * self._all_layers(step)
+
+    def batch_norm_momentum(self, step: int) -> float:
+        """Return the share of a step in the running statistics of batch norm.
+
+        Random weights come with statistics that mean nothing (mean 0, variance 1). The first steps are averaged evenly
+        instead of being mixed into those, which would otherwise spoil validation for the first hundred steps.
+        """
+        return max(BATCH_NORM_MOMENTUM, 1 / (step + 1)) if self.from_random else BATCH_NORM_MOMENTUM
 
     def _all_layers(self, step: int) -> float:
         steps = (self.epochs - self.head_epochs) * self.steps_per_epoch
