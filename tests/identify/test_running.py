@@ -160,9 +160,12 @@ def test_another_bundle_does_not_resume(identifier: Identifier, photos: list[Pat
 )
 def test_foreign_files_are_not_touched(identifier: Identifier, tmp_path: Path, name: str, content: str) -> None:
     (tmp_path / name).write_text(content)
-    with pytest.raises(OutputError, match="is no result of this leafid"):
-        identify_to_file(identifier, [tmp_path / "a.jpg"], tmp_path / name, existing="resume")
-    assert (tmp_path / name).read_text() == content
+    existing: Existing
+    for existing in ("resume", "replace"):
+        with pytest.raises(OutputError, match="is no result of this leafid"):
+            identify_to_file(identifier, [tmp_path / "a.jpg"], tmp_path / name, existing=existing)
+        assert (tmp_path / name).read_text() == content
+    assert [path.name for path in tmp_path.iterdir()] == [name]
 
 
 def test_unusable_outputs_are_told(identifier: Identifier, tmp_path: Path) -> None:

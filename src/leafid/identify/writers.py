@@ -6,7 +6,7 @@ CSV and JSONL are appended to, a batch at a time. Parquet cannot be: its records
 
 import os
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import IO, Literal
 
@@ -28,16 +28,45 @@ class RecordWriter:
         self._opened = opened
         self._lines = lines
 
+    def lock(self, path: Path) -> None:
+        """Keep other runs out until the file is closed or the process dies; ``path`` is the result they are told of."""
+        try:
+            import fcntl
+        except ImportError:  # Windows
+            return
+        try:
+            fcntl.flock(self._opened, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise OutputError(
+                f"{path} is being written by another leafid. Wait for it, or name another output."
+            ) from None
+
+    def cut(self, length: int) -> None:
+        """Keep the first ``length`` bytes."""
+        self._opened.truncate(length)
+
+    def begin(self) -> None:
+        """Write what stands before the first record."""
+        self._append(self._lines.header)
+
     def write(self, records: Sequence[Record]) -> None:
         """Append records; when this returns they survive the death of the process.
 
         Raises:
             OutputError: the disk is full or gone.
         """
-        content = memoryview(b"".join(map(self._lines.line, records)))
+        self._append(b"".join(map(self._lines.line, records)))
+
+    def close(self) -> None:
+        """Close the file once its content is on the disk."""
+        with self._opened, suppress(OSError):  # a pipe cannot be synchronised
+            os.fsync(self._opened.fileno())
+
+    def _append(self, content: bytes) -> None:
+        rest = memoryview(content)
         try:
-            while content:
-                content = content[os.write(self._opened.fileno(), content) :]
+            while rest:
+                rest = rest[os.write(self._opened.fileno(), rest) :]
         except OSError as error:
             raise OutputError(
                 f"{self._opened.name} cannot be written: {error.strerror}. "
@@ -51,11 +80,10 @@ def check_output(path: Path, existing: Existing) -> None:
     Raises:
         OutputError: the ending is none of ``ENDINGS``, or a result is there and neither resumed nor replaced.
     """
-    if path.suffix not in ENDINGS:
-        raise OutputError(f"{path}: a result ends in {', '.join(ENDINGS[:-1])} or {ENDINGS[-1]}.")
+    file, _ = _line_file(path)
     if path.is_dir():
         raise OutputError(f"{path} is a folder. Name a file.")
-    found = next((one for one in (path, _journal(path)) if one.exists()), None)
+    found = next((one for one in (path, file) if one.exists()), None)
     if existing == "refuse" and found is not None:
         raise OutputError(f"{found} is already there. Add --resume to go on with it, or --force to replace it.")
 
@@ -78,29 +106,43 @@ def open_output(
         OutputError: see ``check_output``; or the file cannot be written, is no result of leafid, or is in use.
     """
     check_output(path, existing)
+    with closing(_opened(path, existing, on_earlier)) as writer:
+        yield writer
+    if path.suffix == ".parquet":
+        write_parquet(read_records(path), path)
+        _journal(path).unlink()
+
+
+def _opened(path: Path, existing: Existing, on_earlier: Callable[[Record], None] | None) -> RecordWriter:
+    """Open the file that is appended to, with its header and, when resuming, with its complete records."""
     file, lines = _line_file(path)
+    is_new = not file.exists()
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        with file.open("xb" if existing == "refuse" else "ab", buffering=0) as opened:
-            _lock(opened, path)
-            writer = RecordWriter(opened, lines)
-            if existing == "replace":
-                if file != path:
-                    path.unlink(missing_ok=True)
-                opened.truncate(0)
-            if existing == "resume":
-                if file != path and path.exists() and not os.path.getsize(file):
-                    writer.write(tuple(read_records(path)))
-                opened.truncate(_replayed(path, on_earlier))
-            if not os.path.getsize(file):
-                opened.write(lines.header)
-            yield writer
-            os.fsync(opened.fileno())
-        if file != path:
-            write_parquet(read_records(path), path)
-            file.unlink()
+        writer = RecordWriter(file.open("xb" if existing == "refuse" else "ab", buffering=0), lines)
     except OSError as error:
         raise OutputError(f"{path} cannot be written: {error.strerror or error}.") from None
+    try:
+        writer.lock(path)
+        if existing == "replace":
+            if not is_new or path.exists():
+                next(read_records(path), None)  # what is no result of leafid is not replaced
+            if file != path:
+                path.unlink(missing_ok=True)
+            writer.cut(0)
+        elif existing == "resume":
+            if file != path and path.exists() and not os.path.getsize(file):
+                for record in read_records(path):
+                    writer.write([record])
+            writer.cut(_replayed(path, on_earlier))
+        if not os.path.getsize(file):
+            writer.begin()
+    except BaseException:
+        writer.close()
+        if is_new:
+            file.unlink()
+        raise
+    return writer
 
 
 def read_records(path: Path) -> Iterator[Record]:
@@ -155,18 +197,6 @@ def _records_in(file: Path, lines: LineFormat) -> Iterator[tuple[Record, int]]:
                 raise ValueError(f"record {number} is damaged ({type(error).__name__}: {error})") from None
 
 
-def _lock(opened: IO[bytes], path: Path) -> None:
-    """Hold the file until it is closed, or until the process dies."""
-    try:
-        import fcntl
-    except ImportError:  # Windows
-        return
-    try:
-        fcntl.flock(opened, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        raise OutputError(f"{path} is being written by another leafid. Wait for it, or name another output.") from None
-
-
 def path_in_output(path: str, output: Path) -> str:
     """Return the form that the path of an image has in a result file, by which a resumed run knows it again."""
     return csv_path(written_path(path)) if output.suffix == ".csv" else written_path(path)
@@ -183,5 +213,7 @@ def _line_file(path: Path) -> tuple[Path, LineFormat]:
             return path, CSV
         case ".jsonl":
             return path, JSONL
-        case _:
+        case ".parquet":
             return _journal(path), JSONL
+        case _:
+            raise OutputError(f"{path}: a result ends in {', '.join(ENDINGS[:-1])} or {ENDINGS[-1]}.")
