@@ -1,5 +1,6 @@
 """Between the catalog and the network: gatherings, duplicates, conflicts, splits, audit."""
 
+from leafid.curation.auditing import Audit, AuditFiles, audit
 from leafid.curation.conflicts import CONFLICT_COLUMNS, write_conflicts
 from leafid.curation.curate import LEFT_OUT_COLUMNS, Curated, crossvalidation_splits, curate
 from leafid.curation.determinations import LeftOutReason
@@ -13,11 +14,14 @@ __all__ = [
     "LEFT_OUT_COLUMNS",
     "SPLITS",
     "SPLIT_COLUMNS",
+    "Audit",
+    "AuditFiles",
     "Curated",
     "Gathered",
     "LeftOutReason",
     "Name",
     "assign_gatherings",
+    "audit",
     "canonical",
     "check_split",
     "crossvalidation_splits",

@@ -1,0 +1,75 @@
+"""What a catalog holds, counted: images, gatherings, institutions, licences, sizes, failures, pairs."""
+
+from collections import Counter
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from leafid.catalog import FAILURE_COLUMNS
+from leafid.curation.auditing.figures import PairFigures, TaxonCounts
+from leafid.curation.curate import Curated
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+def taxa_of(catalog: "pd.DataFrame", curated: Curated) -> tuple[TaxonCounts, ...]:
+    """Count the images that are used, by taxon in label order."""
+    details = catalog.set_index("image_id")[["license", "width", "height"]]
+    split = curated.split.join(details, on="image_id")
+    return tuple(_counts(name, split[split["scientificName"] == name]) for name in curated.taxonomy.names)
+
+
+def _counts(name: str, rows: "pd.DataFrame") -> TaxonCounts:
+    sides = rows[["width", "height"]].min(axis=1).dropna().astype(int)
+    return TaxonCounts(
+        scientific_name=name,
+        images=len(rows),
+        gatherings=int(rows["gathering_id"].nunique()),
+        splits=_counted(rows["split"]),
+        institutions=_counted(rows["institutionCode"]),
+        licences=_counted(rows["license"]),
+        shorter_side=(int(sides.min()), int(sides.median()), int(sides.max())) if len(sides) else None,
+    )
+
+
+def _counted(values: "pd.Series") -> dict[str, int]:
+    return dict(Counter(str(value) for value in values.fillna("")).most_common())
+
+
+def failures_of(catalog_path: Path) -> dict[str, int]:
+    """Count the images that were not taken into the catalog, by reason, from ``failures.csv`` where there is one."""
+    import pandas as pd
+
+    path = catalog_path.with_name("failures.csv")
+    if not path.is_file():
+        return {}
+    failures = pd.read_csv(path, dtype=str, keep_default_na=False)
+    return _counted(failures["reason"]) if list(failures.columns) == list(FAILURE_COLUMNS) else {}
+
+
+def pairs_of(catalog: "pd.DataFrame", curated: Curated, catalog_path: Path) -> tuple[PairFigures, ...]:
+    """Describe the pairs of ``near_duplicates.csv``, where there are any."""
+    import pandas as pd
+
+    path = catalog_path.with_name("near_duplicates.csv")
+    if not path.is_file():
+        return ()
+    rows = catalog.drop_duplicates("image_id").set_index("image_id")
+    splits = dict(zip(curated.split["image_id"], curated.split["split"], strict=True))
+    pairs = pd.read_csv(path, dtype={"image_id": str, "other_image_id": str, "distance": int})
+    found = []
+    for one, other, distance in pairs.itertuples(index=False, name=None):
+        if one not in rows.index or other not in rows.index:
+            continue
+        both = rows.loc[[one, other]]
+        gatherings = both["gathering_id"]
+        found.append(
+            PairFigures(
+                paths=(both["path"].iloc[0], both["path"].iloc[1]),
+                names=(both["scientificName"].iloc[0], both["scientificName"].iloc[1]),
+                splits=(splits.get(one), splits.get(other)),
+                same_gathering=bool(gatherings.notna().all() and gatherings.nunique() == 1),
+                distance=distance,
+            )
+        )
+    return tuple(found)
