@@ -106,6 +106,10 @@ class WebServer:
     async def _stop(self) -> None:
         if self._runner is not None:
             await self._runner.cleanup()
+        left = asyncio.all_tasks() - {asyncio.current_task()}
+        for task in left:  # those that stall
+            task.cancel()
+        await asyncio.gather(*left, return_exceptions=True)
 
     async def _handle(self, request: web.Request) -> web.StreamResponse:
         asked = Asked(request.method, request.path, dict(request.query), dict(request.headers), await request.read())
@@ -114,6 +118,8 @@ class WebServer:
         self.most_under_way = max(self.most_under_way, self.under_way)
         try:
             return await self._send(request, asked, self.answer(asked))
+        except ConnectionResetError:
+            return web.Response()  # the other side was killed
         finally:
             self.under_way -= 1
 

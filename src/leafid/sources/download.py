@@ -12,8 +12,9 @@ from leafid.sources.web import Trouble, WebClient, check_status
 KEPT_FROM = 1_000_000
 """Files of this many bytes or of unknown size are continued after an interruption; smaller ones are fetched anew."""
 
+PAGE = "an HTML page"
 _KINDS = (
-    (re.compile(rb"^\s*(<!doctype html|<html|<head|<body|<!--)", re.IGNORECASE), "an HTML page"),
+    (re.compile(rb"^\s*(<!doctype html|<html|<head|<body|<!--)", re.IGNORECASE), PAGE),
     (
         re.compile(rb"^\s*(<\?xml[^>]*>\s*)?(<!--.*?-->\s*)?(<!doctype svg[^>]*>\s*)?<svg", re.I | re.S),
         "an SVG drawing",
@@ -93,8 +94,9 @@ def _look(start: bytes, response: aiohttp.ClientResponse) -> None:
         return
     kind = next((kind for pattern, kind in _KINDS if pattern.search(start[:1000])), "no known image format")
     stated = response.headers.get("Content-Type", "no content type")
-    # Twice: a page may be a passing notice of maintenance, but a host that keeps sending it means it.
-    raise Trouble("not_an_image", f"{response.url.host} sent {kind} (as {stated}) with status 200", attempts=2)
+    # A page may be a notice of maintenance, and is asked for again by the next call; a drawing stands for a missing image.
+    detail = f"{response.url.host} sent {kind} (as {stated}) with status 200"
+    raise Trouble("not_an_image", detail, attempts=4, passing=kind == PAGE)
 
 
 def _continues(response: aiohttp.ClientResponse, start: int, validator: str | None) -> bool:

@@ -129,9 +129,9 @@ async def _patiently(work: _Work, url: str) -> Outcome:
     except Trouble as trouble:
         state = "delayed" if trouble.passing else "failed"
         outcome = Outcome(state, reason=trouble.reason, detail=trouble.detail)
-        if not trouble.passing:
-            partial.unlink(missing_ok=True)
         work.journal.record(url, outcome)
+        if work.journal.validator(url) is None:  # nothing that the next call could continue
+            partial.unlink(missing_ok=True)
     except OSError as error:
         raise disk_error(error, work.store.folder) from None
     return outcome

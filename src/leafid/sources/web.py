@@ -41,21 +41,26 @@ _PAUSING = (420, 429, 503)
 class Trouble(Exception):
     """One attempt failed: a coded ``reason``, a ``detail`` in plain words; it is tried again or becomes a failure.
 
-    ``attempts`` is how often this kind of trouble is worth trying, at most; None: as often as the job says. ``pause``
+    ``attempts`` is how often this kind of trouble is worth trying, at most; None: as often as the job says. ``passing``
+    says whether the next call of the command should try again; by default, unless the attempts are limited. ``pause``
     is what the host asked for, in seconds.
     """
 
-    def __init__(self, reason: str, detail: str, *, attempts: int | None = None, pause: float | None = None) -> None:
+    def __init__(
+        self,
+        reason: str,
+        detail: str,
+        *,
+        attempts: int | None = None,
+        passing: bool | None = None,
+        pause: float | None = None,
+    ) -> None:
         super().__init__(f"{reason}: {detail}")
         self.reason = reason
         self.detail = detail
         self.attempts = attempts
+        self.passing = attempts is None if passing is None else passing
         self.pause = pause
-
-    @property
-    def passing(self) -> bool:
-        """Whether the next call of the command should try again."""
-        return self.attempts is None
 
 
 @dataclass
@@ -223,9 +228,7 @@ class WebClient:
         host.next_start = time.monotonic() + self.settings.spacing
 
     def _heed(self, host: _Host, response: aiohttp.ClientResponse) -> None:
-        """Note that the host answered, and the pause that it asks for."""
-        if response.status < 500:
-            host.faults = 0
+        """Note the pause that a host asks for."""
         pause = retry_after(response)
         if response.status not in _PAUSING or pause is None:
             return
@@ -245,7 +248,9 @@ class _Faults:
         pass
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: object) -> None:
-        if isinstance(error, Trouble) and error.reason.startswith("http_5"):
+        if error is None or (isinstance(error, Trouble) and not error.passing):
+            self._host.faults = 0  # it gave an answer that can be used, be it a clear no
+        elif isinstance(error, Trouble) and error.pause is None:
             self._host.faults += 1
         if not isinstance(error, aiohttp.ClientError | TimeoutError | ConnectionError):
             return
