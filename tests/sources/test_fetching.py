@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from collections import Counter
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -216,30 +217,22 @@ class Unreliable:
         return good
 
 
-def run_killed(job_file: Path, kills: int, every: float) -> tuple[int, int]:
-    """Collect in a process, kill it -9 so many times, then let it end; return its exit code and the kills."""
-    killed = 0
-    while True:
-        code = (
-            "import sys; from pathlib import Path; from leafid.jobs import load_job; from leafid.sources import collect\n"
-            "sys.exit(3 if collect(load_job(Path(sys.argv[1]))).failures else 0)"
-        )
+def run_killed(job_file: Path, kills: int, every: int, requests: Callable[[], int]) -> tuple[int, int]:
+    """Collect in a process, kill it -9 after each so many requests, then let it end; return exit code and kills."""
+    code = (
+        "import sys; from pathlib import Path; from leafid.jobs import load_job; from leafid.sources import collect\n"
+        "sys.exit(3 if collect(load_job(Path(sys.argv[1]))).failures else 0)"
+    )
+    for killed in range(kills):
         process = subprocess.Popen([sys.executable, "-c", code, str(job_file)])
-        if killed >= kills:
-            return process.wait(240), killed
-        started = time.monotonic()
-        images = job_file.parent / "data" / "images"
-        before = len(list(images.glob("??/*")))
-        while process.poll() is None:
-            progress = len(list(images.glob("??/*"))) - before
-            if progress >= every or time.monotonic() - started > 60:
-                os.kill(process.pid, signal.SIGKILL)
-                process.wait()
-                killed += 1
-                break
-            time.sleep(0.02)
-        else:
-            return process.returncode, killed
+        before = requests()
+        while requests() < before + every:
+            if process.poll() is not None:
+                return process.returncode, killed
+            time.sleep(0.005)
+        os.kill(process.pid, signal.SIGKILL)
+        process.wait()
+    return subprocess.run([sys.executable, "-c", code, str(job_file)]).returncode, kills
 
 
 def test_faults_and_kills_leave_every_image_once_or_a_failure(tmp_path: Path) -> None:
@@ -252,7 +245,9 @@ def test_faults_and_kills_leave_every_image_once_or_a_failure(tmp_path: Path) ->
         publish(services, server.url)
         wish = {"timeout": 0.5, "attempts": 8, "connections_per_host": 8}
         job = job_of(server.url, tmp_path / "data", fetching=wish)
-        exit_code, killed = run_killed(write_job(job, tmp_path), kills=kills, every=count / 12)
+        exit_code, killed = run_killed(
+            write_job(job, tmp_path), kills, count // (2 * kills), lambda: sum(unreliable.times.values())
+        )
     catalog = read_catalog(tmp_path / "data" / "catalog.csv")
     with (tmp_path / "data" / "failures.csv").open(encoding="utf-8", newline="") as opened:
         failures = list(csv.DictReader(opened))

@@ -112,7 +112,7 @@ def test_a_host_that_asks_for_too_long_a_pause_is_left_alone() -> None:
 def test_a_host_that_gives_only_faults_is_left_alone() -> None:
     async def run(url: str) -> list[str]:
         reasons = []
-        async with WebClient(settings(attempts=4)) as client:
+        async with WebClient(settings(attempts=4, longest_pause=0.02)) as client:
             for number in range(8):
                 with pytest.raises(Trouble) as trouble:
                     await client.json(f"{url}/{number}")

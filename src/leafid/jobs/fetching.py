@@ -43,8 +43,8 @@ class FetchingSettings(Section):
     first_pause: Annotated[float, Field(gt=0, le=60)] = 1.0
     """Pause before the second attempt, in seconds; it doubles with each further one, give or take chance."""
     longest_pause: Annotated[float, Field(gt=0, le=3600)] = 300.0
-    """Longest pause between two attempts, in seconds; a host that asks for a longer one is left for the next call of
-    the command."""
+    """Longest pause between two attempts, in seconds. A host that asks for a longer one, or gives nothing but faults
+    for so long, is left for the next call of the command."""
     allow_private_addresses: bool = False
     """Whether this machine and local networks may be fetched from; for tests and mirrors of your own."""
     gbif_url: str = "https://api.gbif.org"

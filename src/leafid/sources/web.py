@@ -31,7 +31,7 @@ MAX_REDIRECTS = 8
 MAX_REPLY_BYTES = 64_000_000
 """Largest reply of a search service; 300 records of GBIF are about 1 MB."""
 DOWN_AFTER = 12
-"""After so many faults of a host in a row, without an answer between, it is left alone for the rest of the call."""
+"""After so many faults of a host in a row, over at least the longest pause of the job, it is left for the next call."""
 
 _REDIRECTS = (301, 302, 303, 307, 308)
 _PASSING = (408, 420, 425, 429, 500, 502, 503, 504, 507, 509, 520, 521, 522, 523, 524, 529)
@@ -70,6 +70,19 @@ class _Host:
     slots: asyncio.Semaphore
     next_start: float = 0.0
     faults: int = 0
+    first_fault: float = 0.0
+    closed: str | None = None
+
+    def answered(self) -> None:
+        """It gave an answer that can be used, be it a clear no."""
+        self.faults = 0
+
+    def failed(self, longest_pause: float) -> None:
+        """It gave none; after long enough it is closed for this call."""
+        self.first_fault = self.first_fault if self.faults else time.monotonic()
+        self.faults += 1
+        if self.faults >= DOWN_AFTER and time.monotonic() - self.first_fault >= longest_pause:
+            self.closed = f"gave {self.faults} faults in a row"
 
 
 class WebClient:
@@ -199,7 +212,7 @@ class WebClient:
             host = self._hosts.setdefault(place, _Host(asyncio.Semaphore(self.settings.connections_per_host)))
             async with host.slots:
                 await self._turn(host, place)
-                with _Faults(host, place):
+                with _Faults(host, place, self.settings.longest_pause):
                     response = await self._session.request(
                         method,
                         url,
@@ -221,8 +234,8 @@ class WebClient:
 
     async def _turn(self, host: _Host, place: str) -> None:
         """Wait until this host may be asked again."""
-        if host.faults >= DOWN_AFTER:
-            raise Trouble("host_down", f"{place} gave {host.faults} faults in a row; left for the next call", pause=1e9)
+        if host.closed:
+            raise Trouble("host_down", f"{place} {host.closed}; left for the next call", pause=1e9)
         while (wait := host.next_start - time.monotonic()) > 0:
             await asyncio.sleep(wait)
         host.next_start = time.monotonic() + self.settings.spacing
@@ -233,31 +246,32 @@ class WebClient:
         if response.status not in _PAUSING or pause is None:
             return
         if pause > self.settings.longest_pause:
-            host.faults = DOWN_AFTER
+            host.closed = f"asked for a pause of {pause:.0f} seconds"
         host.next_start = max(host.next_start, time.monotonic() + min(pause, self.settings.longest_pause))
 
 
 class _Faults:
     """Turn what aiohttp raises into Trouble, and count the host's faults."""
 
-    def __init__(self, host: _Host, place: str) -> None:
+    def __init__(self, host: _Host, place: str, longest_pause: float) -> None:
         self._host = host
         self._place = place
+        self._longest_pause = longest_pause
 
     def __enter__(self) -> None:
         pass
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: object) -> None:
         if error is None or (isinstance(error, Trouble) and not error.passing):
-            self._host.faults = 0  # it gave an answer that can be used, be it a clear no
+            self._host.answered()
         elif isinstance(error, Trouble) and error.pause is None:
-            self._host.faults += 1
+            self._host.failed(self._longest_pause)
         if not isinstance(error, aiohttp.ClientError | TimeoutError | ConnectionError):
             return
         refused = _cause(error)
         if refused is not None:
             raise Trouble("refused_address", f"{self._place}: {refused}", attempts=1) from None
-        self._host.faults += 1
+        self._host.failed(self._longest_pause)
         if isinstance(error, TimeoutError):
             raise Trouble("timed_out", f"{self._place} sent nothing for too long") from None
         if isinstance(error, aiohttp.ClientPayloadError):
