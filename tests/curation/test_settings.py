@@ -1,0 +1,35 @@
+"""Settings of curation that do not fit together are refused with the reason."""
+
+import pytest
+from pydantic import ValidationError
+
+from leafid.jobs import SplitSettings
+
+
+@pytest.mark.parametrize(
+    ("settings", "reason"),
+    [
+        ({"val": 0.45, "test": 0.45}, "at most 0.8"),
+        ({"by": "institution"}, "needs test_values"),
+        ({"by": "gathering", "test_values": ["L"]}, "belong to by: column"),
+        ({"by": "gathering", "column": "fold"}, "belong to by: column"),
+        ({"by": "column", "column": "fold", "test_values": ["1"], "val_values": ["1"]}, "1 stands in both"),
+        ({"by": "column", "val_values": ["1"]}, "needs test_values beside it"),
+    ],
+)
+def test_what_does_not_fit_together(settings: dict[str, object], reason: str) -> None:
+    with pytest.raises(ValidationError, match=reason):
+        SplitSettings.model_validate(settings)
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {},
+        {"by": "column"},
+        {"by": "institution", "test_values": ["L"]},
+        {"by": "column", "column": "fold", "test_values": ["1"], "val_values": ["2"]},
+    ],
+)
+def test_what_fits_together(settings: dict[str, object]) -> None:
+    assert SplitSettings.model_validate(settings).test == 0.15
