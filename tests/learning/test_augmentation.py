@@ -1,3 +1,5 @@
+"""What augmentation may and may not do to a leaf."""
+
 from typing import get_args
 
 import numpy as np

@@ -1,3 +1,5 @@
+"""Logits of files: their order, their failures, and that batches do not matter."""
+
 from pathlib import Path
 
 import numpy as np

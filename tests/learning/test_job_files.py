@@ -1,3 +1,5 @@
+"""The job files that leafid ships."""
+
 from pathlib import Path
 
 import pytest

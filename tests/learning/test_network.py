@@ -1,3 +1,5 @@
+"""The network of every backbone, and of a bundle."""
+
 from pathlib import Path
 
 import pytest

@@ -1,3 +1,5 @@
+"""Weights to start from: what fits, what is refused, what is reported."""
+
 import logging
 import socket
 from pathlib import Path

@@ -1,3 +1,5 @@
+"""Learning rates by depth and by step."""
+
 import pytest
 import torch
 from hypothesis import given

@@ -1,3 +1,5 @@
+"""Interrupted runs end as if nothing had been; what cannot be resumed is refused."""
+
 import os
 import shutil
 import signal
@@ -79,8 +81,9 @@ def test_killed_between_the_last_epoch_and_the_bundle(trained: Run, make_job: Ma
 def test_early_stopping_is_remembered(make_job: MakeJob, tmp_path: Path) -> None:
     job = make_job(learning_rate=1e-12, augmentation="none", max_epochs=9, patience=1)
     run = train(job, run=tmp_path / "run")
+    stopped_at = run.info.steps
     _back_to_training(run)
-    assert train(job, run=run.folder, resume=True).info.steps == run.info.steps
+    assert train(job, run=run.folder, resume=True).info.steps == stopped_at
 
 
 def test_killed_before_the_first_epoch_was_complete(trained: Run, make_job: MakeJob, tmp_path: Path) -> None:
