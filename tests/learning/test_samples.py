@@ -1,3 +1,5 @@
+"""Prepared views, and the order in which samples are drawn."""
+
 from collections import Counter
 from pathlib import Path
 
@@ -27,7 +29,7 @@ def ids() -> list[str]:
 
 
 def pixels_of(store: ViewStore, *, workers: int, epoch: int) -> NDArray[np.uint8]:
-    samples = Samples(store, ids(), [0, 1] * 4, size=32, augmentation="medium")
+    samples = Samples(store, ids(), [0, 1] * 4, size=32, views="one", augmentation="medium")
     loader = training_loader(samples, batch_size=4, balance="none", seed=3, workers=workers, pin=False)
     sampler = loader.sampler
     assert isinstance(sampler, EpochSampler)
@@ -36,12 +38,11 @@ def pixels_of(store: ViewStore, *, workers: int, epoch: int) -> NDArray[np.uint8
 
 
 def test_a_sample_has_fixed_keys_shapes_and_types(store: ViewStore) -> None:
-    sample = Samples(store, ids(), [0, 1] * 4, size=32, augmentation="light")[5]
-    assert {key: (tuple(value.shape), value.dtype) for key, value in sample.items()} == {
-        "pixels": ((3, 32, 32), torch.uint8),
-        "label": ((), torch.int64),
-        "index": ((), torch.int64),
-    }
+    sample = Samples(store, ids(), [0, 1] * 4, size=32, views="one", augmentation="light")[5]
+    assert sample.keys() == {"pixels", "label", "index"}
+    assert (sample["pixels"].shape, sample["pixels"].dtype) == ((1, 3, 32, 32), torch.uint8)
+    assert (sample["label"].shape, sample["label"].dtype) == ((), torch.int64)
+    assert (sample["index"].shape, sample["index"].dtype) == ((), torch.int64)
     assert (int(sample["label"]), int(sample["index"])) == (1, 5)
 
 
@@ -96,4 +97,4 @@ def test_other_settings_have_other_views(tmp_path: Path) -> None:
 def test_a_view_that_has_gone_is_named(store: ViewStore) -> None:
     store.path("image 2").unlink()
     with pytest.raises(RunError, match="of image image 2 cannot be read"):
-        Samples(store, ids(), [0] * 8, size=37, augmentation="none")[2]
+        Samples(store, ids(), [0] * 8, size=37, views="all", augmentation="none")[2]

@@ -1,6 +1,6 @@
 """The identifier: a loaded bundle that names photos."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,7 +14,7 @@ from leafid.errors import UsageError
 from leafid.identify.engine import Engine, TorchEngine
 from leafid.identify.pipeline import Opened, opened_in_order, usable_cores
 from leafid.identify.records import Candidate, Record, Status
-from leafid.sheets.prepare import PreparedImage
+from leafid.sheets import PreparedImage
 from leafid.trust import decide, probabilities
 from leafid.version import __version__
 
@@ -90,13 +90,19 @@ class Identifier:
                 yield from self._answers(batch, top)
 
     def _answers(self, batch: tuple[Opened, ...], top: int) -> Iterator[Record]:
-        views = [opened.view for _, opened in batch if isinstance(opened, PreparedImage)]
-        rows = iter(probabilities(self.engine.logits(np.stack(views)), self.info.calibration) if views else ())
+        rows = iter(self._probabilities([opened for _, opened in batch if isinstance(opened, PreparedImage)]))
         for path, opened in batch:
             if isinstance(opened, PreparedImage):
                 yield self._answer(path, next(rows), top)
             else:
                 yield self._record(path, Status.FAILED, reason=str(opened))
+
+    def _probabilities(self, images: Sequence[PreparedImage]) -> Iterable[NDArray[np.float64]]:
+        """Yield probabilities (T,) for each image, of all its views together."""
+        if not images:
+            return ()
+        views, bags = np.concatenate([image.views for image in images]), [len(image.views) for image in images]
+        return probabilities(self.engine.logits(views, bags), self.info.calibration)
 
     def _answer(self, path: str, row: NDArray[np.float64], top: int) -> Record:
         verdict = decide(row, self.info)

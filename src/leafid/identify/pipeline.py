@@ -12,7 +12,7 @@ from pathlib import Path
 
 from leafid.errors import ImageError
 from leafid.jobs import Preprocessing
-from leafid.sheets.prepare import PreparedImage, prepare_file
+from leafid.sheets import PreparedImage, prepare_file
 
 Opened = tuple[str, PreparedImage | ImageError]
 """A path as it was given, and what the network sees of it, or why it cannot be read."""

@@ -9,7 +9,7 @@ from leafid.jobs.fetching import FetchingSettings
 from leafid.jobs.files import dump_job, job_schema, load_job
 from leafid.jobs.job import Job, OutputSettings
 from leafid.jobs.model import BACKBONES, ModelSettings
-from leafid.jobs.sheets import Preprocessing
+from leafid.jobs.sheets import Preprocessing, ViewCounts
 from leafid.jobs.sources import (
     ArchiveSource,
     FolderSource,
@@ -44,6 +44,7 @@ __all__ = [
     "TaxonEntry",
     "TrainingSettings",
     "TrustSettings",
+    "ViewCounts",
     "WebSource",
     "dump_job",
     "job_schema",

@@ -1,19 +1,65 @@
-"""Section ``sheets``: what the network sees of an image. The very same object travels in the bundle as its preprocessing."""
+"""Section ``sheets``: what the network sees of an image; the same object is the preprocessing of the bundle."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from leafid.jobs.section import Section
 
+UpToOne = Annotated[int, Field(ge=0, le=1)]
+UpTo32 = Annotated[int, Field(ge=0, le=32)]
+
+
+class ViewCounts(Section):
+    """How many views of each kind the network sees of one image; an image that has fewer shows fewer.
+
+    In training one of an image's views is drawn in each epoch; for an answer, those of all its views are averaged.
+    """
+
+    image: UpToOne = 0
+    """The whole image."""
+    plant: UpToOne = 0
+    """The plant on it, without the rest of the sheet."""
+    leaves: UpTo32 = 0
+    """Single leaves, best first, apex up where the midrib is clear."""
+    tiles: UpTo32 = 0
+    """Squares of ``tile_side`` pixels inside the plant, those with most plant first."""
+
+    @model_validator(mode="after")
+    def _is_something(self) -> Self:
+        if self.total == 0:
+            raise ValueError("the network must see something; ask for at least one view, such as image: 1")
+        return self
+
+    @property
+    def total(self) -> int:
+        """Views of an image that has as many as are asked for."""
+        return self.image + self.plant + self.leaves + self.tiles
+
 
 class Preprocessing(Section):
-    """From an image of any size to what the network sees; stored in the bundle, so that identification repeats it exactly."""
+    """From an image of any size to what the network sees; stored in the bundle: identification repeats it exactly."""
 
-    view: Literal["whole"] = "whole"
-    """``whole``: the whole image."""
+    views: ViewCounts = ViewCounts(image=1)
+    """Which parts of an image the network sees; by default the whole image and nothing else."""
+    background: Literal["kept", "plain"] = "kept"
+    """What lies around the plant or leaf in its view: ``kept`` as it is, or painted white (``plain``). The whole image
+    always keeps it."""
     size: Annotated[int, Field(ge=32, le=1024)] = 224
     """Side of the square that the network sees, in pixels."""
     fit: Literal["pad", "squash", "crop"] = "pad"
-    """How an oblong image becomes a square: ``pad`` keeps all of it and its proportions, ``squash`` keeps all of it,
+    """How an oblong view becomes a square: ``pad`` keeps all of it and its proportions, ``squash`` keeps all of it,
     ``crop`` keeps its proportions and the middle."""
+    tile_side: Annotated[int, Field(ge=32, le=8192)] | None = None
+    """Side of a tile in pixels of the original; left out: ``size``, so that tiles are seen as sharp as they are."""
+    max_pixels: Annotated[int, Field(ge=10_000, le=2_000_000_000)] = 200_000_000
+    """Images of more pixels are refused, as decompression bombs would be; the largest herbarium scans have 100 million.
+    A pixel takes 3 bytes of memory and more."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _first_bundles(cls, values: Any) -> Any:  # noqa: ANN401 -- whatever stands in the file
+        """Read what was written when the whole image was the only view: ``view: whole``."""
+        if isinstance(values, dict) and values.get("view") == "whole" and "views" not in values:
+            return {key: value for key, value in values.items() if key != "view"}
+        return values

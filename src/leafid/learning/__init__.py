@@ -6,9 +6,22 @@ from leafid.jobs import Job
 from leafid.learning.devices import choose_device
 from leafid.learning.inference import Logits, logits_of
 from leafid.learning.network import Network, build_network, network_of
+from leafid.learning.preparing import StoredViews, prepare_job
 from leafid.learning.run import Run, RunInfo
 
-__all__ = ["Logits", "Network", "Run", "RunInfo", "build_network", "choose_device", "logits_of", "network_of", "train"]
+__all__ = [
+    "Logits",
+    "Network",
+    "Run",
+    "RunInfo",
+    "StoredViews",
+    "build_network",
+    "choose_device",
+    "logits_of",
+    "network_of",
+    "prepare_job",
+    "train",
+]
 
 
 def train(job: Job, *, run: Path, resume: bool = False) -> Run:

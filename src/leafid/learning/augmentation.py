@@ -16,7 +16,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from leafid.sheets.prepare import PAPER
+from leafid.sheets import PAPER
 
 Strength = Literal["none", "light", "medium", "strong"]
 

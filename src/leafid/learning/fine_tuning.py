@@ -12,7 +12,7 @@ from torchmetrics.classification import MulticlassAccuracy, MulticlassF1Score
 from leafid.jobs import TrainingSettings
 from leafid.learning.network import Network
 from leafid.learning.recipe import Recipe, optimiser
-from leafid.learning.samples import Sample
+from leafid.learning.samples import Batch
 
 
 class FineTuning(LightningModule):
@@ -54,7 +54,7 @@ class FineTuning(LightningModule):
         self.network.backbone.requires_grad_(not self.head_only)
         self.network.backbone.train(not self.head_only)
 
-    def training_step(self, batch: Sample, batch_index: int) -> Tensor:
+    def training_step(self, batch: Batch, batch_index: int) -> Tensor:
         """Return the loss of a batch."""
         # Dropout draws from the global generator. Seeded by the step, an interrupted run draws as an uninterrupted one.
         torch.manual_seed(self.seed * 1_000_000_007 + self.global_step)
@@ -65,7 +65,7 @@ class FineTuning(LightningModule):
         self.log("train_loss", loss, on_step=True, on_epoch=True, batch_size=len(batch["label"]))
         return loss
 
-    def validation_step(self, batch: Sample, batch_index: int) -> None:
+    def validation_step(self, batch: Batch, batch_index: int) -> None:
         """Count a batch into the metrics of val."""
         loss, logits = self._step(batch)
         self.val_metrics.update(logits, batch["label"])
@@ -81,8 +81,8 @@ class FineTuning(LightningModule):
         optimizer, schedule = optimiser(self.network, self.recipe)
         return [optimizer], [{"scheduler": schedule, "interval": "step"}]
 
-    def _step(self, batch: Sample) -> tuple[Tensor, Tensor]:
-        logits = self.network(batch["pixels"])
+    def _step(self, batch: Batch) -> tuple[Tensor, Tensor]:
+        logits = self.network.of_bags(batch["pixels"], batch["bags"])
         return self.loss(logits.float(), batch["label"]), logits
 
 

@@ -1,4 +1,4 @@
-"""Logits of many image files with one network; a file that cannot be read is a failure, not an end."""
+"""Logits of many image files, one row for each; a file that cannot be read is a failure, not an end."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ from leafid.jobs import Preprocessing
 from leafid.learning.devices import worker_count
 from leafid.learning.network import Network
 from leafid.progress import OnProgress
-from leafid.sheets.prepare import prepare_file
+from leafid.sheets import prepare_file
 
 
 @dataclass(frozen=True)
@@ -68,7 +68,8 @@ def logits_of(
     with torch.inference_mode():
         for batch in loader:
             if len(batch.indices):
-                logits = network(batch.pixels.to(device, non_blocking=True))
+                pixels = batch.pixels.to(device, non_blocking=True)
+                logits = network.of_bags(pixels, batch.bags.to(device, non_blocking=True))
                 values[batch.indices] = logits.float().cpu().numpy()
             failures |= batch.failures
             done += len(batch.indices) + len(batch.failures)
@@ -80,14 +81,15 @@ def logits_of(
 
 @dataclass(frozen=True)
 class _Batch:
-    """``pixels`` (N, 3, S, S) of the files that could be read, their indices, and the failures of the others."""
+    """Views (V, 3, S, S) of the N files that could be read, how many each has, and which they are; the failures."""
 
     pixels: Tensor
+    bags: Tensor
     indices: list[int]
     failures: dict[int, ImageError]
 
     def pin_memory(self) -> "_Batch":
-        return _Batch(self.pixels.pin_memory(), self.indices, self.failures)
+        return _Batch(self.pixels.pin_memory(), self.bags.pin_memory(), self.indices, self.failures)
 
 
 class _Files(Dataset[tuple[int, "Tensor | ImageError"]]):
@@ -102,16 +104,17 @@ class _Files(Dataset[tuple[int, "Tensor | ImageError"]]):
 
     def __getitem__(self, index: int) -> tuple[int, Tensor | ImageError]:
         try:
-            view = prepare_file(self.paths[index], self.preprocessing).view
+            views = prepare_file(self.paths[index], self.preprocessing).views
         except ImageError as error:
             return index, error
-        return index, torch.from_numpy(view.transpose(2, 0, 1).copy())
+        return index, torch.from_numpy(views.transpose(0, 3, 1, 2).copy())
 
 
 def _collate(items: Sequence[tuple[int, Tensor | ImageError]]) -> _Batch:
     read = [(index, item) for index, item in items if isinstance(item, Tensor)]
     return _Batch(
-        pixels=torch.stack([pixels for _, pixels in read]) if read else torch.empty(0, 3, 0, 0, dtype=torch.uint8),
+        pixels=torch.cat([pixels for _, pixels in read]) if read else torch.empty(0, 3, 0, 0, dtype=torch.uint8),
+        bags=torch.tensor([len(pixels) for _, pixels in read], dtype=torch.int64),
         indices=[index for index, _ in read],
         failures={index: item for index, item in items if isinstance(item, ImageError)},
     )

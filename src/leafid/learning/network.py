@@ -9,6 +9,10 @@ from leafid.bundle import Bundle, NetworkSpec
 from leafid.errors import BundleError
 from leafid.jobs import BACKBONES
 from leafid.learning.backbones import blocks, headless, normalised, whole_model
+from leafid.learning.pooling import mean_over_bags
+
+VIEWS_AT_ONCE = 64
+"""Views that go through the network together where nothing is learnt: many views of many images need much memory."""
 
 
 class Network(nn.Module):
@@ -40,6 +44,16 @@ class Network(nn.Module):
         """Turn pixels (N, 3, S, S), uint8 RGB, into logits (N, T), one for each taxon in label order."""
         logits: Tensor = self.head(self.features(pixels))
         return logits
+
+    def of_bags(self, pixels: Tensor, bags: Tensor) -> Tensor:
+        """Turn the views of images into one row of logits (N, T) for each image.
+
+        Args:
+            pixels: (V, 3, S, S), uint8 RGB: the views of all images, one image after the other.
+            bags: (N,), int64: how many views each image has, at least 1.
+        """
+        parts = [pixels] if self.training else torch.split(pixels, VIEWS_AT_ONCE)
+        return mean_over_bags(torch.cat([self(part) for part in parts]), bags)
 
     def blocks(self) -> list[nn.Module]:
         """Return the backbone's blocks from the image to the head."""

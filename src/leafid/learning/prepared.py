@@ -1,79 +1,106 @@
-"""Prepared views on disk: each image is opened and brought to size once per job, not once per epoch.
+"""Prepared views on disk: each image is opened and cut up once per job, not once per epoch.
 
-A herbarium sheet of 24 million pixels takes a tenth of a second and more to decode; its prepared view is read in less
-than a thousandth. One file per image, ``<folder>/<settings>/<image_id>.npy``, holds the pixels without loss, so that
-training sees exactly what identification will see. Files of other settings are left alone; the folder may be deleted.
+A herbarium sheet of 24 million pixels takes half a second and more to decode and to cut up; a prepared view is read in
+one to three thousandths. One file per image, ``<folder>/<settings>/<image_id>.zip``, holds its views without loss, so
+that training sees exactly what identification will see; ``image_id`` comes from the image's bytes. The folder may be
+deleted.
+
+Lossless WebP in its fastest mode is the smallest exact form that is read fast. Measured on 35 views of 258 pixels, per
+view: 46 kB and 2.7 ms to read; PNG 61 kB and 5.0 ms; JPEG of quality 95, not exact, 21 kB and 1.8 ms; bare 200 kB.
 """
 
 import hashlib
+import io
 import re
-from collections.abc import Sequence
+import zipfile
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
+from PIL import Image
 from torch.utils.data import DataLoader, Dataset
 
 from leafid.errors import ImageError, RunError
 from leafid.files import written_atomically
 from leafid.jobs import Preprocessing
 from leafid.progress import OnProgress
-from leafid.sheets.prepare import prepare_file
+from leafid.sheets import PreparedImage, prepare_file
 
-PREPARATION = 1
+PREPARATION = 2
 """Rises when the same settings give other pixels than before, so that stale views are not taken for new ones."""
 
 
 class ViewStore:
-    """The prepared views of one preprocessing."""
+    """The prepared views of one preprocessing.
 
-    def __init__(self, folder: Path, preprocessing: Preprocessing) -> None:
-        settings = f"{PREPARATION} {preprocessing.model_dump_json()}"
+    Args:
+        folder: where stores lie; each preprocessing and side has its own folder in it.
+        preprocessing: which views, and how.
+        side: side of the views; by default ``preprocessing.size``.
+    """
+
+    def __init__(self, folder: Path, preprocessing: Preprocessing, *, side: int | None = None) -> None:
         self.preprocessing = preprocessing
+        self.side = side or preprocessing.size
+        settings = f"{PREPARATION} {self.side} {preprocessing.model_dump_json(exclude={'max_pixels'})}"
         self.folder = folder / hashlib.sha256(settings.encode()).hexdigest()[:12]
 
     def path(self, image_id: str) -> Path:
-        """Return the file of an image's view."""
+        """Return the file of an image's views."""
         plain = re.fullmatch(r"[\w-]{1,100}", image_id, re.ASCII)
-        return self.folder / f"{image_id if plain else hashlib.sha256(image_id.encode()).hexdigest()}.npy"
+        return self.folder / f"{image_id if plain else hashlib.sha256(image_id.encode()).hexdigest()}.zip"
 
     def read(self, image_id: str) -> NDArray[np.uint8]:
-        """Read a view (S, S, 3).
+        """Read all views of an image (V, S, S, 3).
 
         Raises:
             RunError: the file has gone or is damaged.
         """
-        path = self.path(image_id)
-        try:
-            view: NDArray[np.uint8] = np.load(path, allow_pickle=False)
-        except (OSError, ValueError, EOFError) as error:
-            raise RunError(
-                f"The prepared view {path} of image {image_id} cannot be read ({error}). "
-                f"Delete {self.folder} and call the command again with --resume."
-            ) from None
-        return view
+        with self._opened(image_id) as archive:
+            return np.stack([_pixels(archive, name) for name in sorted(archive.namelist())])
 
-    def write(self, image_id: str, view: NDArray[np.uint8]) -> None:
-        """Write a view; a reader sees all of it or none."""
-        with written_atomically(self.path(image_id)) as temporary, temporary.open("wb") as opened:
-            np.save(opened, view, allow_pickle=False)
+    def read_one(self, image_id: str, choose: Callable[[int], int]) -> NDArray[np.uint8]:
+        """Read the view (S, S, 3) whose number ``choose`` returns, given how many there are.
+
+        Raises:
+            RunError: the file has gone or is damaged.
+        """
+        with self._opened(image_id) as archive:
+            names = sorted(archive.namelist())
+            return _pixels(archive, names[choose(len(names))])
+
+    def write(self, image_id: str, prepared: PreparedImage) -> None:
+        """Write the views of an image; a reader sees all of them or none."""
+        path = self.path(image_id)
+        with written_atomically(path) as temporary, zipfile.ZipFile(temporary, "w") as archive:
+            for number, (pixels, kind) in enumerate(zip(prepared.views, prepared.kinds, strict=True)):
+                content = io.BytesIO()
+                Image.fromarray(pixels).save(content, format="WEBP", lossless=True, quality=0, method=0)
+                archive.writestr(f"{number:02d}-{kind}.webp", content.getvalue())
 
     def fill(
         self, image_ids: Sequence[str], paths: Sequence[Path], *, workers: int, on_progress: OnProgress | None = None
-    ) -> None:
-        """Prepare the images whose view is not there yet, in worker processes.
+    ) -> int:
+        """Prepare the images whose views are not there yet, in worker processes; return how many there were.
 
         Raises:
-            RunError: images cannot be read; all of them are listed.
+            RunError: images cannot be read; all of them are listed. The views of the others are there.
         """
         self.folder.mkdir(parents=True, exist_ok=True)
-        there = {path.name for path in self.folder.glob("*.npy")}
-        missing = [
-            (image_id, path)
+        there = {path.name for path in self.folder.glob("*.zip")}
+        missing = {
+            self.path(image_id).name: (image_id, path)
             for image_id, path in zip(image_ids, paths, strict=True)
             if self.path(image_id).name not in there
-        ]
-        loader = DataLoader(_Filling(self, missing), batch_size=None, num_workers=min(workers, len(missing)))
+        }
+        loader = DataLoader(
+            _Filling(self, list(missing.values())),
+            batch_size=None,
+            num_workers=min(workers, len(missing)),
+            worker_init_fn=_one_thread,
+        )
         failures: list[str] = []
         for done, failure in enumerate(loader, start=1):
             failures += [failure] if failure else []
@@ -81,6 +108,19 @@ class ViewStore:
                 on_progress(done, len(missing))
         if failures:
             raise RunError(_listed(failures))
+        return len(missing)
+
+    @contextmanager
+    def _opened(self, image_id: str) -> Iterator[zipfile.ZipFile]:
+        path = self.path(image_id)
+        try:
+            with zipfile.ZipFile(path) as archive:
+                yield archive
+        except (OSError, ValueError, IndexError, zipfile.BadZipFile) as error:
+            raise RunError(
+                f"The prepared views {path} of image {image_id} cannot be read ({error}). "
+                f"Delete {self.folder} and call the command again with --resume."
+            ) from None
 
 
 class _Filling(Dataset[str]):
@@ -96,10 +136,22 @@ class _Filling(Dataset[str]):
     def __getitem__(self, index: int) -> str:
         image_id, path = self.missing[index]
         try:
-            self.store.write(image_id, prepare_file(path, self.store.preprocessing).view)
+            self.store.write(image_id, prepare_file(path, self.store.preprocessing, side=self.store.side))
         except ImageError as error:
             return f"{path}: {error}"
         return ""
+
+
+def _one_thread(worker: int) -> None:
+    """Keep OpenCV from starting as many threads as there are cores in each of as many processes."""
+    import cv2
+
+    cv2.setNumThreads(1)
+
+
+def _pixels(archive: zipfile.ZipFile, name: str) -> NDArray[np.uint8]:
+    with Image.open(io.BytesIO(archive.read(name)), formats=("WEBP",)) as image:
+        return np.asarray(image.convert("RGB"), dtype=np.uint8)
 
 
 def _listed(failures: Sequence[str]) -> str:

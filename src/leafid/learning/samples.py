@@ -18,14 +18,27 @@ from leafid.learning.prepared import ViewStore
 
 
 class Sample(TypedDict):
-    """One image for the network; batches have the same keys with a leading dimension N."""
+    """One image for the network."""
 
     pixels: Tensor
-    """(3, S, S), uint8, RGB."""
+    """(V, 3, S, S), uint8, RGB: its views; one of them in training."""
     label: Tensor
     """(), int64: index of the taxon in the taxonomy."""
     index: Tensor
     """(), int64: row in the list of images."""
+
+
+class Batch(TypedDict):
+    """Images for the network; their views stand one image after the other."""
+
+    pixels: Tensor
+    """(sum of V, 3, S, S), uint8, RGB."""
+    bags: Tensor
+    """(N,), int64: how many views each image has."""
+    label: Tensor
+    """(N,), int64."""
+    index: Tensor
+    """(N,), int64."""
 
 
 @dataclass(frozen=True)
@@ -37,15 +50,32 @@ class Draw:
 
 
 class Samples(Dataset[Sample]):
-    """Images of one part of the split, from their prepared views."""
+    """Images of one part of the split, from their prepared views.
+
+    Args:
+        store: holds the views.
+        image_ids: the images.
+        labels: their labels.
+        size: side of the views that are returned.
+        views: ``one``: a view drawn by the seed, augmented. ``all``: all of them, as identification sees them.
+        augmentation: how much is done to a drawn view.
+    """
 
     def __init__(
-        self, store: ViewStore, image_ids: Sequence[str], labels: Sequence[int], *, size: int, augmentation: Strength
+        self,
+        store: ViewStore,
+        image_ids: Sequence[str],
+        labels: Sequence[int],
+        *,
+        size: int,
+        views: Literal["one", "all"],
+        augmentation: Strength,
     ) -> None:
         self.store = store
         self.image_ids = list(image_ids)
         self.labels = list(labels)
         self.size = size
+        self.views = views
         self.augmentation = augmentation
 
     def __len__(self) -> int:
@@ -55,12 +85,30 @@ class Samples(Dataset[Sample]):
     def __getitem__(self, draw: Draw | int) -> Sample:
         """Return the sample of a draw; a bare index is the draw with seed 0."""
         index, seed = (draw.index, draw.seed) if isinstance(draw, Draw) else (draw, 0)
-        view = augment(self.store.read(self.image_ids[index]), self.size, self.augmentation, seed)
         return Sample(
-            pixels=torch.from_numpy(view.transpose(2, 0, 1).copy()),
+            pixels=torch.from_numpy(self._views(index, seed).transpose(0, 3, 1, 2).copy()),
             label=torch.tensor(self.labels[index]),
             index=torch.tensor(index),
         )
+
+    def _views(self, index: int, seed: int) -> NDArray[np.uint8]:
+        """Return views (V, S, S, 3)."""
+        image_id = self.image_ids[index]
+        if self.views == "all":
+            return self.store.read(image_id)
+        random = np.random.default_rng(seed)
+        drawn = self.store.read_one(image_id, lambda count: int(random.integers(count)))
+        return augment(drawn, self.size, self.augmentation, seed)[None]
+
+
+def batch_of(samples: Sequence[Sample]) -> Batch:
+    """Put samples together, however many views each has."""
+    return Batch(
+        pixels=torch.cat([sample["pixels"] for sample in samples]),
+        bags=torch.tensor([len(sample["pixels"]) for sample in samples]),
+        label=torch.stack([sample["label"] for sample in samples]),
+        index=torch.stack([sample["index"] for sample in samples]),
+    )
 
 
 class EpochSampler(Sampler[Draw]):
@@ -120,6 +168,7 @@ def training_loader(
         samples,
         batch_size=batch_size,
         sampler=sampler,
+        collate_fn=batch_of,
         num_workers=workers,
         persistent_workers=workers > 0,
         pin_memory=pin,
@@ -129,5 +178,10 @@ def training_loader(
 def validation_loader(samples: Samples, *, batch_size: int, workers: int, pin: bool) -> "DataLoader[Sample]":
     """Load samples in order, each once."""
     return DataLoader(
-        samples, batch_size=batch_size, num_workers=workers, persistent_workers=workers > 0, pin_memory=pin
+        samples,
+        batch_size=batch_size,
+        collate_fn=batch_of,
+        num_workers=workers,
+        persistent_workers=workers > 0,
+        pin_memory=pin,
     )

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import torch
 from lightning.pytorch import Trainer, seed_everything
@@ -22,7 +22,6 @@ from leafid.curation import check_split, curate, write_conflicts, write_split
 from leafid.errors import RunError
 from leafid.files import sha256_of, write_text
 from leafid.jobs import Job, dump_job
-from leafid.learning.augmentation import prepared_side
 from leafid.learning.backbones import network_spec
 from leafid.learning.checkpoints import (
     BEST,
@@ -38,7 +37,7 @@ from leafid.learning.devices import choose_device, lightning_precision, worker_c
 from leafid.learning.fine_tuning import FineTuning
 from leafid.learning.model_card import model_card
 from leafid.learning.network import Network, build_network
-from leafid.learning.prepared import ViewStore
+from leafid.learning.preparing import fill_store, view_store
 from leafid.learning.pretrained import start_network
 from leafid.learning.recipe import Recipe
 from leafid.learning.reports import EpochReport
@@ -57,7 +56,6 @@ from leafid.learning.run import (
     package_versions,
 )
 from leafid.learning.samples import Samples, training_loader, validation_loader
-from leafid.progress import progress_bar
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -213,13 +211,12 @@ def _network(job: Job, this: Run, *, resumed: bool) -> Network:
 def _samples(job: Job, this: Run, rows: "pd.DataFrame", *, augmented: bool) -> Samples:
     """Prepare the views of one part of the split, and make samples of them."""
     strength = job.training.augmentation if augmented else "none"
-    preprocessing = job.sheets.model_copy(update={"size": prepared_side(job.sheets.size, strength)})
-    store = ViewStore(job.data_folder / "prepared", preprocessing)
+    store = view_store(job, strength)
     ids = list(rows["image_id"])
-    with progress_bar(f"Preparing {'train' if augmented else 'val'}") as on_progress:
-        store.fill(ids, this.image_paths(rows), workers=worker_count(job.training.workers), on_progress=on_progress)
+    fill_store(store, "train" if augmented else "val", ids, this.image_paths(rows), job=job)
     labels = this.info.taxonomy.labels(list(rows["scientificName"]))
-    return Samples(store, ids, labels, size=job.sheets.size, augmentation=strength)
+    views: Literal["one", "all"] = "one" if augmented else "all"
+    return Samples(store, ids, labels, size=job.sheets.size, views=views, augmentation=strength)
 
 
 def _finish(job: Job, this: Run) -> None:

@@ -1,20 +1,61 @@
-"""From a sheet or photo to what the network sees: plant mask, leaf crops, vein map."""
+"""From a sheet or photo to what the network sees: plant mask, leaf crops, vein map.
 
-from leafid.sheets.crop_cutting import Background, cut_crop
-from leafid.sheets.crop_plan import CropKind, CropPlan, CropQuality, LeafCrop
-from leafid.sheets.leaf_crops import find_crops, leaf_crops
-from leafid.sheets.plant_mask import PlantMask, find_plant, plant_mask
+Importing this package is cheap: OpenCV and scikit-image are loaded with the first name that needs them (PEP 562), and
+a network that sees whole images needs neither. No public name is that of a module in here, since the module, once
+imported, would stand in for it.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+from leafid.sheets.crop_plan import Background, CropKind, CropPlan, CropQuality, LeafCrop
+from leafid.sheets.preparation import PAPER, PreparedImage, prepare, prepare_file
+
+if TYPE_CHECKING:
+    from leafid.sheets.crop_cutting import cut_crop
+    from leafid.sheets.crop_search import find_crops, leaf_crops
+    from leafid.sheets.look import draw_look, look_at
+    from leafid.sheets.plants import PlantMask, find_plant, plant_mask
+    from leafid.sheets.vein_map import VeinField, vein_field
 
 __all__ = [
+    "PAPER",
     "Background",
     "CropKind",
     "CropPlan",
     "CropQuality",
     "LeafCrop",
     "PlantMask",
+    "PreparedImage",
+    "VeinField",
     "cut_crop",
+    "draw_look",
     "find_crops",
     "find_plant",
     "leaf_crops",
+    "look_at",
     "plant_mask",
+    "prepare",
+    "prepare_file",
+    "vein_field",
 ]
+
+_MODULES = {
+    "cut_crop": "crop_cutting",
+    "find_crops": "crop_search",
+    "leaf_crops": "crop_search",
+    "draw_look": "look",
+    "look_at": "look",
+    "PlantMask": "plants",
+    "find_plant": "plants",
+    "plant_mask": "plants",
+    "VeinField": "vein_map",
+    "vein_field": "vein_map",
+}
+
+
+def __getattr__(name: str) -> object:
+    """Load a name with its module when it is first asked for."""
+    if name not in _MODULES:
+        raise AttributeError(f"module 'leafid.sheets' has no attribute {name!r}")
+    return getattr(import_module(f"leafid.sheets.{_MODULES[name]}"), name)

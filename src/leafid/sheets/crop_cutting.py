@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Literal
-
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from leafid.sheets.crop_plan import MARGIN, CropKind, CropPlan, LeafCrop
-
-Background = Literal["plain", "kept"]
+from leafid.sheets.crop_plan import MARGIN, Background, CropKind, CropPlan, LeafCrop
 
 PLAIN = (255, 255, 255)  # RGB of a background taken away
 

@@ -4,17 +4,21 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
+
+Background = Literal["plain", "kept"]
 
 MARGIN = 0.06  # of the longer side of a leaf, on each side
 
 
 class CropKind(StrEnum):
-    """What a crop shows."""
+    """What a crop or view shows."""
 
-    WHOLE = "whole plant"
+    IMAGE = "image"
+    PLANT = "plant"
     LEAF = "leaf"
     TILE = "tile"
 
@@ -26,7 +30,8 @@ class CropQuality:
     Attributes:
         size: Square root of the plant's area in the crop, pixels of the original.
         wholeness: Share of the outline that is the leaf's own, 0..1; for tiles and whole plants the share covered by
-        plant. solidity: Share of its convex hull the leaf fills, 0..1; 1 for tiles and whole plants.
+            plant.
+        solidity: Share of its convex hull the leaf fills, 0..1; 1 for tiles and whole plants.
         fullness: Share of plant inside the outline, holes counted, 0..1; 1 for tiles and whole plants.
         sharpness: Median absolute second difference of lightness over the plant in 0..255 levels, at the size of the
         search image.

@@ -98,7 +98,7 @@ def test_crops_are_cut_from_the_original_at_its_resolution() -> None:
     plans = find_crops(reduced, find_plant(reduced, size=(2800, 4000)), leaves=1, tiles=0)
     whole, leaf = (cut_crop(original, plan) for plan in plans)
     assert leaf.pixels.shape[0] > 900
-    assert whole.plan.kind is CropKind.WHOLE
+    assert whole.plan.kind is CropKind.PLANT
     assert abs(leaf.mask.sum() / 16 / cut_crop(reduced, leaf_plans(reduced)[0]).mask.sum() - 1) < 0.05
 
 
@@ -119,7 +119,7 @@ def test_overlapping_leaves_give_tiles_inside_the_plant() -> None:
             draw_leaf(image, (x, y), points_to=(x * y) % 360)
     plans = find_crops(image, find_plant(image), leaves=4, tile_side=120)
     tiles = [plan for plan in plans if plan.kind is CropKind.TILE]
-    assert plans[0].kind is CropKind.WHOLE
+    assert plans[0].kind is CropKind.PLANT
     assert len(plans) == 5
     assert tiles
     for tile in tiles:

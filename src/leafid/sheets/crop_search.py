@@ -12,11 +12,11 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from leafid.sheets.crop_cutting import Background, cut_crop
-from leafid.sheets.crop_plan import MARGIN, CropKind, CropPlan, CropQuality, LeafCrop
+from leafid.sheets.crop_cutting import cut_crop
+from leafid.sheets.crop_plan import MARGIN, Background, CropKind, CropPlan, CropQuality, LeafCrop
 from leafid.sheets.leaf_orientation import Orientation, orient_leaf
 from leafid.sheets.leaf_separation import LeafRegion, separate_leaves
-from leafid.sheets.plant_mask import PlantMask
+from leafid.sheets.plants import PlantMask
 
 SHORTEST_LEAF = 24  # pixels of the original; smaller leaves show nothing
 
@@ -85,7 +85,7 @@ class _Search:
         mask = self.plant.reduced
         x, y, w, h = cv2.boundingRect(mask.astype(np.uint8))
         margin = round(MARGIN / 2 * max(w, h))
-        return self._upright(CropKind.WHOLE, x - margin, y - margin, w + 2 * margin, h + 2 * margin)
+        return self._upright(CropKind.PLANT, x - margin, y - margin, w + 2 * margin, h + 2 * margin)
 
     def leaves(self, count: int) -> list[CropPlan]:
         regions = [

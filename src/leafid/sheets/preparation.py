@@ -1,0 +1,113 @@
+"""What the network sees: one function for training and for identification, so that both see the same."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageOps
+
+from leafid.images import OpenedImage, open_image
+from leafid.jobs import Preprocessing
+from leafid.sheets.crop_plan import CropKind
+
+PAPER = (255, 255, 255)
+"""Colour of the border that ``fit: pad`` adds."""
+
+# Shorter side of the decoded image, as a multiple of what the network sees: a plant that fills a third of the sheet, or
+# a leaf that is an eighth of it long, is then still seen as sharp as the network can see.
+_PLANT_SIDES, _LEAF_SIDES = 3, 8
+_MASK_SIDE = 768  # and at least this, on which masks were measured
+
+
+@dataclass(frozen=True)
+class PreparedImage:
+    """What the network sees of one image: a bag of views.
+
+    Attributes:
+        views: pixels (V, S, S, 3), uint8, RGB; at least one, in the order image, plant, leaves, tiles.
+        kinds: what each view shows.
+        width: width of the original in pixels, upright.
+        height: height of the original in pixels, upright.
+        notes: which of the wanted views are not to be had, in words; empty if all are.
+    """
+
+    views: NDArray[np.uint8]
+    kinds: tuple[CropKind, ...]
+    width: int
+    height: int
+    notes: tuple[str, ...] = ()
+
+
+def prepare_file(path: Path, preprocessing: Preprocessing, *, side: int | None = None) -> PreparedImage:
+    """Open an image at the size needed and prepare it; arguments as in ``prepare``.
+
+    Raises:
+        ImageError: the file cannot be read; see ``leafid.images.open_image``.
+    """
+    return prepare(open_to_prepare(path, preprocessing, side=side), preprocessing, side=side)
+
+
+def open_to_prepare(path: Path, preprocessing: Preprocessing, *, side: int | None = None) -> OpenedImage:
+    """Open an image, decoded no larger than its views need.
+
+    Raises:
+        ImageError: the file cannot be read; see ``leafid.images.open_image``.
+    """
+    needed = _needed_side(preprocessing, side or preprocessing.size)
+    return open_image(path, needed_side=needed, max_pixels=preprocessing.max_pixels)
+
+
+def prepare(image: OpenedImage, preprocessing: Preprocessing, *, side: int | None = None) -> PreparedImage:
+    """Bring an image to what the network sees.
+
+    Where a wanted view is not to be had, because there is no plant or there are fewer leaves, there are fewer views. If
+    none is left, it is the whole plant, and without a plant the whole image; ``notes`` say so.
+
+    Args:
+        image: the image, perhaps decoded smaller than the original.
+        preprocessing: which views, and how.
+        side: side S of the views, for training; by default ``preprocessing.size``. Which parts are seen does not depend
+            on it.
+    """
+    wanted = preprocessing.views
+    crops: list[tuple[CropKind, Image.Image]] = []
+    notes: tuple[str, ...] = ()
+    if wanted.plant or wanted.leaves or wanted.tiles:
+        from leafid.sheets.views import cut_views, find_views  # OpenCV is only needed here
+
+        found = find_views(image, preprocessing)
+        crops, notes = cut_views(image, found, preprocessing), found.notes
+    if wanted.image or not crops:
+        crops.insert(0, (CropKind.IMAGE, image.rgb))
+    return PreparedImage(
+        views=np.stack([_square(pixels, side or preprocessing.size, preprocessing) for _, pixels in crops]),
+        kinds=tuple(kind for kind, _ in crops),
+        width=image.width,
+        height=image.height,
+        notes=notes,
+    )
+
+
+def _square(image: Image.Image, side: int, preprocessing: Preprocessing) -> NDArray[np.uint8]:
+    size, cubic = (side, side), Image.Resampling.BICUBIC
+    match preprocessing.fit:
+        case "pad":
+            square = ImageOps.pad(image, size, method=cubic, color=PAPER)
+        case "crop":
+            square = ImageOps.fit(image, size, method=cubic)
+        case "squash":
+            square = image.resize(size, cubic)
+    return np.asarray(square, dtype=np.uint8)
+
+
+def _needed_side(preprocessing: Preprocessing, side: int) -> int | None:
+    """The shorter side at which an image must be decoded; None: its own."""
+    wanted = preprocessing.views
+    if wanted.tiles:
+        return None
+    if wanted.leaves:
+        return max(_MASK_SIDE, _LEAF_SIDES * preprocessing.size)
+    if wanted.plant:
+        return max(_MASK_SIDE, _PLANT_SIDES * preprocessing.size)
+    return side

@@ -1,0 +1,68 @@
+"""Which parts of the plant become views: found once on the decoded image, then cut from it."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from leafid.images import OpenedImage
+from leafid.jobs import Preprocessing
+from leafid.sheets.crop_cutting import cut_crop
+from leafid.sheets.crop_plan import CropKind, CropPlan
+from leafid.sheets.crop_search import find_crops
+from leafid.sheets.plants import PlantMask, find_plant
+
+LEAST_PLANT = 0.002
+"""Share of the image below which what was found is no plant."""
+
+_LONGEST = 2.5  # long side to which a crop is reduced before its edge is refined, as a multiple of what is seen of it
+
+
+@dataclass(frozen=True)
+class FoundViews:
+    """Where the views of the plant lie.
+
+    Attributes:
+        plant: the mask, of the size of the decoded image.
+        plans: the views in the order plant, leaves, tiles, in pixels of the decoded image; empty without a plant.
+        notes: which of the wanted views are not to be had.
+    """
+
+    plant: PlantMask
+    plans: tuple[CropPlan, ...]
+    notes: tuple[str, ...]
+
+
+def find_views(image: OpenedImage, preprocessing: Preprocessing) -> FoundViews:
+    """Find the plant and the parts of it that the network is to see."""
+    wanted = preprocessing.views
+    pixels = np.asarray(image.rgb, dtype=np.uint8)
+    plant = find_plant(pixels)
+    if plant.fraction < LEAST_PLANT:
+        return FoundViews(plant, (), ("no plant was found; the whole image is seen",))
+    tile_side = (preprocessing.tile_side or preprocessing.size) * image.rgb.width / image.width
+    whole, *parts = find_crops(
+        pixels, plant, leaves=wanted.leaves, tiles=wanted.tiles, tile_side=max(1, round(tile_side))
+    )
+    plans = [whole] * wanted.plant + parts
+    notes = [
+        f"{count} of {asked} {name}"
+        for kind, name, asked in ((CropKind.LEAF, "leaves", wanted.leaves), (CropKind.TILE, "tiles", wanted.tiles))
+        if (count := sum(plan.kind is kind for plan in plans)) < asked
+    ]
+    if not plans and not wanted.image:
+        plans, notes = [whole], [*notes, "the whole plant is seen instead"]
+    return FoundViews(plant, tuple(plans), tuple(notes))
+
+
+def cut_views(
+    image: OpenedImage, found: FoundViews, preprocessing: Preprocessing
+) -> list[tuple[CropKind, Image.Image]]:
+    """Cut the views out of the decoded image, with their background kept or painted white."""
+    pixels: NDArray[np.uint8] = np.asarray(image.rgb, dtype=np.uint8)
+    longest = round(_LONGEST * preprocessing.size)
+    crops = [
+        cut_crop(pixels, plan, background=preprocessing.background, longest=longest).pixels for plan in found.plans
+    ]
+    return [(plan.kind, Image.fromarray(crop)) for plan, crop in zip(found.plans, crops, strict=True)]
