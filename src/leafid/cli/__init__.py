@@ -30,7 +30,7 @@ app = typer.Typer(
     add_completion=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for command in (demo, collect, look, prepare, train, evaluate, identify, draw, columns):
+for command in (demo, collect, audit, look, prepare, train, evaluate, identify, draw, columns):
     app.command()(command)
 app.add_typer(job, name="job")
 
