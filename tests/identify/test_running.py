@@ -68,7 +68,7 @@ def _stopped(process: BaseProcess, number: int) -> int:
     """Send a signal; return how the process ended."""
     assert process.pid is not None
     os.kill(process.pid, number)
-    process.join(30)
+    process.join(120)
     assert process.exitcode is not None
     return process.exitcode
 
@@ -213,7 +213,6 @@ def test_a_file_cut_anywhere_is_completed(
     assert sorted(path.name for path in tmp_path.iterdir()) == sorted([whole.name, output.name])
 
 
-@pytest.mark.timeout(120)
 @pytest.mark.parametrize("ending", FORMATS)
 def test_killed_again_and_again_then_completed(
     bundle_folder: Path, photos: list[Path], expected: list[Record], tmp_path: Path, ending: str
@@ -233,13 +232,12 @@ def test_killed_again_and_again_then_completed(
         kept, existing = now, "resume"
     assert kept < len(photos)
     process = start(bundle_folder, inputs, output, "resume")
-    process.join(60)
+    process.join(240)
     assert process.exitcode == ExitCode.SOME_FAILED
     _agree(list(read_records(output)), expected)
     assert [path.name for path in tmp_path.iterdir()] == [output.name]
 
 
-@pytest.mark.timeout(60)
 @pytest.mark.parametrize("ending", FORMATS)
 def test_interrupted_with_ctrl_c_keeps_all_finished_rows(
     bundle_folder: Path, photos: list[Path], expected: list[Record], tmp_path: Path, ending: str
@@ -254,7 +252,6 @@ def test_interrupted_with_ctrl_c_keeps_all_finished_rows(
     _agree(finished, expected[: len(finished)])
 
 
-@pytest.mark.timeout(60)
 def test_two_runs_do_not_write_to_one_file(
     bundle_folder: Path, identifier: Identifier, photos: list[Path], tmp_path: Path
 ) -> None:
@@ -274,7 +271,6 @@ def open_folder() -> Iterator[Path]:
         yield Path(name)
 
 
-@pytest.mark.timeout(60)
 def test_two_hundred_good_images_and_one_of_each_bad_kind(bundle_folder: Path, open_folder: Path) -> None:
     folder = open_folder / "photos"
     folder.mkdir()
@@ -284,7 +280,7 @@ def test_two_hundred_good_images_and_one_of_each_bad_kind(bundle_folder: Path, o
     (folder / "notes.txt").touch()
     (folder / "locked").mkdir(mode=0)
     process = start(bundle_folder, [str(folder)], open_folder / "results.csv", "refuse", user="nobody")
-    process.join(60)
+    process.join(240)
     assert process.exitcode == ExitCode.SOME_FAILED
     records = list(read_records(open_folder / "results.csv"))
     good = [record for record in records if Path(record.path).name.startswith("good")]

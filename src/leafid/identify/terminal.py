@@ -3,9 +3,11 @@
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from leafid.errors import FailureReason
 from leafid.identify.records import Record, Status, written_path
 from leafid.identify.summary import Summary
 from leafid.statements import LIMITS
+from leafid.trust import UndeterminedReason
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -55,15 +57,20 @@ def summary_table(summary: Summary) -> "RenderableType":
     for status, count in summary.statuses.items():
         if count:
             table.add_row(str(count), Text(status, _COLOURS[status]))
-            named = summary.taxa if status is Status.IDENTIFIED else {}
-            for name, number in named.items():
-                table.add_row("", Text(f"{number:>7,}  {printable(name)}", "italic"))
-    for code, number in summary.reasons.items():
-        table.add_row("", Text(f"{number:>7,}  {code}"))
+            for words, number in _detail(summary, status).items():
+                table.add_row("", Text(f"{number:>7,}  {printable(words)}"))
     done = summary.images - summary.earlier
     speed = f"{done:,} images in {summary.seconds:.1f} s ({summary.images_per_second:.1f} images/s)"
     before = f"; {summary.earlier:,} were there already" if summary.earlier else ""
     return Group(table, Text(f"{speed}{before}."), Text(LIMITS, "dim"))
+
+
+def _detail(summary: Summary, status: Status) -> dict[str, int]:
+    """The taxa of identified images; the reasons of the others."""
+    if status is Status.IDENTIFIED:
+        return summary.taxa
+    codes = set(UndeterminedReason if status is Status.UNDETERMINED else FailureReason)
+    return {code: number for code, number in summary.reasons.items() if code in codes}
 
 
 def printable(text: str) -> str:
