@@ -3,6 +3,7 @@
 import json
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
 from hypothesis import given
@@ -11,6 +12,7 @@ from PIL import Image, ImageDraw, ImageEnhance
 
 from leafid.catalog import read_catalog, write_catalog
 from leafid.curation import assign_gatherings, gatherings_of, near_duplicates_of
+from leafid.curation.near_duplicates import Hashes, near_pairs
 from leafid.jobs import Job, OutputSettings, TableSource
 from tests.curation.catalogs import catalog_of
 
@@ -202,3 +204,24 @@ def test_hashes_are_kept_for_the_next_time(tmp_path: Path) -> None:
     assign_gatherings(tmp_path / "catalog.csv", on_progress=lambda done, total: calls.append(done))
     assert calls == [1]
     assert list(pd.read_csv(tmp_path / "near_duplicates.csv").columns) == ["image_id", "other_image_id", "distance"]
+
+
+@given(st.lists(st.integers(0, 40), min_size=2, max_size=12), st.integers(0, 2**32 - 1))
+def test_pairs_are_near_up_to_the_limit_and_not_beyond(flipped: list[int], seed: int) -> None:
+    generator = np.random.default_rng(seed)
+    first = generator.integers(0, 2, 256, dtype=np.uint8)
+    rows = []
+    for count in flipped:
+        row = first.copy()
+        row[generator.choice(256, count, replace=False)] ^= 1
+        rows.append(row)
+    bits = np.packbits(np.stack(rows), axis=1).view(np.uint64)
+    found = near_pairs(Hashes(tuple(map(str, range(len(rows)))), bits))
+    distances = {
+        (str(one), str(other)): int((rows[one] != rows[other]).sum())
+        for one in range(len(rows))
+        for other in range(one + 1, len(rows))
+    }
+    assert {(one, other): distance for one, other, distance in found} == {
+        pair: distance for pair, distance in distances.items() if distance <= 24
+    }
