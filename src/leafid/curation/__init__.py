@@ -8,6 +8,7 @@ from leafid.curation.gatherings import Gathered, assign_gatherings, gatherings_o
 from leafid.curation.names import Name, canonical, read_name
 from leafid.curation.near_duplicates import near_duplicates_of
 from leafid.curation.split import SPLIT_COLUMNS, SPLITS, check_split, read_split, write_split
+from leafid.curation.training_split import training_split
 
 __all__ = [
     "CONFLICT_COLUMNS",
@@ -30,6 +31,7 @@ __all__ = [
     "near_duplicates_of",
     "read_name",
     "read_split",
+    "training_split",
     "write_conflicts",
     "write_split",
 ]

@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from leafid.catalog import image_paths, read_catalog
-from leafid.curation import check_split, curate
+from leafid.catalog import image_paths
+from leafid.curation import training_split
 from leafid.jobs import Job
 from leafid.learning.augmentation import Strength, prepared_side
 from leafid.learning.devices import worker_count
@@ -49,8 +49,7 @@ def prepare_job(job: Job) -> list[StoredViews]:
         SplitError: the split leaks a gathering, or leaves nothing to train or to validate on.
         RunError: images cannot be read; all of them are listed.
     """
-    curated = curate(read_catalog(job.catalog_path), job)
-    check_split(curated.split, taxonomy=curated.taxonomy)
+    curated = training_split(job)
     stored = []
     for part in ("train", "val"):
         rows = curated.split[curated.split["split"] == part]

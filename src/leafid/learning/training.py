@@ -17,8 +17,7 @@ from lightning.pytorch.loggers import CSVLogger, TensorBoardLogger
 
 from leafid.bundle import INFO as BUNDLE_INFO
 from leafid.bundle import BundleInfo, Decision, Provenance, write_bundle
-from leafid.catalog import read_catalog
-from leafid.curation import check_split, curate, write_conflicts, write_split
+from leafid.curation import training_split, write_conflicts, write_split
 from leafid.errors import RunError
 from leafid.files import sha256_of, write_text
 from leafid.jobs import Job, dump_job
@@ -102,8 +101,7 @@ def _begin(job: Job, folder: Path, device: torch.device) -> Run:
         )
     if folder.exists() and not Run.is_there(folder) and any(folder.iterdir()):
         raise RunError(f"{folder} is not empty and is no run of leafid. Choose another folder by --out.")
-    curated = curate(read_catalog(job.catalog_path), job)
-    check_split(curated.split, taxonomy=curated.taxonomy)
+    curated = training_split(job)
     for warning in curated.warnings:
         log.warning("%s", warning)
     info = RunInfo(
