@@ -6,6 +6,7 @@ import socket
 from pathlib import Path
 from typing import Any
 
+import cv2
 import numpy as np
 import pytest
 from hypothesis import given
@@ -110,6 +111,21 @@ def test_reduced_decoding_keeps_the_needed_side_and_tells_the_full_size(tmp_path
     opened = open_image(tmp_path / "large.jpg", needed_side=224)
     assert (opened.width, opened.height) == (1200, 1600)
     assert 224 <= min(opened.rgb.size) < 600
+
+
+@pytest.mark.parametrize(("resolutions", "shorter_side"), [(6, 250), (2, 600), (1, 1200)])
+def test_jpeg_2000_is_decoded_as_small_as_its_file_allows(tmp_path: Path, resolutions: int, shorter_side: int) -> None:
+    _halves((1600, 1200)).save(tmp_path / "scan.jp2", num_resolutions=resolutions)
+    opened = open_image(tmp_path / "scan.jp2", needed_side=150)
+    assert (opened.width, opened.height) == (1600, 1200)
+    assert 150 <= min(opened.rgb.size) <= shorter_side
+    assert _near(opened.rgb, (opened.rgb.width // 2, 50), GREEN)
+
+
+@pytest.mark.parametrize("name", ["scan.png", "scan.tif"])
+def test_sixteen_bits_of_colour_become_eight(tmp_path: Path, name: str) -> None:
+    cv2.imwrite(str(tmp_path / name), np.full((40, 60, 3), [70 * 257, 170 * 257, 60 * 257], dtype=np.uint16))
+    assert _near(open_image(tmp_path / name).rgb, (30, 20), GREEN, tolerance=1)
 
 
 def test_embedded_colour_profile_is_applied_and_a_broken_one_is_no_failure(tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ RGB image of 8 bits, or an ``ImageError``. A truncated file is a failure: it is 
 
 import functools
 import io
+import math
 import os
 import stat
 import struct
@@ -14,6 +15,7 @@ from pathlib import Path
 
 import numpy as np
 from PIL import Image, ImageCms, ImageOps, UnidentifiedImageError
+from PIL.Jpeg2KImagePlugin import Jpeg2KImageFile
 
 from leafid.errors import FailureReason, ImageError
 
@@ -53,9 +55,8 @@ def open_image(path: Path, *, needed_side: int | None = None, max_pixels: int = 
 
     Args:
         path: the file.
-        needed_side: the shorter side, in pixels, below which detail would be lost; a JPEG is then decoded at the
-        smallest
-            of 1/8, 1/4, 1/2 of its size that keeps it, which is several times faster. None: full size.
+        needed_side: the shorter side, in pixels, below which detail would be lost; JPEG and JPEG 2000 are then decoded
+            at the smallest of 1/8, 1/4, 1/2 of their size that keeps it, several times faster. None: full size.
         max_pixels: larger images are refused before they are decoded.
 
     Raises:
@@ -73,6 +74,8 @@ def open_image(path: Path, *, needed_side: int | None = None, max_pixels: int = 
             pages = getattr(image, "n_frames", 1)
             if needed_side is not None and image.format == "JPEG":
                 image.draft(None, _reduced(full, needed_side))
+            elif needed_side is not None and isinstance(image, Jpeg2KImageFile):
+                image.reduce = _halvings(content, full, needed_side)
             image.load()
             orientation = image.getexif().get(0x0112, 1)  # only now: TIFF and HEIC are turned while they are decoded
             rgb = _upright_srgb(image)
@@ -116,6 +119,14 @@ def _reduced(full: tuple[int, int], needed_side: int) -> tuple[int, int]:
     """The size to ask the JPEG decoder for: proportions kept, shorter side at ``needed_side`` or just above."""
     scale = min(1.0, needed_side / min(full))
     return max(1, round(full[0] * scale)), max(1, round(full[1] * scale))
+
+
+def _halvings(content: bytes, full: tuple[int, int], needed_side: int) -> int:
+    """How often JPEG 2000 is to be halved: at most three times, and as often as it was when it was made."""
+    coding_style = content.find(b"\xff\x52", content.find(b"\xff\x4f\xff\x51"))  # marker COD after SOC and SIZ
+    levels = content[coding_style + 9] if 0 <= coding_style < len(content) - 9 else 0
+    wanted = int(math.log2(max(1.0, min(full) / needed_side)))
+    return min(wanted, levels, 3)
 
 
 def _upright_srgb(image: Image.Image) -> Image.Image:
