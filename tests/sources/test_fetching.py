@@ -22,6 +22,7 @@ from leafid.sources import collect
 from leafid.sources.image_store import ImageStore
 from leafid.sources.journal import Journal, Outcome
 from tests.sources.public_services import KEYS, Services, job_of, record
+from tests.sources.test_archive import archive
 from tests.sources.web_server import FAULTS, Asked, Reply, WebServer, etag_of, misbehave, sheet
 
 BIG = sheet(1, side=1000, quality=95)
@@ -114,7 +115,8 @@ def test_killed_between_journal_and_rename_nothing_is_lost(tmp_path: Path) -> No
         before = Counter(server.paths())
         assert collect(job).rows == 3
         again = Counter(server.paths()) - before
-    assert {path for path in again if path.startswith("/images")} == {two.removeprefix(server.url), three.removeprefix(server.url)}  # fmt: skip
+    fetched = {f"{server.url}{path}" for path in again if path.startswith("/images")}
+    assert fetched == {two, three}
     assert all(sha256_of(path) == path.stem for path in images_on_disk(tmp_path))
 
 
@@ -129,7 +131,7 @@ def test_two_collections_of_one_job_do_not_meet(tmp_path: Path) -> None:
 
 def test_a_damaged_journal_says_what_to_do(tmp_path: Path) -> None:
     (tmp_path / "fetch.sqlite").write_bytes(b"not a database at all" * 100)
-    with pytest.raises(OutputError, match="is damaged .*Delete it; images on disk are kept"):
+    with pytest.raises(OutputError, match=r"is damaged .*Delete it; images on disk are kept"):
         Journal(tmp_path / "fetch.sqlite")
 
 
@@ -180,15 +182,17 @@ def test_delayed_outcomes_keep_what_continues_the_file(tmp_path: Path) -> None:
         assert journal.validator("u") is None
 
 
-def test_a_host_in_this_machine_is_a_failure_not_a_request(tmp_path: Path) -> None:
-    services = with_images(2)
-    with WebServer(services) as inside, WebServer(services) as server:
-        publish(services, inside.url)
-        private = job_of(server.url, tmp_path)
-        # Both servers are in this machine; the second stands for the public web.
+def test_an_address_in_this_machine_is_a_failure_not_a_request(tmp_path: Path) -> None:
+    """A publisher's archive names images on a private address, as a trap or by mistake."""
+    with WebServer(with_images(2)) as server:
+        media = [["1", "StillImage", f"{server.url}/images/1.jpg", "CC0", ""]]
+        path = archive(tmp_path / "trap.zip", media=media)
+        source = {"kind": "archive", "path": path}
+        job = job_of(server.url, tmp_path / "data", sources=[source], fetching={"allow_private_addresses": False})
         with pytest.raises(SourceError, match="private network"):
-            collect(private.model_copy(update={"fetching": private.fetching.model_copy(update={"allow_private_addresses": False})}))  # fmt: skip
-        assert inside.asked == []
+            collect(job)
+        assert server.asked == []
+    assert "refused_address" in (tmp_path / "data" / "failures.csv").read_text(encoding="utf-8")
 
 
 class Unreliable:
@@ -263,7 +267,8 @@ def test_faults_and_kills_leave_every_image_once_or_a_failure(tmp_path: Path) ->
     assert not list((tmp_path / "data" / "images" / ".partial").glob("*"))
     twice = sum(times > 1 for times in unreliable.whole.values())
     print(
-        f"{count} images, {killed} kills, {sum(unreliable.times.values())} requests, {gone} failures, {twice} sent twice"
+        f"{count} images, {killed} kills, {sum(unreliable.times.values())} requests, {gone} failures, "
+        f"{twice} images sent twice"
     )
     # What was under way at a kill may be sent again: at most the connections of a host, each time.
     assert twice <= kills * 8

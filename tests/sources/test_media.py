@@ -101,6 +101,8 @@ def test_image_services_are_known_by_their_addresses(url: str, base: str | None)
     assert service_of(url) == base
 
 
+V1 = "http://library.stanford.edu/iiif/image-api/1.1/context.json"
+PREPARED = [{"width": side, "height": side * 3 // 2} for side in (500, 1500, 3000)]
 V2 = {"@context": "http://iiif.io/api/image/2/context.json", "width": 6000, "height": 9000}
 V3 = {"@context": "http://iiif.io/api/image/3/context.json", "width": 6000, "height": 9000, "profile": "level2"}
 
@@ -115,10 +117,10 @@ V3 = {"@context": "http://iiif.io/api/image/3/context.json", "width": 6000, "hei
         ({**V3, "maxWidth": 1500}, "1000,/0/default"),
         ({**V3, "maxArea": 540_000}, "600,/0/default"),
         ({**V2, "profile": ["http://iiif.io/api/image/2/level2.json", {"maxWidth": 1500}]}, "1000,/0/default"),
-        ({**V2, "profile": ["http://iiif.io/api/image/2/level0.json"], "sizes": [{"width": 500, "height": 750}, {"width": 1500, "height": 2250}, {"width": 3000, "height": 4500}]}, "1500,/0/default"),
+        ({**V2, "profile": ["http://iiif.io/api/image/2/level0.json"], "sizes": PREPARED}, "1500,/0/default"),
         ({**V3, "profile": "level0", "sizes": [{"width": 500, "height": 750}]}, "500,750/0/default"),
         ({**V3, "profile": "level0"}, "max/0/default"),
-        ({"@context": "http://library.stanford.edu/iiif/image-api/1.1/context.json", "width": 60, "height": 90}, "full/0/native"),
+        ({"@context": V1, "width": 60, "height": 90}, "full/0/native"),
         ({}, "full/0/default"),
     ],
 )  # fmt: skip
@@ -160,7 +162,10 @@ def test_manifests_lead_to_the_image(version: int, service: bool) -> None:
     assert found == ("/iiif/E1/full/2000,/0/default.jpg" if service else "/E1.jpg")
 
 
-@pytest.mark.parametrize("content", [[], {}, {"sequences": []}, {"items": [{"items": None}]}, "text", {"sequences": [{"canvases": [{"images": [{"resource": {}}]}]}]}])  # fmt: skip
+EMPTY: dict[str, Any] = {"sequences": [{"canvases": [{"images": [{"resource": {}}]}]}]}
+
+
+@pytest.mark.parametrize("content", [[], {}, {"sequences": []}, {"items": [{"items": None}]}, "text", EMPTY])
 def test_what_is_no_manifest_is_a_trouble(content: object) -> None:
     with pytest.raises(Trouble, match="manifest"):
         resolve(lambda asked: as_json(content), f"{MANIFEST}{{}}/manifest", 3000)

@@ -114,21 +114,22 @@ class DarwinCoreArchive:
         """
         columns = {term.lower(): table.terms[term.lower()] for term in wanted if term.lower() in table.terms}
         defaults = {term: table.defaults[term] for term in (one.lower() for one in wanted) if term in table.defaults}
+        places = [(index, term) for term, indices in columns.items() for index in reversed(indices)]
+        needed = 0 if table.id_index is None else table.id_index + 1
         for location in table.locations:
             for line, fields in self._lines(table, location):
                 if isinstance(fields, str):
                     yield UnreadableRow(f"{location}, line {line}", fields)
                     continue
-                if table.id_index is not None and table.id_index >= len(fields):
-                    yield UnreadableRow(f"{location}, line {line}", f"only {len(fields)} fields, no identifier")
+                width = len(fields)
+                if width < needed:
+                    yield UnreadableRow(f"{location}, line {line}", f"only {width} fields, no identifier")
                     continue
-                values = dict(defaults)
-                for term, indices in columns.items():
-                    for index in indices:
-                        if index < len(fields) and (text := fields[index].strip()) and text != "\\N":
-                            values[term] = text
-                            break
-                identifier = fields[table.id_index].strip() if table.id_index is not None else str(line)
+                values = defaults.copy()
+                for index, term in places:  # of several columns of one term, the first that is filled counts
+                    if index < width and fields[index] and (text := fields[index].strip()) and text != "\\N":
+                        values[term] = text
+                identifier = str(line) if table.id_index is None else fields[table.id_index].strip()
                 yield Row(identifier, values)
 
     def _lines(self, table: Table, location: str) -> Iterator[tuple[int, list[str] | str]]:

@@ -52,9 +52,16 @@ OCCURRENCE_TERMS = (
     "catalogNumber", "recordedBy", "recordNumber", "eventDate", "year", "month", "day", "identifiedBy", "typeStatus",
     "basisOfRecord", "license", "rights", "rightsHolder", "references", "gbifID", "datasetKey", "associatedMedia",
 )  # fmt: skip
+_NAMING = (
+    "scientificname", "acceptedscientificname", "species", "genus", "specificepithet", "identificationqualifier",
+    "acceptedtaxonkey", "taxonkey", "specieskey", "genuskey",
+)  # fmt: skip
+"""Terms, in small letters, by which a row is told to count to the job."""
 _ADDRESS = re.compile(r"https?://[^\s|;,\"<>]+(?:,[^\s|;,\"<>]+)*")
 _DOWNLOAD_DOI = re.compile(r"10\.15468/dl\.[a-z0-9]+")
 BATCH = 5000
+FEW = 300_000
+"""So many identifiers are kept in memory (about 30 MB)."""
 
 
 async def fetch_archive(url: str, path: Path, client: WebClient, journal: Journal) -> None:
@@ -147,6 +154,7 @@ def _store_occurrences(
 ) -> Iterator[Failure | str]:
     """Keep the rows that count: right taxon, right kind of record."""
     batch: list[tuple[str, str]] = []
+    counts = _Counts(table)
     read = kept = 0
     other_kinds: Counter[str] = Counter()
     for row in archive.rows(archive.core, OCCURRENCE_TERMS):
@@ -158,7 +166,7 @@ def _store_occurrences(
         if basis and _plain(basis) not in BASIS[domain]:
             other_kinds[basis] += 1
             continue
-        if not table.open and _entry_name(row.fields, table) is None:
+        if not table.open and not counts(row.fields):
             continue
         kept += 1
         batch.append((row.identifier, json.dumps(row.fields, ensure_ascii=False)))
@@ -183,16 +191,27 @@ def _store_media(
 ) -> Iterator[Failure]:
     """Keep the media of the rows that are kept."""
     batch: list[tuple[str, int, str, str]] = []
+    few = _few_identifiers(store)
     insert = "INSERT INTO medium SELECT ?, ?, ? WHERE EXISTS (SELECT 1 FROM occurrence WHERE id = ?)"
     for place, row in enumerate(archive.rows(media_table, MEDIUM_TERMS), start=number << 40):
         if isinstance(row, UnreadableRow):
             yield Failure(row.place, f"{source} {archive.path}", SourceReason.WRONG_FIELDS, row.why)
+            continue
+        if few is not None and row.identifier not in few:
             continue
         batch.append((row.identifier, place, json.dumps(row.fields, ensure_ascii=False), row.identifier))
         if len(batch) >= BATCH:
             store.executemany(insert, batch)
             batch.clear()
     store.executemany(insert, batch)
+
+
+def _few_identifiers(store: sqlite3.Connection) -> frozenset[str] | None:
+    """Return the kept identifiers where they are few: most media can then be passed over without asking the file."""
+    count = store.execute("SELECT COUNT(*) FROM occurrence").fetchone()[0]
+    if count > FEW:
+        return None
+    return frozenset(identifier for (identifier,) in store.execute("SELECT id FROM occurrence"))
 
 
 def _joined(
@@ -293,9 +312,22 @@ def _name(fields: Mapping[str, str]) -> CanonicalName | None:
     return name
 
 
-def _entry_name(fields: Mapping[str, str], table: NameTable) -> str | None:
-    entry = table.find(_name(fields), _keys(fields))
-    return None if entry is None else entry.name
+class _Counts:
+    """Whether a row counts to the job; a name is looked at once, however many rows bear it."""
+
+    def __init__(self, table: NameTable) -> None:
+        self._table = table
+        self._known: dict[tuple[str | None, ...], bool] = {}
+
+    def __call__(self, fields: Mapping[str, str]) -> bool:
+        named = tuple(map(fields.get, _NAMING))
+        answer = self._known.get(named)
+        if answer is None:
+            if len(self._known) > 100_000:
+                self._known.clear()
+            answer = self._table.find(_name(fields), _keys(fields)) is not None
+            self._known[named] = answer
+        return answer
 
 
 def _keys(fields: Mapping[str, str]) -> tuple[str | None, ...]:

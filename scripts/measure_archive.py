@@ -1,0 +1,151 @@
+"""Time and peak memory of reading a large Darwin Core Archive, generated here in the shape of a GBIF download.
+
+    python scripts/measure_archive.py --rows 5000000
+
+Read twice from a process of its own: for the taxa of a job (one record in fifty counts), and without taxa (all count).
+"""
+
+import argparse
+import json
+import resource
+import subprocess
+import sys
+import tempfile
+import time
+import zipfile
+from pathlib import Path
+
+NAMES = (
+    "Mitragyna speciosa",
+    *(f"Aster epithet{letter}" for letter in "abcdefghijklmnopqrstuvwxyzabcdefghijklmnopqrstuvw"),
+)
+CORE = (
+    "gbifID license rightsHolder references institutionCode collectionCode datasetKey basisOfRecord occurrenceID "
+    "catalogNumber recordNumber recordedBy eventDate year month day country stateProvince locality decimalLatitude "
+    "decimalLongitude identifiedBy dateIdentified scientificName acceptedScientificName kingdom family genus species "
+    "specificEpithet taxonRank taxonKey acceptedTaxonKey speciesKey genusKey habitat occurrenceRemarks typeStatus"
+).split()
+MEDIA = "gbifID type format identifier references title description creator license rightsHolder".split()
+DC = ("license", "rightsHolder", "references", "type", "format", "identifier", "title", "description", "creator")
+
+
+def generate(path: Path, rows: int) -> None:
+    """Write an archive with so many records and as many media."""
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as made:
+        made.writestr("meta.xml", meta())
+        with made.open("occurrence.txt", "w", force_zip64=True) as file:
+            file.write(("\t".join(CORE) + "\n").encode())
+            for first in range(0, rows, 10_000):
+                file.write("".join(core_row(n) for n in range(first, min(rows, first + 10_000))).encode())
+        with made.open("multimedia.txt", "w", force_zip64=True) as file:
+            file.write(("\t".join(MEDIA) + "\n").encode())
+            for first in range(0, rows, 10_000):
+                file.write("".join(media_row(n) for n in range(first, min(rows, first + 10_000))).encode())
+
+
+def core_row(n: int) -> str:
+    """One record; numbers are scrambled, so that core and media stand in no common order."""
+    name = NAMES[n % 50]
+    key = str(1_000_000_000 + n * 7919 % 999_999_937)
+    values = {
+        "gbifID": key,
+        "license": "CC_BY_4_0",
+        "institutionCode": ("L", "E", "K", "P", "US")[n % 5],
+        "basisOfRecord": "PRESERVED_SPECIMEN",
+        "occurrenceID": f"urn:catalog:{n:x}-{n * 31:x}",
+        "catalogNumber": f"BC{n:09d}",
+        "recordNumber": str(n % 20_000),
+        "recordedBy": f"Collector {n % 997}, A. & Other {n % 89}",
+        "eventDate": f"{1850 + n % 170}-{1 + n % 12:02d}-{1 + n % 28:02d}",
+        "locality": f'Forest edge {n % 5003} km along the river, "primary" forest on limestone, trail no. {n % 71}',
+        "decimalLatitude": f"{n % 90}.{n % 10_000:04d}",
+        "scientificName": f"{name} (Auth.) Comb.",
+        "acceptedScientificName": f"{name} (Auth.) Comb.",
+        "family": "Rubiaceae",
+        "genus": name.split()[0],
+        "species": name,
+        "specificEpithet": name.split()[1],
+        "taxonRank": "SPECIES",
+        "habitat": "Tree of 12 m; bark grey, flowers yellow, in heads",
+    }
+    return "\t".join(values.get(term, "") for term in CORE) + "\n"
+
+
+def media_row(n: int) -> str:
+    """One medium, in another order than the records."""
+    m = n * 3 + 1
+    key = str(1_000_000_000 + m % 5_000_000 * 7919 % 999_999_937)
+    licence = "http://creativecommons.org/licenses/by/4.0/"
+    values = (key, "StillImage", "image/jpeg", f"https://images.example.org/sheets/{m}/original.jpg")
+    return "\t".join((*values, "", f"BC{m:09d}", "Herbarium sheet", "Scanner 3", licence, "The Trustees")) + "\n"
+
+
+def meta() -> str:
+    """Describe both files, delimiters written as in downloads of GBIF."""
+    style = (
+        'encoding="UTF-8" fieldsTerminatedBy="\\t" linesTerminatedBy="\\n" fieldsEnclosedBy="" ignoreHeaderLines="1"'
+    )
+    tables = []
+    for tag, key, row_type, location, columns in (
+        ("core", "id", "http://rs.tdwg.org/dwc/terms/Occurrence", "occurrence.txt", CORE),
+        ("extension", "coreid", "http://rs.gbif.org/terms/1.0/Multimedia", "multimedia.txt", MEDIA),
+    ):
+        bases = ("http://purl.org/dc/terms/" if name in DC else "http://rs.tdwg.org/dwc/terms/" for name in columns)
+        terms = (f"{base}{name}" for base, name in zip(bases, columns, strict=True))
+        fields = "".join(f'<field index="{index}" term="{term}"/>' for index, term in enumerate(terms))
+        file = f"<files><location>{location}</location></files>"
+        tables.append(f'<{tag} {style} rowType="{row_type}">{file}<{key} index="0"/>{fields}</{tag}>')
+    return f'<archive xmlns="http://rs.tdwg.org/dwc/text/">{"".join(tables)}</archive>'
+
+
+def read(path: Path, taxon: str | None) -> None:
+    """Read the archive; print counts, seconds and peak memory."""
+    from leafid.jobs import TaxaSettings
+    from leafid.sources.darwin_core_archive import DarwinCoreArchive
+    from leafid.sources.occurrences import Occurrence
+    from leafid.sources.publisher_archive import occurrences_in
+    from leafid.sources.scientific_names import NameTable
+
+    started = time.perf_counter()
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    table = NameTable(TaxaSettings.model_validate({"target": taxon}) if taxon else None)
+    found = media = 0
+    with DarwinCoreArchive(path) as archive:
+        for one in occurrences_in(archive, table, "specimen", path.parent, "archive", None):
+            if isinstance(one, Occurrence):
+                found += 1
+                media += len(one.media)
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    seconds = time.perf_counter() - started
+    print(
+        json.dumps(
+            {"records": found, "media": media, "s": round(seconds, 1), "peak_mb": peak >> 10, "start_mb": before >> 10}
+        )
+    )
+
+
+def main() -> None:
+    """Generate, read, report."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--rows", type=int, default=5_000_000)
+    parser.add_argument("--scratch", type=Path, help="folder with some 10 GB of room")
+    parser.add_argument("--read", nargs="+", help=argparse.SUPPRESS)
+    wish = parser.parse_args()
+    if wish.read:
+        read(Path(wish.read[0]), wish.read[1] if len(wish.read) > 1 else None)
+        return
+    with tempfile.TemporaryDirectory(dir=wish.scratch) as folder:
+        path = Path(folder) / "archive.zip"
+        started = time.perf_counter()
+        generate(path, wish.rows)
+        size = path.stat().st_size / 1e6
+        print(f"{wish.rows} records, {size:.0f} MB zipped, made in {time.perf_counter() - started:.0f} s", flush=True)
+        for about, arguments in (("one taxon", [str(path), "Mitragyna speciosa"]), ("all names", [str(path)])):
+            done = subprocess.run(
+                [sys.executable, __file__, "--read", *arguments], capture_output=True, text=True, check=True
+            )
+            print(f"{about}: {done.stdout.strip()}", flush=True)
+
+
+if __name__ == "__main__":
+    main()
