@@ -159,6 +159,8 @@ def _tuned(
 def _answer(pool: ProcessPoolExecutor, known: dict[Job, Answer], doing: str, jobs: list[Job]) -> None:
     """Work on the jobs that are not yet known."""
     missing = [job for job in dict.fromkeys(jobs) if job not in known]
+    if not missing:
+        return
     answers = track(pool.map(answer, missing), description=doing, total=len(missing), console=Console(stderr=True))
     known.update(zip(missing, answers, strict=True))
 
