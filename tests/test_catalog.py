@@ -9,7 +9,6 @@ from hypothesis import strategies as st
 
 from leafid.catalog import (
     COLUMNS,
-    column_documentation,
     image_paths,
     read_catalog,
     relative_to_catalog,
@@ -88,9 +87,3 @@ def test_paths_are_relative_to_the_catalog(tmp_path: Path) -> None:
     assert relative == "../photos/leaf one.jpg"
     frame = rows(path=[relative])
     assert image_paths(frame, catalog)[0].resolve() == image.resolve()
-
-
-def test_the_documentation_is_that_of_the_columns() -> None:
-    assert Path("data/catalog-columns.md").read_text(encoding="utf-8").endswith(column_documentation()), (
-        "renew it: leafid columns"
-    )

@@ -81,6 +81,12 @@ def test_job_check_prints_the_effective_job_and_schema_prints_json(tmp_path: Pat
     assert '"$schema"' in leafid("job", "schema").stdout
 
 
+def test_the_columns_are_documented_as_they_are_declared() -> None:
+    assert leafid("columns").stdout == Path("data/columns.md").read_text(encoding="utf-8"), (
+        "renew it: leafid columns > data/columns.md"
+    )
+
+
 def test_a_defect_is_kept_in_a_file_and_not_shown(tmp_path: Path) -> None:
     # A job whose catalog is a folder of that name in a place no user would make: pandas is replaced by a broken module.
     (tmp_path / "pandas.py").write_text("raise RuntimeError('broken on purpose')\n")

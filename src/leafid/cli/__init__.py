@@ -3,6 +3,7 @@
 import sys
 import tempfile
 import traceback
+import warnings
 
 import typer
 
@@ -45,6 +46,7 @@ def version_option(version: bool = typer.Option(False, "--version", help="Show t
 
 def main() -> None:
     """Run the program: mistakes of the user are told in a sentence; a defect of leafid is kept in a file, not shown."""
+    warnings.filterwarnings("ignore", module="PIL")  # of damaged EXIF; what cannot be read becomes a failure
     try:
         app()
     except LeafidError as error:

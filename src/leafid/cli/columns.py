@@ -2,7 +2,10 @@
 
 
 def columns() -> None:
-    """Explain the columns of a catalog, as Markdown."""
-    from leafid.catalog import column_documentation
+    """Explain the columns of a catalog and of a result file, as Markdown."""
+    from leafid.catalog import column_documentation as of_catalogs
+    from leafid.identify import column_documentation as of_results
 
-    print(column_documentation(), end="")
+    print(
+        f"# A catalog: one row per image\n\n{of_catalogs()}\n# A result: one record per image\n\n{of_results()}", end=""
+    )

@@ -10,7 +10,12 @@ from leafid.cli.arguments import Device, DeviceOption
 
 def evaluate(
     run: Annotated[Path, typer.Argument(metavar="BUNDLE_OR_RUN", help="A run folder, or the bundle in it.")],
-    on: Annotated[str, typer.Option("--on", help="Which images of the run's split: train, val or test.")] = "test",
+    on: Annotated[
+        str, typer.Option("--on", help="Which images: train, val or test of the run's split; all, with --catalog.")
+    ] = "test",
+    catalog: Annotated[
+        Path | None, typer.Option("--catalog", help="Images of another catalog, for a bundle that has left its run.")
+    ] = None,
     out: Annotated[
         Path | None,
         typer.Option("--out", metavar="FOLDER", help="Where to write.", show_default="<run>/evaluation/<on>"),
@@ -25,5 +30,5 @@ def evaluate(
     from leafid.trust import evaluate as evaluate_run
 
     with progress_bar("Evaluating") as on_progress:
-        evaluation = evaluate_run(run, on=on, out=out, device=device.value, on_progress=on_progress)
+        evaluation = evaluate_run(run, on=on, catalog=catalog, out=out, device=device.value, on_progress=on_progress)
     print(evaluation)
