@@ -1,12 +1,13 @@
 """The commands as a user meets them: quick help, mistakes told in a sentence, no traceback, documented exit codes."""
 
 import re
+import resource
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
 from leafid.cli import app
 from leafid.errors import ExitCode
@@ -34,10 +35,11 @@ def test_importing_is_cheap(statement: str) -> None:
 
 def test_help_takes_under_half_a_second() -> None:
     fastest = 10.0
-    for _ in range(5):  # the best of five: the machine may be busy with other things
-        started = time.perf_counter()
+    for _ in range(3):  # the processor's time, not the clock's: the machine may be busy with other things
+        before = resource.getrusage(resource.RUSAGE_CHILDREN)
         assert leafid("--help").returncode == 0
-        fastest = min(fastest, time.perf_counter() - started)
+        after = resource.getrusage(resource.RUSAGE_CHILDREN)
+        fastest = min(fastest, after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime)
     assert fastest < 0.5
 
 
@@ -88,10 +90,11 @@ def test_the_columns_are_documented_as_they_are_declared() -> None:
 
 
 def test_a_defect_is_kept_in_a_file_and_not_shown(tmp_path: Path) -> None:
-    # A job whose catalog is a folder of that name in a place no user would make: pandas is replaced by a broken module.
+    # A broken module where pandas is expected stands for a defect anywhere.
     (tmp_path / "pandas.py").write_text("raise RuntimeError('broken on purpose')\n")
     (tmp_path / "job.yaml").write_text("name: a\nsources: [{kind: table, path: t.csv}]\n")
-    (tmp_path / "t.csv").write_text("path,scientificName\nx.jpg,Mitragyna speciosa\n")
+    (tmp_path / "t.csv").write_text("path,scientificName\nx.png,Mitragyna speciosa\n")
+    Image.new("RGB", (8, 8)).save(tmp_path / "x.png")
     finished = subprocess.run(
         [LEAFID, "collect", "job.yaml"],
         capture_output=True,
