@@ -53,6 +53,13 @@ def test_no_file_of_a_bundle_is_a_pickle(bundle: Bundle) -> None:
     assert {file.name for file in bundle.folder.iterdir()} == {"bundle.json", "model.safetensors", "MODEL_CARD.md"}
 
 
+def test_a_bundle_from_before_there_were_views_is_read(bundle: Bundle) -> None:
+    content = json.loads((bundle.folder / "bundle.json").read_text())
+    content["preprocessing"] = {"view": "whole", "size": 64, "fit": "pad"}
+    (bundle.folder / "bundle.json").write_text(json.dumps(content))
+    assert read_bundle(bundle.folder).info.preprocessing == bundle.info.preprocessing
+
+
 def test_damaged_weights_are_refused(bundle: Bundle) -> None:
     weights = bundle.folder / "model.safetensors"
     content = bytearray(weights.read_bytes())

@@ -5,10 +5,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 
 from leafid.bundle import read_bundle
 from leafid.errors import FailureReason, UsageError
+from leafid.jobs import Preprocessing, ViewCounts
 from leafid.learning import Run, choose_device, logits_of, network_of
+from leafid.sheets import prepare_file
+from tests.sheets.test_preparation import sheet
 
 CPU = torch.device("cpu")
 
@@ -20,6 +24,20 @@ def test_batch_of_one_equals_batch_of_many(trained: Run) -> None:
     many = logits_of(network, paths, bundle.info.preprocessing, device=CPU, batch_size=16, workers=2)
     assert one.values.shape == (40, 2)
     np.testing.assert_allclose(one.values, many.values, rtol=1e-4, atol=1e-5)
+
+
+def test_bags_of_unequal_size_do_not_depend_on_the_batch(trained: Run, tmp_path: Path) -> None:
+    network = network_of(read_bundle(trained.folder))
+    paths = [tmp_path / f"{leaves}.png" for leaves in (1, 3, 2)]
+    for path in paths:
+        Image.fromarray(sheet(int(path.stem))).save(path)
+    wanted = Preprocessing(size=32, views=ViewCounts(plant=1, leaves=3))
+    one = logits_of(network, paths, wanted, device=CPU, batch_size=1, workers=0).values
+    many = logits_of(network, paths, wanted, device=CPU, batch_size=3, workers=1).values
+    np.testing.assert_allclose(one, many, rtol=1e-4, atol=1e-5)
+    with torch.inference_mode():
+        views = torch.from_numpy(prepare_file(paths[1], wanted).views).permute(0, 3, 1, 2)
+        np.testing.assert_allclose(one[1], network(views).mean(0).numpy(), rtol=1e-4, atol=1e-5)
 
 
 def test_files_that_cannot_be_read_are_failures_in_their_place(trained: Run, tmp_path: Path) -> None:

@@ -96,7 +96,7 @@ def _marked(image: Image.Image, plant: PlantMask, plans: Sequence[CropPlan]) -> 
     marked = np.asarray(image.resize((max(1, round(image.width * scale)), _PANEL), Image.Resampling.LANCZOS)).copy()
     mask = cv2.resize(plant.reduced.astype(np.uint8), (marked.shape[1], marked.shape[0]))
     contours, _ = cv2.findContours(mask, cv2.RETR_LIST, cv2.CHAIN_APPROX_NONE)
-    cv2.drawContours(marked, contours, -1, OUTLINE, 1, cv2.LINE_AA)
+    cv2.drawContours(marked, contours, -1, OUTLINE, 2, cv2.LINE_8)
     picture = Image.fromarray(marked)
     draw = ImageDraw.Draw(picture)
     numbers = dict.fromkeys(CropKind, 0)

@@ -1,0 +1,154 @@
+"""What the network sees: kinds and order of views, what stands in for those that are not to be had, and sizes."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from PIL import Image, ImageOps
+
+from leafid.errors import ImageError
+from leafid.images import OpenedImage
+from leafid.jobs import Preprocessing, ViewCounts
+from leafid.sheets import CropKind, prepare, prepare_file
+
+from .drawings import LEAF, blank_sheet, draw_leaf
+
+IMAGE, PLANT, LEAF_VIEW, TILE = CropKind.IMAGE, CropKind.PLANT, CropKind.LEAF, CropKind.TILE
+
+
+def opened(pixels: NDArray[np.uint8]) -> OpenedImage:
+    return OpenedImage(Image.fromarray(pixels), pixels.shape[1], pixels.shape[0], pages=1)
+
+
+def sheet(leaves: int = 3) -> NDArray[np.uint8]:
+    image = blank_sheet()
+    for number in range(leaves):
+        draw_leaf(image, (180 + 170 * number, 320 + 60 * number), length=220 + 20 * number)
+    return image
+
+
+def wanting(size: int = 64, background: str = "kept", tile_side: int | None = None, **views: int) -> Preprocessing:
+    return Preprocessing.model_validate(
+        {"size": size, "background": background, "tile_side": tile_side, "views": views}
+    )
+
+
+def test_by_default_the_whole_image_is_the_only_view() -> None:
+    image = Image.fromarray(sheet())
+    prepared = prepare(opened(sheet()), Preprocessing(size=96))
+    assert (prepared.kinds, prepared.notes, prepared.width, prepared.height) == ((IMAGE,), (), 700, 1000)
+    padded = ImageOps.pad(image, (96, 96), method=Image.Resampling.BICUBIC, color=(255, 255, 255))
+    assert np.array_equal(prepared.views, np.asarray(padded)[None])
+
+
+def test_views_come_in_order_and_are_the_same_each_time() -> None:
+    wanted = wanting(image=1, plant=1, leaves=3, tiles=2)
+    prepared = prepare(opened(sheet()), wanted)
+    assert prepared.kinds == (IMAGE, PLANT, LEAF_VIEW, LEAF_VIEW, LEAF_VIEW, TILE, TILE)
+    assert prepared.views.shape == (7, 64, 64, 3) and prepared.views.dtype == np.uint8
+    assert prepared.notes == ()
+    assert np.array_equal(prepared.views, prepare(opened(sheet()), wanted).views)
+
+
+def test_fewer_leaves_make_fewer_views() -> None:
+    prepared = prepare(opened(sheet(2)), wanting(leaves=6))
+    assert prepared.kinds == (LEAF_VIEW, LEAF_VIEW)
+    assert prepared.notes == ("2 of 6 leaves",)
+
+
+def test_without_a_plant_the_whole_image_is_seen() -> None:
+    prepared = prepare(opened(blank_sheet()), wanting(plant=1, leaves=4, tiles=2, background="plain"))
+    assert prepared.kinds == (IMAGE,)
+    assert prepared.notes == ("no plant was found; the whole image is seen",)
+
+
+def test_without_a_leaf_the_plant_is_seen() -> None:
+    image = blank_sheet()
+    for x in (150, 350, 550):  # a tuft of grass
+        cv2.line(image, (350, 850), (x, 200), LEAF, 9, cv2.LINE_AA)
+    prepared = prepare(opened(image), wanting(leaves=4))
+    assert prepared.kinds == (PLANT,)
+    assert prepared.notes == ("0 of 4 leaves", "the whole plant is seen instead")
+
+
+def test_the_background_is_kept_or_white() -> None:
+    image = sheet(1)
+    image[200:260, 330:400] = (30, 90, 160)  # a blue label beside the leaf
+    for views in (ViewCounts(leaves=1), ViewCounts(plant=1)):
+        kept = prepare(opened(image), Preprocessing(size=160, views=views)).views[0]
+        plain = prepare(opened(image), Preprocessing(size=160, views=views, background="plain")).views[0]
+        paper = np.abs(kept.astype(int) - np.array((236, 230, 214))).max(axis=2) < 12
+        assert paper.mean() > 0.1
+        assert (plain[paper] > 240).mean() > 0.97  # the leaf's edge may be a pixel off
+        leaf = np.abs(kept.astype(int) - np.array(LEAF)).max(axis=2) < 8
+        assert leaf.mean() > 0.1
+        assert np.abs(plain[leaf].astype(int) - kept[leaf]).mean() < 2
+
+
+def test_the_side_for_training_changes_no_view_but_its_size() -> None:
+    wanted = wanting(image=1, plant=1, leaves=3, tiles=2)
+    seen, larger = prepare(opened(sheet()), wanted), prepare(opened(sheet()), wanted, side=128)
+    assert larger.kinds == seen.kinds and larger.views.shape == (7, 128, 128, 3)
+    for view, large in zip(seen.views, larger.views, strict=True):
+        halved = cv2.resize(large, (64, 64), interpolation=cv2.INTER_AREA).astype(int)
+        assert np.abs(halved - view).mean() < 4
+
+
+def test_a_tile_has_its_side_in_pixels_of_the_original() -> None:
+    image = sheet(1)
+    half = cv2.resize(image, None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA)
+    from_original = prepare(opened(image), wanting(tiles=1, tile_side=160)).views[0]
+    reduced = OpenedImage(Image.fromarray(half), 700, 1000, pages=1)
+    from_reduced = prepare(reduced, wanting(tiles=1, tile_side=160)).views[0]
+    assert np.abs(from_original.astype(int) - from_reduced).mean() < 12
+    leaf_share = [
+        (np.abs(view.astype(int) - np.array(LEAF)).max(axis=2) < 12).mean()
+        for view in (from_original, prepare(opened(image), wanting(tiles=1, tile_side=64)).views[0])
+    ]
+    assert leaf_share[0] < 0.75 < leaf_share[1]
+
+
+def test_large_files_are_decoded_smaller_with_the_same_views(tmp_path: Path) -> None:
+    large = np.asarray(cv2.resize(sheet(), None, fx=4, fy=4, interpolation=cv2.INTER_CUBIC), dtype=np.uint8)
+    Image.fromarray(large).save(tmp_path / "sheet.jpg", quality=95)
+    wanted = wanting(plant=1, leaves=3)
+    prepared = prepare_file(tmp_path / "sheet.jpg", wanted)
+    assert (prepared.width, prepared.height) == (2800, 4000)
+    assert prepared.kinds == (PLANT, LEAF_VIEW, LEAF_VIEW, LEAF_VIEW)
+    full = prepare(opened(large), wanted)
+    assert np.abs(prepared.views.astype(int) - full.views).mean() < 6
+
+
+def test_the_limit_of_pixels_is_the_job_s(tmp_path: Path) -> None:
+    Image.fromarray(sheet()).save(tmp_path / "sheet.png")
+    with pytest.raises(ImageError, match=r"limit is 0\.6 million"):
+        prepare_file(tmp_path / "sheet.png", Preprocessing(max_pixels=600_000))
+    prepare_file(tmp_path / "sheet.png", Preprocessing(max_pixels=700_000))
+
+
+def test_counts_of_views() -> None:
+    assert Preprocessing().views == ViewCounts(image=1)
+    assert ViewCounts(plant=1, leaves=4).total == 5
+    with pytest.raises(ValueError, match="the network must see something"):
+        ViewCounts()
+
+
+def test_what_was_written_before_there_were_views_is_read() -> None:
+    assert Preprocessing.model_validate({"view": "whole", "size": 96, "fit": "pad"}) == Preprocessing(size=96)
+    with pytest.raises(ValueError, match="view"):
+        Preprocessing.model_validate({"view": "halved"})
+
+
+def test_importing_sheets_loads_no_opencv_and_modules_do_not_hide_names() -> None:
+    program = (
+        "import sys, leafid.sheets\n"
+        "assert not {'cv2', 'skimage', 'torch'} & set(sys.modules)\n"
+        "import leafid.sheets.plants, leafid.sheets.look, leafid.sheets.crop_search\n"
+        "assert all(getattr(leafid.sheets, name).__module__ for name in leafid.sheets.__all__ if name[0].islower())\n"
+    )
+    finished = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
+    assert finished.returncode == 0, finished.stderr
