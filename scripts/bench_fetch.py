@@ -117,12 +117,13 @@ def collect(url: str, folder: Path) -> None:
         output=OutputSettings(data=folder),
     )
     rows = collect_sources(job, bar=bar).rows
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    print(json.dumps({"rows": rows, "stages": stages, "peak_mb": peak / 1024}))
+    used = resource.getrusage(resource.RUSAGE_SELF)
+    cpu = used.ru_utime + used.ru_stime
+    print(json.dumps({"rows": rows, "stages": stages, "peak_mb": used.ru_maxrss / 1024, "cpu": cpu}))
 
 
-def curl(url: str, folder: Path, count: int) -> tuple[float, float]:
-    """Fetch the same images with curl; return seconds and peak memory in MB."""
+def curl(url: str, folder: Path, count: int) -> tuple[float, float, float]:
+    """Fetch the same images with curl; return seconds, peak memory in MB, and seconds of CPU."""
     folder.mkdir()
     wishes = "".join(f'url = "{url}/images/{n}.jpg"\noutput = "{folder}/{n}.jpg"\n' for n in range(count))
     (folder / "wishes").write_text(wishes)
@@ -142,7 +143,7 @@ def curl(url: str, folder: Path, count: int) -> tuple[float, float]:
     seconds = time.perf_counter() - started
     if status or len(list(folder.glob("*.jpg"))) != count:
         raise SystemExit("curl did not fetch all images")
-    return seconds, used.ru_maxrss / 1024
+    return seconds, used.ru_maxrss / 1024, used.ru_utime + used.ru_stime
 
 
 def main() -> None:
@@ -181,7 +182,8 @@ def main() -> None:
                     check=True,
                 )
                 ours.append(json.loads(done.stdout))
-                print(f"curl {theirs[-1][0]:.1f} s; leafid {ours[-1]['stages']}", flush=True)
+                seconds, peak, cpu = theirs[-1]
+                print(f"curl {seconds:.1f} s ({cpu:.1f} s CPU, {peak:.0f} MB); leafid {ours[-1]}", flush=True)
     finally:
         server.communicate("")
     ours.sort(key=lambda one: one["stages"]["Fetching images"])

@@ -46,7 +46,8 @@ def write_attribution(catalog: "pd.DataFrame", job: Job) -> list[Path]:
     with written_atomically(table) as temporary, temporary.open("w", encoding="utf-8", newline="") as opened:
         writer = csv.writer(opened, lineterminator="\n")
         writer.writerow(ATTRIBUTION_COLUMNS)
-        writer.writerows([_text(row[name]) for name in ATTRIBUTION_COLUMNS] for _, row in public.iterrows())
+        rows = public[list(ATTRIBUTION_COLUMNS)].itertuples(index=False, name=None)
+        writer.writerows([_text(value) for value in row] for row in rows)
     texts = {
         "ATTRIBUTION.md": attribution(public, job.name),
         "CITATION.md": citation(public, job.name),
