@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 from leafid.sheets.illumination import flat_blade, local_mean
 from leafid.sheets.oriented_ridges import Image32, direction_angles, keep_crests, line_responses, path_strength
 
-# Lengths are in pixels of the working image, in which the blade covers WORKING_SIDE squared pixels: so veins of a leaf are
-# about equally wide whatever the resolution. Very small images stay smaller, since enlarging adds nothing to see.
+# Lengths are in pixels of the working image, where the blade covers WORKING_SIDE squared pixels, so that the veins of
+# a leaf are about equally wide whatever the resolution. Crops that would need more than MOST_ENLARGED stay smaller.
 WORKING_SIDE = 500
 MOST_ENLARGED = 3.0
 FLATTENING_SIGMA = 20.0
