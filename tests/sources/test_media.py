@@ -9,7 +9,8 @@ from leafid.sources.iiif import MANIFEST, SERVICE, image_address, service_of
 from leafid.sources.licences import read_licence
 from leafid.sources.media import choose
 from leafid.sources.occurrences import Medium
-from leafid.sources.web import Trouble, WebClient
+from leafid.sources.trouble import Trouble
+from leafid.sources.web import WebClient
 from tests.sources.test_web import settings
 from tests.sources.web_server import Asked, Reply, WebServer, as_json
 

@@ -12,7 +12,8 @@ from typing import Any
 import pytest
 
 from leafid.jobs import FetchingSettings
-from leafid.sources.web import DOWN_AFTER, Trouble, WebClient
+from leafid.sources.trouble import Trouble
+from leafid.sources.web import DOWN_AFTER, WebClient
 from tests.sources.web_server import Asked, Reply, WebServer, as_json
 
 

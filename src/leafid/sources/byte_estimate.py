@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from leafid.progress import OnProgress
 from leafid.sources.iiif import MANIFEST, SERVICE
 from leafid.sources.journal import Journal
-from leafid.sources.web import Trouble, WebClient
+from leafid.sources.trouble import Trouble
+from leafid.sources.web import WebClient
 
 ASKED_PER_HOST = 3
 """Files of each host whose size is asked for."""

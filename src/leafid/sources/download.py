@@ -7,7 +7,8 @@ import aiohttp
 
 from leafid.sources.image_store import NEEDED_START, ending_of
 from leafid.sources.journal import Journal
-from leafid.sources.web import Trouble, WebClient, check_status
+from leafid.sources.trouble import Trouble, check_status
+from leafid.sources.web import WebClient
 
 KEPT_FROM = 1_000_000
 """Files of this many bytes or of unknown size are continued after an interruption; smaller ones are fetched anew."""
@@ -94,7 +95,7 @@ def _look(start: bytes, response: aiohttp.ClientResponse) -> None:
         return
     kind = next((kind for pattern, kind in _KINDS if pattern.search(start[:1000])), "no known image format")
     stated = response.headers.get("Content-Type", "no content type")
-    # A page may be a notice of maintenance, and is asked for again by the next call; a drawing stands for a missing image.
+    # A page may be a notice of maintenance: the next call asks again. A drawing stands for a missing image.
     detail = f"{response.url.host} sent {kind} (as {stated}) with status 200"
     raise Trouble("not_an_image", detail, attempts=4, passing=kind == PAGE)
 

@@ -13,7 +13,8 @@ from leafid.sources.download import download
 from leafid.sources.iiif import MANIFEST, SERVICE, image_address
 from leafid.sources.image_store import ImageStore, disk_error
 from leafid.sources.journal import Journal, Outcome, Planned
-from leafid.sources.web import Trouble, WebClient
+from leafid.sources.trouble import Trouble
+from leafid.sources.web import WebClient
 
 _TRIED_TWICE = (FailureReason.NOT_AN_IMAGE, FailureReason.UNSUPPORTED, FailureReason.UNREADABLE)
 _FINAL = (FailureReason.TOO_LARGE,)

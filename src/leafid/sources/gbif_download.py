@@ -18,7 +18,8 @@ from leafid.sources.journal import Journal
 from leafid.sources.names import ResolvedTaxa
 from leafid.sources.occurrences import Occurrence, text_of
 from leafid.sources.publisher_archive import fetch_archive, read_archive
-from leafid.sources.web import Trouble, WebClient
+from leafid.sources.trouble import Trouble
+from leafid.sources.web import WebClient
 
 WORKING = ("PREPARING", "RUNNING", "SUSPENDED")
 READY = "SUCCEEDED"

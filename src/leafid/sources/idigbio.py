@@ -14,7 +14,8 @@ from leafid.sources.names import ResolvedTaxa
 from leafid.sources.occurrences import Medium, Occurrence, text_of, without_empty
 from leafid.sources.plan import no_taxon
 from leafid.sources.scientific_names import CanonicalName, NameTable, canonical_name
-from leafid.sources.web import Trouble, WebClient
+from leafid.sources.trouble import Trouble
+from leafid.sources.web import WebClient
 
 PAGE = 1000
 """Media for each request; iDigBio gives at most 5,000."""

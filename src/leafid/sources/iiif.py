@@ -7,7 +7,8 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from leafid.sources.web import Trouble, WebClient
+from leafid.sources.trouble import Trouble
+from leafid.sources.web import WebClient
 
 MANIFEST = "iiif-manifest:"
 """Stands before the address of a manifest in plans and the journal."""

@@ -17,7 +17,8 @@ from leafid.jobs import TaxaSettings, TaxonEntry
 from leafid.jobs.taxa import GBIF_BACKBONE
 from leafid.sources.journal import today
 from leafid.sources.occurrences import text_of
-from leafid.sources.web import Trouble, WebClient
+from leafid.sources.trouble import Trouble
+from leafid.sources.web import WebClient
 
 _HEADER = """\
 # What GBIF's checklist answered to the names of the taxa list, and when. leafid writes this file and reads it back

@@ -25,7 +25,8 @@ from leafid.sources.names import ResolvedTaxa, read_lock, resolve_taxa
 from leafid.sources.occurrences import Occurrence
 from leafid.sources.plan import Plan, plan_source
 from leafid.sources.publisher_archive import read_archive
-from leafid.sources.web import Trouble, WebClient
+from leafid.sources.trouble import Trouble
+from leafid.sources.web import WebClient
 
 T = TypeVar("T")
 

@@ -1,13 +1,10 @@
 """The occurrences of a Darwin Core Archive with their media, whoever published it, in little memory.
 
-Core and extension are files of their own in any order. Rows that count to the job go into a temporary SQLite file,
-media beside them; then they are read back together. Memory does not grow with the archive.
+Core and extension are files of their own in any order. Rows that count to the job are kept on disk until both are
+read, and joined there. Memory does not grow with the archive.
 """
 
-import json
 import re
-import sqlite3
-import tempfile
 from collections import Counter
 from collections.abc import AsyncIterator, Iterator, Mapping
 from hashlib import sha256
@@ -15,6 +12,7 @@ from pathlib import Path
 
 from leafid.errors import SourceError
 from leafid.jobs import ArchiveSource, Job
+from leafid.sources.archive_store import ArchiveStore
 from leafid.sources.darwin_core_archive import DarwinCoreArchive, Table, UnreadableRow
 from leafid.sources.download import download
 from leafid.sources.found import Failure, SourceReason
@@ -23,7 +21,8 @@ from leafid.sources.licences import read_licence
 from leafid.sources.names import ResolvedTaxa
 from leafid.sources.occurrences import Medium, Occurrence, without_empty
 from leafid.sources.scientific_names import CanonicalName, NameTable, canonical_name
-from leafid.sources.web import Trouble, WebClient
+from leafid.sources.trouble import Trouble
+from leafid.sources.web import WebClient
 
 MULTIMEDIA = (
     "http://rs.gbif.org/terms/1.0/multimedia",
@@ -59,9 +58,6 @@ _NAMING = (
 """Terms, in small letters, by which a row is told to count to the job."""
 _ADDRESS = re.compile(r"https?://[^\s|;,\"<>]+(?:,[^\s|;,\"<>]+)*")
 _DOWNLOAD_DOI = re.compile(r"10\.15468/dl\.[a-z0-9]+")
-BATCH = 5000
-FEW = 300_000
-"""So many identifiers are kept in memory (about 30 MB)."""
 
 
 async def fetch_archive(url: str, path: Path, client: WebClient, journal: Journal) -> None:
@@ -131,31 +127,21 @@ def occurrences_in(
     media_tables = [one for one in archive.extensions if one.row_type.lower() in MULTIMEDIA]
     if not media_tables and "associatedmedia" not in core.terms:
         yield f"{archive.path} has no table of media and no associatedMedia: there are no images in it."
-    scratch.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix=".archive-", dir=scratch) as folder:
-        store = sqlite3.connect(Path(folder) / "rows.sqlite", isolation_level=None)
-        try:
-            store.execute("PRAGMA journal_mode = OFF")
-            store.execute("PRAGMA synchronous = OFF")
-            store.execute("CREATE TABLE occurrence (id TEXT PRIMARY KEY, fields TEXT) WITHOUT ROWID")
-            store.execute(
-                "CREATE TABLE medium (id TEXT, number INTEGER, fields TEXT, PRIMARY KEY (id, number)) WITHOUT ROWID"
-            )
-            yield from _store_occurrences(archive, store, table, domain, source)
-            for number, media_table in enumerate(media_tables):
-                yield from _store_media(archive, media_table, number, store, source)
-            yield from _joined(store, table, source, doi)
-        finally:
-            store.close()
+    with ArchiveStore(scratch) as store:
+        yield from _keep_records(archive, store, table, domain, source)
+        for media_table in media_tables:
+            yield from _keep_media(archive, media_table, store, source)
+        for identifier, fields, media in store.joined():
+            found = tuple(medium_of(medium) for medium in media) or _associated(fields)
+            yield occurrence_of(identifier, fields, found, table, source, doi)
 
 
-def _store_occurrences(
-    archive: DarwinCoreArchive, store: sqlite3.Connection, table: NameTable, domain: str, source: str
+def _keep_records(
+    archive: DarwinCoreArchive, store: ArchiveStore, table: NameTable, domain: str, source: str
 ) -> Iterator[Failure | str]:
     """Keep the rows that count: right taxon, right kind of record."""
-    batch: list[tuple[str, str]] = []
     counts = _Counts(table)
-    read = kept = 0
+    read = 0
     other_kinds: Counter[str] = Counter()
     for row in archive.rows(archive.core, OCCURRENCE_TERMS):
         if isinstance(row, UnreadableRow):
@@ -165,70 +151,33 @@ def _store_occurrences(
         basis = row.fields.get("basisofrecord", "")
         if basis and _plain(basis) not in BASIS[domain]:
             other_kinds[basis] += 1
-            continue
-        if not table.open and not counts(row.fields):
-            continue
-        kept += 1
-        batch.append((row.identifier, json.dumps(row.fields, ensure_ascii=False)))
-        if len(batch) >= BATCH:
-            store.executemany("INSERT OR IGNORE INTO occurrence VALUES (?, ?)", batch)
-            batch.clear()
-    store.executemany("INSERT OR IGNORE INTO occurrence VALUES (?, ?)", batch)
-    repeated = kept - store.execute("SELECT COUNT(*) FROM occurrence").fetchone()[0]
+        elif table.open or counts(row.fields):
+            store.add_record(row.identifier, row.fields)
+    repeated = store.repeated()
     if repeated:
         detail = f"{repeated} rows repeat the identifier of an earlier one; media belong to the first"
         yield Failure(archive.core.locations[0], f"{source} {archive.path}", "repeated_identifier", detail)
     wanted = "pressed specimens" if domain == "specimen" else "photos of living plants"
     others = ", ".join(f"{count} {kind}" for kind, count in other_kinds.most_common(5))
     yield (
-        f"{archive.path}: {read} records; {kept} {wanted} of the job's taxa"
+        f"{archive.path}: {read} records; {store.records} {wanted} of the job's taxa"
         + (f"; left for their basisOfRecord: {others}" if others else "")
     )
 
 
-def _store_media(
-    archive: DarwinCoreArchive, media_table: Table, number: int, store: sqlite3.Connection, source: str
-) -> Iterator[Failure]:
-    """Keep the media of the rows that are kept."""
-    batch: list[tuple[str, int, str, str]] = []
-    few = _few_identifiers(store)
-    insert = "INSERT INTO medium SELECT ?, ?, ? WHERE EXISTS (SELECT 1 FROM occurrence WHERE id = ?)"
-    for place, row in enumerate(archive.rows(media_table, MEDIUM_TERMS), start=number << 40):
+def _keep_media(archive: DarwinCoreArchive, media_table: Table, store: ArchiveStore, source: str) -> Iterator[Failure]:
+    """Keep the media of the records that are kept."""
+    few = store.few_identifiers()
+    for row in archive.rows(media_table, MEDIUM_TERMS):
         if isinstance(row, UnreadableRow):
             yield Failure(row.place, f"{source} {archive.path}", SourceReason.WRONG_FIELDS, row.why)
-            continue
-        if few is not None and row.identifier not in few:
-            continue
-        batch.append((row.identifier, place, json.dumps(row.fields, ensure_ascii=False), row.identifier))
-        if len(batch) >= BATCH:
-            store.executemany(insert, batch)
-            batch.clear()
-    store.executemany(insert, batch)
+        elif few is None or row.identifier in few:
+            store.add_medium(row.identifier, row.fields)
 
 
-def _few_identifiers(store: sqlite3.Connection) -> frozenset[str] | None:
-    """Return the kept identifiers where they are few: most media can then be passed over without asking the file."""
-    count = store.execute("SELECT COUNT(*) FROM occurrence").fetchone()[0]
-    if count > FEW:
-        return None
-    return frozenset(identifier for (identifier,) in store.execute("SELECT id FROM occurrence"))
-
-
-def _joined(
-    store: sqlite3.Connection, table: NameTable, source: str, doi: str | None
-) -> Iterator[Occurrence | Failure]:
-    """Read rows and media back together; both lie in the order of their identifiers."""
-    media = store.execute("SELECT id, fields FROM medium ORDER BY id, number")
-    pending = media.fetchone()
-    for identifier, text in store.execute("SELECT id, fields FROM occurrence ORDER BY id"):
-        fields = json.loads(text)
-        found: list[Medium] = []
-        while pending is not None and pending[0] == identifier:
-            found.append(medium_of(json.loads(pending[1])))
-            pending = media.fetchone()
-        if not found:
-            found = [Medium(identifier=address) for address in _ADDRESS.findall(fields.get("associatedmedia", ""))]
-        yield occurrence_of(identifier, fields, tuple(found), table, source, doi)
+def _associated(fields: Mapping[str, str]) -> tuple[Medium, ...]:
+    """Addresses in the record itself, for archives without a table of media."""
+    return tuple(Medium(identifier=address) for address in _ADDRESS.findall(fields.get("associatedmedia", "")))
 
 
 def occurrence_of(

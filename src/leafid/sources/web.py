@@ -8,13 +8,10 @@ so that many clients do not return together. A host that gives nothing but fault
 import asyncio
 import json
 import random
-import re
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
 from types import TracebackType
 from typing import Any, Self, TypeVar
 from urllib.parse import urlencode, urljoin
@@ -23,6 +20,7 @@ import aiohttp
 
 from leafid.jobs import FetchingSettings
 from leafid.sources.addresses import RefusedAddressError, check_address, socket_factory
+from leafid.sources.trouble import Trouble, check_status, retry_after, start_of
 from leafid.version import __version__
 
 T = TypeVar("T")
@@ -34,33 +32,7 @@ DOWN_AFTER = 12
 """After so many faults of a host in a row, over at least the longest pause of the job, it is left for the next call."""
 
 _REDIRECTS = (301, 302, 303, 307, 308)
-_PASSING = (408, 420, 425, 429, 500, 502, 503, 504, 507, 509, 520, 521, 522, 523, 524, 529)
 _PAUSING = (420, 429, 503)
-
-
-class Trouble(Exception):
-    """One attempt failed: a coded ``reason``, a ``detail`` in plain words; it is tried again or becomes a failure.
-
-    ``attempts`` is how often this kind of trouble is worth trying, at most; None: as often as the job says. ``passing``
-    says whether the next call of the command should try again; by default, unless the attempts are limited. ``pause``
-    is what the host asked for, in seconds.
-    """
-
-    def __init__(
-        self,
-        reason: str,
-        detail: str,
-        *,
-        attempts: int | None = None,
-        passing: bool | None = None,
-        pause: float | None = None,
-    ) -> None:
-        super().__init__(f"{reason}: {detail}")
-        self.reason = reason
-        self.detail = detail
-        self.attempts = attempts
-        self.passing = attempts is None if passing is None else passing
-        self.pause = pause
 
 
 @dataclass
@@ -134,7 +106,7 @@ class WebClient:
         try:
             return json.loads(reply)
         except ValueError:
-            raise Trouble("not_json", f"{url} answered with no JSON: {_start(reply)}", attempts=1) from None
+            raise Trouble("not_json", f"{url} answered with no JSON: {start_of(reply)}", attempts=1) from None
 
     async def reply(
         self,
@@ -281,33 +253,6 @@ class _Faults:
         raise Trouble("connection", f"{self._place}: {error}") from None
 
 
-async def check_status(response: aiohttp.ClientResponse) -> None:
-    """Accept 200 and 201.
-
-    Raises:
-        Trouble: any other status, with the start of what the host says about it.
-    """
-    status = response.status
-    if status in (200, 201):
-        return
-    said = _start(await response.content.read(2000))
-    detail = f"{response.url.host} answered {status}" + (f": {said}" if said else "")
-    if status in _PASSING:
-        raise Trouble(f"http_{status}", detail, pause=retry_after(response))
-    raise Trouble(f"http_{status}", detail, attempts=1)
-
-
-def retry_after(response: aiohttp.ClientResponse) -> float | None:
-    """Return the pause that a host asks for, in seconds; it may be written as seconds or as a date."""
-    text = response.headers.get("Retry-After", "").strip()
-    if text.isdecimal():
-        return float(text)
-    try:
-        return max(0.0, (parsedate_to_datetime(text) - datetime.now(UTC)).total_seconds())
-    except (ValueError, TypeError):
-        return None
-
-
 def _cause(error: BaseException) -> RefusedAddressError | None:
     """Find a refused address behind the errors of the connection code."""
     seen: BaseException | None = error
@@ -317,9 +262,3 @@ def _cause(error: BaseException) -> RefusedAddressError | None:
         inner = getattr(seen, "os_error", None)
         seen = inner if isinstance(inner, RefusedAddressError) else seen.__cause__ or seen.__context__
     return None
-
-
-def _start(body: bytes) -> str:
-    """The first words of a reply, without tags."""
-    words = re.sub(r"<[^>]*>|[\[\]{}\"]", " ", body.decode("utf-8", "replace")).split()
-    return " ".join(words)[:200]
