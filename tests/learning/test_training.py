@@ -156,6 +156,22 @@ def test_images_that_cannot_be_read_are_all_named(make_job: MakeJob, data: Path,
     assert "5.png: truncated" in str(caught.value)
 
 
+def test_a_prepared_view_that_goes_bad_is_named_without_a_traceback(
+    make_job: MakeJob, data: Path, tmp_path: Path
+) -> None:
+    folder = tmp_path / "data"
+    shutil.copytree(data, folder, ignore=shutil.ignore_patterns("prepared"))
+    job = make_job(workers=1, max_epochs=1)
+    job = job.model_copy(update={"output": job.output.model_copy(update={"data": folder})})
+    train(job, run=tmp_path / "first")
+    for path in (folder / "prepared").rglob(f"{3:016x}.*"):
+        path.write_bytes(path.read_bytes()[:50])
+    with pytest.raises(RunError, match=f"of image {3:016x} cannot be read") as caught:
+        train(job, run=tmp_path / "second")
+    assert "Traceback" not in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
 def test_run_open_says_what_is_wrong(tmp_path: Path, trained: Run) -> None:
     with pytest.raises(RunError, match="There is no run"):
         Run.open(tmp_path / "nowhere")

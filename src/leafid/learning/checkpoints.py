@@ -41,7 +41,7 @@ class BestAndLast(Checkpoint):
 
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Save; Lightning calls checkpoint callbacks after all others."""
-        score = float(trainer.callback_metrics["val_macro_f1"])
+        score = round(float(trainer.callback_metrics["val_macro_f1"]), 6)
         if score > self.best_score:
             self.best_score, self.best_epoch = score, trainer.current_epoch
             trainer.save_checkpoint(self.folder / BEST)
