@@ -40,7 +40,7 @@ def arrange(leaves: list[LeafTraits], free: Rect, occupied: list[Rect], rng: np.
         rng: source of chance.
     """
     best: tuple[float, Arrangement] | None = None
-    for _ in range(3):
+    for _ in range(6):
         twig, nodes, heading = _twig(len(leaves), max(leaf.length_mm for leaf in leaves), free, rng)
         taken: list[Points] = []
         placed, total = [], 0.0
@@ -94,13 +94,13 @@ def _best_place(
 ) -> tuple[float, PlacedLeaf, Points]:
     """Try directions on the leaf's side of the twig; a pressed petiole bends where there is room."""
     best: tuple[float, PlacedLeaf, Points] | None = None
-    for _ in range(18):
+    for _ in range(40):
         direction = heading + side * float(np.clip(rng.normal(60, 32), 8, 150))
         petiole = _petiole(traits.petiole_mm, node, direction, direction + float(rng.normal(0, 18)))
         turned = direction + float(rng.normal(0, 15))
         circles = _circles(traits, petiole[-1], turned)
         cost = _outside(circles, free) * 6 + sum(_inside(circles, rect) for rect in occupied) * 1.5
-        cost += sum(_overlap(circles, other) for other in taken) * 0.6
+        cost += sum(_overlap(circles, other) for other in taken) * 2
         if best is None or cost < best[0]:
             best = cost, PlacedLeaf(traits, petiole, turned), circles
         if cost < 4:

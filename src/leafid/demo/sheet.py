@@ -118,8 +118,8 @@ def _seen(placed: SheetLeaf, visible_px: int) -> SheetLeaf:
 def _leaves_that_fit(leaves: list[LeafTraits], area: float, rng: np.random.Generator) -> list[LeafTraits]:
     """Keep as many leaves as a collector would press on a sheet of this area in mm2: 3 to 8, more if they are small."""
     covered = np.cumsum([0.75 * leaf.length_mm * leaf.width_mm for leaf in leaves]) / area
-    most = int(np.searchsorted(covered, 0.55))
-    least = int(np.searchsorted(covered, 0.22))
+    most = int(np.searchsorted(covered, 0.4))
+    least = int(np.searchsorted(covered, 0.2))
     count = int(np.clip(rng.integers(3, _MOST_LEAVES + 1), least, most))
     return leaves[: max(count, 3)]
 
