@@ -78,7 +78,7 @@ async def _page(
     request = f"{address}?{urlencode(question, doseq=True)}"
     kept = journal.reply(request)
     try:
-        body = kept[0] if kept else await client.reply(address, query=question)
+        body = kept or await client.reply(address, query=question)
         page = json.loads(body)
         if not isinstance(page, dict) or not isinstance(page.get("results"), list):
             raise ValueError("no list of results")
@@ -86,7 +86,7 @@ async def _page(
         raise SourceError(f"GBIF's search failed. {trouble.detail} ({request})") from None
     except ValueError as error:
         raise SourceError(f"GBIF's search gave no readable answer ({error}): {request}") from None
-    if not kept:
+    if kept is None:
         journal.keep_reply(request, body)
     return page
 

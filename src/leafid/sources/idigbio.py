@@ -146,7 +146,7 @@ async def _ask(what: str, question: Mapping[str, object], client: WebClient, jou
     request = f"POST {address} {json.dumps(question, sort_keys=True)}"
     kept = journal.reply(request)
     try:
-        body = kept[0] if kept else await client.reply(address, body=question)
+        body = kept or await client.reply(address, body=question)
         page = json.loads(body)
         if not isinstance(page, dict) or not isinstance(page.get("items"), list):
             raise ValueError("no list of items")
@@ -154,7 +154,7 @@ async def _ask(what: str, question: Mapping[str, object], client: WebClient, jou
         raise SourceError(f"iDigBio's search failed. {trouble.detail} ({request})") from None
     except ValueError as error:
         raise SourceError(f"iDigBio's search gave no readable answer ({error}): {request}") from None
-    if not kept:
+    if kept is None:
         journal.keep_reply(request, body)
     return page
 

@@ -246,10 +246,10 @@ class Journal:
 
     # Replies of services
 
-    def reply(self, request: str) -> tuple[bytes, str] | None:
-        """Return a kept reply and its date."""
-        row = self._connection.execute("SELECT body, retrieved FROM reply WHERE request = ?", (request,)).fetchone()
-        return None if row is None else (row[0], row[1])
+    def reply(self, request: str) -> bytes | None:
+        """Return a kept reply."""
+        row = self._connection.execute("SELECT body FROM reply WHERE request = ?", (request,)).fetchone()
+        return None if row is None else bytes(row[0])
 
     def keep_reply(self, request: str, body: bytes) -> None:
         """Keep a reply, so that an interrupted collection need not ask again."""

@@ -112,10 +112,13 @@ async def _find(job: Job, sources: Sequence[WebSource], bar: Bar) -> Found:
         async with WebClient(job.fetching) as client:
             plan = await _plan(job, sources, client, journal, bar)
             with bar("Fetching images", "images") as on_progress:
-                await fetch_planned(client, journal, store_of(job), on_progress)
+                fetched = await fetch_planned(client, journal, store_of(job), on_progress)
         found = Found(failures=plan.failures, notes=plan.notes)
         _account(job, journal, found)
         _write_media(journal, job.data_folder / "media.csv")
+        if fetched.fetched or fetched.known:
+            now = f"{fetched.fetched} images fetched now ({fetched.bytes / 1e6:.1f} MB)"
+            found.notes.append(f"{now}, {fetched.known} were here from earlier calls")
         found.notes += _left(journal, job.data_folder / "media.csv")
         journal.forget_replies()  # only now: until here an interrupted call need not ask the services again
     return found
