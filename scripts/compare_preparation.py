@@ -1,8 +1,8 @@
 """Train one network by one recipe on different views of the same images, and compare.
 
 Each variant is the job with other settings of ``sheets``, trained, its best epoch chosen on val, and measured on val
-and test by the ordinary functions. Choose between variants by val; test is for the report. A run that is finished is not
-trained again, so an interrupted comparison goes on.
+and test by the ordinary functions. Choose between variants by val; test is for the report. A run that is finished is
+not trained again, so an interrupted comparison goes on.
 
     python scripts/compare_preparation.py configs/bench-viola.yaml --out runs/compare-viola
     python scripts/compare_preparation.py configs/bench-remp.yaml --out runs/compare-remp --only "whole image" plant

@@ -89,6 +89,20 @@ def test_the_background_is_kept_or_white() -> None:
         assert np.abs(plain[leaf].astype(int) - kept[leaf]).mean() < 2
 
 
+def test_pale_veins_are_not_painted_over() -> None:
+    image = blank_sheet()
+    blade = draw_leaf(image, (350, 450), length=600, width=300)
+    vein = np.zeros(blade.shape, np.uint8)
+    cv2.line(vein, (350, 200), (350, 700), (1,), 3)
+    image[(vein > 0) & blade] = (232, 226, 208)  # as pale as the paper, and as yellow
+    views = prepare(opened(image), wanting(plant=1, size=320, background="plain")).views[0].astype(int)
+    middle = views[:, 150:170]
+    leaf = np.abs(middle - np.array(LEAF)).max(axis=2) < 8
+    assert leaf.any()
+    inside = middle[leaf.any(axis=1)][30:-60]
+    assert not (inside > 250).all(axis=2).any()
+
+
 def test_the_side_for_training_changes_no_view_but_its_size() -> None:
     wanted = wanting(image=1, plant=1, leaves=3, tiles=2)
     seen, larger = prepare(opened(sheet()), wanted), prepare(opened(sheet()), wanted, side=128)

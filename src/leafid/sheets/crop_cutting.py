@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from leafid.sheets.crop_plan import MARGIN, Background, CropKind, CropPlan, LeafCrop
 
 PLAIN = (255, 255, 255)  # RGB of a background taken away
+PALE_VEIN = 0.015  # width that a pale vein may have, as a share of the crop's longer side
 
 
 def cut_crop(
@@ -20,7 +21,7 @@ def cut_crop(
         original: uint8 RGB (H, W, 3) of the size the plan was made for.
         plan: As from `find_crops`.
         background: `plain` paints everything but the leaf (for tiles and whole plants: but the plant) white; `kept`
-            leaves it.
+            leaves it. What is enclosed by plant on all sides and narrow is not painted: a mask may miss pale veins.
         longest: Reduce the box to at most this long side before anything else, which saves most of the time where the
             network sees a large crop small; tiles are never reduced.
 
@@ -35,7 +36,7 @@ def cut_crop(
     mask = _refine(pixels, plan.shape, plan.others)
     if background == "plain":
         pixels = pixels.copy()
-        pixels[~mask] = PLAIN
+        pixels[~_with_pale_veins(mask)] = PLAIN
     if plan.kind is not CropKind.LEAF:
         return LeafCrop(np.ascontiguousarray(pixels), mask, plan)
     turned, turned_mask = _turn(np.ascontiguousarray(pixels), mask, plan.angle)
@@ -74,6 +75,22 @@ def _refine(pixels: NDArray[np.uint8], shape: NDArray[np.bool_], others: NDArray
     refined = enlarged.copy()
     refined[undecided] = to_plant
     return np.asarray(refined)
+
+
+def _with_pale_veins(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Close gaps and holes as narrow as veins, so that these are not painted over; rather too much is kept."""
+    longest = max(mask.shape)
+    reach = 2 * round(PALE_VEIN * longest / 2) + 1
+    disc = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (reach, reach))
+    closed = cv2.morphologyEx(
+        cv2.copyMakeBorder(mask.astype(np.uint8), reach, reach, reach, reach, cv2.BORDER_CONSTANT, value=0),
+        cv2.MORPH_CLOSE,
+        disc,
+    )[reach:-reach, reach:-reach]
+    _, labels, stats, _ = cv2.connectedComponentsWithStats(1 - closed, connectivity=4)
+    hole = stats[:, cv2.CC_STAT_AREA] < (2 * PALE_VEIN * longest) ** 2
+    hole[0] = False  # label 0 is the plant
+    return np.asarray((closed > 0) | hole[labels])
 
 
 def _turn(
