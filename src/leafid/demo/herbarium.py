@@ -12,7 +12,6 @@ out/truth/truth.jsonl               one record per sheet, see `truth_record`
 import csv
 import json
 import multiprocessing
-import os
 from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from functools import partial
@@ -23,6 +22,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from leafid.cores import usable_cores
 from leafid.demo.gatherings import SheetSpec, sheet_spec
 from leafid.demo.outline import Points
 from leafid.demo.sheet import DrawnSheet, SheetLeaf, draw_sheet
@@ -87,13 +87,6 @@ def draw_herbarium(
             if on_progress is not None:
                 on_progress(index + 1, sheets)
     return out / "sheets.csv"
-
-
-def usable_cores() -> int:
-    """Number of cores this process may use."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
 
 
 def truth_record(sheet: DrawnSheet) -> dict[str, Any]:

@@ -10,9 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from leafid.bundle import BundleInfo, read_bundle
+from leafid.cores import usable_cores
 from leafid.errors import UsageError
 from leafid.identify.engine import Engine, TorchEngine
-from leafid.identify.pipeline import Opened, opened_in_order, usable_cores
+from leafid.identify.pipeline import Opened, opened_in_order
 from leafid.identify.records import Candidate, Record, Status
 from leafid.sheets import PreparedImage
 from leafid.trust import decide, probabilities

@@ -18,11 +18,6 @@ Opened = tuple[str, PreparedImage | ImageError]
 """A path as it was given, and what the network sees of it, or why it cannot be read."""
 
 
-def usable_cores() -> int:
-    """Return how many CPU cores this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
 def opened_in_order(
     paths: Iterable[str | Path], preprocessing: Preprocessing, *, batch_size: int, workers: int
 ) -> Generator[tuple[Opened, ...], None, None]:

@@ -1,9 +1,8 @@
 """Which device, number format and how many processes a machine allows."""
 
-import os
-
 import torch
 
+from leafid.cores import usable_cores
 from leafid.errors import UsageError
 from leafid.jobs import TrainingSettings
 
@@ -31,8 +30,7 @@ def worker_count(setting: int | str) -> int:
     """Return the number of reading processes for ``training.workers``."""
     if isinstance(setting, int):
         return setting
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    return min(cores, MAX_WORKERS)
+    return min(usable_cores(), MAX_WORKERS)
 
 
 def lightning_precision(training: TrainingSettings, device: torch.device) -> str:

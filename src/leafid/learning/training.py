@@ -160,6 +160,13 @@ def _fit(job: Job, this: Run, device: torch.device, *, resumed_steps: int | None
     except RunError as error:
         # torch wraps an error of a worker process into its traceback; the last line is the message.
         raise RunError(str(error).strip().splitlines()[-1].removeprefix("leafid.errors.RunError: ")) from None
+    except RuntimeError as error:
+        if "DataLoader worker" not in str(error):
+            raise
+        raise RunError(
+            "A process that reads images was stopped from outside, perhaps for want of memory. Go on with --resume; "
+            "fewer such processes: --set training.workers=1"
+        ) from None
 
 
 def _trainer(job: Job, this: Run, device: torch.device, resumed_steps: int) -> Trainer:

@@ -1,7 +1,6 @@
 """From the sources of a job to the catalog: every image is opened once, hashed and measured, or becomes a failure."""
 
 import csv
-import os
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -10,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from leafid.catalog import COLUMNS, FAILURE_COLUMNS, relative_to_catalog, write_catalog
+from leafid.cores import usable_cores
 from leafid.errors import ImageError, SourceError
 from leafid.files import sha256_of, written_atomically
 from leafid.images import open_image
@@ -105,7 +105,7 @@ def write_failures(failures: Sequence[Failure], path: Path) -> None:
 
 def _measured(images: Sequence[FoundImage], on_progress: OnProgress) -> Iterable[Measured | Failure]:
     """Decode in threads: Pillow's decoders and hashing leave the interpreter free meanwhile."""
-    workers = min(8, os.cpu_count() or 1)
+    workers = min(8, usable_cores())
     with ThreadPoolExecutor(workers) as pool:
         for done, one in enumerate(pool.map(_measure, images), start=1):
             on_progress(done, len(images))

@@ -1,11 +1,11 @@
 """Fetching the planned images: host by host, resumable, each file checked before it counts."""
 
 import asyncio
-import os
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 
+from leafid.cores import usable_cores
 from leafid.errors import FailureReason, ImageError
 from leafid.jobs import FetchingSettings
 from leafid.progress import OnProgress
@@ -55,7 +55,7 @@ async def fetch_planned(
     """
     store.mend(journal)
     total = sum(journal.taken("host").values())
-    with ThreadPoolExecutor(max(2, min(8, os.cpu_count() or 1))) as pool:
+    with ThreadPoolExecutor(max(2, min(8, usable_cores()))) as pool:
         work = _Work(client, journal, store, client.settings, pool, on_progress, total)
         try:
             async with asyncio.TaskGroup() as group:

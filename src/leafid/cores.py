@@ -1,0 +1,8 @@
+"""How many CPU cores there are for this process: a container or a cluster job may have fewer than the machine."""
+
+import os
+
+
+def usable_cores() -> int:
+    """Return the number of cores this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
