@@ -11,12 +11,17 @@ herbarium.
 Importing ``leafid`` is cheap: torch is loaded when an ``Identifier`` is.
 """
 
+import os
 from typing import TYPE_CHECKING
 
 from leafid.version import __version__
 
 if TYPE_CHECKING:
     from leafid.identify import Identifier
+
+# Read by OpenCV when it is loaded. leafid works in processes; OpenCV's own threads would compete with them, and a
+# process that is forked while they exist waits for them for ever.
+os.environ.setdefault("OPENCV_FOR_THREADS_NUM", "1")
 
 __all__ = ["Identifier", "__version__"]
 

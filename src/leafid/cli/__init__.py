@@ -1,5 +1,6 @@
 """The commands: one module each, no logic, nothing heavy imported before a command needs it."""
 
+import logging
 import sys
 import tempfile
 import traceback
@@ -46,6 +47,8 @@ def version_option(version: bool = typer.Option(False, "--version", help="Show t
 
 def main() -> None:
     """Run the program: mistakes of the user are told in a sentence; a defect of leafid is kept in a file, not shown."""
+    logging.basicConfig(format="%(message)s")
+    logging.getLogger("leafid").setLevel(logging.INFO)
     warnings.filterwarnings("ignore", module="PIL")  # of damaged EXIF; what cannot be read becomes a failure
     try:
         app()

@@ -198,7 +198,7 @@ def _mapped(
         return
     # spawn: forking a process in which torch or OpenCV threads run can hang.
     context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(workers, mp_context=context, initializer=cv2.setNumThreads, initargs=(1,)) as pool:
+    with ProcessPoolExecutor(workers, mp_context=context) as pool:
         yield from pool.map(draw, range(sheets), chunksize=2)
 
 

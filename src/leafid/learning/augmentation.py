@@ -55,9 +55,7 @@ def _transform(size: int, strength: Strength) -> Any:  # noqa: ANN401 -- albumen
     # Read at import: without it albumentations asks the network for a newer version.
     os.environ["NO_ALBUMENTATIONS_UPDATE"] = "1"
     import albumentations
-    import cv2
 
-    cv2.setNumThreads(1)  # the worker processes are the parallelism
     chains: dict[str, Callable[[Any, int], list[Any]]] = {"light": _light, "medium": _medium, "strong": _strong}
     return albumentations.Compose(chains[strength](albumentations, size))
 

@@ -99,7 +99,6 @@ class ViewStore:
             _Filling(self, list(missing.values())),
             batch_size=None,
             num_workers=min(workers, len(missing)),
-            worker_init_fn=_one_thread,
         )
         failures: list[str] = []
         for done, failure in enumerate(loader, start=1):
@@ -140,13 +139,6 @@ class _Filling(Dataset[str]):
         except ImageError as error:
             return f"{path}: {error}"
         return ""
-
-
-def _one_thread(worker: int) -> None:
-    """Keep OpenCV from starting as many threads as there are cores in each of as many processes."""
-    import cv2
-
-    cv2.setNumThreads(1)
 
 
 def _pixels(archive: zipfile.ZipFile, name: str) -> NDArray[np.uint8]:
