@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from leafid.sheets import CropKind, CropPlan, cut_crop, find_crops, find_plant, leaf_crops
+from leafid.sheets import CropKind, CropPlan, PlantMask, cut_crop, find_crops, find_plant, leaf_crops
 from tests.sheets.drawings import blank_sheet, draw_leaf
 
 
@@ -147,3 +147,15 @@ def test_scale_is_handed_on() -> None:
     draw_leaf(image, (350, 400))
     plans = find_crops(image, find_plant(image), px_per_mm=11.8)
     assert {plan.px_per_mm for plan in plans} == {11.8}
+
+
+def test_tiles_of_a_dense_plant_are_spread_over_it() -> None:
+    plant = np.zeros((1000, 700), np.bool_)
+    plant[100:900, 50:650] = True
+    mask = PlantMask(reduced=plant, size=(700, 1000), fraction=float(plant.mean()), confidence=1.0)
+    plans = find_crops(blank_sheet(), mask, leaves=0, tiles=5, tile_side=100, whole=False)
+    corners = np.array([plan.box[:2] for plan in plans])
+    assert len(plans) == 5
+    assert (corners.max(axis=0) - corners.min(axis=0) > (400, 600)).all()
+    for left, top, right, bottom in (plan.box for plan in plans):
+        assert plant[top:bottom, left:right].mean() >= 0.8

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 from leafid.bundle import BundleInfo
 from leafid.curation import SPLITS
+from leafid.jobs import ViewCounts
 from leafid.statements import LIMITS_LONG
 
 if TYPE_CHECKING:
@@ -24,7 +25,7 @@ def model_card(info: BundleInfo, split: "pd.DataFrame") -> str:
         f"# {info.name}",
         "",
         f"Names {len(taxonomy)} taxa from images of their leaves, with {info.network.backbone} at "
-        f"{info.preprocessing.size} x {info.preprocessing.size} pixels. "
+        f"{info.preprocessing.size} x {info.preprocessing.size} pixels, seeing {_seen(info.preprocessing.views)}. "
         f"Made with leafid {info.leafid_version} on {made.created:%Y-%m-%d}.",
         "",
         "## What it does not tell",
@@ -72,3 +73,14 @@ def _counted(values: "pd.Series") -> str:
     unknown = int(values.isna().sum())
     listed = [f"{name} ({count})" for name, count in counts.items()]
     return ", ".join([*listed, *([f"not stated ({unknown})"] if unknown else [])])
+
+
+def _seen(views: ViewCounts) -> str:
+    """Say in words which views the network sees."""
+    parts = [
+        "the whole image" if views.image else "",
+        "the plant" if views.plant else "",
+        f"up to {views.leaves} leaves" if views.leaves else "",
+        f"up to {views.tiles} tiles of it" if views.tiles else "",
+    ]
+    return ", ".join(part for part in parts if part)

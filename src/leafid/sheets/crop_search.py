@@ -18,6 +18,8 @@ from leafid.sheets.leaf_orientation import Orientation, orient_leaf
 from leafid.sheets.leaf_separation import LeafRegion, separate_leaves
 from leafid.sheets.plants import PlantMask
 
+LEAST_IN_TILE = 0.15  # share of plant below which there is no further tile
+NEARLY_AS_FULL = 0.8  # share of the fullest tile's plant that any other must hold
 SHORTEST_LEAF = 24  # pixels of the original; smaller leaves show nothing
 
 
@@ -113,7 +115,11 @@ class _Search:
         return self._plan(CropKind.LEAF, window, shape, self._part(window) & ~shape, quality, orient_leaf(region))
 
     def tiles(self, count: int, side: int) -> list[CropPlan]:
-        """Squares of `side` original pixels that hold most plant, no two overlapping by more than half a side."""
+        """Squares of `side` original pixels full of plant, spread over it, no two overlapping by more than half a side.
+
+        The first holds most plant. Each other one is, of those that hold nearly as much as the fullest left, the one
+        farthest from all before it: else those of a dense plant would all lie in one corner.
+        """
         height, width = self.plant.reduced.shape
         small = min(round(side / self.scale), height, width)
         if count < 1 or small < 4:
@@ -123,15 +129,19 @@ class _Search:
             cover[small:, small:] - cover[:-small, small:] - cover[small:, :-small] + cover[:-small, :-small]
         ).astype(np.float32) / (small * small)
         plans: list[CropPlan] = []
+        rows, columns = np.ogrid[: filled.shape[0], : filled.shape[1]]
+        distance = np.zeros(filled.shape, np.float32)
         while len(plans) < count:
-            y, x = (int(value) for value in np.unravel_index(int(filled.argmax()), filled.shape))
-            if filled[y, x] < 0.15 and plans:
+            fullest = float(filled.max())
+            if fullest < (LEAST_IN_TILE if plans else 0):
                 break
+            chosen = np.where(filled >= NEARLY_AS_FULL * fullest, distance, -1) if plans else filled
+            y, x = (int(value) for value in np.unravel_index(int(chosen.argmax()), filled.shape))
             plans.append(self._upright(CropKind.TILE, x, y, small, small))
             half = max(1, small // 2)
             filled[max(0, y - half) : y + half + 1, max(0, x - half) : x + half + 1] = -1
-            if filled.max() < 0:
-                break
+            here = np.hypot(rows - y, columns - x).astype(np.float32)
+            distance = here if len(plans) == 1 else np.minimum(distance, here)
         return plans
 
     def _upright(self, kind: CropKind, x: int, y: int, width: int, height: int) -> CropPlan:

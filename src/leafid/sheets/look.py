@@ -30,6 +30,7 @@ _CELL = 230  # pixels of a view
 _GAP, _CAPTION = 16, 26
 _PANEL = 900  # least height of the image and of the mask
 _COLUMNS = 6
+_SMALLEST_OUTLINED = 0.0003  # share of the image; smaller pieces and holes would hide the plant under their outlines
 
 
 @dataclass(frozen=True)
@@ -96,7 +97,8 @@ def _marked(image: Image.Image, plant: PlantMask, plans: Sequence[CropPlan]) -> 
     marked = np.asarray(image.resize((max(1, round(image.width * scale)), _PANEL), Image.Resampling.LANCZOS)).copy()
     mask = cv2.resize(plant.reduced.astype(np.uint8), (marked.shape[1], marked.shape[0]))
     contours, _ = cv2.findContours(mask, cv2.RETR_LIST, cv2.CHAIN_APPROX_NONE)
-    cv2.drawContours(marked, contours, -1, OUTLINE, 2, cv2.LINE_8)
+    lines = [contour for contour in contours if cv2.contourArea(contour) >= _SMALLEST_OUTLINED * mask.size]
+    cv2.drawContours(marked, lines, -1, OUTLINE, 2, cv2.LINE_8)
     picture = Image.fromarray(marked)
     draw = ImageDraw.Draw(picture)
     numbers = dict.fromkeys(CropKind, 0)
