@@ -99,9 +99,9 @@ def test_a_mistake_in_an_override_names_the_override(tmp_path: Path) -> None:
 def test_taxa_may_stand_in_a_file_of_their_own(tmp_path: Path) -> None:
     taxa = tmp_path / "taxa.yaml"
     taxa.write_text("target: Mitragyna speciosa\nlook_alikes:\n  - name: Coffea canephora\n    synonims: [a]\n")
-    message = mistakes(tmp_path, MINIMAL + f"taxa: {taxa}\n")
+    message = mistakes(tmp_path, MINIMAL + "taxa: taxa.yaml\n")
     assert "line 4: taxa.look_alikes.0.synonims: unknown key; did you mean synonyms?" in message
-    assert "there is no file nowhere.yaml" in mistakes(tmp_path, MINIMAL + "taxa: nowhere.yaml\n")
+    assert f"there is no file {tmp_path / 'nowhere.yaml'}" in mistakes(tmp_path, MINIMAL + "taxa: nowhere.yaml\n")
 
 
 @pytest.mark.parametrize(
@@ -126,6 +126,18 @@ def test_a_file_that_cannot_be_read_is_told_in_a_sentence(tmp_path: Path) -> Non
     latin.write_bytes("name: fl\u00fcgel".encode("latin-1"))
     with pytest.raises(JobError, match="not UTF-8"):
         load_job(latin)
+
+
+@given(target=st.from_regex(r"[-+0-9.eExobtrufalsnNO~:_]{1,8}", fullmatch=True))
+def test_a_name_that_looks_like_something_else_stays_a_name(
+    tmp_path_factory: pytest.TempPathFactory, target: str
+) -> None:
+    job = Job.model_validate(
+        {"name": "j", "taxa": {"target": {"name": target}}, "sources": [{"kind": "folder", "path": "x"}]}
+    )
+    path = tmp_path_factory.mktemp("jobs") / "job.yaml"
+    path.write_text(dump_job(job), encoding="utf-8")
+    assert load_job(path) == job
 
 
 @given(

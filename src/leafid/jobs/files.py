@@ -4,13 +4,12 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import yaml
 from pydantic import ValidationError
 
 from leafid.errors import JobError
 from leafid.jobs.job import Job
 from leafid.jobs.mistakes import Mistake, describe
-from leafid.jobs.strict_yaml import Lines, read_yaml
+from leafid.jobs.strict_yaml import Lines, read_yaml, write_yaml
 
 
 def load_job(path: Path, overrides: Sequence[str] = ()) -> Job:
@@ -38,7 +37,7 @@ def load_job(path: Path, overrides: Sequence[str] = ()) -> Job:
 
 def dump_job(job: Job) -> str:
     """Write the effective job, every default spelled out, as YAML that ``load_job`` reads back to an equal job."""
-    return yaml.safe_dump(job.model_dump(mode="json"), sort_keys=False, allow_unicode=True, width=120)
+    return write_yaml(job.model_dump(mode="json"))
 
 
 def job_schema() -> dict[str, Any]:
@@ -47,13 +46,11 @@ def job_schema() -> dict[str, Any]:
 
 
 def _taxa_file(job: Path, name: str, lines: Lines) -> dict[str, Any]:
-    """Read the file that ``taxa: FILE`` names; its lines join the job's."""
-    path = Path(name)
+    """Read the file that ``taxa: FILE`` names, beside the job file; its lines join the job's."""
+    path = job.parent / name
     if not path.is_file():
         line = lines.of(("taxa",))
-        raise JobError(
-            f"{job}:{line}: taxa: there is no file {name}. Relative paths start at the current folder, {Path.cwd()}."
-        )
+        raise JobError(f"{job}:{line}: taxa: there is no file {path}. Its path starts at the folder of the job file.")
     content: dict[str, Any]
     content, taxa_lines, mistakes = read_yaml(path)
     if mistakes:

@@ -35,7 +35,7 @@ class Job(Section):
     seed: Annotated[int, Field(ge=0, le=2**31 - 1)] = 0
     """Every random choice derives from it."""
     taxa: TaxaSettings | None = None
-    """The taxa, or the path of a YAML file that holds them; left out: every name in the catalog."""
+    """The taxa, or a YAML file of them, its path starting at the job file; left out: every name in the catalog."""
     sources: Annotated[tuple[Source, ...], Field(min_length=1)]
     """Where the images come from."""
     fetching: FetchingSettings = FetchingSettings()

@@ -42,6 +42,23 @@ def _decimal(loader: yaml.SafeLoader, node: yaml.ScalarNode) -> int:
 _CoreLoader.add_constructor("tag:yaml.org,2002:int", _decimal)
 
 
+class _CoreDumper(yaml.SafeDumper):
+    """SafeDumper that quotes every string which the loader would read as something else, such as ``08``."""
+
+    yaml_implicit_resolvers: dict[str, list[tuple[str, re.Pattern[str]]]] = {  # noqa: RUF012 -- PyYAML's
+        first: [
+            *_CoreLoader.yaml_implicit_resolvers.get(first, []),
+            *yaml.SafeDumper.yaml_implicit_resolvers.get(first, []),
+        ]
+        for first in {*_CoreLoader.yaml_implicit_resolvers, *yaml.SafeDumper.yaml_implicit_resolvers}
+    }
+
+
+def write_yaml(content: dict[str, Any]) -> str:
+    """Write plain values as YAML that ``read_yaml`` and readers of YAML 1.1 read alike."""
+    return yaml.dump(content, Dumper=_CoreDumper, sort_keys=False, allow_unicode=True, width=120)
+
+
 @dataclass
 class Lines:
     """Where each value of a file stands: a line number, or the words of an override."""
