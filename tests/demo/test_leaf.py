@@ -79,7 +79,8 @@ def test_mean_vein_angle_is_the_one_asked_for(taxon: str, seed: int) -> None:
     rng = np.random.default_rng(seed)
     traits = sample_leaf(sample_plant(taxon, rng), rng)
     veins = blade_venation(blade_outline(traits, rng), rng)
-    assert veins.mean_angle_deg() == pytest.approx(traits.vein_angle_deg, abs=4)
+    # Very steep veins (10 degrees) open a little, so that they clear the foot of the next: up to 5 degrees in the mean.
+    assert veins.mean_angle_deg() == pytest.approx(traits.vein_angle_deg, abs=6)
 
 
 def test_departure_angle_of_a_straight_vein() -> None:
