@@ -14,9 +14,11 @@ from leafid.sheets.preparation import PAPER, PreparedImage, prepare, prepare_fil
 if TYPE_CHECKING:
     from leafid.sheets.crop_cutting import cut_crop
     from leafid.sheets.crop_search import find_crops, leaf_crops
+    from leafid.sheets.illumination import flat_blade
     from leafid.sheets.look import draw_look, look_at
+    from leafid.sheets.oriented_ridges import line_responses
     from leafid.sheets.plants import PlantMask, find_plant, plant_mask
-    from leafid.sheets.vein_map import VeinField, vein_field
+    from leafid.sheets.vein_map import VeinField, vein_field, vein_scores
 
 __all__ = [
     "PAPER",
@@ -32,18 +34,23 @@ __all__ = [
     "draw_look",
     "find_crops",
     "find_plant",
+    "flat_blade",
     "leaf_crops",
+    "line_responses",
     "look_at",
     "plant_mask",
     "prepare",
     "prepare_file",
     "vein_field",
+    "vein_scores",
 ]
 
 _MODULES = {
     "cut_crop": "crop_cutting",
     "find_crops": "crop_search",
     "leaf_crops": "crop_search",
+    "flat_blade": "illumination",
+    "line_responses": "oriented_ridges",
     "draw_look": "look",
     "look_at": "look",
     "PlantMask": "plants",
@@ -51,6 +58,7 @@ _MODULES = {
     "plant_mask": "plants",
     "VeinField": "vein_map",
     "vein_field": "vein_map",
+    "vein_scores": "vein_map",
 }
 
 

@@ -137,8 +137,19 @@ def _native(working: Image32, mask: NDArray[np.bool_]) -> Image32:
 
 
 def _vein_scores(leaf: NDArray[np.uint8], mask: NDArray[np.bool_]) -> Image32:
-    """Strength by direction as crests, [T, h, w] of the working image, 0..1."""
-    grey, blade = _working_image(leaf, mask)
+    return vein_scores(*_working_image(leaf, mask))
+
+
+def vein_scores(grey: Image32, blade: Image32) -> Image32:
+    """How much of a vein each pixel is, by the direction in which the vein runs.
+
+    Args:
+        grey: float32 (H, W), 0..255, of working size: its blade covers about `WORKING_SIDE` squared pixels.
+        blade: float32 (H, W), 1 on the blade and 0 elsewhere, with some empty pixels around.
+
+    Returns:
+        float32 (T, H, W), 0..1, as crests; direction t runs at t * pi / T from the x-axis towards the y-axis.
+    """
     scores = _contrast(flat_blade(grey, blade, FLATTENING_SIGMA), blade)
     # Blobs answer in all directions alike, lines in theirs.
     mean = scores.mean(axis=0)

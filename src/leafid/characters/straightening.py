@@ -1,0 +1,117 @@
+"""The blade straightened along its midrib: rows run across it, the midrib is one column, the apex is up."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from leafid.characters.blade import Blade
+from leafid.characters.midrib import Points
+
+VEIN_SIDE = 400.0  # square root of the straightened blade's area in pixels
+MOST_ENLARGED = 3.0
+_BEYOND = 0.25  # of the midrib's length, seen beyond both of its ends: lobes of the base lie there
+
+
+@dataclass(frozen=True)
+class StraightBlade:
+    """A blade along its midrib.
+
+    Attributes:
+        grey: float32 (H, W), 0..255.
+        blade: float32 (H, W), 1 on the leaf (petiole included) and 0 elsewhere.
+        column: the midrib's column.
+        top: row at which the midrib's course ends above.
+        bottom: row at which it ends below.
+        scale: straightened pixels per working pixel.
+        course: points [N, 2] of the midrib, working pixels, from the top row's end to the bottom row's; one per row
+            from `top` to `bottom`.
+    """
+
+    grey: NDArray[np.float32]
+    blade: NDArray[np.float32]
+    column: int
+    top: int
+    bottom: int
+    scale: float
+    course: Points
+
+    def turned(self) -> StraightBlade:
+        """The same blade upside down."""
+        height, width = self.blade.shape
+        return replace(
+            self,
+            grey=np.ascontiguousarray(self.grey[::-1, ::-1]),
+            blade=np.ascontiguousarray(self.blade[::-1, ::-1]),
+            column=width - 1 - self.column,
+            top=height - 1 - self.bottom,
+            bottom=height - 1 - self.top,
+            course=self.course[::-1],
+        )
+
+    def to_working(self, points: Points) -> Points:
+        """Bring points [N, 2] (column, row) to working pixels (x, y)."""
+        rows = points[:, 1] - self.top
+        last = len(self.course) - 1
+        tangents = _tangents(self.course)
+        at = np.clip(rows, 0, last)
+        base = np.stack([np.interp(at, np.arange(last + 1), self.course[:, k]) for k in (0, 1)], axis=1)
+        along = np.stack([np.interp(at, np.arange(last + 1), tangents[:, k]) for k in (0, 1)], axis=1)
+        along /= np.maximum(np.hypot(*along.T), 1e-9)[:, None]
+        across = np.stack([along[:, 1], -along[:, 0]], axis=1)
+        beyond = (rows - at)[:, None] / self.scale
+        return np.asarray(base + beyond * along + (points[:, :1] - self.column) / self.scale * across)
+
+
+def _tangents(course: Points) -> Points:
+    """Unit vectors along the course, even enough that neighbouring normals do not cross near the midrib."""
+    smooth = cv2.GaussianBlur(course, (1, 0), sigmaX=1e-6, sigmaY=max(1.0, len(course) / 40))
+    tangent = np.gradient(np.asarray(smooth).reshape(course.shape), axis=0)
+    # At the ends the smoothed course is squeezed, its direction still right.
+    return np.asarray(tangent / np.maximum(np.hypot(*tangent.T), 1e-9)[:, None])
+
+
+def straighten(blade: Blade, course: Points) -> StraightBlade:
+    """Straighten a blade along a course through it; its first point comes to lie above."""
+    scale = min(MOST_ENLARGED, VEIN_SIDE / blade.side)
+    steps = np.hypot(*np.diff(course, axis=0).T)
+    length = np.concatenate([[0.0], np.cumsum(steps)])
+    rows = max(8, round(float(length[-1]) * scale))
+    even = np.linspace(0, length[-1], rows)
+    fine = np.stack([np.interp(even, length, course[:, k]) for k in (0, 1)], axis=1)
+    beyond = round(_BEYOND * rows)
+    reach = _half_breadth(blade, fine, scale) + 8
+    straight = StraightBlade(
+        grey=np.zeros((0, 0), np.float32),
+        blade=np.zeros((0, 0), np.float32),
+        column=reach,
+        top=beyond,
+        bottom=beyond + rows - 1,
+        scale=scale,
+        course=fine,
+    )
+    height, width = rows + 2 * beyond, 2 * reach + 1
+    columns, lines = np.meshgrid(np.arange(width, dtype=np.float64), np.arange(height, dtype=np.float64))
+    grid = straight.to_working(np.stack([columns.ravel(), lines.ravel()], axis=1)).astype(np.float32)
+    x, y = grid[:, 0].reshape(height, width), grid[:, 1].reshape(height, width)
+    grey = blade.pixels.mean(axis=2, dtype=np.float32)
+    sampled = cv2.remap(grey, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    inside = cv2.remap(blade.mask.astype(np.float32), x, y, cv2.INTER_LINEAR) > 0.5
+    # Where the course bends, far pixels beyond an end are seen twice: only what hangs together with the blade counts.
+    _, labels = cv2.connectedComponents(inside.astype(np.uint8), connectivity=4)
+    counts = np.bincount(labels.ravel())
+    counts[0] = 0
+    inside = labels == int(counts.argmax())
+    return replace(straight, grey=np.asarray(sampled, np.float32), blade=np.asarray(inside, np.float32))
+
+
+def _half_breadth(blade: Blade, course: Points, scale: float) -> int:
+    """Straightened pixels from the midrib to the farthest point of the blade."""
+    points = np.argwhere(blade.mask)[::7, ::-1].astype(np.float64)
+    nearest = np.full(len(points), np.inf)
+    for x, y in course[:: max(1, len(course) // 24)]:
+        nearest = np.minimum(nearest, np.hypot(points[:, 0] - x, points[:, 1] - y))
+    return int(np.ceil(float(nearest.max()) * scale)) if len(points) else 8
