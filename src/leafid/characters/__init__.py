@@ -17,27 +17,49 @@ from leafid.characters.values import (
 )
 
 if TYPE_CHECKING:
+    from leafid.characters.comparison import CharacterFit, Fit, TaxonFit, compare, describe, sentence
     from leafid.characters.images import MOST_LEAVES, FoundLeaf, MeasuredImage, measure_file, measure_image
     from leafid.characters.measuring import Lines, MeasuredLeaf, measure_leaf
+    from leafid.characters.ranges import FloraRanges, flora_ranges, read_ranges
+    from leafid.characters.table import MeasuredSummary, column_documentation, measure_to_file, table_columns
 
 __all__ = [
     "CHARACTERS",
     "MOST_LEAVES",
     "Character",
+    "CharacterFit",
     "Described",
+    "Fit",
+    "FloraRanges",
     "FoundLeaf",
     "LeafCharacters",
     "Lines",
     "Measured",
     "MeasuredImage",
     "MeasuredLeaf",
+    "MeasuredSummary",
     "NotMeasured",
+    "TaxonFit",
+    "column_documentation",
+    "compare",
+    "describe",
+    "flora_ranges",
     "measure_file",
     "measure_image",
     "measure_leaf",
+    "measure_to_file",
+    "read_ranges",
+    "sentence",
+    "table_columns",
 ]
 
 _MODULES = {
+    "CharacterFit": "comparison",
+    "Fit": "comparison",
+    "TaxonFit": "comparison",
+    "compare": "comparison",
+    "describe": "comparison",
+    "sentence": "comparison",
     "MOST_LEAVES": "images",
     "FoundLeaf": "images",
     "MeasuredImage": "images",
@@ -46,6 +68,13 @@ _MODULES = {
     "Lines": "measuring",
     "MeasuredLeaf": "measuring",
     "measure_leaf": "measuring",
+    "FloraRanges": "ranges",
+    "flora_ranges": "ranges",
+    "read_ranges": "ranges",
+    "MeasuredSummary": "table",
+    "column_documentation": "table",
+    "measure_to_file": "table",
+    "table_columns": "table",
 }
 
 

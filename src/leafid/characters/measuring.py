@@ -21,10 +21,11 @@ from leafid.sheets import vein_scores
 
 Points = NDArray[np.float64]
 
-_SIMPLE_SOLIDITY = 0.72  # a simple blade fills so much of its convex hull
+_LEAST_SIMPLE = 0.5  # of `Evidence.simple`; bundles of leaves and compound leaves stay below
+_LEAST_PLAUSIBLE = 2.2  # of `Evidence.plausible`; ferns, palms, flowers and torn pieces stay below
 _LEAST_LEAN = 0.15  # below this it is not clear which way the veins rise, and so which end is the apex
 _LEAST_STRENGTH = 0.16  # mean vein score of the chosen veins; below this nobody sees them
-_FEWEST = 3  # veins per side, as a mean; fewer are no pinnate venation
+_FEWEST = 3.5  # veins per side, as a mean; fewer are rather a few veins from the base than pinnate venation
 _MOST_STEEP = 68.0  # elevation in degrees above which veins run with the midrib, as parallel ones do
 _PETIOLE_TELLS = 0.06  # share of the length from which a petiole tells base from apex
 _MOST_DOUBT = 2.2  # standard deviation of the number per side
@@ -72,6 +73,16 @@ class Evidence:
     strength: float = 0.0
     elevation_deg: float = 0.0
     doubt: float = 0.0
+
+    @property
+    def simple(self) -> float:
+        """How much the outline is that of one simple leaf: about 0 for anything, 2 for a whole leaf."""
+        return (self.symmetry - 0.6) / 0.2 + (self.solidity - 0.8) / 0.1
+
+    @property
+    def plausible(self) -> float:
+        """How much it is a simple leaf with veins that rise towards its apex: about 0 for anything, 4 for one."""
+        return self.simple + (self.lean - 0.2) / 0.2
 
 
 @dataclass(frozen=True)
@@ -127,7 +138,7 @@ def measure_leaf(
         return MeasuredLeaf(LeafCharacters(), not_measured=NotMeasured.TOO_SMALL)
     axis, course = find_midrib(blade)
     evidence = Evidence(axis.clearness, axis.symmetry, blade.solidity)
-    if blade.solidity < _SIMPLE_SOLIDITY:
+    if evidence.simple < _LEAST_SIMPLE:
         return MeasuredLeaf(LeafCharacters(), evidence=evidence, not_measured=NotMeasured.NOT_SIMPLE)
     straight, scores, leaning = _apex_up(blade, course)
     extent = find_extent(straight)
@@ -207,14 +218,11 @@ def _with_veins(evidence: Evidence, veins: VeinCount, leaning: float) -> Evidenc
 
 
 def _why_no_veins(evidence: Evidence, veins: VeinCount) -> NotMeasured | None:
-    if evidence.strength < _LEAST_STRENGTH:
+    if evidence.strength < _LEAST_STRENGTH or evidence.doubt > _MOST_DOUBT:
         return NotMeasured.VEINS_NOT_VISIBLE
-    if evidence.elevation_deg > _MOST_STEEP or evidence.lean < _LEAST_LEAN:
+    parallel = evidence.elevation_deg > _MOST_STEEP or evidence.lean < _LEAST_LEAN
+    if parallel or len(veins.left) + len(veins.right) < 2 * _FEWEST or evidence.plausible < _LEAST_PLAUSIBLE:
         return NotMeasured.NOT_PINNATE
-    if len(veins.left) + len(veins.right) < 2 * _FEWEST:
-        return NotMeasured.NOT_PINNATE
-    if evidence.doubt > _MOST_DOUBT:
-        return NotMeasured.VEINS_NOT_VISIBLE
     return None
 
 

@@ -6,7 +6,8 @@ own mirror image. Then its course: the smooth path along that line through the r
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import math
+from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
@@ -63,7 +64,8 @@ def find_midrib(blade: Blade) -> tuple[Axis, Points]:
     """
     coarse = _coarse(blade)
     axis = _axis(coarse)
-    return axis, _course(coarse, axis)
+    # The axis is found in steps of a direction; the second course follows the line that fits the first.
+    return axis, _course(coarse, _fitted(_course(coarse, axis), axis))
 
 
 def _coarse(blade: Blade) -> _Coarse:
@@ -107,6 +109,16 @@ def _axis(coarse: _Coarse) -> Axis:
     centre = (middle + offset * np.array([-np.sin(angle), np.cos(angle)])) / coarse.scale
     clearness = strength[best] / max(float(np.median(strength)), 1e-6) / _CLEAR
     return Axis(angle, (float(centre[0]), float(centre[1])), float(min(1.0, clearness)), mirrored)
+
+
+def _fitted(course: Points, axis: Axis) -> Axis:
+    """The straight line through the middle of a course."""
+    tenth = len(course) // 10
+    middle = course[tenth : len(course) - tenth]
+    centre = middle.mean(axis=0)
+    along = np.linalg.svd(middle - centre, full_matrices=False)[2][0]
+    angle = math.atan2(float(along[1]), float(along[0])) % math.pi
+    return replace(axis, angle=angle, centre=(float(centre[0]), float(centre[1])))
 
 
 def _symmetry(blade: NDArray[np.float32], angle: float, middle: NDArray[np.float64], offset: int) -> float:

@@ -16,13 +16,13 @@ from numpy.typing import NDArray
 from leafid.characters.vein_paths import VeinPath
 
 MOST_VEINS = 26  # per side
-_WORTH = 0.45  # strength, relative to the strongest veins, from which a path is rather a vein than not
+_WORTH = 0.4  # strength, relative to the strongest veins, from which a path is rather a vein than not
 _UNEVEN = 0.3  # cost of a distance that is e times, or one e-th, of the one before
 _MOST_UNEVEN = 1.0  # a vein lost to damage costs no more than this
 _UNLIKE = 0.1  # cost of each 15 degrees by which a path rises otherwise than the strong ones, beyond the first 15
-_FLAT = 0.25  # cost of a path that runs perpendicular to the midrib, as tertiary veins and creases do
+_FLAT = 0.35  # cost of a path that runs perpendicular to the midrib, as tertiary veins and creases do
 _RISING = 12.0  # degrees above the perpendicular from which a path is not flat
-_UNEQUAL = 0.15  # cost of a difference of one between left and right; grows with its square
+_UNEQUAL = 0.12  # cost of a difference of one between left and right; grows with its square
 _DOUBT = 0.22  # difference of worth between two numbers at which one is e times as likely as the other
 
 

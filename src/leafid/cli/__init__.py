@@ -17,6 +17,7 @@ from leafid.cli.evaluate import evaluate
 from leafid.cli.identify import identify
 from leafid.cli.job import job
 from leafid.cli.look import look
+from leafid.cli.measure import measure
 from leafid.cli.prepare import prepare
 from leafid.cli.train import train
 from leafid.errors import ExitCode, LeafidError
@@ -32,7 +33,7 @@ app = typer.Typer(
     add_completion=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for command in (demo, collect, audit, look, prepare, train, evaluate, identify, draw, columns):
+for command in (demo, collect, audit, look, prepare, train, evaluate, identify, measure, draw, columns):
     app.command()(command)
 app.add_typer(job, name="job")
 

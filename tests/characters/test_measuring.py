@@ -1,0 +1,141 @@
+"""One leaf from pixels to characters, against the truth of drawn leaves."""
+
+import math
+
+import cv2
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from leafid.characters import Measured, NotMeasured, measure_leaf
+from tests.characters.leaves import drawn_leaf, on_paper
+
+
+def _value(measured: Measured | None) -> float:
+    assert measured is not None
+    return measured.value
+
+
+@pytest.mark.parametrize(
+    ("taxon", "direction"),
+    [
+        ("Mitragyna speciosa", 0),
+        ("Coffea canephora", 200),
+        ("Mitragyna rotundifolia", 75),
+        ("Neolamarckia cadamba", 290),
+    ],
+)
+def test_a_leaf_is_measured_however_it_lies(taxon: str, direction: float) -> None:
+    leaf = drawn_leaf(taxon, 5, direction_deg=direction)
+    measured = measure_leaf(on_paper(leaf), leaf.mask, px_per_mm=4.0).characters
+    assert abs(_value(measured.secondary_veins_left) - leaf.traits.pairs_left) <= 1
+    assert abs(_value(measured.secondary_veins_right) - leaf.traits.pairs_right) <= 1
+    assert _value(measured.blade_length_cm) == pytest.approx(leaf.traits.length_mm / 10, rel=0.06)
+    assert _value(measured.blade_width_cm) == pytest.approx(leaf.blade.width_mm() / 10, rel=0.05)
+    assert _value(measured.apex_angle_deg) == pytest.approx(leaf.blade.apex_angle_deg(), abs=5)
+    assert _value(measured.base_angle_deg) == pytest.approx(leaf.blade.base_angle_deg(), abs=6)
+    assert _value(measured.widest_position) == pytest.approx(leaf.traits.widest, abs=0.06)
+
+
+def test_base_and_apex_are_named() -> None:
+    leaf = drawn_leaf("Mitragyna speciosa", 3)
+    measured = measure_leaf(on_paper(leaf), leaf.mask).characters
+    assert measured.apex_form is not None and measured.apex_form.value == leaf.traits.apex_form
+    assert measured.base_form is not None and measured.base_form.value == leaf.traits.base_form
+
+
+def test_left_and_right_change_places_in_a_mirror() -> None:
+    leaf = drawn_leaf("Mitragyna speciosa", 5)
+    pixels = on_paper(leaf)
+    there = measure_leaf(pixels, leaf.mask).characters
+    mirrored = measure_leaf(np.ascontiguousarray(pixels[:, ::-1]), np.ascontiguousarray(leaf.mask[:, ::-1])).characters
+    assert abs(_value(there.secondary_veins_left) - _value(mirrored.secondary_veins_right)) <= 1
+    assert abs(_value(there.secondary_veins_right) - _value(mirrored.secondary_veins_left)) <= 1
+
+
+def test_lengths_in_cm_need_a_scale() -> None:
+    leaf = drawn_leaf("Coffea canephora", 2)
+    measured = measure_leaf(on_paper(leaf), leaf.mask).characters
+    assert measured.blade_length_cm is None and measured.blade_width_cm is None
+    assert _value(measured.blade_length_px) == pytest.approx(leaf.traits.length_mm * 4, rel=0.06)
+
+
+def test_pixels_of_the_original_are_counted_not_those_of_the_crop() -> None:
+    leaf = drawn_leaf("Coffea canephora", 2)
+    half = cv2.resize(on_paper(leaf), None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA)
+    mask = cv2.resize(leaf.mask.astype(np.uint8), (half.shape[1], half.shape[0])) > 0
+    measured = measure_leaf(np.asarray(half, np.uint8), np.asarray(mask), px_scale=0.5, px_per_mm=4.0).characters
+    assert _value(measured.blade_length_cm) == pytest.approx(leaf.traits.length_mm / 10, rel=0.06)
+
+
+def test_lines_lie_over_the_leaf_with_the_apex_first() -> None:
+    leaf = drawn_leaf("Mitragyna speciosa", 3, direction_deg=120)
+    measured = measure_leaf(on_paper(leaf), leaf.mask)
+    assert measured.lines is not None
+    truth = leaf.midrib_px[::-1]
+    assert np.hypot(*(measured.lines.midrib[0] - truth[0])) < 0.06 * leaf.traits.length_mm * 4
+    assert np.hypot(*(measured.lines.midrib[-1] - truth[-1])) < 0.06 * leaf.traits.length_mm * 4
+    assert len(measured.lines.left) == _value(measured.characters.secondary_veins_left)
+    for vein in measured.lines.left + measured.lines.right:
+        column, row = np.round(vein[len(vein) // 2]).astype(int)
+        assert leaf.mask[row, column]
+
+
+def test_a_blade_without_visible_veins_has_a_form_and_no_count() -> None:
+    leaf = drawn_leaf("Coffea canephora", 4)
+    pixels = np.full_like(leaf.image, 225)
+    grain = np.random.default_rng(1).normal(0, 4, leaf.mask.shape)
+    pixels[leaf.mask] = np.clip(np.array([90, 100, 60]) + grain[leaf.mask][:, None], 0, 255)
+    measured = measure_leaf(pixels, leaf.mask)
+    assert measured.characters.secondary_vein_pairs is None
+    assert measured.no_veins is not None
+    assert _value(measured.characters.length_width_ratio) == pytest.approx(
+        leaf.traits.length_mm / leaf.blade.width_mm(), rel=0.08
+    )
+
+
+def _grass(height: int = 900, width: int = 70) -> tuple[NDArray[np.uint8], NDArray[np.bool_]]:
+    mask = np.zeros((height + 80, width + 80), np.bool_)
+    pixels = np.full((*mask.shape, 3), 225, np.uint8)
+    rows = np.arange(height)
+    half = (width / 2 * np.sqrt(np.sin(np.pi * (rows + 1) / (height + 1)))).astype(int)
+    for row in rows:
+        centre = mask.shape[1] // 2
+        mask[row + 40, centre - half[row] : centre + half[row] + 1] = True
+    stripes = 90 + 25 * (np.arange(mask.shape[1]) % 9 == 0)
+    pixels[mask] = np.broadcast_to(stripes[None, :, None], pixels.shape)[mask]
+    return pixels, mask
+
+
+def test_parallel_veins_are_not_counted() -> None:
+    pixels, mask = _grass()
+    measured = measure_leaf(pixels, mask)
+    assert measured.characters.secondary_vein_pairs is None
+    assert measured.not_measured or measured.no_veins
+
+
+def test_a_compound_leaf_is_not_measured() -> None:
+    mask = np.zeros((700, 700), np.uint8)
+    for angle in np.radians([0, 45, 90, 135, 180]):
+        tip = (int(350 + 260 * math.cos(angle)), int(450 - 260 * math.sin(angle)))
+        cv2.line(mask, (350, 450), tip, (1,), 60)
+    pixels = np.full((700, 700, 3), 225, np.uint8)
+    pixels[mask > 0] = (90, 100, 60)
+    measured = measure_leaf(pixels, mask > 0)
+    assert measured.not_measured is NotMeasured.NOT_SIMPLE
+    assert list(measured.characters.present()) == []
+
+
+def test_nothing_and_too_little_are_said() -> None:
+    pixels = np.full((200, 200, 3), 225, np.uint8)
+    assert measure_leaf(pixels, np.zeros((200, 200), np.bool_)).not_measured is NotMeasured.NO_LEAF
+    small = np.zeros((200, 200), np.bool_)
+    small[90:110, 95:105] = True
+    assert measure_leaf(pixels, small).not_measured is NotMeasured.TOO_SMALL
+
+
+def test_wrong_arrays_are_refused() -> None:
+    with pytest.raises(ValueError, match="pixels must be uint8"):
+        measure_leaf(np.zeros((5, 5), np.uint8), np.ones((5, 5), np.bool_))
+    with pytest.raises(ValueError, match="mask must be bool"):
+        measure_leaf(np.zeros((5, 5, 3), np.uint8), np.ones((5, 6), np.bool_))
