@@ -4,9 +4,11 @@ from typing import get_args
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from leafid.learning.augmentation import Strength, augment, prepared_side
+from leafid.learning.augmentation import Strength, augment, margin, seen_side
 
 STRENGTHS: tuple[Strength, ...] = get_args(Strength)
 
@@ -20,10 +22,10 @@ def leaf(side: int) -> NDArray[np.uint8]:
 
 @pytest.mark.parametrize("strength", STRENGTHS)
 def test_same_seed_same_view_of_the_size_asked_for(strength: Strength) -> None:
-    view = leaf(prepared_side(64, strength))
+    view = leaf(round(64 * margin(strength)))
     before = view.copy()
-    first = [augment(view, 64, strength, seed) for seed in range(5)]
-    again = [augment(view, 64, strength, seed) for seed in reversed(range(5))]
+    first = [augment(view, strength, seed) for seed in range(5)]
+    again = [augment(view, strength, seed) for seed in reversed(range(5))]
     assert all(np.array_equal(one, other) for one, other in zip(first, reversed(again), strict=True))
     assert all(one.shape == (64, 64, 3) and one.dtype == np.uint8 for one in first)
     assert np.array_equal(view, before)
@@ -32,9 +34,9 @@ def test_same_seed_same_view_of_the_size_asked_for(strength: Strength) -> None:
 @pytest.mark.parametrize("strength", STRENGTHS)
 def test_stronger_means_more_change(strength: Strength) -> None:
     expected = {"none": 0.0, "light": 4.0, "medium": 15.0, "strong": 20.0}
-    view = leaf(prepared_side(64, strength))
+    view = leaf(round(64 * margin(strength)))
     plain = leaf(64).astype(float)
-    change = np.mean([np.abs(augment(view, 64, strength, seed) - plain).mean() for seed in range(40)])
+    change = np.mean([np.abs(augment(view, strength, seed) - plain).mean() for seed in range(40)])
     assert change >= expected[strength]
     if strength == "none":
         assert change == 0
@@ -43,7 +45,7 @@ def test_stronger_means_more_change(strength: Strength) -> None:
 @pytest.mark.parametrize("strength", ["light", "medium", "strong"])
 def test_a_leaf_stays_green_on_light_paper(strength: Strength) -> None:
     for seed in range(40):
-        view = augment(leaf(prepared_side(64, strength)), 64, strength, seed).astype(int)
+        view = augment(leaf(round(64 * margin(strength))), strength, seed).astype(int)
         dark = view[view.sum(axis=2) < 450]
         assert len(dark) > 0.02 * 64 * 64
         assert np.median(dark[:, 1] - dark[:, 0]) >= 0  # not turned red
@@ -53,9 +55,14 @@ def test_a_leaf_stays_green_on_light_paper(strength: Strength) -> None:
 def test_proportions_are_kept() -> None:
     """Length to width of the leaf is a character of the taxon: turning and scaling must not change it."""
     for seed in range(30):
-        view = augment(leaf(prepared_side(96, "medium")), 96, "medium", seed)
+        view = augment(leaf(round(96 * margin("medium"))), "medium", seed)
         y, x = np.nonzero(view.astype(int).sum(axis=2) < 450)
         touches = min(y.min(), x.min()) == 0 or max(y.max(), x.max()) == 95
         spread = np.sqrt(np.linalg.eigvalsh(np.cov(y, x)))
         if not touches and len(y) > 300:
             assert spread[1] / spread[0] > 1.8
+
+
+@given(side=st.integers(32, 2048))
+def test_the_side_that_is_seen_follows_from_the_prepared_one(side: int) -> None:
+    assert seen_side(round(side * margin("light"))) == side

@@ -10,7 +10,7 @@ from PIL import Image
 from leafid.bundle import read_bundle
 from leafid.errors import FailureReason, UsageError
 from leafid.jobs import Preprocessing, ViewCounts
-from leafid.learning import Run, choose_device, logits_of, network_of
+from leafid.learning import Bags, Run, answers_of, choose_device, network_of
 from leafid.sheets import prepare_file
 from tests.sheets.test_preparation import sheet
 
@@ -20,10 +20,10 @@ CPU = torch.device("cpu")
 def test_batch_of_one_equals_batch_of_many(trained: Run) -> None:
     bundle = read_bundle(trained.folder)
     network, paths = network_of(bundle), trained.image_paths(trained.split)
-    one = logits_of(network, paths, bundle.info.preprocessing, device=CPU, batch_size=1, workers=0)
-    many = logits_of(network, paths, bundle.info.preprocessing, device=CPU, batch_size=16, workers=2)
-    assert one.values.shape == (40, 2)
-    np.testing.assert_allclose(one.values, many.values, rtol=1e-4, atol=1e-5)
+    one = answers_of(network, paths, bundle.info.preprocessing, device=CPU, batch_size=1, workers=0)
+    many = answers_of(network, paths, bundle.info.preprocessing, device=CPU, batch_size=16, workers=2)
+    assert one.logits.shape == (40, 2)
+    np.testing.assert_allclose(one.logits, many.logits, rtol=1e-4, atol=1e-5)
 
 
 def test_bags_of_unequal_size_do_not_depend_on_the_batch(trained: Run, tmp_path: Path) -> None:
@@ -32,12 +32,16 @@ def test_bags_of_unequal_size_do_not_depend_on_the_batch(trained: Run, tmp_path:
     for path in paths:
         Image.fromarray(sheet(int(path.stem))).save(path)
     wanted = Preprocessing(size=32, views=ViewCounts(plant=1, leaves=3))
-    one = logits_of(network, paths, wanted, device=CPU, batch_size=1, workers=0).values
-    many = logits_of(network, paths, wanted, device=CPU, batch_size=3, workers=1).values
+    one = answers_of(network, paths, wanted, device=CPU, batch_size=1, workers=0).logits
+    many = answers_of(network, paths, wanted, device=CPU, batch_size=3, workers=1).logits
     np.testing.assert_allclose(one, many, rtol=1e-4, atol=1e-5)
     with torch.inference_mode():
-        views = torch.from_numpy(prepare_file(paths[1], wanted).views).permute(0, 3, 1, 2)
-        np.testing.assert_allclose(one[1], network(views).mean(0).numpy(), rtol=1e-4, atol=1e-5)
+        views = torch.from_numpy(np.stack(prepare_file(paths[1], wanted).views)).permute(0, 3, 1, 2)
+        each = network(Bags.of_single_views(views)).logits
+        # Until attention has learned, the plant says as much as its three leaves together.
+        network.pooling.score.weight.zero_()
+        pooled = answers_of(network, paths, wanted, device=CPU, workers=0).logits
+        np.testing.assert_allclose(pooled[1], (each[0] / 2 + each[1:].mean(0) / 2).numpy(), rtol=1e-4, atol=1e-5)
 
 
 def test_files_that_cannot_be_read_are_failures_in_their_place(trained: Run, tmp_path: Path) -> None:
@@ -47,7 +51,7 @@ def test_files_that_cannot_be_read_are_failures_in_their_place(trained: Run, tmp
     paths = [tmp_path / "gone.jpg", good[0], tmp_path / "notes.jpg", good[1], good[2]]
     calls: list[tuple[int, int]] = []
     for workers in (0, 1):
-        result = logits_of(
+        result = answers_of(
             network_of(bundle),
             paths,
             bundle.info.preprocessing,
@@ -60,13 +64,13 @@ def test_files_that_cannot_be_read_are_failures_in_their_place(trained: Run, tmp
             0: FailureReason.MISSING,
             2: FailureReason.NOT_AN_IMAGE,
         }
-        assert np.isnan(result.values).all(axis=1).tolist() == [True, False, True, False, False]
+        assert np.isnan(result.logits).all(axis=1).tolist() == [True, False, True, False, False]
     assert calls[-1] == (5, 5)
 
 
 def test_no_files_no_logits(trained: Run) -> None:
     bundle = read_bundle(trained.folder)
-    assert logits_of(network_of(bundle), [], bundle.info.preprocessing, device=CPU).values.shape == (0, 2)
+    assert answers_of(network_of(bundle), [], bundle.info.preprocessing, device=CPU).logits.shape == (0, 2)
 
 
 def test_devices() -> None:

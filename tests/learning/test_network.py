@@ -9,7 +9,7 @@ from safetensors.torch import load_file
 from leafid.bundle import NetworkSpec, read_bundle, write_bundle
 from leafid.errors import BundleError
 from leafid.jobs import BACKBONES
-from leafid.learning import Run, build_network, network_of
+from leafid.learning import Bags, Run, build_network, network_of
 
 SPEC = NetworkSpec(backbone="mobilenet_v3_small", dropout=0.2, mean=(0.5, 0.4, 0.3), std=(0.2, 0.2, 0.1))
 
@@ -21,7 +21,7 @@ def test_every_backbone_gives_features_and_logits_and_has_blocks(backbone: str) 
     with torch.inference_mode():
         features = network.features(pixels)
         assert features.ndim == 2
-        assert network(pixels).shape == (1, 5)
+        assert network(Bags.of_single_views(pixels)).logits.shape == (1, 5)
     in_blocks = sum(parameter.numel() for block in network.blocks() for parameter in block.parameters())
     assert in_blocks == sum(parameter.numel() for parameter in network.backbone.parameters())
     assert len(network.blocks()) > 8

@@ -9,12 +9,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 
 from leafid.jobs import Preprocessing, ViewCounts
+from leafid.learning.bags import KINDS
 from leafid.learning.prepared import ViewStore
 from leafid.learning.samples import Draw, Samples, batch_of
-from leafid.sheets import prepare_file
+from leafid.sheets import CropKind, prepare_file
 from tests.sheets.test_preparation import sheet
 
 VIEWS = Preprocessing(size=48, views=ViewCounts(plant=1, leaves=3))
@@ -42,29 +44,40 @@ def store(sheets: list[Path], tmp_path_factory: pytest.TempPathFactory) -> ViewS
 
 def test_training_reads_exactly_what_identification_sees(store: ViewStore, sheets: list[Path]) -> None:
     for image_id, path, leaves in zip("abc", sheets, COUNTS, strict=True):
-        views = store.read(image_id)
-        assert views.shape == (1 + leaves, 48, 48, 3)
-        assert np.array_equal(views, prepare_file(path, VIEWS).views)
-        for number in range(len(views)):
-            one = store.read_one(image_id, lambda count: number % count)  # noqa: B023 -- called at once
-            assert np.array_equal(one, views[number])
+        views, seen = store.read(image_id), prepare_file(path, VIEWS)
+        assert len(views.pixels) == 1 + leaves
+        assert np.array_equal(np.stack(views.pixels), np.stack(seen.views))
+        assert tuple(views.kinds) == seen.kinds
+        last = store.read(image_id, lambda kinds: [len(kinds) - 1])
+        assert np.array_equal(last.pixels[0], views.pixels[-1]) and last.kinds == views.kinds[-1:]
 
 
-def test_a_view_is_drawn_by_the_seed_and_each_has_its_turn(store: ViewStore) -> None:
-    samples = Samples(store, ["a", "b", "c"], [0, 1, 0], size=48, views="one", augmentation="none")
-    views = store.read("b")
-    drawn = [samples[Draw(1, seed)]["pixels"].numpy().transpose(0, 2, 3, 1) for seed in range(40)]
-    counts = [sum(np.array_equal(one[0], view) for one in drawn) for view in views]
-    assert sum(counts) == 40 and min(counts) >= 4
-    assert np.array_equal(drawn[7], samples[Draw(1, 7)]["pixels"].numpy().transpose(0, 2, 3, 1))
+def test_a_view_is_drawn_by_the_seed_and_each_kind_has_its_turn(store: ViewStore) -> None:
+    samples = Samples(store, ["a", "b", "c"], [0, 1, 0], drawn=1, augmentation="none")
+    views = store.read("b")  # the plant and three leaves
+    drawn = [samples[Draw(1, seed)].views.pixels for seed in range(40)]
+    counts = [sum(np.array_equal(one, view) for (one,) in drawn) for view in views.pixels]
+    assert sum(counts) == 40 and min(counts) >= 2
+    assert np.array_equal(drawn[7][0], samples[Draw(1, 7)].views.pixels[0])
 
 
 def test_a_batch_holds_bags_of_unequal_size(store: ViewStore) -> None:
-    samples = Samples(store, ["a", "b", "c"], [0, 1, 0], size=48, views="all", augmentation="none")
+    samples = Samples(store, ["a", "b", "c"], [0, 1, 0], drawn=None, augmentation="none")
     batch = batch_of([samples[number] for number in range(3)])
-    assert batch["bags"].tolist() == [2, 4, 3]
-    assert batch["pixels"].shape == (9, 3, 48, 48)
-    assert batch["label"].tolist() == [0, 1, 0]
+    (pixels,), (owners,), (kinds,) = batch.bags.pixels, batch.bags.owners, batch.bags.kinds
+    assert pixels.shape == (9, 3, 48, 48) and pixels.dtype == torch.uint8
+    assert owners.bincount().tolist() == [2, 4, 3] and batch.bags.images == 3
+    assert [KINDS[int(kind)] for kind in kinds[:2]] == [CropKind.PLANT, CropKind.LEAF]
+    assert batch.labels.tolist() == [0, 1, 0]
+
+
+def test_views_of_other_sizes_lie_apart(sheets: list[Path], tmp_path: Path) -> None:
+    wanted = VIEWS.model_copy(update={"whole_size": 96})
+    store = ViewStore(tmp_path, wanted)
+    store.fill(["a", "b"], sheets[:2], workers=0)
+    batch = batch_of([Samples(store, ["a", "b"], [0, 1], drawn=None, augmentation="none")[each] for each in range(2)])
+    assert [tuple(pixels.shape) for pixels in batch.bags.pixels] == [(4, 3, 48, 48), (2, 3, 96, 96)]
+    assert [owners.tolist() for owners in batch.bags.owners] == [[0, 1, 1, 1], [0, 1]]
 
 
 def test_other_views_have_another_folder_and_a_larger_limit_has_not(tmp_path: Path) -> None:
@@ -76,7 +89,7 @@ def test_other_views_have_another_folder_and_a_larger_limit_has_not(tmp_path: Pa
         VIEWS.model_copy(update={"size": 49}),
     ]
     assert len({ViewStore(tmp_path, one).folder for one in settings}) == 5
-    assert ViewStore(tmp_path, VIEWS, side=56).folder != ViewStore(tmp_path, VIEWS).folder
+    assert ViewStore(tmp_path, VIEWS, enlarged=1.15).folder != ViewStore(tmp_path, VIEWS).folder
     limit = VIEWS.model_copy(update={"max_pixels": 10_000_000})
     assert ViewStore(tmp_path, limit).folder == ViewStore(tmp_path, VIEWS).folder
 
@@ -109,4 +122,4 @@ def test_killed_while_filling_it_goes_on(sheets: list[Path], tmp_path: Path) -> 
     assert new == 12 - there
     assert calls == [(done, new) for done in range(1, new + 1)]
     assert {path: path.stat().st_mtime_ns for path in before} == before
-    assert [len(store.read(image_id)) for image_id in ids] == [2, 4, 3] * 4
+    assert [len(store.read(image_id).pixels) for image_id in ids] == [2, 4, 3] * 4

@@ -15,13 +15,12 @@ SPEC = NetworkSpec(backbone="mobilenet_v3_small", dropout=0.0, mean=(0.5, 0.5, 0
 RECIPE = Recipe(
     steps_per_epoch=10,
     epochs=6,
-    head_epochs=2,
     warmup_epochs=1,
     rate=1e-3,
-    head_rate=1e-2,
     first_layer_rate=0.1,
     weight_decay=0.05,
     from_random=False,
+    average_decay=0.0,
 )
 
 
@@ -37,10 +36,7 @@ def rates(optimizer: torch.optim.Optimizer) -> dict[str, float]:
 
 def test_rates_rise_from_the_image_to_the_head(network: Network) -> None:
     optimizer, schedule = optimiser(network, RECIPE)
-    at_start = rates(optimizer)
-    assert at_start["head, weights"] > 0
-    assert all(rate == 0 for name, rate in at_start.items() if name.startswith("block"))
-    for _ in range(30):  # to the end of the warm-up
+    for _ in range(10):  # to the end of the warm-up
         optimizer.step()
         schedule.step()
     peak = rates(optimizer)
@@ -63,20 +59,23 @@ def test_every_parameter_is_in_one_group_and_only_weights_decay(network: Network
 @given(
     steps=st.integers(1, 50),
     epochs=st.integers(1, 30),
-    head=st.integers(0, 30),
     warmup=st.floats(0, 40),
     step=st.floats(0, 1),
+    depth=st.floats(0, 1),
 )
 def test_rates_are_never_negative_nor_above_their_highest(
-    steps: int, epochs: int, head: int, warmup: float, step: float
+    steps: int, epochs: int, warmup: float, step: float, depth: float
 ) -> None:
-    recipe = Recipe(steps, epochs, min(head, epochs), warmup, 1e-3, 1e-2, 0.1, 0.0, from_random=False)
+    recipe = Recipe(steps, epochs, warmup, 1e-3, 0.1, 0.0, from_random=False, average_decay=0.0)
     at = int(step * steps * epochs)
-    assert 0 <= recipe.head_rate_at(at) <= 1e-2
-    assert 0 <= recipe.backbone_rate_at(at, 0.5) <= 1e-3
+    assert 0 <= recipe.rate_at(at, depth) <= recipe.rate_at(at, 1.0) <= 1e-3
 
 
-def test_random_weights_have_no_head_phase_and_one_rate(make_job: MakeJob) -> None:
-    recipe = Recipe.of(make_job(model={"weights": "none"}, head_epochs=3), steps_per_epoch=10)
-    assert recipe.head_epochs == 0
-    assert recipe.backbone_rate_at(20, depth=0.0) == recipe.head_rate_at(20)
+def test_random_weights_have_one_rate(make_job: MakeJob) -> None:
+    recipe = Recipe.of(make_job(model={"weights": "none"}), steps_per_epoch=10)
+    assert recipe.rate_at(20, depth=0.0) == recipe.rate_at(20, depth=1.0) > 0
+
+
+def test_weights_are_averaged_over_the_epochs_asked_for(make_job: MakeJob) -> None:
+    decays = [Recipe.of(make_job(average_epochs=each), steps_per_epoch=10).average_decay for each in (0, 1, 5)]
+    assert decays == pytest.approx([0, 0.9, 0.98])

@@ -12,14 +12,16 @@ from numpy.typing import NDArray
 
 from leafid.errors import RunError
 from leafid.jobs import Preprocessing
+from leafid.learning.augmentation import margin
 from leafid.learning.prepared import ViewStore
-from leafid.learning.samples import EpochSampler, Samples, training_loader
+from leafid.learning.samples import EpochSampler, Samples, drawn_views, training_loader
+from leafid.sheets import CropKind
 
 
 @pytest.fixture
 def store(data: Path, tmp_path: Path) -> ViewStore:
     """Prepared views of the first eight images."""
-    store = ViewStore(tmp_path, Preprocessing(size=37))
+    store = ViewStore(tmp_path, Preprocessing(size=32), enlarged=margin("medium"))
     store.fill(ids(), [data / f"{number}.png" for number in range(8)], workers=0)
     return store
 
@@ -29,21 +31,31 @@ def ids() -> list[str]:
 
 
 def pixels_of(store: ViewStore, *, workers: int, epoch: int) -> NDArray[np.uint8]:
-    samples = Samples(store, ids(), [0, 1] * 4, size=32, views="one", augmentation="medium")
+    samples = Samples(store, ids(), [0, 1] * 4, drawn=1, augmentation="medium")
     loader = training_loader(samples, batch_size=4, balance="none", seed=3, workers=workers, pin=False)
     sampler = loader.sampler
     assert isinstance(sampler, EpochSampler)
     sampler.set_epoch(epoch)
-    return torch.cat([batch["pixels"] for batch in loader]).numpy()
+    return torch.cat([batch.bags.pixels[0] for batch in loader]).numpy()
 
 
-def test_a_sample_has_fixed_keys_shapes_and_types(store: ViewStore) -> None:
-    sample = Samples(store, ids(), [0, 1] * 4, size=32, views="one", augmentation="light")[5]
-    assert sample.keys() == {"pixels", "label", "index"}
-    assert (sample["pixels"].shape, sample["pixels"].dtype) == ((1, 3, 32, 32), torch.uint8)
-    assert (sample["label"].shape, sample["label"].dtype) == ((), torch.int64)
-    assert (sample["index"].shape, sample["index"].dtype) == ((), torch.int64)
-    assert (int(sample["label"]), int(sample["index"])) == (1, 5)
+def test_a_drawn_sample_has_the_side_that_the_network_sees(store: ViewStore) -> None:
+    for drawn in (1, None):
+        sample = Samples(store, ids(), [0, 1] * 4, drawn=drawn, augmentation="light")[5]
+        assert [(view.shape, str(view.dtype)) for view in sample.views.pixels] == [((32, 32, 3), "uint8")]
+        assert sample.views.kinds == [CropKind.IMAGE]
+        assert sample.label == 1
+
+
+@given(
+    kinds=st.lists(st.sampled_from(list(CropKind)), min_size=1, max_size=12),
+    count=st.integers(1, 14),
+    seed=st.integers(0, 99),
+)
+def test_drawn_views_are_of_as_many_kinds_as_possible(kinds: list[CropKind], count: int, seed: int) -> None:
+    drawn = drawn_views(kinds, count, np.random.default_rng(seed))
+    assert len(drawn) == len(set(drawn)) == min(count, len(kinds))
+    assert len({kinds[number] for number in drawn}) == min(count, len(set(kinds)))
 
 
 def test_draws_depend_on_seed_and_epoch_and_not_on_workers(store: ViewStore) -> None:
@@ -97,4 +109,4 @@ def test_other_settings_have_other_views(tmp_path: Path) -> None:
 def test_a_view_that_has_gone_is_named(store: ViewStore) -> None:
     store.path("image 2").unlink()
     with pytest.raises(RunError, match="of image image 2 cannot be read"):
-        Samples(store, ids(), [0] * 8, size=37, views="all", augmentation="none")[2]
+        Samples(store, ids(), [0] * 8, drawn=None, augmentation="none")[2]

@@ -10,9 +10,8 @@ import torch
 
 from leafid.bundle import read_bundle
 from leafid.errors import CatalogError, RunError, SplitError
-from leafid.learning import Run, build_network, logits_of, network_of, train
+from leafid.learning import Bags, Run, answers_of, build_network, network_of, train
 from leafid.learning.checkpoints import network_state, read_checkpoint
-from leafid.learning.pretrained import start_network
 from leafid.statements import LIMITS_LONG
 
 from .conftest import MakeJob
@@ -21,11 +20,11 @@ from .conftest import MakeJob
 def test_learns_to_tell_broad_leaves_from_narrow_ones(trained: Run) -> None:
     rows = trained.split[trained.split["split"] == "test"]
     bundle = read_bundle(trained.bundle_folder)
-    logits = logits_of(
+    answers = answers_of(
         network_of(bundle), trained.image_paths(rows), bundle.info.preprocessing, device=torch.device("cpu"), workers=0
     )
     labels = bundle.info.taxonomy.labels(list(rows["scientificName"]))
-    assert (logits.values.argmax(axis=1) == labels).mean() >= 0.8
+    assert (answers.logits.argmax(axis=1) == labels).mean() >= 0.8
 
 
 def test_run_folder_holds_what_is_needed_to_repeat_it(trained: Run, data: Path) -> None:
@@ -62,13 +61,14 @@ def test_bundle_says_where_it_comes_from(trained: Run) -> None:
     assert "None" not in card
 
 
-def test_bundle_gives_the_logits_of_the_trained_network(trained: Run) -> None:
+def test_bundle_gives_the_answers_of_the_trained_network(trained: Run) -> None:
     bundle = read_bundle(trained.bundle_folder)
     network = build_network(bundle.info.network, taxa=2)
     network.load_state_dict(network_state(read_checkpoint(trained.checkpoints / "best.ckpt")))
     pixels = torch.randint(0, 256, (3, 3, 32, 32), dtype=torch.uint8)
     with torch.inference_mode():
-        assert torch.equal(network.eval()(pixels), network_of(bundle)(pixels))
+        bags = Bags.of_single_views(pixels)
+        assert torch.equal(network.eval()(bags).logits, network_of(bundle)(bags).logits)
 
 
 def test_checkpoints_hold_plain_data(trained: Run) -> None:
@@ -89,21 +89,40 @@ def test_another_seed_gives_other_weights(trained: Run, make_job: MakeJob, tmp_p
     assert not torch.equal(other["head.1.weight"], read_bundle(trained.folder).tensors()["head.1.weight"])
 
 
-def test_head_first_leaves_the_backbone_as_it_was(make_job: MakeJob, tmp_path: Path) -> None:
-    weights = tmp_path / "weights.pth"
-    job = make_job(model={"weights": "none"})
-    start, _ = start_network(job.model, taxa=2)
-    torch.save({f"backbone.{name}": value for name, value in start.backbone.state_dict().items()}, weights)
+@pytest.fixture(scope="module")
+def weights(trained: Run, tmp_path_factory: pytest.TempPathFactory) -> str:
+    """Weights of a network that knows broad leaves from narrow ones."""
+    path = tmp_path_factory.mktemp("weights") / "weights.pth"
+    torch.save(read_bundle(trained.folder).tensors(), path)
+    return str(path)
 
-    run = train(make_job(model={"weights": str(weights)}, max_epochs=2, head_epochs=2), run=tmp_path / "run")
 
-    learned = read_bundle(run.folder).tensors()
-    before = start.backbone.state_dict()
-    running = [name for name in before if "running_mean" in name]
-    assert running
-    assert all(torch.equal(learned[f"backbone.{name}"], before[name]) for name in before)
-    assert not torch.equal(learned["head.1.weight"], start.state_dict()["head.1.weight"])
-    assert set(pd.read_csv(run.folder / "metrics.csv")["learning"]) == {"head"}
+def test_a_probe_changes_the_head_alone(weights: str, make_job: MakeJob, tmp_path: Path) -> None:
+    run = train(make_job(model={"weights": weights}, mode="probe"), run=tmp_path / "run")
+    learned, before = read_bundle(run.folder).tensors(), torch.load(weights)
+    backbone = [name for name in before if name.startswith("backbone.")]
+    assert all(torch.equal(learned[name], before[name]) for name in backbone)
+    assert not torch.equal(learned["head.1.weight"], before["head.1.weight"])
+    assert (run.info.state, run.info.steps, run.info.best_epoch) == ("finished", 0, 0)
+    assert run.info.probe is not None and run.info.probe.val_macro_f1 > 0.6
+    assert run.info.probe.val_macro_f1 == run.info.val_macro_f1
+    assert train(make_job(model={"weights": weights}, mode="probe"), run=run.folder, resume=True).info == run.info
+
+
+def test_fine_tuning_starts_from_the_probe_and_keeps_it_when_nothing_is_better(
+    weights: str, make_job: MakeJob, tmp_path: Path
+) -> None:
+    job = make_job(model={"weights": weights}, max_epochs=1, learning_rate=1e-9)
+    run = train(job, run=tmp_path / "run")
+    assert run.info.probe is not None
+    assert run.info.best_epoch == 0 and run.info.val_macro_f1 == run.info.probe.val_macro_f1
+    metrics = pd.read_csv(run.folder / "metrics.csv")
+    assert len(metrics) == 1 and metrics["val_macro_f1"].max() <= run.info.val_macro_f1
+
+
+def test_a_probe_of_random_weights_is_refused(make_job: MakeJob) -> None:
+    with pytest.raises(ValueError, match="probe needs a network that has learned something"):
+        make_job(mode="probe")
 
 
 def test_stops_early_when_val_does_not_rise(make_job: MakeJob, tmp_path: Path) -> None:

@@ -42,16 +42,21 @@ def test_by_default_the_whole_image_is_the_only_view() -> None:
     prepared = prepare(opened(sheet()), Preprocessing(size=96))
     assert (prepared.kinds, prepared.notes, prepared.width, prepared.height) == ((IMAGE,), (), 700, 1000)
     padded = ImageOps.pad(image, (96, 96), method=Image.Resampling.BICUBIC, color=(255, 255, 255))
-    assert np.array_equal(prepared.views, np.asarray(padded)[None])
+    assert np.array_equal(prepared.views[0], np.asarray(padded))
 
 
 def test_views_come_in_order_and_are_the_same_each_time() -> None:
     wanted = wanting(image=1, plant=1, leaves=3, tiles=2)
     prepared = prepare(opened(sheet()), wanted)
     assert prepared.kinds == (IMAGE, PLANT, LEAF_VIEW, LEAF_VIEW, LEAF_VIEW, TILE, TILE)
-    assert prepared.views.shape == (7, 64, 64, 3) and prepared.views.dtype == np.uint8
+    assert all(view.shape == (64, 64, 3) and view.dtype == np.uint8 for view in prepared.views)
     assert prepared.notes == ()
-    assert np.array_equal(prepared.views, prepare(opened(sheet()), wanted).views)
+    assert np.array_equal(np.stack(prepared.views), np.stack(prepare(opened(sheet()), wanted).views))
+
+
+def test_views_of_a_whole_may_be_larger() -> None:
+    wanted = wanting(image=1, plant=1, leaves=2, tiles=1).model_copy(update={"whole_size": 128})
+    assert [view.shape[0] for view in prepare(opened(sheet()), wanted).views] == [128, 128, 64, 64, 64]
 
 
 def test_fewer_leaves_make_fewer_views() -> None:
@@ -103,10 +108,10 @@ def test_pale_veins_are_not_painted_over() -> None:
     assert not (inside > 250).all(axis=2).any()
 
 
-def test_the_side_for_training_changes_no_view_but_its_size() -> None:
+def test_enlarging_changes_no_view_but_its_size() -> None:
     wanted = wanting(image=1, plant=1, leaves=3, tiles=2)
-    seen, larger = prepare(opened(sheet()), wanted), prepare(opened(sheet()), wanted, side=128)
-    assert larger.kinds == seen.kinds and larger.views.shape == (7, 128, 128, 3)
+    seen, larger = prepare(opened(sheet()), wanted), prepare(opened(sheet()), wanted, enlarged=2)
+    assert larger.kinds == seen.kinds and all(view.shape == (128, 128, 3) for view in larger.views)
     for view, large in zip(seen.views, larger.views, strict=True):
         halved = cv2.resize(large, (64, 64), interpolation=cv2.INTER_AREA).astype(int)
         assert np.abs(halved - view).mean() < 4
@@ -134,7 +139,7 @@ def test_large_files_are_decoded_smaller_with_the_same_views(tmp_path: Path) -> 
     assert (prepared.width, prepared.height) == (2800, 4000)
     assert prepared.kinds == (PLANT, LEAF_VIEW, LEAF_VIEW, LEAF_VIEW)
     full = prepare(opened(large), wanted)
-    assert np.abs(prepared.views.astype(int) - full.views).mean() < 6
+    assert np.abs(np.stack(prepared.views).astype(int) - np.stack(full.views)).mean() < 6
 
 
 def test_the_limit_of_pixels_is_the_job_s(tmp_path: Path) -> None:
@@ -149,12 +154,6 @@ def test_counts_of_views() -> None:
     assert ViewCounts(plant=1, leaves=4).total == 5
     with pytest.raises(ValueError, match="the network must see something"):
         ViewCounts()
-
-
-def test_what_was_written_before_there_were_views_is_read() -> None:
-    assert Preprocessing.model_validate({"view": "whole", "size": 96, "fit": "pad"}) == Preprocessing(size=96)
-    with pytest.raises(ValueError, match="view"):
-        Preprocessing.model_validate({"view": "halved"})
 
 
 def test_importing_sheets_loads_no_opencv_and_modules_do_not_hide_names() -> None:

@@ -17,7 +17,7 @@ def prepare(job_file: JobFile, overrides: Overrides = None) -> None:
 
     for stored in prepare_job(job):
         print(
-            f"{stored.part:5}  {stored.images} images, {stored.new} of them new, at {stored.side} pixels: "
+            f"{stored.part:5}  {stored.images} images, {stored.new} of them new: "
             f"{stored.bytes / 1e6:.1f} MB in {stored.folder}"
         )
     print(f"Next:  leafid train {job_file}")

@@ -1,24 +1,29 @@
-"""What turns views into logits. One interface, so that faster engines can stand in for torch."""
+"""What turns views into answers. One interface, so that faster engines can stand in for torch."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from leafid.bundle import Bundle
+from leafid.sheets import PreparedImage
+
+
+@dataclass(frozen=True)
+class EngineAnswers:
+    """Logits (N, T) and embeddings (N, F) of N images, float32."""
+
+    logits: NDArray[np.float32]
+    embeddings: NDArray[np.float32]
 
 
 class Engine(Protocol):
-    """Runs a network on views, and makes one answer of the views of each image."""
+    """Runs a network on the views of images, and makes one answer for each image."""
 
-    def logits(self, views: NDArray[np.uint8], bags: Sequence[int]) -> NDArray[np.float32]:
-        """Return logits (N, T), one row for each image.
-
-        Args:
-            views: (V, size, size, 3), RGB: the views of all images, one image after the other.
-            bags: how many views each of the N images has, at least 1.
-        """
+    def answer(self, images: Sequence[PreparedImage]) -> EngineAnswers:
+        """Answer for each image, by all its views."""
 
 
 class TorchEngine:
@@ -30,12 +35,13 @@ class TorchEngine:
         self.device = choose_device(device)
         self.network = network_of(bundle).to(self.device)
 
-    def logits(self, views: NDArray[np.uint8], bags: Sequence[int]) -> NDArray[np.float32]:
-        """Return logits (N, T), one row for each image; see ``Engine``."""
+    def answer(self, images: Sequence[PreparedImage]) -> EngineAnswers:
+        """Answer for each image; see ``Engine``."""
         import torch
 
+        from leafid.learning import Bags
+
+        bags = Bags.of([image.views for image in images], [image.kinds for image in images])
         with torch.inference_mode():
-            pixels = torch.from_numpy(views).to(self.device).permute(0, 3, 1, 2)  # (V, 3, size, size), channels last
-            answers = self.network.of_bags(pixels, torch.tensor(list(bags), device=self.device))
-            values: NDArray[np.float32] = answers.float().cpu().numpy()
-        return values
+            answers = self.network(bags.to(self.device))
+            return EngineAnswers(answers.logits.float().cpu().numpy(), answers.embeddings.float().cpu().numpy())

@@ -6,9 +6,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, Self
 
-import numpy as np
-from numpy.typing import NDArray
-
 from leafid.bundle import BundleInfo, read_bundle
 from leafid.cores import usable_cores
 from leafid.errors import UsageError
@@ -16,7 +13,7 @@ from leafid.identify.engine import Engine, TorchEngine
 from leafid.identify.pipeline import Opened, opened_in_order
 from leafid.identify.records import Candidate, Record, Status
 from leafid.sheets import PreparedImage
-from leafid.trust import decide, probabilities
+from leafid.trust import TrainingFeatures, Verdict, decide, familiarity, image_quality, probabilities
 from leafid.version import __version__
 
 BATCH_SIZE = 16
@@ -39,6 +36,8 @@ class Identifier:
 
     info: BundleInfo
     engine: Engine
+    training: TrainingFeatures | None = None
+    """What a familiar image is like; None for a bundle whose trust was never fitted."""
 
     @classmethod
     def load(cls, bundle: Path | str, *, device: str = "auto") -> Self:
@@ -53,7 +52,7 @@ class Identifier:
             UsageError: there is no such device.
         """
         read = read_bundle(Path(bundle))
-        return cls(read.info, TorchEngine(read, device=device))
+        return cls(read.info, TorchEngine(read, device=device), TrainingFeatures.of_bundle(read))
 
     def identify(
         self,
@@ -91,37 +90,45 @@ class Identifier:
                 yield from self._answers(batch, top)
 
     def _answers(self, batch: tuple[Opened, ...], top: int) -> Iterator[Record]:
-        rows = iter(self._probabilities([opened for _, opened in batch if isinstance(opened, PreparedImage)]))
+        verdicts = iter(self._verdicts([opened for _, opened in batch if isinstance(opened, PreparedImage)]))
         for path, opened in batch:
             if isinstance(opened, PreparedImage):
-                yield self._answer(path, next(rows), top)
+                yield self._answer(path, next(verdicts), top)
             else:
                 yield self._record(path, Status.FAILED, reason=str(opened))
 
-    def _probabilities(self, images: Sequence[PreparedImage]) -> Iterable[NDArray[np.float64]]:
-        """Yield probabilities (T,) for each image, of all its views together."""
+    def _verdicts(self, images: Sequence[PreparedImage]) -> list[Verdict]:
+        """Decide on each image, by all its views together."""
         if not images:
-            return ()
-        views, bags = np.concatenate([image.views for image in images]), [len(image.views) for image in images]
-        return probabilities(self.engine.logits(views, bags), self.info.calibration)
+            return []
+        answers = self.engine.answer(images)
+        familiar: list[float | None] = [None] * len(images)
+        if self.training is not None and self.info.unknowns is not None:
+            values = familiarity(self.info.unknowns.score, answers.logits, answers.embeddings, self.training)
+            familiar = [float(value) for value in values]
+        rows = probabilities(answers.logits, self.info.calibration)
+        return [
+            decide(row, self.info, familiarity=one, quality=image_quality(image, self.info.preprocessing))
+            for row, one, image in zip(rows, familiar, images, strict=True)
+        ]
 
-    def _answer(self, path: str, row: NDArray[np.float64], top: int) -> Record:
-        verdict = decide(row, self.info)
-        taxa, target = self.info.taxonomy.taxa, self.info.taxonomy.target_label
-        named = None if verdict.label is None else taxa[verdict.label]
+    def _answer(self, path: str, verdict: Verdict, top: int) -> Record:
+        scores, target = dict(verdict.candidates), self.info.taxonomy.target_label
         return self._record(
             path,
-            Status.UNDETERMINED if named is None else Status.IDENTIFIED,
-            scientific_name=named and named.scientific_name,
-            taxon_rank=named and named.rank.value,
+            Status.IDENTIFIED if verdict.identified else Status.UNDETERMINED,
+            scientific_name=verdict.name,
+            taxon_rank=verdict.rank and verdict.rank.value,
             score=round(verdict.score, DIGITS),
-            target_score=None if target is None else round(float(row[target]), DIGITS),
-            candidates=tuple(
-                Candidate(taxa[label].scientific_name, round(score, DIGITS))
-                for label, score in verdict.candidates[:top]
-            ),
+            target_score=None if target is None else round(scores[target], DIGITS),
+            candidates=self._candidates(verdict.candidates[:top]),
+            prediction_set=self._candidates([(label, scores[label]) for label in verdict.prediction_set or ()]),
             reason=None if verdict.reason is None else verdict.reason.value,
         )
+
+    def _candidates(self, scored: Iterable[tuple[int, float]]) -> tuple[Candidate, ...]:
+        names = self.info.taxonomy.names
+        return tuple(Candidate(names[label], round(score, DIGITS)) for label, score in scored)
 
     def _record(self, path: str, status: Status, **answer: Any) -> Record:  # noqa: ANN401 -- the fields of a record
         return Record(path=path, status=status, **answer, bundle=self.info.identifier, leafid_version=__version__)

@@ -1,9 +1,9 @@
 """The whole job: its sections, and where its files lie."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from leafid.jobs.curation import CurationSettings
 from leafid.jobs.fetching import FetchingSettings
@@ -52,6 +52,15 @@ class Job(Section):
     """When the answer is "I cannot tell"."""
     output: OutputSettings = OutputSettings()
     """Where the job's files lie."""
+
+    @model_validator(mode="after")
+    def _there_is_something_to_probe(self) -> Self:
+        if self.training.mode == "probe" and self.model.weights == "none":
+            raise ValueError(
+                "training.mode: probe needs a network that has learned something; name model.weights, "
+                "or set training.mode: fine-tune"
+            )
+        return self
 
     @property
     def data_folder(self) -> Path:

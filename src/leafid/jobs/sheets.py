@@ -1,6 +1,6 @@
 """Section ``sheets``: what the network sees of an image; the same object is the preprocessing of the bundle."""
 
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
@@ -47,6 +47,8 @@ class Preprocessing(Section):
     always keeps it."""
     size: Annotated[int, Field(ge=32, le=1024)] = 224
     """Side of the square that the network sees, in pixels."""
+    whole_size: Annotated[int, Field(ge=32, le=2048)] | None = None
+    """The same for views of a whole, the image and the plant, which have more to show; left out: ``size``."""
     fit: Literal["pad", "squash", "crop"] = "pad"
     """How an oblong view becomes a square: ``pad`` keeps all of it and its proportions, ``squash`` keeps all of it,
     ``crop`` keeps its proportions and the middle."""
@@ -55,11 +57,3 @@ class Preprocessing(Section):
     max_pixels: Annotated[int, Field(ge=10_000, le=2_000_000_000)] = 200_000_000
     """Images of more pixels are refused, as decompression bombs would be; the largest herbarium scans have 100 million.
     A pixel takes 3 bytes of memory and more."""
-
-    @model_validator(mode="before")
-    @classmethod
-    def _first_bundles(cls, values: Any) -> Any:  # noqa: ANN401 -- whatever stands in the file
-        """Read what was written when the whole image was the only view: ``view: whole``."""
-        if isinstance(values, dict) and values.get("view") == "whole" and "views" not in values:
-            return {key: value for key, value in values.items() if key != "view"}
-        return values

@@ -11,28 +11,32 @@ Share = Annotated[float, Field(ge=0, lt=1)]
 
 
 class TrainingSettings(Section):
-    """How the network is fine-tuned: the head first, then all layers, those near the image most gently.
+    """How the network learns: a probe of its features, then all layers, those near the image most gently.
 
-    A network with random weights (``model.weights: none``) has nothing to be gentle with: all its layers learn from the
-    start and at one rate, and ``head_epochs``, ``head_learning_rate`` and ``first_layer_rate`` have no part in it.
+    The probe solves the head for the frozen network in closed form; it takes seconds once the features are there, and
+    on few sheets it is hard to beat. A network with random weights (``model.weights: none``) has no features worth
+    probing: all its layers learn from the start and at one rate, and ``first_layer_rate`` has no part in it.
     """
 
+    mode: Literal["fine-tune", "probe"] = "fine-tune"
+    """``probe``: the head only, minutes on a laptop. ``fine-tune``: the probe, then all layers, as far as val rises."""
     max_epochs: Annotated[int, Field(ge=1, le=10_000)] = 20
-    """Epochs in all, the head's included; one epoch draws as many images as there are for training."""
-    head_epochs: Annotated[int, Field(ge=0, le=1_000)] = 2
-    """Epochs in which only the head learns, before all layers do."""
+    """Epochs of fine-tuning; one epoch draws as many images as there are for training."""
     batch_size: Annotated[int, Field(ge=2, le=4096)] = 32
     """Images per step."""
+    views_per_step: Annotated[int, Field(ge=1, le=64)] = 1
+    """Views of an image that are drawn for a step, of as many kinds as possible; each costs as much as an image."""
     learning_rate: Positive = 1e-3
-    """Highest learning rate of the last layers once all layers learn."""
-    head_learning_rate: Positive = 1e-2
-    """Highest learning rate while only the head learns."""
+    """Highest learning rate of the last layers."""
     first_layer_rate: Annotated[float, Field(gt=0, le=1)] = 0.1
     """Learning rate of the layers next to the image, as a share of the last layers'; those between are graded."""
     weight_decay: Annotated[float, Field(ge=0)] = 0.05
     """AdamW weight decay (not applied to biases and normalisation)."""
     warmup_epochs: Annotated[float, Field(ge=0)] = 1.0
-    """Epochs over which the learning rate rises from nothing once all layers learn; then it falls along a cosine."""
+    """Epochs over which the learning rate rises from nothing; then it falls along a cosine."""
+    average_epochs: Annotated[float, Field(ge=0)] = 1.0
+    """What is validated and kept is a running average of the weights over about this many epochs, which is steadier
+    than the weights of any one step; 0: the weights as they are."""
     label_smoothing: Share = 0.1
     """Share of each label that is spread over all taxa."""
     balance: Literal["sampling", "loss", "none"] = "sampling"

@@ -3,21 +3,26 @@
 from pathlib import Path
 
 from leafid.jobs import Job
+from leafid.learning.bags import Bags
 from leafid.learning.devices import choose_device
-from leafid.learning.inference import Logits, logits_of
-from leafid.learning.network import Network, build_network, network_of
+from leafid.learning.inference import FileAnswers, answers_of
+from leafid.learning.model_card import model_card
+from leafid.learning.network import Answers, Network, build_network, network_of
 from leafid.learning.preparing import StoredViews, prepare_job
 from leafid.learning.run import Run, RunInfo
 
 __all__ = [
-    "Logits",
+    "Answers",
+    "Bags",
+    "FileAnswers",
     "Network",
     "Run",
     "RunInfo",
     "StoredViews",
+    "answers_of",
     "build_network",
     "choose_device",
-    "logits_of",
+    "model_card",
     "network_of",
     "prepare_job",
     "train",

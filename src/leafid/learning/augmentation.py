@@ -15,6 +15,7 @@ from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
+from PIL import Image
 
 from leafid.sheets import PAPER
 
@@ -24,26 +25,38 @@ MARGIN = 1.15
 """Views to be augmented are prepared this much larger, so that turning and cropping do not blur the veins."""
 
 
-def prepared_side(size: int, strength: Strength) -> int:
-    """Return the side of the prepared view from which a training view of ``size`` pixels is made."""
-    return size if strength == "none" else round(size * MARGIN)
+def margin(strength: Strength) -> float:
+    """Return how much larger views are prepared from which training views are made by this strength."""
+    return 1.0 if strength == "none" else MARGIN
 
 
-def augment(view: NDArray[np.uint8], size: int, strength: Strength, seed: int) -> NDArray[np.uint8]:
+def seen_side(prepared_side: int) -> int:
+    """Return the side at which the network sees a view that was prepared with the margin."""
+    return round(prepared_side / MARGIN)  # exact: rounding was off by less than half a seen pixel
+
+
+def unaugmented(view: NDArray[np.uint8], strength: Strength) -> NDArray[np.uint8]:
+    """Bring a view that was prepared for augmentation by this strength to the side that the network sees."""
+    if strength == "none":
+        return view
+    side = seen_side(len(view))
+    return np.asarray(Image.fromarray(view).resize((side, side), Image.Resampling.BICUBIC))
+
+
+def augment(view: NDArray[np.uint8], strength: Strength, seed: int) -> NDArray[np.uint8]:
     """Make a training view.
 
     Args:
-        view: prepared view (P, P, 3), uint8, where P is ``prepared_side(size, strength)``.
-        size: side of the result.
+        view: prepared view (P, P, 3), uint8, larger than the network sees it by ``margin(strength)``.
         strength: how much is done.
         seed: the same seed gives the same result, in whatever process.
 
     Returns:
-        Pixels (size, size, 3), uint8.
+        Pixels (S, S, 3), uint8, of the side S that the network sees.
     """
     if strength == "none":
         return view
-    transform = _transform(size, strength)
+    transform = _transform(seen_side(len(view)), strength)
     transform.set_random_seed(seed)
     result: NDArray[np.uint8] = transform(image=view)["image"]
     return result

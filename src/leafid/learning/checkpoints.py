@@ -32,12 +32,24 @@ class BestAndLast(Checkpoint):
     """After each epoch: ``best.ckpt`` when macro-F1 on val has risen, then ``last.ckpt``.
 
     In this order, so that a run killed in between resumes from an epoch whose best checkpoint is there.
+
+    Args:
+        folder: where they lie.
+        score_before: macro-F1 on val of the network before its first epoch, which may remain the best; None: a network
+            of random weights, which is not worth keeping.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, score_before: float | None = None) -> None:
         self.folder = folder
+        self.score_before = score_before
         self.best_score = -1.0
         self.best_epoch = -1
+
+    def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Save the network as it is before its first epoch, where it is worth keeping."""
+        if self.score_before is not None and trainer.global_step == 0:
+            self.best_score = round(self.score_before, 6)
+            trainer.save_checkpoint(self.folder / BEST)
 
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Save; Lightning calls checkpoint callbacks after all others."""

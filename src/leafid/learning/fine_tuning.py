@@ -1,4 +1,4 @@
-"""The Lightning module: one step, shared by training and validation, and which part of the network learns when."""
+"""The Lightning module: one step, shared by training and validation."""
 
 from collections.abc import Sequence
 
@@ -44,16 +44,6 @@ class FineTuning(LightningModule):
             }
         )
 
-    @property
-    def head_only(self) -> bool:
-        """Whether only the head learns in the present epoch."""
-        return self.current_epoch < self.recipe.head_epochs
-
-    def on_train_epoch_start(self) -> None:
-        """Hold the backbone still while only the head learns, its running statistics of batch norm included."""
-        self.network.backbone.requires_grad_(not self.head_only)
-        self.network.backbone.train(not self.head_only)
-
     def training_step(self, batch: Batch, batch_index: int) -> Tensor:
         """Return the loss of a batch."""
         # Dropout draws from the global generator. Seeded by the step, an interrupted run draws as an uninterrupted one.
@@ -62,14 +52,14 @@ class FineTuning(LightningModule):
         for norm in self.batch_norms:
             norm.momentum = momentum
         loss, _ = self._step(batch)
-        self.log("train_loss", loss, on_step=True, on_epoch=True, batch_size=len(batch["label"]))
+        self.log("train_loss", loss, on_step=True, on_epoch=True, batch_size=len(batch.labels))
         return loss
 
     def validation_step(self, batch: Batch, batch_index: int) -> None:
         """Count a batch into the metrics of val."""
         loss, logits = self._step(batch)
-        self.val_metrics.update(logits, batch["label"])
-        self.log("val_loss", loss, batch_size=len(batch["label"]))
+        self.val_metrics.update(logits, batch.labels)
+        self.log("val_loss", loss, batch_size=len(batch.labels))
 
     def on_validation_epoch_end(self) -> None:
         """Log the metrics of val."""
@@ -82,8 +72,8 @@ class FineTuning(LightningModule):
         return [optimizer], [{"scheduler": schedule, "interval": "step"}]
 
     def _step(self, batch: Batch) -> tuple[Tensor, Tensor]:
-        logits = self.network.of_bags(batch["pixels"], batch["bags"])
-        return self.loss(logits.float(), batch["label"]), logits
+        logits = self.network(batch.bags).logits.float()
+        return self.loss(logits, batch.labels), logits
 
 
 def _weights(labels: Sequence[int], taxa: int) -> Tensor:

@@ -1,4 +1,4 @@
-"""Logits of many image files, one row for each; a file that cannot be read is a failure, not an end."""
+"""What the network says of many image files, one row for each; a file that cannot be read is a failure, not an end."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -7,31 +7,33 @@ from pathlib import Path
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
 from leafid.errors import ImageError
 from leafid.jobs import Preprocessing
+from leafid.learning.bags import Bags
 from leafid.learning.devices import worker_count
-from leafid.learning.network import Network
+from leafid.learning.network import Answers, Network
 from leafid.progress import OnProgress
-from leafid.sheets import prepare_file
+from leafid.sheets import PreparedImage, prepare_file
 
 
 @dataclass(frozen=True)
-class Logits:
+class FileAnswers:
     """What the network says about a list of files.
 
     Attributes:
-        values: (N, T), float32, in the order of the files; NaN where a file could not be read.
-        failures: index of each such file, and why.
+        logits: (N, T), float32, in the order of the files; NaN where a file could not be read.
+        embeddings: (N, F), float32, the same.
+        failures: index of each file that could not be read, and why.
     """
 
-    values: NDArray[np.float32]
+    logits: NDArray[np.float32]
+    embeddings: NDArray[np.float32]
     failures: dict[int, ImageError]
 
 
-def logits_of(
+def answers_of(
     network: Network,
     paths: Sequence[Path],
     preprocessing: Preprocessing,
@@ -40,7 +42,7 @@ def logits_of(
     batch_size: int = 32,
     workers: int | None = None,
     on_progress: OnProgress | None = None,
-) -> Logits:
+) -> FileAnswers:
     """Run the network over image files, in eval mode; afterwards it is in the mode and on the device it was before.
 
     Args:
@@ -52,7 +54,8 @@ def logits_of(
         workers: processes that read images; None: one per CPU core, at most 8; 0: none but this one.
         on_progress: called with (images done, images in all).
     """
-    values = np.full((len(paths), network.taxa), np.nan, dtype=np.float32)
+    logits = np.full((len(paths), network.taxa), np.nan, dtype=np.float32)
+    embeddings = np.full((len(paths), network.last_linear.in_features), np.nan, dtype=np.float32)
     failures: dict[int, ImageError] = {}
     processes = min(worker_count("auto") if workers is None else workers, len(paths) // batch_size)
     loader = DataLoader(
@@ -68,31 +71,30 @@ def logits_of(
     with torch.inference_mode():
         for batch in loader:
             if len(batch.indices):
-                pixels = batch.pixels.to(device, non_blocking=True)
-                logits = network.of_bags(pixels, batch.bags.to(device, non_blocking=True))
-                values[batch.indices] = logits.float().cpu().numpy()
+                answers: Answers = network(batch.bags.to(device, non_blocking=True))
+                logits[batch.indices] = answers.logits.float().cpu().numpy()
+                embeddings[batch.indices] = answers.embeddings.float().cpu().numpy()
             failures |= batch.failures
             done += len(batch.indices) + len(batch.failures)
             if on_progress:
                 on_progress(done, len(paths))
     network.to(before).train(training)
-    return Logits(values, failures)
+    return FileAnswers(logits, embeddings, failures)
 
 
 @dataclass(frozen=True)
 class _Batch:
-    """Views (V, 3, S, S) of the N files that could be read, how many each has, and which they are; the failures."""
+    """The views of the files that could be read, which files they are, and the failures."""
 
-    pixels: Tensor
-    bags: Tensor
+    bags: Bags
     indices: list[int]
     failures: dict[int, ImageError]
 
     def pin_memory(self) -> "_Batch":
-        return _Batch(self.pixels.pin_memory(), self.bags.pin_memory(), self.indices, self.failures)
+        return _Batch(self.bags.pin_memory(), self.indices, self.failures)
 
 
-class _Files(Dataset[tuple[int, "Tensor | ImageError"]]):
+class _Files(Dataset[tuple[int, "PreparedImage | ImageError"]]):
     """Prepared views of image files."""
 
     def __init__(self, paths: Sequence[Path], preprocessing: Preprocessing) -> None:
@@ -102,19 +104,17 @@ class _Files(Dataset[tuple[int, "Tensor | ImageError"]]):
     def __len__(self) -> int:
         return len(self.paths)
 
-    def __getitem__(self, index: int) -> tuple[int, Tensor | ImageError]:
+    def __getitem__(self, index: int) -> tuple[int, PreparedImage | ImageError]:
         try:
-            views = prepare_file(self.paths[index], self.preprocessing).views
+            return index, prepare_file(self.paths[index], self.preprocessing)
         except ImageError as error:
             return index, error
-        return index, torch.from_numpy(views.transpose(0, 3, 1, 2).copy())
 
 
-def _collate(items: Sequence[tuple[int, Tensor | ImageError]]) -> _Batch:
-    read = [(index, item) for index, item in items if isinstance(item, Tensor)]
+def _collate(items: Sequence[tuple[int, PreparedImage | ImageError]]) -> _Batch:
+    read = [(index, item) for index, item in items if isinstance(item, PreparedImage)]
     return _Batch(
-        pixels=torch.cat([pixels for _, pixels in read]) if read else torch.empty(0, 3, 0, 0, dtype=torch.uint8),
-        bags=torch.tensor([len(pixels) for _, pixels in read], dtype=torch.int64),
+        bags=Bags.of([image.views for _, image in read], [image.kinds for _, image in read]),
         indices=[index for index, _ in read],
         failures={index: item for index, item in items if isinstance(item, ImageError)},
     )

@@ -1,6 +1,7 @@
 """The model card: what a bundle is, for people."""
 
 from collections import Counter
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from leafid.bundle import BundleInfo
@@ -12,12 +13,13 @@ if TYPE_CHECKING:
     import pandas as pd
 
 
-def model_card(info: BundleInfo, split: "pd.DataFrame") -> str:
+def model_card(info: BundleInfo, split: "pd.DataFrame", measured: Sequence[str] = ()) -> str:
     """Write the card of a bundle as Markdown.
 
     Args:
         info: the bundle's description.
         split: the images of its run; see ``leafid.curation``.
+        measured: lines of Markdown about what was measured after training; nothing else is said to be measured.
     """
     made, taxonomy = info.provenance, info.taxonomy
     counts = Counter(zip(split["scientificName"], split["split"], strict=True))
@@ -49,12 +51,14 @@ def model_card(info: BundleInfo, split: "pd.DataFrame") -> str:
         "",
         "## How good it is",
         "",
-        f"Macro-F1 on val {_score(made.val_macro_f1)} after epoch {made.best_epoch}, by which this epoch was chosen. "
-        "`leafid evaluate` measures it on test.",
+        f"Macro-F1 on val {_score(made.val_macro_f1)} after epoch {made.best_epoch}, by which this epoch was chosen: "
+        "it is no figure of merit.",
+        "",
+        *(measured or ("Nothing else has been measured yet: `leafid evaluate` does it.",)),
         "",
         "## Where it comes from",
         "",
-        f"- weights at the start: {made.job['model']['weights']}",
+        f"- weights at the start: {made.job.get('model', {}).get('weights', 'not recorded')}",
         f"- catalog: SHA-256 {made.catalog_sha256}",
         f"- code: {made.git_commit or 'an installed release'}",
         f"- seed: {made.seed}",

@@ -1,6 +1,7 @@
 """The network: plain 8-bit pixels in, logits out; the normalisation is inside, so that nobody can forget it."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
@@ -9,14 +10,30 @@ from leafid.bundle import Bundle, NetworkSpec
 from leafid.errors import BundleError
 from leafid.jobs import BACKBONES
 from leafid.learning.backbones import blocks, headless, normalised, whole_model
-from leafid.learning.pooling import mean_over_bags
+from leafid.learning.bags import Bags
+from leafid.learning.pooling import AttentionPooling
 
 VIEWS_AT_ONCE = 64
 """Views that go through the network together where nothing is learnt: many views of many images need much memory."""
 
 
+@dataclass(frozen=True)
+class Answers:
+    """What the network says of N images.
+
+    Attributes:
+        logits: (N, T), one column per taxon in label order.
+        embeddings: (N, F): the features of an image's views, pooled.
+        weights: for each size of ``Bags``, the weight of each view (V,) in the answer; those of an image sum to 1.
+    """
+
+    logits: Tensor
+    embeddings: Tensor
+    weights: tuple[Tensor, ...]
+
+
 class Network(nn.Module):
-    """A backbone that turns an image into features, and a head that turns features into one logit per taxon.
+    """A backbone that turns views into features, attention that pools them over an image, and a head for the logits.
 
     Works in channels-last memory order, which is half as fast again on a CPU and faster on a GPU with mixed precision.
     """
@@ -29,31 +46,37 @@ class Network(nn.Module):
         self.spec = spec
         self.taxa = taxa
         self.backbone = backbone
+        self.pooling = AttentionPooling(features)
         self.head = nn.Sequential(nn.Dropout(spec.dropout), nn.Linear(features, taxa))
         # Not part of the state: they come from the spec, which stands beside the weights in the bundle.
         self.register_buffer("mean", _per_channel(spec.mean), persistent=False)
         self.register_buffer("std", _per_channel(spec.std), persistent=False)
         self.to(memory_format=torch.channels_last)
 
+    @property
+    def last_linear(self) -> nn.Linear:
+        """The layer that gives the logits."""
+        layer: nn.Linear = self.head[1]  # type: ignore[assignment]
+        return layer
+
     def features(self, pixels: Tensor) -> Tensor:
         """Turn pixels (N, 3, S, S), uint8 RGB, into features (N, F)."""
         features: Tensor = self.backbone(normalised(pixels, self.mean, self.std))
         return features
 
-    def forward(self, pixels: Tensor) -> Tensor:
-        """Turn pixels (N, 3, S, S), uint8 RGB, into logits (N, T), one for each taxon in label order."""
-        logits: Tensor = self.head(self.features(pixels))
-        return logits
+    def forward(self, bags: Bags) -> Answers:
+        """Answer for each image of the bags, by all its views."""
+        features = [self._features_in_parts(pixels) for pixels in bags.pixels]
+        embeddings, weights = self.pooling(
+            torch.cat(features), torch.cat(bags.owners), torch.cat(bags.kinds), bags.images
+        )
+        parts = torch.split(weights, [len(part) for part in features])
+        return Answers(self.head(embeddings), embeddings, parts)
 
-    def of_bags(self, pixels: Tensor, bags: Tensor) -> Tensor:
-        """Turn the views of images into one row of logits (N, T) for each image.
-
-        Args:
-            pixels: (V, 3, S, S), uint8 RGB: the views of all images, one image after the other.
-            bags: (N,), int64: how many views each image has, at least 1.
-        """
-        parts = [pixels] if self.training else torch.split(pixels, VIEWS_AT_ONCE)
-        return mean_over_bags(torch.cat([self(part) for part in parts]), bags)
+    def _features_in_parts(self, pixels: Tensor) -> Tensor:
+        if torch.is_grad_enabled():
+            return self.features(pixels)
+        return torch.cat([self.features(part) for part in torch.split(pixels, VIEWS_AT_ONCE)])
 
     def blocks(self) -> list[nn.Module]:
         """Return the backbone's blocks from the image to the head."""

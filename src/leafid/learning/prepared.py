@@ -13,9 +13,9 @@ import hashlib
 import io
 import re
 import zipfile
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,25 +26,35 @@ from leafid.errors import ImageError, RunError
 from leafid.files import written_atomically
 from leafid.jobs import Preprocessing
 from leafid.progress import OnProgress
-from leafid.sheets import PreparedImage, prepare_file
+from leafid.sheets import CropKind, PreparedImage, prepare_file
 
-PREPARATION = 2
+PREPARATION = 3
 """Rises when the same settings give other pixels than before, so that stale views are not taken for new ones."""
+
+
+Choose = Callable[[Sequence[CropKind]], Sequence[int]]
+
+
+class Views(NamedTuple):
+    """Views of an image: pixels (S, S, 3), uint8, RGB, and what each shows."""
+
+    pixels: list[NDArray[np.uint8]]
+    kinds: list[CropKind]
 
 
 class ViewStore:
     """The prepared views of one preprocessing.
 
     Args:
-        folder: where stores lie; each preprocessing and side has its own folder in it.
+        folder: where stores lie; each preprocessing and enlargement has its own folder in it.
         preprocessing: which views, and how.
-        side: side of the views; by default ``preprocessing.size``.
+        enlarged: the views are larger by this than identification sees them.
     """
 
-    def __init__(self, folder: Path, preprocessing: Preprocessing, *, side: int | None = None) -> None:
+    def __init__(self, folder: Path, preprocessing: Preprocessing, *, enlarged: float = 1.0) -> None:
         self.preprocessing = preprocessing
-        self.side = side or preprocessing.size
-        settings = f"{PREPARATION} {self.side} {preprocessing.model_dump_json(exclude={'max_pixels'})}"
+        self.enlarged = enlarged
+        settings = f"{PREPARATION} {enlarged} {preprocessing.model_dump_json(exclude={'max_pixels'})}"
         self.folder = folder / hashlib.sha256(settings.encode()).hexdigest()[:12]
 
     def path(self, image_id: str) -> Path:
@@ -52,24 +62,30 @@ class ViewStore:
         plain = re.fullmatch(r"[\w-]{1,100}", image_id, re.ASCII)
         return self.folder / f"{image_id if plain else hashlib.sha256(image_id.encode()).hexdigest()}.zip"
 
-    def read(self, image_id: str) -> NDArray[np.uint8]:
-        """Read all views of an image (V, S, S, 3).
+    def read(self, image_id: str, choose: Choose | None = None) -> Views:
+        """Read views of an image.
+
+        Args:
+            image_id: the image.
+            choose: returns the numbers of the views that are wanted, given what each of them shows; None: all.
 
         Raises:
             RunError: the file has gone or is damaged.
         """
-        with self._opened(image_id) as archive:
-            return np.stack([_pixels(archive, name) for name in sorted(archive.namelist())])
-
-    def read_one(self, image_id: str, choose: Callable[[int], int]) -> NDArray[np.uint8]:
-        """Read the view (S, S, 3) whose number ``choose`` returns, given how many there are.
-
-        Raises:
-            RunError: the file has gone or is damaged.
-        """
-        with self._opened(image_id) as archive:
-            names = sorted(archive.namelist())
-            return _pixels(archive, names[choose(len(names))])
+        path = self.path(image_id)
+        try:
+            with zipfile.ZipFile(path) as archive:
+                names = sorted(archive.namelist())
+                kinds = [CropKind(name.removesuffix(".webp").partition("-")[2]) for name in names]
+                wanted = range(len(names)) if choose is None else choose(kinds)
+                return Views(
+                    [_pixels(archive, names[number]) for number in wanted], [kinds[number] for number in wanted]
+                )
+        except (OSError, ValueError, IndexError, zipfile.BadZipFile) as error:
+            raise RunError(
+                f"The prepared views {path} of image {image_id} cannot be read ({error}). "
+                f"Delete {self.folder} and call the command again with --resume."
+            ) from None
 
     def write(self, image_id: str, prepared: PreparedImage) -> None:
         """Write the views of an image; a reader sees all of them or none."""
@@ -109,18 +125,6 @@ class ViewStore:
             raise RunError(_listed(failures))
         return len(missing)
 
-    @contextmanager
-    def _opened(self, image_id: str) -> Iterator[zipfile.ZipFile]:
-        path = self.path(image_id)
-        try:
-            with zipfile.ZipFile(path) as archive:
-                yield archive
-        except (OSError, ValueError, IndexError, zipfile.BadZipFile) as error:
-            raise RunError(
-                f"The prepared views {path} of image {image_id} cannot be read ({error}). "
-                f"Delete {self.folder} and call the command again with --resume."
-            ) from None
-
 
 class _Filling(Dataset[str]):
     """Preparing as a data set, so that torch's worker processes do it; an item is a failure's text, or empty."""
@@ -135,7 +139,7 @@ class _Filling(Dataset[str]):
     def __getitem__(self, index: int) -> str:
         image_id, path = self.missing[index]
         try:
-            self.store.write(image_id, prepare_file(path, self.store.preprocessing, side=self.store.side))
+            self.store.write(image_id, prepare_file(path, self.store.preprocessing, enlarged=self.store.enlarged))
         except ImageError as error:
             return f"{path}: {error}"
         return ""

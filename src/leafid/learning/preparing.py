@@ -7,7 +7,7 @@ from pathlib import Path
 from leafid.catalog import image_paths
 from leafid.curation import training_split
 from leafid.jobs import Job
-from leafid.learning.augmentation import Strength, prepared_side
+from leafid.learning.augmentation import Strength, margin
 from leafid.learning.devices import worker_count
 from leafid.learning.prepared import ViewStore
 from leafid.progress import progress_bar
@@ -19,16 +19,19 @@ class StoredViews:
 
     part: str
     folder: Path
-    side: int
     images: int
     new: int
     bytes: int
 
 
+def strength_for(job: Job, part: str) -> Strength:
+    """Return how much the views of a part of the split are augmented; those of val and of a probe are not."""
+    return job.training.augmentation if part == "train" and job.training.mode == "fine-tune" else "none"
+
+
 def view_store(job: Job, strength: Strength) -> ViewStore:
     """Return the store of a job's views that are to be augmented by ``strength``; ``none``: as identification sees."""
-    side = prepared_side(job.sheets.size, strength)
-    return ViewStore(job.data_folder / "prepared", job.sheets, side=side)
+    return ViewStore(job.data_folder / "prepared", job.sheets, enlarged=margin(strength))
 
 
 def fill_store(store: ViewStore, part: str, image_ids: Sequence[str], paths: Sequence[Path], *, job: Job) -> int:
@@ -53,9 +56,9 @@ def prepare_job(job: Job) -> list[StoredViews]:
     stored = []
     for part in ("train", "val"):
         rows = curated.split[curated.split["split"] == part]
-        store = view_store(job, job.training.augmentation if part == "train" else "none")
+        store = view_store(job, strength_for(job, part))
         ids = list(rows["image_id"])
         new = fill_store(store, part, ids, image_paths(rows, job.catalog_path), job=job)
         size = sum(store.path(image_id).stat().st_size for image_id in ids)
-        stored.append(StoredViews(part, store.folder, store.side, len(ids), new, size))
+        stored.append(StoredViews(part, store.folder, len(ids), new, size))
     return stored

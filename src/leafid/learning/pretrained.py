@@ -96,7 +96,7 @@ def _downloaded(backbone: str) -> dict[str, Tensor]:
 
 def _fitting(tensors: Mapping[str, Tensor], backbone: str, origin: str) -> tuple[dict[str, Tensor], list[str]]:
     """Part the tensors into those of the backbone and the names of those not used; refuse what does not fit."""
-    if all(name.startswith(("backbone.", "head.")) for name in tensors):  # a bundle of leafid
+    if all(name.startswith(("backbone.", "pooling.", "head.")) for name in tensors):  # a bundle of leafid
         tensors = {name.removeprefix("backbone."): value for name, value in tensors.items()}
     expected = _shapes(whole_model(backbone))
     classifier, _ = last_layer(whole_model(backbone))

@@ -11,11 +11,9 @@ from lightning.pytorch import LightningModule, Trainer
 from lightning.pytorch.callbacks import Callback
 
 from leafid.files import write_text, written_atomically
-from leafid.learning.fine_tuning import FineTuning
 
 COLUMNS = (
     "epoch",
-    "learning",
     "steps",
     "learning_rate",
     "train_loss",
@@ -42,11 +40,9 @@ class EpochReport(Callback):
 
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Write the epoch down."""
-        assert isinstance(pl_module, FineTuning)
         values = {name: round(float(value), 6) for name, value in trainer.callback_metrics.items()}
         row = {
             "epoch": trainer.current_epoch + 1,
-            "learning": "head" if pl_module.head_only else "all layers",
             "steps": trainer.global_step,
             "learning_rate": trainer.optimizers[0].param_groups[-1]["lr"],
             "train_loss": values["train_loss_epoch"],
@@ -60,7 +56,7 @@ class EpochReport(Callback):
         write_text(self.metrics, _as_csv(self.rows))
         draw(self.rows, self.plot)
         print(
-            f"epoch {row['epoch']}/{trainer.max_epochs} ({row['learning']}, {row['seconds']:.0f} s): "
+            f"epoch {row['epoch']}/{trainer.max_epochs} ({row['seconds']:.0f} s): "
             f"train loss {row['train_loss']:.3f}, val loss {row['val_loss']:.3f}, "
             f"val macro-F1 {row['val_macro_f1']:.3f}{' (best so far)' if row['val_macro_f1'] > best else ''}",
             file=sys.stderr,

@@ -39,6 +39,16 @@ RECORDED_PACKAGES = ("torch", "torchvision", "lightning", "albumentations", "num
 """Packages whose version may change what a network learns."""
 
 
+class ProbeInfo(BaseModel):
+    """What the probe of the frozen network found, before any layer was trained."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    shrinkage: float
+    val_macro_f1: float
+    seconds: float
+
+
 class RunInfo(BaseModel):
     """What a run knows about itself."""
 
@@ -57,6 +67,7 @@ class RunInfo(BaseModel):
     catalog_sha256: str
     taxonomy: Taxonomy
     weights_not_used: tuple[str, ...] = ()
+    probe: ProbeInfo | None = None
     steps: int | None = None
     best_epoch: int | None = None
     val_macro_f1: float | None = None

@@ -5,7 +5,7 @@ So it does not matter how many worker processes there are, nor whether the run w
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Literal, TypedDict
+from typing import Literal, NamedTuple
 
 import numpy as np
 import torch
@@ -13,32 +13,38 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, Sampler
 
-from leafid.learning.augmentation import Strength, augment
-from leafid.learning.prepared import ViewStore
+from leafid.learning.augmentation import Strength, augment, unaugmented
+from leafid.learning.bags import Bags
+from leafid.learning.prepared import Views, ViewStore
+from leafid.sheets import CropKind
 
 
-class Sample(TypedDict):
-    """One image for the network."""
+class Sample(NamedTuple):
+    """One image for the network: its views, drawn ones or all, and the label of its taxon."""
 
-    pixels: Tensor
-    """(V, 3, S, S), uint8, RGB: its views; one of them in training."""
-    label: Tensor
-    """(), int64: index of the taxon in the taxonomy."""
-    index: Tensor
-    """(), int64: row in the list of images."""
+    views: Views
+    label: int
 
 
-class Batch(TypedDict):
-    """Images for the network; their views stand one image after the other."""
+@dataclass
+class Batch:
+    """Images for the network.
 
-    pixels: Tensor
-    """(sum of V, 3, S, S), uint8, RGB."""
-    bags: Tensor
-    """(N,), int64: how many views each image has."""
-    label: Tensor
-    """(N,), int64."""
-    index: Tensor
-    """(N,), int64."""
+    Attributes:
+        bags: the views of N images.
+        labels: (N,), int64: index of the taxon in the taxonomy.
+    """
+
+    bags: Bags
+    labels: Tensor
+
+    def to(self, device: torch.device | str, non_blocking: bool = False) -> "Batch":
+        """Move to a device; Lightning calls this."""
+        return Batch(self.bags.to(device, non_blocking), self.labels.to(device, non_blocking=non_blocking))
+
+    def pin_memory(self) -> "Batch":
+        """Move to memory from which a GPU copies faster; torch's loader calls this."""
+        return Batch(self.bags.pin_memory(), self.labels.pin_memory())
 
 
 @dataclass(frozen=True)
@@ -56,9 +62,9 @@ class Samples(Dataset[Sample]):
         store: holds the views.
         image_ids: the images.
         labels: their labels.
-        size: side of the views that are returned.
-        views: ``one``: a view drawn by the seed, augmented. ``all``: all of them, as identification sees them.
-        augmentation: how much is done to a drawn view.
+        drawn: how many views of an image a sample has, drawn by the seed and augmented; None: all, as identification
+            sees them.
+        augmentation: how much is done to drawn views.
     """
 
     def __init__(
@@ -67,15 +73,13 @@ class Samples(Dataset[Sample]):
         image_ids: Sequence[str],
         labels: Sequence[int],
         *,
-        size: int,
-        views: Literal["one", "all"],
+        drawn: int | None,
         augmentation: Strength,
     ) -> None:
         self.store = store
         self.image_ids = list(image_ids)
         self.labels = list(labels)
-        self.size = size
-        self.views = views
+        self.drawn = drawn
         self.augmentation = augmentation
 
     def __len__(self) -> int:
@@ -85,29 +89,46 @@ class Samples(Dataset[Sample]):
     def __getitem__(self, draw: Draw | int) -> Sample:
         """Return the sample of a draw; a bare index is the draw with seed 0."""
         index, seed = (draw.index, draw.seed) if isinstance(draw, Draw) else (draw, 0)
-        return Sample(
-            pixels=torch.from_numpy(self._views(index, seed).transpose(0, 3, 1, 2).copy()),
-            label=torch.tensor(self.labels[index]),
-            index=torch.tensor(index),
-        )
+        return Sample(self._views(self.image_ids[index], seed), self.labels[index])
 
-    def _views(self, index: int, seed: int) -> NDArray[np.uint8]:
-        """Return views (V, S, S, 3)."""
-        image_id = self.image_ids[index]
-        if self.views == "all":
-            return self.store.read(image_id)
+    def _views(self, image_id: str, seed: int) -> Views:
+        count = self.drawn
+        if count is None:
+            views = self.store.read(image_id)
+            return Views([unaugmented(view, self.augmentation) for view in views.pixels], views.kinds)
         random = np.random.default_rng(seed)
-        drawn = self.store.read_one(image_id, lambda count: int(random.integers(count)))
-        return augment(drawn, self.size, self.augmentation, seed)[None]
+        views = self.store.read(image_id, lambda kinds: drawn_views(kinds, count, random))
+        seeds = random.integers(0, 2**31, size=len(views.pixels))
+        pixels = [augment(view, self.augmentation, int(its)) for view, its in zip(views.pixels, seeds, strict=True)]
+        return Views(pixels, views.kinds)
+
+
+def drawn_views(kinds: Sequence[CropKind], count: int, random: np.random.Generator) -> list[int]:
+    """Draw views of an image: of as many kinds as possible, each kind and each view of a kind as likely as the others.
+
+    Args:
+        kinds: what each view shows.
+        count: how many are drawn; all, where there are no more.
+        random: decides.
+
+    Returns:
+        The numbers of the views.
+    """
+    turns: dict[CropKind, int] = {}
+    ordered = []
+    for number in random.permutation(len(kinds)):
+        turn = turns.get(kinds[number], 0)
+        turns[kinds[number]] = turn + 1
+        ordered.append((turn, random.random(), int(number)))
+    return [number for _, _, number in sorted(ordered)[:count]]
 
 
 def batch_of(samples: Sequence[Sample]) -> Batch:
     """Put samples together, however many views each has."""
+    views = [sample.views for sample in samples]
     return Batch(
-        pixels=torch.cat([sample["pixels"] for sample in samples]),
-        bags=torch.tensor([len(sample["pixels"]) for sample in samples]),
-        label=torch.stack([sample["label"] for sample in samples]),
-        index=torch.stack([sample["index"] for sample in samples]),
+        Bags.of([each.pixels for each in views], [each.kinds for each in views]),
+        torch.tensor([sample.label for sample in samples]),
     )
 
 

@@ -3,17 +3,18 @@
 import logging
 import shlex
 import sys
-import warnings
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+import time
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
+import numpy as np
 import torch
 from lightning.pytorch import Trainer, seed_everything
-from lightning.pytorch.callbacks import Callback, EarlyStopping, RichProgressBar
+from lightning.pytorch.callbacks import Callback, EarlyStopping, EMAWeightAveraging, RichProgressBar
 from lightning.pytorch.loggers import CSVLogger, TensorBoardLogger
+from torch import Tensor
 
 from leafid.bundle import INFO as BUNDLE_INFO
 from leafid.bundle import BundleInfo, Decision, Provenance, write_bundle
@@ -34,10 +35,12 @@ from leafid.learning.checkpoints import (
 )
 from leafid.learning.devices import choose_device, lightning_precision, worker_count
 from leafid.learning.fine_tuning import FineTuning
+from leafid.learning.lightning_manners import interruptible, quiet, readable_errors
 from leafid.learning.model_card import model_card
 from leafid.learning.network import Network, build_network
-from leafid.learning.preparing import fill_store, view_store
+from leafid.learning.preparing import fill_store, strength_for, view_store
 from leafid.learning.pretrained import start_network
+from leafid.learning.probing import embeddings_of, fit_probe
 from leafid.learning.recipe import Recipe
 from leafid.learning.reports import EpochReport
 from leafid.learning.run import (
@@ -48,6 +51,7 @@ from leafid.learning.run import (
     METRICS,
     PLOT,
     SPLIT,
+    ProbeInfo,
     Run,
     RunInfo,
     differences,
@@ -56,9 +60,6 @@ from leafid.learning.run import (
 )
 from leafid.learning.samples import Samples, training_loader, validation_loader
 
-if TYPE_CHECKING:
-    import pandas as pd
-
 log = logging.getLogger(__name__)
 
 MAY_CHANGE = ("training.device", "training.workers", "output")
@@ -66,7 +67,7 @@ MAY_CHANGE = ("training.device", "training.workers", "output")
 
 
 def train(job: Job, *, run: Path, resume: bool = False) -> Run:
-    """Fine-tune the network of a job on its catalog and write the bundle.
+    """Train the network of a job on its catalog and write the bundle.
 
     Args:
         job: the job; its catalog must have been collected.
@@ -85,12 +86,20 @@ def train(job: Job, *, run: Path, resume: bool = False) -> Run:
     if this.info.state == "finished" and (this.bundle_folder / BUNDLE_INFO).is_file():
         log.warning("The run %s is finished; there is nothing to resume.", run)
         return this
-    checkpoint = read_checkpoint(this.checkpoints / LAST) if (this.checkpoints / LAST).is_file() else None
-    if checkpoint is None or not is_complete(checkpoint, job.training.max_epochs):
-        with _interruptible(), _quiet():
-            _fit(job, this, device, resumed_steps=None if checkpoint is None else checkpoint["global_step"])
-    _finish(job, this)
+    with interruptible(), quiet():
+        trained = _probed(job, this, device) if job.training.mode == "probe" else _fine_tuned(job, this, device)
+    _finish(job, this, trained)
     return this
+
+
+@dataclass(frozen=True)
+class _Trained:
+    """The network that is kept: its tensors, the epoch they are of (0: the probe), its score, and all steps taken."""
+
+    tensors: dict[str, Tensor]
+    best_epoch: int
+    val_macro_f1: float
+    steps: int
 
 
 def _begin(job: Job, folder: Path, device: torch.device) -> Run:
@@ -139,13 +148,41 @@ def _take_up(job: Job, folder: Path, device: torch.device) -> Run:
     return this
 
 
+def _probed(job: Job, this: Run, device: torch.device) -> _Trained:
+    """Fit the head to the frozen network."""
+    network = _start(job, this)
+    score = _probe(job, this, network, device)
+    if score is None:
+        taxa = len(this.info.taxonomy)
+        raise RunError(f"A probe needs more training images than there are taxa ({taxa}). Collect more images.")
+    return _Trained(network.state_dict(), 0, score, 0)
+
+
+def _fine_tuned(job: Job, this: Run, device: torch.device) -> _Trained:
+    """Train all layers, from the start or on from the last checkpoint."""
+    last = this.checkpoints / LAST
+    checkpoint = read_checkpoint(last) if last.is_file() else None
+    if checkpoint is None or not is_complete(checkpoint, job.training.max_epochs):
+        _fit(job, this, device, resumed_steps=None if checkpoint is None else checkpoint["global_step"])
+        checkpoint = read_checkpoint(last)
+    state = checkpoint["callbacks"][BestAndLast.__name__]
+    best = read_checkpoint(this.checkpoints / BEST)
+    return _Trained(network_state(best), state["best_epoch"] + 1, state["best_score"], checkpoint["global_step"])
+
+
 def _fit(job: Job, this: Run, device: torch.device, *, resumed_steps: int | None) -> None:
-    """Train from the start, or on from the last checkpoint."""
-    training, split, seed = job.training, this.split, job.seed
+    """Fine-tune from the start, or on from the last checkpoint."""
+    training, seed = job.training, job.seed
     seed_everything(seed, workers=True, verbose=False)
-    network = _network(job, this, resumed=resumed_steps is not None)
-    train_samples = _samples(job, this, split[split["split"] == "train"], augmented=True)
-    val_samples = _samples(job, this, split[split["split"] == "val"], augmented=False)
+    score_before: float | None = None
+    if resumed_steps is None:
+        network = _start(job, this)
+        if job.model.weights != "none":
+            score_before = _probe(job, this, network, device)
+    else:  # its weights come from the checkpoint
+        network = build_network(network_spec(job.model), len(this.info.taxonomy))
+    train_samples = _samples(job, this, "train", drawn=training.views_per_step)
+    val_samples = _samples(job, this, "val", drawn=None)
     workers, pin = worker_count(training.workers), device.type == "cuda"
     train_loader = training_loader(
         train_samples, batch_size=training.batch_size, balance=training.balance, seed=seed, workers=workers, pin=pin
@@ -153,28 +190,23 @@ def _fit(job: Job, this: Run, device: torch.device, *, resumed_steps: int | None
     val_loader = validation_loader(val_samples, batch_size=training.batch_size, workers=workers, pin=pin)
     recipe = Recipe.of(job, steps_per_epoch=len(train_loader))
     module = FineTuning(network, recipe, training, train_samples.labels, seed)
-    trainer = _trainer(job, this, device, resumed_steps or 0)
+    trainer = _trainer(job, this, device, recipe, BestAndLast(this.checkpoints, score_before), resumed_steps or 0)
     last = this.checkpoints / LAST if resumed_steps is not None else None
-    try:
+    with readable_errors():
         trainer.fit(module, train_loader, val_loader, ckpt_path=last, weights_only=True)
-    except RunError as error:
-        # torch wraps an error of a worker process into its traceback; the last line is the message.
-        raise RunError(str(error).strip().splitlines()[-1].removeprefix("leafid.errors.RunError: ")) from None
-    except RuntimeError as error:
-        if "DataLoader worker" not in str(error):
-            raise
-        raise RunError(
-            "A process that reads images was stopped from outside, perhaps for want of memory. Go on with --resume; "
-            "fewer such processes: --set training.workers=1"
-        ) from None
 
 
-def _trainer(job: Job, this: Run, device: torch.device, resumed_steps: int) -> Trainer:
+def _trainer(
+    job: Job, this: Run, device: torch.device, recipe: Recipe, checkpoints: BestAndLast, resumed_steps: int
+) -> Trainer:
     training = job.training
+    # First, so that the others see the metrics and save the weights of the average.
+    averaging = [EMAWeightAveraging(decay=recipe.average_decay)] if recipe.average_decay else []
     callbacks: list[Callback] = [
+        *averaging,
         EarlyStopping("val_macro_f1", mode="max", patience=training.patience),
         EpochReport(this.folder / METRICS, this.folder / PLOT),
-        BestAndLast(this.checkpoints),
+        checkpoints,
     ]
     terminal = sys.stderr.isatty()
     if terminal:
@@ -203,40 +235,56 @@ def _trainer(job: Job, this: Run, device: torch.device, resumed_steps: int) -> T
     )
 
 
-def _network(job: Job, this: Run, *, resumed: bool) -> Network:
-    """Build the network; a resumed one gets its weights from the checkpoint, so that it needs no pretrained ones."""
-    taxa = len(this.info.taxonomy)
-    if resumed:
-        return build_network(network_spec(job.model), taxa)
-    network, unused = start_network(job.model, taxa)
+def _start(job: Job, this: Run) -> Network:
+    """Build the network from which training starts."""
+    network, unused = start_network(job.model, len(this.info.taxonomy))
     this.record(weights_not_used=tuple(unused))
     return network
 
 
-def _samples(job: Job, this: Run, rows: "pd.DataFrame", *, augmented: bool) -> Samples:
+def _probe(job: Job, this: Run, network: Network, device: torch.device) -> float | None:
+    """Give the network the best head for its features as they are; return macro-F1 on val.
+
+    None, and the head stays random, where there are no more training images than taxa.
+    """
+    started = time.monotonic()
+    train_samples, val_samples = (_samples(job, this, part, drawn=None) for part in ("train", "val"))
+    if len(train_samples) <= len(this.info.taxonomy):
+        return None
+    workers = worker_count(job.training.workers)
+    with readable_errors():
+        train, val = (
+            (embeddings_of(network, samples, device=device, workers=workers), np.asarray(samples.labels))
+            for samples in (train_samples, val_samples)
+        )
+    probe = fit_probe(train, val, network.taxa, balanced=job.training.balance != "none")
+    probe.put_into(network)
+    seconds = round(time.monotonic() - started, 1)
+    this.record(probe=ProbeInfo(shrinkage=probe.shrinkage, val_macro_f1=probe.val_macro_f1, seconds=seconds))
+    print(f"probe ({seconds:.0f} s): val macro-F1 {probe.val_macro_f1:.3f}", file=sys.stderr)
+    return probe.val_macro_f1
+
+
+def _samples(job: Job, this: Run, part: Literal["train", "val"], *, drawn: int | None) -> Samples:
     """Prepare the views of one part of the split, and make samples of them."""
-    strength = job.training.augmentation if augmented else "none"
+    rows = this.split[this.split["split"] == part]
+    strength = strength_for(job, part)
     store = view_store(job, strength)
     ids = list(rows["image_id"])
-    fill_store(store, "train" if augmented else "val", ids, this.image_paths(rows), job=job)
+    fill_store(store, part, ids, this.image_paths(rows), job=job)
     labels = this.info.taxonomy.labels(list(rows["scientificName"]))
-    views: Literal["one", "all"] = "one" if augmented else "all"
-    return Samples(store, ids, labels, size=job.sheets.size, views=views, augmentation=strength)
+    return Samples(store, ids, labels, drawn=drawn, augmentation=strength)
 
 
-def _finish(job: Job, this: Run) -> None:
-    """Write the bundle from the best epoch, and close the record."""
-    last, best = read_checkpoint(this.checkpoints / LAST), read_checkpoint(this.checkpoints / BEST)
-    state = last["callbacks"][BestAndLast.__name__]
+def _finish(job: Job, this: Run, trained: _Trained) -> None:
+    """Write the bundle, and close the record."""
     split = this.split
-    network = build_network(network_spec(job.model), len(this.info.taxonomy))
-    network.load_state_dict(network_state(best), strict=True)
     by_part = split.groupby("split")
     info = BundleInfo(
         name=job.name,
         taxonomy=this.info.taxonomy,
         preprocessing=job.sheets,
-        network=network.spec,
+        network=network_spec(job.model),
         decision=Decision(min_score=job.trust.min_score),
         provenance=Provenance(
             job=job.model_dump(mode="json"),
@@ -247,57 +295,16 @@ def _finish(job: Job, this: Run) -> None:
             versions=this.info.versions,
             images={str(part): len(rows) for part, rows in by_part},
             gatherings={str(part): int(rows["gathering_id"].nunique()) for part, rows in by_part},
-            best_epoch=state["best_epoch"] + 1,
-            val_macro_f1=state["best_score"],
+            best_epoch=trained.best_epoch,
+            val_macro_f1=trained.val_macro_f1,
         ),
         weights_sha256="",
     )
-    write_bundle(this.bundle_folder, info, network.state_dict(), model_card(info, split))
+    write_bundle(this.bundle_folder, info, trained.tensors, model_card(info, split))
     this.record(
         state="finished",
         ended=datetime.now(UTC),
-        steps=last["global_step"],
-        best_epoch=state["best_epoch"] + 1,
-        val_macro_f1=state["best_score"],
+        steps=trained.steps,
+        best_epoch=trained.best_epoch,
+        val_macro_f1=trained.val_macro_f1,
     )
-
-
-@contextmanager
-def _interruptible() -> Iterator[None]:
-    """Let Ctrl-C through as what it is: Lightning turns it into an exit with code 1 and ignores it from then on."""
-    import signal
-
-    handler = signal.getsignal(signal.SIGINT)
-    try:
-        yield
-    except SystemExit:
-        raise KeyboardInterrupt from None
-    finally:
-        if handler is not None:
-            signal.signal(signal.SIGINT, handler)
-
-
-CHATTER = (
-    ".*treespec.*",  # a deprecation inside Lightning
-    ".*does not have many workers.*",  # the job says how many
-    ".*smaller than the logging interval.*",  # small sets are common here
-    ".*Experiment logs directory.*",
-)
-"""Warnings of Lightning that ask nothing of the user."""
-
-
-@contextmanager
-def _quiet(patterns: Sequence[str] = CHATTER) -> Iterator[None]:
-    """Hold back what Lightning says about itself."""
-    loggers = [logging.getLogger(name) for name in ("lightning.pytorch", "lightning.fabric")]
-    levels = [logger.level for logger in loggers]
-    for logger in loggers:
-        logger.setLevel(logging.WARNING)
-    try:
-        with warnings.catch_warnings():
-            for pattern in patterns:
-                warnings.filterwarnings("ignore", message=pattern)
-            yield
-    finally:
-        for logger, level in zip(loggers, levels, strict=True):
-            logger.setLevel(level)

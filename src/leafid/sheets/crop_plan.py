@@ -9,6 +9,8 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from leafid.jobs import Preprocessing
+
 Background = Literal["plain", "kept"]
 
 MARGIN = 0.06  # of the longer side of a leaf, on each side
@@ -21,6 +23,16 @@ class CropKind(StrEnum):
     PLANT = "plant"
     LEAF = "leaf"
     TILE = "tile"
+
+    @property
+    def shows_a_whole(self) -> bool:
+        """Whether all of the plant is in the view, and not a part of it."""
+        return self in (CropKind.IMAGE, CropKind.PLANT)
+
+
+def side_of(kind: CropKind, preprocessing: Preprocessing) -> int:
+    """Return the side of the square in which the network sees a view of this kind."""
+    return (kind.shows_a_whole and preprocessing.whole_size) or preprocessing.size
 
 
 @dataclass(frozen=True)

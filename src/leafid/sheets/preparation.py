@@ -9,7 +9,7 @@ from PIL import Image, ImageOps
 
 from leafid.images import OpenedImage, open_image
 from leafid.jobs import Preprocessing
-from leafid.sheets.crop_plan import CropKind
+from leafid.sheets.crop_plan import CropKind, side_of
 
 PAPER = (255, 255, 255)
 """Colour of the border that ``fit: pad`` adds."""
@@ -25,40 +25,40 @@ class PreparedImage:
     """What the network sees of one image: a bag of views.
 
     Attributes:
-        views: pixels (V, S, S, 3), uint8, RGB; at least one, in the order image, plant, leaves, tiles.
+        views: pixels (S, S, 3), uint8, RGB, of each view; at least one, in the order image, plant, leaves, tiles.
         kinds: what each view shows.
         width: width of the original in pixels, upright.
         height: height of the original in pixels, upright.
         notes: which of the wanted views are not to be had, in words; empty if all are.
     """
 
-    views: NDArray[np.uint8]
+    views: tuple[NDArray[np.uint8], ...]
     kinds: tuple[CropKind, ...]
     width: int
     height: int
     notes: tuple[str, ...] = ()
 
 
-def prepare_file(path: Path, preprocessing: Preprocessing, *, side: int | None = None) -> PreparedImage:
+def prepare_file(path: Path, preprocessing: Preprocessing, *, enlarged: float = 1.0) -> PreparedImage:
     """Open an image at the size needed and prepare it; arguments as in ``prepare``.
 
     Raises:
         ImageError: the file cannot be read; see ``leafid.images.open_image``.
     """
-    return prepare(open_to_prepare(path, preprocessing, side=side), preprocessing, side=side)
+    return prepare(open_to_prepare(path, preprocessing, enlarged=enlarged), preprocessing, enlarged=enlarged)
 
 
-def open_to_prepare(path: Path, preprocessing: Preprocessing, *, side: int | None = None) -> OpenedImage:
+def open_to_prepare(path: Path, preprocessing: Preprocessing, *, enlarged: float = 1.0) -> OpenedImage:
     """Open an image, decoded no larger than its views need.
 
     Raises:
         ImageError: the file cannot be read; see ``leafid.images.open_image``.
     """
-    needed = _needed_side(preprocessing, side or preprocessing.size)
+    needed = _needed_side(preprocessing, enlarged)
     return open_image(path, needed_side=needed, max_pixels=preprocessing.max_pixels)
 
 
-def prepare(image: OpenedImage, preprocessing: Preprocessing, *, side: int | None = None) -> PreparedImage:
+def prepare(image: OpenedImage, preprocessing: Preprocessing, *, enlarged: float = 1.0) -> PreparedImage:
     """Bring an image to what the network sees.
 
     Where a wanted view is not to be had, because there is no plant or there are fewer leaves, there are fewer views. If
@@ -67,8 +67,7 @@ def prepare(image: OpenedImage, preprocessing: Preprocessing, *, side: int | Non
     Args:
         image: the image, perhaps decoded smaller than the original.
         preprocessing: which views, and how.
-        side: side S of the views, for training; by default ``preprocessing.size``. Which parts are seen does not depend
-            on it.
+        enlarged: views are made larger by this, for training. Which parts are seen does not depend on it.
     """
     wanted = preprocessing.views
     crops: list[tuple[CropKind, Image.Image]] = []
@@ -81,7 +80,9 @@ def prepare(image: OpenedImage, preprocessing: Preprocessing, *, side: int | Non
     if wanted.image or not crops:
         crops.insert(0, (CropKind.IMAGE, image.rgb))
     return PreparedImage(
-        views=np.stack([_square(pixels, side or preprocessing.size, preprocessing) for _, pixels in crops]),
+        views=tuple(
+            _square(pixels, round(side_of(kind, preprocessing) * enlarged), preprocessing) for kind, pixels in crops
+        ),
         kinds=tuple(kind for kind, _ in crops),
         width=image.width,
         height=image.height,
@@ -101,13 +102,13 @@ def _square(image: Image.Image, side: int, preprocessing: Preprocessing) -> NDAr
     return np.asarray(square, dtype=np.uint8)
 
 
-def _needed_side(preprocessing: Preprocessing, side: int) -> int | None:
+def _needed_side(preprocessing: Preprocessing, enlarged: float) -> int | None:
     """The shorter side at which an image must be decoded; None: its own."""
-    wanted = preprocessing.views
+    wanted, whole = preprocessing.views, side_of(CropKind.IMAGE, preprocessing)
     if wanted.tiles:
         return None
     if wanted.leaves:
-        return max(_MASK_SIDE, _LEAF_SIDES * preprocessing.size)
+        return max(_MASK_SIDE, _LEAF_SIDES * preprocessing.size, _PLANT_SIDES * whole * wanted.plant)
     if wanted.plant:
-        return max(_MASK_SIDE, _PLANT_SIDES * preprocessing.size)
-    return side
+        return max(_MASK_SIDE, _PLANT_SIDES * whole)
+    return round(whole * enlarged)

@@ -9,7 +9,7 @@ from PIL import Image
 from leafid.images import OpenedImage
 from leafid.jobs import Preprocessing
 from leafid.sheets.crop_cutting import cut_crop
-from leafid.sheets.crop_plan import CropKind, CropPlan
+from leafid.sheets.crop_plan import CropKind, CropPlan, side_of
 from leafid.sheets.crop_search import find_crops
 from leafid.sheets.plants import PlantMask, find_plant
 
@@ -61,8 +61,13 @@ def cut_views(
 ) -> list[tuple[CropKind, Image.Image]]:
     """Cut the views out of the decoded image, with their background kept or painted white."""
     pixels: NDArray[np.uint8] = np.asarray(image.rgb, dtype=np.uint8)
-    longest = round(_LONGEST * preprocessing.size)
     crops = [
-        cut_crop(pixels, plan, background=preprocessing.background, longest=longest).pixels for plan in found.plans
+        cut_crop(
+            pixels,
+            plan,
+            background=preprocessing.background,
+            longest=round(_LONGEST * side_of(plan.kind, preprocessing)),
+        ).pixels
+        for plan in found.plans
     ]
     return [(plan.kind, Image.fromarray(crop)) for plan, crop in zip(found.plans, crops, strict=True)]

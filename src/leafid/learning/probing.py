@@ -1,0 +1,153 @@
+"""The probe: the best linear head on the features of the frozen network, in closed form.
+
+Linear discriminant analysis with a shrunk covariance: each taxon is a prototype, and distances are measured where
+sheets of one taxon differ little. With eight sheets per taxon it does better than logistic regression and than cosine
+prototypes (*Viola*, whole plants at 448 pixels, five folds: macro-F1 0.51, 0.46 and 0.34).
+"""
+
+import hashlib
+import io
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch.utils.data import DataLoader
+
+from leafid.files import written_atomically
+from leafid.learning.network import Network
+from leafid.learning.samples import Samples, batch_of
+from leafid.progress import progress_bar
+
+SHRINKAGES = (0.05, 0.1, 0.2, 0.4, 0.6, 0.8)
+"""How much of the covariance is replaced by that of a sphere; tried in turn, chosen on val."""
+
+IMAGES_AT_ONCE = 8
+
+
+@dataclass(frozen=True)
+class Probe:
+    """A linear head, and how it was chosen.
+
+    Attributes:
+        weight: (T, F), float64.
+        bias: (T,), float64.
+        shrinkage: the one of ``SHRINKAGES`` under which val is most likely.
+        val_macro_f1: macro-F1 on val.
+    """
+
+    weight: NDArray[np.float64]
+    bias: NDArray[np.float64]
+    shrinkage: float
+    val_macro_f1: float
+
+    def put_into(self, network: Network) -> None:
+        """Make it the head of a network."""
+        layer = network.last_linear
+        with torch.no_grad():
+            layer.weight.copy_(torch.from_numpy(self.weight))
+            layer.bias.copy_(torch.from_numpy(self.bias))
+
+
+def fit_probe(
+    train: tuple[NDArray[np.float32], NDArray[np.int64]],
+    val: tuple[NDArray[np.float32], NDArray[np.int64]],
+    taxa: int,
+    *,
+    balanced: bool,
+) -> Probe:
+    """Fit the head on train, choose its shrinkage and the scale of its logits on val.
+
+    The scale divides all logits, so that their softmax is as sure as it is right; the answers do not depend on it.
+
+    Args:
+        train: embeddings (N, F) and labels (N,); more images than taxa.
+        val: the same of val, at least one image.
+        taxa: T. A taxon without a training image is never the answer.
+        balanced: all taxa are equally probable beforehand; otherwise as frequent as in train.
+    """
+    from sklearn.metrics import f1_score
+
+    candidates = []
+    for shrinkage in SHRINKAGES:
+        weight, bias = _discriminants(*train, taxa, shrinkage, balanced=balanced)
+        logits = val[0] @ weight.T + bias
+        scale, loss = _scale(logits, val[1])
+        score = float(f1_score(val[1], logits.argmax(axis=1), average="macro", zero_division=0))
+        candidates.append((loss, Probe(weight / scale, bias / scale, shrinkage, score)))
+    return min(candidates, key=lambda candidate: candidate[0])[1]
+
+
+def embeddings_of(network: Network, samples: Samples, *, device: torch.device, workers: int) -> NDArray[np.float32]:
+    """Return the embeddings (N, F) of images by the network as it is, from the store where they were made before.
+
+    Args:
+        network: the network; it is used in eval mode, and left on the CPU in the mode in which it was.
+        samples: the images with all their views.
+        device: where to compute.
+        workers: processes that read views.
+    """
+    path = samples.store.folder / f"embeddings-{_digest(network, samples)}.npy"
+    if path.is_file():
+        known: NDArray[np.float32] = np.load(path, allow_pickle=False)
+        if len(known) == len(samples):
+            return known
+    loader = DataLoader(samples, batch_size=IMAGES_AT_ONCE, collate_fn=batch_of, num_workers=workers)
+    training = network.training
+    network.to(device).eval()
+    rows = []
+    with torch.inference_mode(), progress_bar("Features") as on_progress:
+        for batch in loader:
+            rows.append(network(batch.bags.to(device)).embeddings.float().cpu().numpy())
+            on_progress(sum(map(len, rows)), len(samples))
+    network.to("cpu").train(training)
+    embeddings = np.concatenate(rows)
+    content = io.BytesIO()
+    np.save(content, embeddings, allow_pickle=False)
+    with written_atomically(path) as temporary:
+        temporary.write_bytes(content.getvalue())
+    return embeddings
+
+
+def _discriminants(
+    embeddings: NDArray[np.float32], labels: NDArray[np.int64], taxa: int, shrinkage: float, *, balanced: bool
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return weights (T, F) and biases (T,) of the linear discriminants."""
+    from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
+
+    known = np.unique(labels)
+    priors = np.full(len(known), 1 / len(known)) if balanced else None
+    fitted = LinearDiscriminantAnalysis(solver="lsqr", shrinkage=shrinkage, priors=priors)
+    fitted.fit(embeddings.astype(np.float64), labels)
+    coefficients, intercepts = fitted.coef_, fitted.intercept_
+    if len(known) == 2:  # scikit-learn gives the difference of the two
+        coefficients, intercepts = np.outer((-0.5, 0.5), coefficients[0]), np.array((-0.5, 0.5)) * intercepts[0]
+    weight = np.zeros((taxa, embeddings.shape[1]))
+    bias = np.full(taxa, intercepts.min() - np.abs(coefficients).sum(axis=1).max() * np.abs(embeddings).max())
+    weight[known], bias[known] = coefficients, intercepts
+    return weight, bias
+
+
+def _scale(logits: NDArray[np.float64], labels: NDArray[np.int64]) -> tuple[float, float]:
+    """Return the number, at least 1, by which logits are divided best, and the mean negative log-likelihood then.
+
+    At least 1: few images of val may all be right, and would then be best explained by endless certainty.
+    """
+    from scipy.optimize import minimize_scalar
+    from scipy.special import log_softmax
+
+    def loss(log_scale: float) -> float:
+        return float(-log_softmax(logits / np.exp(log_scale), axis=1)[np.arange(len(labels)), labels].mean())
+
+    found = minimize_scalar(loss, bounds=(0.0, 10.0), method="bounded")
+    return float(np.exp(found.x)), float(found.fun)
+
+
+def _digest(network: Network, samples: Samples) -> str:
+    """Name what embeddings depend on beside the views: weights and images."""
+    digest = hashlib.sha256()
+    for name, value in network.state_dict().items():
+        if not name.startswith("head."):
+            digest.update(name.encode() + value.cpu().numpy().tobytes())
+    digest.update("\n".join(samples.image_ids).encode())
+    return digest.hexdigest()[:16]

@@ -1,0 +1,55 @@
+"""The closed-form head."""
+
+import numpy as np
+import torch
+
+from leafid.bundle import NetworkSpec
+from leafid.learning import build_network
+from leafid.learning.probing import fit_probe
+
+
+def clouds(per_taxon: int, taxa: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
+    """Draw embeddings around prototypes that lie close along a direction of large scatter."""
+    random = np.random.default_rng(seed)
+    labels = np.repeat(np.arange(taxa), per_taxon)
+    scatter = np.where(np.arange(20) < 10, 5.0, 0.3)
+    prototypes = np.random.default_rng(0).normal(0, 1, (taxa, 20))
+    return (prototypes[labels] + random.normal(0, 1, (len(labels), 20)) * scatter).astype(np.float32), labels
+
+
+def test_it_finds_the_directions_in_which_taxa_differ() -> None:
+    train, val, test = (clouds(12, 4, seed) for seed in (1, 2, 3))
+    probe = fit_probe(train, val, 4, balanced=True)
+    right = (test[0] @ probe.weight.T + probe.bias).argmax(axis=1) == test[1]
+    prototypes = np.stack([train[0][train[1] == label].mean(axis=0) for label in range(4)])
+    nearest = ((test[0][:, None] - prototypes) ** 2).sum(axis=2).argmin(axis=1) == test[1]
+    assert right.mean() > 0.85 > nearest.mean() + 0.2
+    assert probe.val_macro_f1 > 0.8
+
+
+def test_two_taxa_and_taxa_without_images() -> None:
+    train, val = clouds(12, 2, 1), clouds(6, 2, 2)
+    probe = fit_probe(train, val, 3, balanced=False)  # the third taxon has no training image
+    logits = val[0] @ probe.weight.T + probe.bias
+    assert (logits.argmax(axis=1) == val[1]).mean() > 0.8
+    assert (logits[:, 2] < logits[:, :2].min()).all()
+
+
+def test_it_is_no_surer_than_it_is_right() -> None:
+    train, val = clouds(6, 8, 1), clouds(6, 8, 2)
+    probe = fit_probe(train, val, 8, balanced=True)
+    logits = torch.from_numpy(val[0] @ probe.weight.T + probe.bias)
+    sureness = logits.softmax(1).max(1).values.mean().item()
+    right = (logits.argmax(1).numpy() == val[1]).mean()
+    assert abs(sureness - right) < 0.1
+
+
+def test_the_network_takes_it_as_its_head() -> None:
+    spec = NetworkSpec(backbone="shufflenet_v2_x1_0", dropout=0.0, mean=(0.5, 0.5, 0.5), std=(0.2, 0.2, 0.2))
+    network = build_network(spec, taxa=3).eval()
+    random = np.random.default_rng(0)
+    train = (random.normal(size=(12, 1024)).astype(np.float32), np.repeat([0, 1, 2], 4))
+    probe = fit_probe(train, train, 3, balanced=True)
+    probe.put_into(network)
+    logits = network.head(torch.from_numpy(train[0])).detach().numpy()
+    np.testing.assert_allclose(logits, train[0] @ probe.weight.T + probe.bias, atol=1e-3)
