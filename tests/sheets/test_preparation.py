@@ -94,6 +94,13 @@ def test_the_background_is_kept_or_white() -> None:
         assert np.abs(plain[leaf].astype(int) - kept[leaf]).mean() < 2
 
 
+def test_colours_are_kept_or_grey() -> None:
+    for view in prepare(
+        opened(sheet()), wanting(image=1, plant=1, leaves=1).model_copy(update={"colour": "grey"})
+    ).views:
+        assert (view == view[..., :1]).all() and view.std() > 10
+
+
 def test_pale_veins_are_not_painted_over() -> None:
     image = blank_sheet()
     blade = draw_leaf(image, (350, 450), length=600, width=300)

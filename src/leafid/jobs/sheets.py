@@ -45,6 +45,8 @@ class Preprocessing(Section):
     background: Literal["kept", "plain"] = "kept"
     """What lies around the plant or leaf in its view: ``kept`` as it is, or painted white (``plain``). The whole image
     always keeps it."""
+    colour: Literal["kept", "grey"] = "kept"
+    """Whether the network sees colours. Those of a pressed plant tell how it was dried and photographed, too."""
     size: Annotated[int, Field(ge=32, le=1024)] = 224
     """Side of the square that the network sees, in pixels."""
     whole_size: Annotated[int, Field(ge=32, le=2048)] | None = None

@@ -92,6 +92,8 @@ def prepare(image: OpenedImage, preprocessing: Preprocessing, *, enlarged: float
 
 def _square(image: Image.Image, side: int, preprocessing: Preprocessing) -> NDArray[np.uint8]:
     size, cubic = (side, side), Image.Resampling.BICUBIC
+    if preprocessing.colour == "grey":
+        image = image.convert("L").convert("RGB")
     match preprocessing.fit:
         case "pad":
             square = ImageOps.pad(image, size, method=cubic, color=PAPER)
