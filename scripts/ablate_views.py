@@ -91,9 +91,7 @@ def measure(
         probe = fit_probe((embeddings[train], labels[train]), (embeddings[val], labels[val]), taxa, balanced=True)
         return np.asarray((embeddings[asked] @ probe.weight.T + probe.bias).argmax(axis=1))
 
-    on = {
-        name: macro_f1(labels[part[name]], answers(part["train"], part["val"], part[name])) for name in ("val", "test")
-    }
+    val, test = (macro_f1(labels[part[on]], answers(part["train"], part["val"], part[on])) for on in ("val", "test"))
     groups = split["gathering_id"].fillna(split["image_id"])
     folded = np.full(len(split), -1)
     folds = list(StratifiedGroupKFold(FOLDS, shuffle=True, random_state=job.seed).split(split, labels, groups))
