@@ -1,13 +1,25 @@
 """A bundle comes back whole, or is refused with a reason: damaged, foreign, newer."""
 
 import json
+import re
 from datetime import UTC, datetime
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 
-from leafid.bundle import Bundle, BundleInfo, Decision, NetworkSpec, Provenance, read_bundle, write_bundle
+from leafid.bundle import (
+    Bundle,
+    BundleInfo,
+    Calibration,
+    Decision,
+    NetworkSpec,
+    Provenance,
+    read_bundle,
+    write_bundle,
+    write_trust,
+)
 from leafid.errors import BundleError
 from leafid.jobs import Preprocessing
 from leafid.taxonomy import Taxonomy
@@ -42,7 +54,25 @@ def test_what_is_written_is_read(bundle: Bundle) -> None:
     read = read_bundle(bundle.folder)
     assert read == bundle
     assert torch.equal(read.tensors()["weight"], torch.arange(6.0).view(2, 3))
-    assert read.info.identifier == f"small@{read.info.weights_sha256[:12]}"
+    assert re.fullmatch(f"small@{read.info.weights_sha256[:12]}-[0-9a-f]{{6}}", read.info.identifier)
+
+
+def test_what_is_learnt_about_a_bundle_comes_back_and_shows_in_its_name(bundle: Bundle) -> None:
+    features = np.eye(3, dtype=np.float16)
+    info = bundle.info.model_copy(update={"calibration": Calibration(temperature=2.0)})
+    fitted = write_trust(bundle, info, "# New\n", {"features": features}, "image_id\na\nb\nc\n")
+    read = read_bundle(bundle.folder)
+    assert read == fitted and read.info.references is not None and read.info.references.images == 3
+    assert np.array_equal(read.references()["features"], features)
+    name, other = read.info.identifier.split("-"), bundle.info.identifier.split("-")
+    assert name[0] == other[0] and name[1] != other[1]
+    (bundle.folder / "references.safetensors").write_bytes(b"x")
+    with pytest.raises(BundleError, match=r"references\.safetensors is missing or changed"):
+        read.references()
+    again = write_bundle(bundle.folder, bundle.info, {"weight": torch.zeros(1)}, "# Card\n")
+    assert {file.name for file in again.folder.iterdir()} == {"bundle.json", "model.safetensors", "MODEL_CARD.md"}
+    with pytest.raises(BundleError, match="holds no references"):
+        again.references()
 
 
 def test_a_run_folder_stands_for_its_bundle(bundle: Bundle) -> None:
@@ -51,13 +81,6 @@ def test_a_run_folder_stands_for_its_bundle(bundle: Bundle) -> None:
 
 def test_no_file_of_a_bundle_is_a_pickle(bundle: Bundle) -> None:
     assert {file.name for file in bundle.folder.iterdir()} == {"bundle.json", "model.safetensors", "MODEL_CARD.md"}
-
-
-def test_a_bundle_from_before_there_were_views_is_read(bundle: Bundle) -> None:
-    content = json.loads((bundle.folder / "bundle.json").read_text())
-    content["preprocessing"] = {"view": "whole", "size": 64, "fit": "pad"}
-    (bundle.folder / "bundle.json").write_text(json.dumps(content))
-    assert read_bundle(bundle.folder).info.preprocessing == bundle.info.preprocessing
 
 
 def test_damaged_weights_are_refused(bundle: Bundle) -> None:

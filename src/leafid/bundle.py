@@ -1,18 +1,21 @@
 """The bundle: a folder that holds a trained model and all that is needed to use and to judge it.
 
-    bundle.json        taxonomy, preprocessing, network, calibration, decision, provenance (``BundleInfo``)
-    model.safetensors  the weights; no pickle is ever read
-    MODEL_CARD.md      the same for people
+    bundle.json             taxonomy, preprocessing, network, trust, provenance (``BundleInfo``)
+    model.safetensors       the weights; no pickle is ever read
+    references.safetensors  features of the training images, once trust has been fitted
+    references.csv          which specimens these are
+    MODEL_CARD.md           the same for people
 
-Whoever writes a bundle calls ``write_bundle``; whoever uses one calls ``read_bundle`` and, for the weights,
-``Bundle.tensors``.
+Whoever writes a bundle calls ``write_bundle``; whoever measures it and has learnt how far to trust it calls
+``write_trust``; whoever uses one calls ``read_bundle`` and, for the weights, ``Bundle.tensors``.
 """
 
+import hashlib
 import json
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -23,12 +26,15 @@ from leafid.taxonomy import Taxonomy
 from leafid.version import __version__
 
 if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
     from torch import Tensor
 
-SCHEMA_VERSION = 1
-"""Rises when an older leafid could misread a newer bundle."""
+SCHEMA_VERSION = 2
+"""Rises when an older leafid could misread a newer bundle. 2: prediction sets, unknowns, references."""
 
 INFO, WEIGHTS, CARD = "bundle.json", "model.safetensors", "MODEL_CARD.md"
+REFERENCES, REFERENCE_TABLE = "references.safetensors", "references.csv"
 
 
 class _Part(BaseModel):
@@ -47,17 +53,84 @@ class NetworkSpec(_Part):
     std: tuple[float, float, float]
 
 
+Interval = tuple[float, float]
+"""Lower and upper end of a 95 % interval, by bootstrap over gatherings."""
+
+
+class FittedOn(_Part):
+    """The images by which something was fitted: never those of the test."""
+
+    split: str
+    images: int
+    gatherings: int
+
+
 class Calibration(_Part):
     """How logits become probabilities: ``softmax(logits / temperature)``; 1 until it has been fitted."""
 
     temperature: Annotated[float, Field(gt=0)] = 1.0
-    fitted_on: str | None = None
+    interval: Interval | None = None
+    fitted_on: FittedOn | None = None
+
+
+class SetLevel(_Part):
+    """At one coverage, a taxon is in the prediction set while its conformity score is at most the threshold.
+
+    ``by_taxon`` holds a threshold of its own for each taxon (by label) that had enough gatherings.
+    """
+
+    coverage: Annotated[float, Field(gt=0, lt=1)]
+    threshold: float
+    by_taxon: dict[int, float] = {}
+
+
+class PredictionSets(_Part):
+    """How prediction sets are made: adaptive ones, with ``penalty`` for every rank beyond ``free_ranks``.
+
+    The set of a record is made at ``coverage``; the other levels are there to be measured.
+    """
+
+    coverage: Annotated[float, Field(gt=0, lt=1)]
+    levels: tuple[SetLevel, ...]
+    penalty: Annotated[float, Field(ge=0)] = 0.0
+    free_ranks: Annotated[int, Field(ge=1)] = 1
+    fitted_on: FittedOn
+
+    @property
+    def level(self) -> SetLevel:
+        """The level of records."""
+        return next(level for level in self.levels if level.coverage == self.coverage)
+
+
+class Unknowns(_Part):
+    """When an image is like nothing the network was trained on: its familiarity lies below ``threshold``.
+
+    ``acceptance`` is the share of known images that the threshold accepts.
+    """
+
+    score: Literal["max_logit", "energy", "mahalanobis", "relative_mahalanobis", "nearest_neighbour"]
+    threshold: float
+    acceptance: Annotated[float, Field(gt=0, lt=1)]
+    fitted_on: FittedOn
+
+
+class References(_Part):
+    """What is known of the training images: ``references.safetensors`` with features, ``references.csv`` with names."""
+
+    images: int
+    sha256: str
 
 
 class Decision(_Part):
-    """When the answer is ``undetermined``."""
+    """When the answer is ``undetermined``. A limit that is missing has not been fitted and is not applied."""
 
     min_score: Annotated[float, Field(ge=0, le=1)]
+    min_side: int | None = None
+    """Shorter side in pixels below which an image is too small."""
+    min_sharpness: float | None = None
+    """Sharpness below which an image is blurred; see ``leafid.trust.image_quality``."""
+    needs_plant: bool = False
+    """Whether an image on which no plant is found is refused."""
 
 
 class Provenance(_Part):
@@ -86,13 +159,21 @@ class BundleInfo(_Part):
     network: NetworkSpec
     calibration: Calibration = Calibration()
     decision: Decision
+    prediction_sets: PredictionSets | None = None
+    unknowns: Unknowns | None = None
+    references: References | None = None
     provenance: Provenance
     weights_sha256: str
 
     @property
     def identifier(self) -> str:
-        """Name and weights in short, such as ``mitragyna@3f2a9c01d4e5``; stamped on every record."""
-        return f"{self.name}@{self.weights_sha256[:12]}"
+        """Name, weights and trust in short, such as ``mitragyna@3f2a9c01d4e5-71b0c2``; stamped on every record.
+
+        The last part changes whenever the same weights answer differently: by another temperature, threshold or limit.
+        """
+        parts = ("calibration", "decision", "prediction_sets", "unknowns", "references")
+        values = json.dumps(self.model_dump(mode="json", include={*parts}), sort_keys=True)
+        return f"{self.name}@{self.weights_sha256[:12]}-{hashlib.sha256(values.encode()).hexdigest()[:6]}"
 
 
 @dataclass(frozen=True)
@@ -112,12 +193,31 @@ class Bundle:
         except (SafetensorError, OSError) as error:
             raise BundleError(f"{self.folder / WEIGHTS} cannot be read: {error}. Copy the bundle again.") from None
 
+    def references(self) -> "dict[str, NDArray[np.generic]]":
+        """Load the features of the training images; see ``write_trust``.
+
+        Raises:
+            BundleError: the bundle has none, or they are damaged.
+        """
+        from safetensors import SafetensorError
+        from safetensors.numpy import load_file
+
+        path = self.folder / REFERENCES
+        if self.info.references is None:
+            raise BundleError(f"{self.folder} holds no references: its trust was never fitted. Train it again.")
+        if not path.is_file() or sha256_of(path) != self.info.references.sha256:
+            raise BundleError(f"{self.folder} is damaged: {REFERENCES} is missing or changed. Copy the bundle again.")
+        try:
+            return dict(load_file(path))
+        except (SafetensorError, OSError) as error:
+            raise BundleError(f"{path} cannot be read: {error}. Copy the bundle again.") from None
+
 
 def write_bundle(folder: Path, info: BundleInfo, tensors: "dict[str, Tensor]", card: str) -> Bundle:
     """Write a bundle; ``bundle.json`` comes last, so that a folder with it is complete.
 
     Args:
-        folder: made if missing; a bundle in it is replaced.
+        folder: made if missing; a bundle in it is replaced, and what had been learnt about it goes.
         info: its ``weights_sha256`` is filled in here.
         tensors: the network's state.
         card: Markdown text of the model card.
@@ -125,13 +225,38 @@ def write_bundle(folder: Path, info: BundleInfo, tensors: "dict[str, Tensor]", c
     from safetensors.torch import save_file
 
     folder.mkdir(parents=True, exist_ok=True)
-    (folder / INFO).unlink(missing_ok=True)
+    for name in (INFO, REFERENCES, REFERENCE_TABLE):
+        (folder / name).unlink(missing_ok=True)
     with written_atomically(folder / WEIGHTS) as temporary:
         save_file({name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}, temporary)
     write_text(folder / CARD, card)
     complete = info.model_copy(update={"weights_sha256": sha256_of(folder / WEIGHTS)})
     write_text(folder / INFO, complete.model_dump_json(indent=2) + "\n")
     return Bundle(folder, complete)
+
+
+def write_trust(
+    bundle: Bundle, info: BundleInfo, card: str, references: "dict[str, NDArray[np.generic]]", table: str
+) -> Bundle:
+    """Write what was learnt about a bundle into it; ``bundle.json`` comes last and is replaced at once.
+
+    Args:
+        bundle: its weights stay as they are.
+        info: the new description; ``references`` is filled in here.
+        card: Markdown text of the model card.
+        references: features of the training images, one row for each, and what else is needed to compare with them.
+        table: which images these are, as CSV, in the order of the rows.
+    """
+    from safetensors.numpy import save_file
+
+    with written_atomically(bundle.folder / REFERENCES) as temporary:
+        save_file(references, temporary)
+    write_text(bundle.folder / REFERENCE_TABLE, table)
+    write_text(bundle.folder / CARD, card)
+    made = References(images=len(references["features"]), sha256=sha256_of(bundle.folder / REFERENCES))
+    complete = info.model_copy(update={"references": made, "schema_version": SCHEMA_VERSION})
+    write_text(bundle.folder / INFO, complete.model_dump_json(indent=2) + "\n")
+    return Bundle(bundle.folder, complete)
 
 
 def read_bundle(path: Path) -> Bundle:

@@ -12,6 +12,7 @@ from leafid.errors import FailureReason
 from leafid.identify import Candidate, Record, Status, column_documentation
 from leafid.identify.formats import CSV, JSONL, LineFormat, candidates_text, csv_path, parse_candidates
 from leafid.identify.records import as_values, from_values, written_path
+from leafid.trust import UndeterminedReason
 
 text = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=20)
 scores = st.integers(0, 10_000).map(lambda number: number / 10_000)
@@ -25,6 +26,7 @@ records = st.builds(
     score=st.none() | scores,
     target_score=st.none() | scores,
     candidates=candidate_lists,
+    prediction_set=candidate_lists,
     reason=st.none() | text,
     bundle=text,
     leafid_version=text,
@@ -98,5 +100,5 @@ def test_every_column_and_every_code_is_documented() -> None:
     documentation = column_documentation()
     for field in fields(Record):
         assert f"| `{field.name}` |" in documentation
-    for code in (*FailureReason, *Status, "ambiguous"):
+    for code in (*FailureReason, *Status, *UndeterminedReason):
         assert f"`{code}`" in documentation

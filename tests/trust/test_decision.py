@@ -1,13 +1,16 @@
 """From logits to an answer."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from leafid.bundle import BundleInfo, Calibration
-from leafid.taxonomy import Taxonomy
-from leafid.trust import UndeterminedReason, decide, probabilities
+from leafid.bundle import BundleInfo, Calibration, Decision, FittedOn, PredictionSets, SetLevel, Unknowns
+from leafid.taxonomy import Rank, Taxonomy
+from leafid.trust import ImageQuality, UndeterminedReason, decide, probabilities
+from leafid.trust.decision import ranks_to_tell
 from tests.identify.small_bundle import bundle_info
 
 
@@ -37,15 +40,77 @@ def test_rows_without_logits_stay_without() -> None:
 
 def test_the_most_probable_taxon_is_named_from_the_limit_on() -> None:
     verdict = decide(np.array([0.1, 0.6, 0.3]), _info(0.6))
-    assert verdict.identified and verdict.label == 1 and verdict.score == 0.6 and verdict.reason is None
+    assert verdict.identified and verdict.name == "b" and verdict.score == 0.6 and verdict.reason is None
     assert verdict.candidates == ((1, 0.6), (2, 0.3), (0, 0.1))
 
 
 def test_below_the_limit_nobody_is_named_but_all_candidates_stay() -> None:
     verdict = decide(np.array([0.1, 0.6, 0.3]), _info(0.61))
-    assert not verdict.identified and verdict.label is None
+    assert not verdict.identified and verdict.name is None
     assert verdict.reason is UndeterminedReason.AMBIGUOUS
     assert verdict.score == 0.6 and [label for label, _ in verdict.candidates] == [1, 2, 0]
+
+
+MITRAGYNA = Taxonomy.from_names(["Coffea arabica", "Mitragyna hirsuta", "Mitragyna speciosa"])
+
+
+def test_where_only_the_genus_is_certain_the_genus_is_named() -> None:
+    info = bundle_info(taxonomy=MITRAGYNA, min_score=0.8)
+    verdict = decide(np.array([0.1, 0.4, 0.5]), info)
+    assert (verdict.name, verdict.rank, verdict.reason) == ("Mitragyna", Rank.GENUS, None)
+    assert verdict.score == pytest.approx(0.9)
+    assert [label for label, _ in verdict.candidates] == [2, 1, 0]
+    assert decide(np.array([0.3, 0.3, 0.4]), info).reason is UndeterminedReason.AMBIGUOUS
+    assert decide(np.array([0.05, 0.1, 0.85]), info).name == "Mitragyna speciosa"
+
+
+def test_a_genus_that_all_taxa_share_is_no_answer() -> None:
+    taxa = Taxonomy.from_names(["Mitragyna hirsuta", "Mitragyna speciosa"])
+    assert not decide(np.array([0.5, 0.5]), bundle_info(taxonomy=taxa, min_score=0.8)).identified
+    assert ranks_to_tell(taxa) == () and ranks_to_tell(MITRAGYNA) == (Rank.GENUS,)
+
+
+GOOD = ImageQuality(shorter_side=500, sharpness=60, plant=True)
+
+
+@pytest.mark.parametrize(
+    ("familiarity", "quality", "reason"),
+    [
+        (0.9, GOOD, None),
+        (None, None, None),
+        (0.2, GOOD, "unknown_taxon"),
+        (0.9, replace(GOOD, shorter_side=99), "too_small"),
+        (0.9, replace(GOOD, sharpness=9), "blurred"),
+        (0.9, replace(GOOD, plant=False), "not_a_leaf"),
+        (0.2, replace(GOOD, shorter_side=99, sharpness=9, plant=False), "too_small"),
+    ],
+)
+def test_what_cannot_be_judged_is_refused_with_its_reason(
+    familiarity: float | None, quality: ImageQuality | None, reason: str | None
+) -> None:
+    fitted = FittedOn(split="val", images=9, gatherings=9)
+    info = _info(0.5).model_copy(
+        update={
+            "decision": Decision(min_score=0.5, min_side=100, min_sharpness=10, needs_plant=True),
+            "unknowns": Unknowns(score="nearest_neighbour", threshold=0.5, acceptance=0.95, fitted_on=fitted),
+        }
+    )
+    verdict = decide(np.array([0.1, 0.6, 0.3]), info, familiarity=familiarity, quality=quality)
+    assert verdict.reason == reason and verdict.identified == (reason is None)
+    assert verdict.score == 0.6
+
+
+def test_limits_that_were_not_fitted_refuse_nothing() -> None:
+    poor = ImageQuality(shorter_side=1, sharpness=0, plant=False)
+    assert decide(np.array([0.1, 0.6, 0.3]), _info(0.5), familiarity=-1.0, quality=poor).identified
+
+
+def test_the_prediction_set_holds_what_cannot_be_excluded_best_first() -> None:
+    fitted = FittedOn(split="val", images=9, gatherings=9)
+    sets = PredictionSets(coverage=0.9, levels=(SetLevel(coverage=0.9, threshold=0.7),), fitted_on=fitted)
+    info = _info(0.5).model_copy(update={"prediction_sets": sets})
+    assert decide(np.array([0.1, 0.6, 0.3]), info).prediction_set == (1, 2)
+    assert decide(np.array([0.1, 0.6, 0.3]), _info(0.5)).prediction_set is None
 
 
 def test_equal_scores_are_ordered_by_label() -> None:

@@ -16,7 +16,7 @@ from leafid.trust.confusion import draw_confusion
 from tests.identify.small_bundle import COLOURS, TARGET, leaf
 from tests.trust.conftest import MISLABELLED
 
-FILES = ["confusion.csv", "confusion.png", "evaluation.json", "per_taxon.csv", "predictions.csv"]
+FILES = ["confusion.csv", "confusion.png", "evaluation.html", "evaluation.json", "per_taxon.csv", "predictions.csv"]
 
 
 def test_figures_and_files_of_a_run(run_folder: Path) -> None:

@@ -88,7 +88,7 @@ def _guarded(value: str) -> str:
 
 def _csv_line(record: Record) -> bytes:
     values = as_values(record)
-    values["candidates"] = candidates_text(record.candidates)
+    values |= {column.name: candidates_text(getattr(record, column.name)) for column in COLUMNS if column.kind is tuple}
     cells = [
         "" if value is None else value if isinstance(value, float) else _guarded(value) for value in values.values()
     ]
@@ -109,12 +109,13 @@ def _csv_record(line: bytes) -> Record:
     values: dict[str, Any] = {}
     for column, cell in zip(COLUMNS, rows[0], strict=True):
         text = cell if column.name == "path" else cell.removeprefix("'")
-        if column.kind is float:
+        if column.kind is tuple:
+            values[column.name] = parse_candidates(text)
+        elif column.kind is float:
             values[column.name] = float(text) if text else None
         else:
             values[column.name] = None if column.optional and not text else text
     values["status"] = Status(values["status"])
-    values["candidates"] = parse_candidates(values["candidates"])
     return Record(**values)
 
 

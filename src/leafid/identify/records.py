@@ -45,7 +45,8 @@ class Record:
     scientific_name: Annotated[str | None, "The taxon, when identified."] = None
     taxon_rank: Annotated[str | None, "Rank of `scientific_name`: species, genus or family."] = None
     score: Annotated[
-        float | None, "Calibrated probability of the first candidate, 0 to 1; present when the image was read."
+        float | None,
+        "Calibrated probability of `scientific_name`, 0 to 1; when undetermined, of the first candidate.",
     ] = None
     target_score: Annotated[
         float | None, "Calibrated probability of the target taxon, 0 to 1; missing when the bundle has no target."
@@ -55,12 +56,21 @@ class Record:
         "The most probable taxa with their scores, best first. "
         "In CSV: `Mitragyna speciosa 0.9100; Coffea canephora 0.0500`.",
     ] = ()
+    prediction_set: Annotated[
+        tuple[Candidate, ...],
+        "Every taxon that cannot be excluded, with its score, best first; holds the true one as often as the bundle's "
+        "`coverage` says, if the image is like those of validation. Empty when the bundle has no such sets.",
+    ] = ()
     reason: Annotated[
         str | None,
         "Why no taxon is named: a code, for failures followed by a colon and the detail. "
         f"Undetermined: {_codes(UndeterminedReason)}. Failed: {_codes(FailureReason)}.",
     ] = None
-    bundle: Annotated[str, "The bundle that answered: its name, `@`, and the first 12 digits of its weights' SHA-256."]
+    bundle: Annotated[
+        str,
+        "The bundle that answered: its name, `@`, the first 12 digits of its weights' SHA-256, `-`, and 6 digits that "
+        "change with its temperature, thresholds and limits.",
+    ]
     leafid_version: Annotated[str, "The version of leafid that answered."]
 
     @property
@@ -120,7 +130,11 @@ def as_values(record: Record) -> dict[str, Any]:
     values: dict[str, Any] = {column.name: getattr(record, column.name) for column in COLUMNS}
     values["path"] = written_path(record.path)
     values["status"] = record.status.value
-    values["candidates"] = [{"scientific_name": one.scientific_name, "score": one.score} for one in record.candidates]
+    for column in COLUMNS:
+        if column.kind is tuple:
+            values[column.name] = [
+                {"scientific_name": one.scientific_name, "score": one.score} for one in getattr(record, column.name)
+            ]
     if record.reason is not None:
         values["reason"] = written_path(record.reason)
     return values
@@ -134,5 +148,7 @@ def from_values(values: dict[str, Any]) -> Record:
     """
     known = {column.name: values[column.name] for column in COLUMNS}
     known["status"] = Status(known["status"])
-    known["candidates"] = tuple(Candidate(one["scientific_name"], one["score"]) for one in known["candidates"])
+    for column in COLUMNS:
+        if column.kind is tuple:
+            known[column.name] = tuple(Candidate(one["scientific_name"], one["score"]) for one in known[column.name])
     return Record(**known)

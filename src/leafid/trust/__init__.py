@@ -2,17 +2,32 @@
 
 from leafid.trust.decision import UndeterminedReason, Verdict, decide
 from leafid.trust.evaluate import evaluate
+from leafid.trust.explanation import Explanation, draw_explanation, explain_file
+from leafid.trust.familiarity import TrainingFeatures, familiarity
 from leafid.trust.figures import Evaluation, Failure, TargetFigures, TaxonFigures
+from leafid.trust.fit import fit_trust
+from leafid.trust.image_quality import ImageQuality, image_quality
 from leafid.trust.probabilities import probabilities
+from leafid.trust.references import ReferenceSpecimens, Specimen
 
 __all__ = [
     "Evaluation",
+    "Explanation",
     "Failure",
+    "ImageQuality",
+    "ReferenceSpecimens",
+    "Specimen",
     "TargetFigures",
     "TaxonFigures",
+    "TrainingFeatures",
     "UndeterminedReason",
     "Verdict",
     "decide",
+    "draw_explanation",
     "evaluate",
+    "explain_file",
+    "familiarity",
+    "fit_trust",
+    "image_quality",
     "probabilities",
 ]

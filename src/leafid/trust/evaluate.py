@@ -1,5 +1,6 @@
 """Measure a bundle on images it was not trained on, and write down what was measured."""
 
+from collections import Counter
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -8,21 +9,30 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from leafid.bundle import Bundle, read_bundle
+from leafid.bundle import CARD, Bundle, Calibration, read_bundle
 from leafid.catalog import image_paths, read_catalog
 from leafid.curation import SPLITS
-from leafid.errors import ImageError, UsageError
+from leafid.errors import CatalogError, ImageError, UsageError
 from leafid.files import write_text, written_atomically
 from leafid.progress import OnProgress
+from leafid.trust.calibration import calibration_figures, reliability
 from leafid.trust.confusion import draw_confusion
-from leafid.trust.decision import decide
+from leafid.trust.decision import Verdict, decide
+from leafid.trust.familiarity import TrainingFeatures, familiarity
 from leafid.trust.figures import Evaluation, Failure
+from leafid.trust.image_quality import qualities_of
 from leafid.trust.measures import against_rest, by_taxon, confusion_matrix, overall
+from leafid.trust.model_card import measured_card
+from leafid.trust.parts import by_group, by_rank, pooled, worst_pairs
+from leafid.trust.prediction_sets import set_figures
 from leafid.trust.probabilities import probabilities
+from leafid.trust.report import write_report
 from leafid.version import __version__
 
 if TYPE_CHECKING:
     import pandas as pd
+
+    from leafid.learning import Run
 
 
 @dataclass(frozen=True)
@@ -33,6 +43,21 @@ class _Asked:
     rows: "pd.DataFrame"
     files: list[Path]
     out: Path
+    run: "Run | None" = None
+
+
+@dataclass(frozen=True)
+class _Answered:
+    """What came out: logits (N, T), NaN where a file could not be read; a verdict for each that could."""
+
+    logits: NDArray[np.float32]
+    scores: NDArray[np.float64]
+    verdicts: dict[int, Verdict]
+    failures: dict[int, ImageError]
+
+    @property
+    def read(self) -> NDArray[np.bool_]:
+        return np.asarray(~np.isnan(self.scores).any(axis=1))
 
 
 def evaluate(
@@ -44,7 +69,9 @@ def evaluate(
     device: str = "auto",
     on_progress: OnProgress | None = None,
 ) -> Evaluation:
-    """Measure a bundle; write ``evaluation.json``, ``per_taxon.csv``, ``confusion.csv``, ``.png``, ``predictions.csv``.
+    """Measure a bundle; write ``evaluation.html``, ``.json``, ``per_taxon.csv``, ``confusion.csv``, ``.png``, ...
+
+    The model card of a run's bundle is written anew with what was measured on its test images.
 
     Args:
         run_or_bundle: a run, or a bundle; a bundle that lies in its run is measured on the run's split.
@@ -59,43 +86,89 @@ def evaluate(
         RunError, BundleError, CatalogError: what is named cannot be read.
         TaxonomyError: a name in the catalog is not among the bundle's taxa; all are listed.
     """
-    from leafid.learning import choose_device, logits_of, network_of
-
     asked = _asked(run_or_bundle, on, catalog, out)
-    info, taxonomy = asked.bundle.info, asked.bundle.info.taxonomy
-    truth = np.array(taxonomy.labels(list(asked.rows["scientificName"])), dtype=np.int64)
-    logits = logits_of(
+    truth = np.array(asked.bundle.info.taxonomy.labels(list(asked.rows["scientificName"])), dtype=np.int64)
+    answered = _answered(asked, device, on_progress)
+    evaluation = _evaluation(asked, on, truth, answered)
+    _write(evaluation, asked, answered)
+    return evaluation
+
+
+def _evaluation(asked: _Asked, on: str, truth: NDArray[np.int64], answered: _Answered) -> Evaluation:
+    info, read = asked.bundle.info, answered.read
+    taxonomy, rows = info.taxonomy, asked.rows[read]
+    truth, scores, logits = truth[read], answered.scores[read], answered.logits[read]
+    gatherings = _gatherings(asked.rows)
+    units = [unit for unit, there in zip(gatherings, read, strict=True) if there]
+    predicted = scores.argmax(axis=1) if len(truth) else np.zeros(0, dtype=np.int64)
+    verdicts = [answered.verdicts[int(place)] for place in np.flatnonzero(read)]
+    named = np.array([verdict.identified for verdict in verdicts], dtype=bool)
+    right = np.array(
+        [
+            verdict.name == taxonomy.taxa[label].at(verdict.rank)
+            for verdict, label in zip(verdicts, truth, strict=True)
+            if verdict.rank is not None
+        ],
+        dtype=bool,
+    )
+    there = bool(len(truth))
+    return Evaluation(
+        bundle=info.identifier,
+        on=on,
+        created=datetime.now(UTC),
+        leafid_version=__version__,
+        images=len(read),
+        read=int(read.sum()),
+        gatherings=len(set(gatherings)),
+        failures=_failures(asked.rows, answered.failures),
+        **overall(truth, predicted, units),
+        undetermined=int((~named).sum()),
+        undetermined_share=float((~named).mean()) if there else None,
+        accuracy_when_identified=float(right.mean()) if len(right) else None,
+        wrong_when_identified=int((~right).sum()),
+        reasons=dict(Counter(str(verdict.reason) for verdict in verdicts if verdict.reason).most_common()),
+        temperature=info.calibration.temperature,
+        before_calibration=(calibration_figures(probabilities(logits, Calibration()), truth, units) if there else None),
+        calibration=calibration_figures(scores, truth, units) if there else None,
+        reliability=reliability(scores, truth) if there else (),
+        prediction_sets=(
+            set_figures(scores, truth, units, info.prediction_sets) if there and info.prediction_sets else ()
+        ),
+        ranks=by_rank(truth, scores, verdicts, taxonomy) if there else (),
+        groups=by_group(rows.assign(gathering_id=units), truth, predicted, verdicts) if there else (),
+        pairs=worst_pairs(list(rows["path"]), truth, predicted, scores, taxonomy),
+        pooled=pooled(units, truth, scores) if there else None,
+        taxa=by_taxon(truth, predicted, taxonomy, units),
+        target=against_rest(truth, scores, taxonomy, units),
+        confusion=tuple(map(tuple, confusion_matrix(truth, predicted, len(taxonomy)).tolist())),
+    )
+
+
+def _answered(asked: _Asked, device: str, on_progress: OnProgress | None) -> _Answered:
+    """Ask the network about every file, and decide as identification does."""
+    from leafid.learning import answers_of, choose_device, network_of
+
+    info = asked.bundle.info
+    answers = answers_of(
         network_of(asked.bundle),
         asked.files,
         info.preprocessing,
         device=choose_device(device),
         on_progress=on_progress,
     )
-    scores = probabilities(logits.values, info.calibration)
-    read = ~np.isnan(scores).any(axis=1)
-    predicted = np.full(len(truth), -1, dtype=np.int64)
-    predicted[read] = scores[read].argmax(axis=1)
-    named = np.array([not np.isnan(row).any() and decide(row, info).identified for row in scores])
-    undetermined = int((read & ~named).sum())
-    evaluation = Evaluation(
-        bundle=info.identifier,
-        on=on,
-        created=datetime.now(UTC),
-        leafid_version=__version__,
-        images=len(truth),
-        read=int(read.sum()),
-        gatherings=_gatherings(asked.rows),
-        failures=_failures(asked.rows, logits.failures),
-        **overall(truth[read], predicted[read]),
-        undetermined=undetermined,
-        undetermined_share=undetermined / int(read.sum()) if read.any() else None,
-        accuracy_when_identified=float((truth == predicted)[named].mean()) if named.any() else None,
-        taxa=by_taxon(truth[read], predicted[read], taxonomy),
-        target=against_rest(truth[read], scores[read], taxonomy),
-        confusion=tuple(map(tuple, confusion_matrix(truth[read], predicted[read], len(taxonomy)).tolist())),
-    )
-    _write(evaluation, asked, scores, logits.failures)
-    return evaluation
+    scores = probabilities(answers.logits, info.calibration)
+    read = np.flatnonzero(~np.isnan(scores).any(axis=1))
+    training = TrainingFeatures.of_bundle(asked.bundle) if info.unknowns is not None else None
+    familiarities: list[float | None] = [None] * len(read)
+    if training is not None and info.unknowns is not None and len(read):
+        values = familiarity(info.unknowns.score, answers.logits[read], answers.embeddings[read], training)
+        familiarities = [float(value) for value in values]
+    qualities = qualities_of([asked.files[place] for place in read], info.preprocessing)
+    verdicts = {
+        int(place): decide(scores[place], info, familiarity=familiar, quality=quality)
+        for place, familiar, quality in zip(read, familiarities, qualities, strict=True)
+    }
+    return _Answered(answers.logits, scores, verdicts, answers.failures)
 
 
 def _asked(path: Path, on: str, catalog: Path | None, out: Path | None) -> _Asked:
@@ -129,12 +202,25 @@ def _asked(path: Path, on: str, catalog: Path | None, out: Path | None) -> _Aske
     rows = split[split["split"] == on]
     if rows.empty:
         raise UsageError(f"The split of {run.folder} has no {on} images; see curation.split.{on} in its job.yaml.")
-    return _Asked(read_bundle(run.bundle_folder), rows, run.image_paths(rows), out or run.folder / "evaluation" / on)
+    files = run.image_paths(rows)
+    return _Asked(
+        read_bundle(run.bundle_folder), _with_catalog(rows, run), files, out or run.folder / "evaluation" / on, run
+    )
 
 
-def _gatherings(rows: "pd.DataFrame") -> int:
-    """Count gatherings; an image without one is its own."""
-    return int(rows["gathering_id"].fillna(rows["image_id"]).nunique())
+def _with_catalog(rows: "pd.DataFrame", run: "Run") -> "pd.DataFrame":
+    """Add what only the catalog says and the report groups by; a run may have been copied without its catalog."""
+    try:
+        catalog = read_catalog(run.info.catalog).set_index("image_id")
+    except CatalogError:
+        return rows
+    known = catalog.reindex(rows["image_id"])
+    return rows.assign(**{column: known[column].to_numpy() for column in ("domain", "eventDate")})
+
+
+def _gatherings(rows: "pd.DataFrame") -> list[str]:
+    """The gathering of each image; an image without one is its own."""
+    return list(rows["gathering_id"].fillna(rows["image_id"]))
 
 
 def _failures(rows: "pd.DataFrame", failures: dict[int, ImageError]) -> tuple[Failure, ...]:
@@ -149,41 +235,67 @@ def _failures(rows: "pd.DataFrame", failures: dict[int, ImageError]) -> tuple[Fa
     )
 
 
-def _write(evaluation: Evaluation, asked: _Asked, scores: NDArray[np.float64], failures: dict[int, ImageError]) -> None:
+def _write(evaluation: Evaluation, asked: _Asked, answered: _Answered) -> None:
     """Write all files of an evaluation; ``evaluation.json`` comes last, so that a folder with it is complete."""
     import pandas as pd
 
     names = asked.bundle.info.taxonomy.names
     asked.out.mkdir(parents=True, exist_ok=True)
     (asked.out / "evaluation.json").unlink(missing_ok=True)
-    _write_csv(pd.DataFrame([taxon.model_dump() for taxon in evaluation.taxa]), asked.out / "per_taxon.csv")
+    _write_csv(pd.DataFrame([_flat(taxon.model_dump()) for taxon in evaluation.taxa]), asked.out / "per_taxon.csv")
     confusion = pd.DataFrame(evaluation.confusion, columns=list(names))
     confusion.insert(0, "determination", list(names))
     _write_csv(confusion, asked.out / "confusion.csv")
     accuracy = "" if evaluation.accuracy is None else f", accuracy {evaluation.accuracy:.3f}"
     title = f"{evaluation.bundle} on {evaluation.on}: {evaluation.read:,} images{accuracy}"
     draw_confusion(evaluation.confusion, names, title, asked.out / "confusion.png")
-    _write_csv(_predictions(asked, scores, failures), asked.out / "predictions.csv")
+    _write_csv(_predictions(asked, answered), asked.out / "predictions.csv")
+    truth = np.array(asked.bundle.info.taxonomy.labels(list(asked.rows["scientificName"])), dtype=np.int64)
+    files = dict(zip(asked.rows["path"], asked.files, strict=True))
+    write_report(
+        asked.out / "evaluation.html",
+        evaluation,
+        truth=truth[answered.read],
+        scores=answered.scores[answered.read],
+        taxonomy=asked.bundle.info.taxonomy,
+        files=files,
+    )
+    if asked.run is not None and evaluation.on == "test":
+        write_text(asked.bundle.folder / CARD, measured_card(asked.bundle.info, asked.run.split, evaluation))
     write_text(asked.out / "evaluation.json", evaluation.model_dump_json(indent=2) + "\n")
 
 
-def _predictions(asked: _Asked, scores: NDArray[np.float64], failures: dict[int, ImageError]) -> "pd.DataFrame":
+def _flat(values: dict[str, object]) -> dict[str, object]:
+    """Give each end of an interval a column of its own."""
+    flat: dict[str, object] = {}
+    for name, value in values.items():
+        if name.endswith("_interval"):
+            ends = value if isinstance(value, tuple) else (None, None)
+            flat[name.replace("_interval", "_low")], flat[name.replace("_interval", "_high")] = ends
+        else:
+            flat[name] = value
+    return flat
+
+
+def _predictions(asked: _Asked, answered: _Answered) -> "pd.DataFrame":
     """One row per image: its determination, the answer, and the probability of every taxon."""
     import pandas as pd
 
     names = asked.bundle.info.taxonomy.names
-    answers: list[tuple[str, str | None, float | None, str | None]] = []
-    for index, row in enumerate(scores):
-        if index in failures:
-            answers.append(("failed", None, None, str(failures[index])))
+    answers: list[tuple[str | float | None, ...]] = []
+    for index in range(len(answered.scores)):
+        if index in answered.failures:
+            answers.append(("failed", None, None, None, None, str(answered.failures[index])))
             continue
-        verdict = decide(row, asked.bundle.info)
+        verdict = answered.verdicts[index]
         status = "identified" if verdict.identified else "undetermined"
-        answers.append((status, names[verdict.candidates[0][0]], verdict.score, verdict.reason))
-    answer = pd.DataFrame(answers, columns=["status", "most_probable", "score", "reason"], index=asked.rows.index)
-    columns = asked.rows[["image_id", "path", "gathering_id", "scientificName"]]
-    each = pd.DataFrame(scores, columns=[f"probability of {name}" for name in names], index=asked.rows.index)
-    return pd.concat([columns, answer, each], axis="columns")
+        members = None if verdict.prediction_set is None else "; ".join(names[one] for one in verdict.prediction_set)
+        answers.append((status, verdict.name, names[verdict.candidates[0][0]], verdict.score, members, verdict.reason))
+    columns = ["status", "named", "most_probable", "score", "prediction_set", "reason"]
+    answer = pd.DataFrame(answers, columns=columns, index=asked.rows.index)
+    given = asked.rows[["image_id", "path", "gathering_id", "scientificName"]]
+    each = pd.DataFrame(answered.scores, columns=[f"probability of {name}" for name in names], index=asked.rows.index)
+    return pd.concat([given, answer, each], axis="columns")
 
 
 def _write_csv(frame: "pd.DataFrame", path: Path) -> None:

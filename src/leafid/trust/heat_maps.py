@@ -1,0 +1,203 @@
+"""Which parts of a view speak for a taxon, and whether taking them away really changes the answer.
+
+HiResCAM (Draelos & Carin 2020, arXiv:2011.08891), by captum's ``LayerGradientXActivation`` at the last convolution:
+gradient times activation, place by place. Where one linear layer follows the average over places, as in mobilenet_v2,
+resnet and efficientnet, heat summed over all places is exactly the logit less its bias; Grad-CAM is then the same, and
+Grad-CAM++ is not.
+"""
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from leafid.bundle import Calibration
+from leafid.sheets import CropKind, PreparedImage
+
+if TYPE_CHECKING:
+    import torch
+    from torch import Tensor, nn
+
+    from leafid.learning import Network
+
+STEPS = 16
+"""Steps in which a view is taken away and given back."""
+
+BLUR = 0.05
+"""Spread of the blur that stands for a part that was taken away, as a share of the side; paper and colour stay."""
+
+
+@dataclass(frozen=True)
+class HeatMap:
+    """What speaks for a taxon in a view.
+
+    Attributes:
+        label: the taxon.
+        heat: (S, S), float32, 0 or more, largest 1: what speaks for it; 0 everywhere where nothing does.
+        inside: share of the heat that lies on the plant; None without a plant or without heat.
+        deletion: mean score of the taxon while the hottest parts are blurred first; low is good.
+        insertion: mean score while they are given back first; high is good.
+    """
+
+    label: int
+    heat: NDArray[np.float32]
+    inside: float | None
+    deletion: float
+    insertion: float
+
+
+@dataclass(frozen=True)
+class ExplainedView:
+    """A view, its weight in the answer, the share of it that is plant, and heat maps of the taxa asked for."""
+
+    pixels: NDArray[np.uint8]
+    kind: CropKind
+    weight: float
+    plant: float
+    maps: tuple[HeatMap, ...]
+
+
+def explain(
+    network: "Network", prepared: PreparedImage, labels: tuple[int, ...], calibration: Calibration
+) -> tuple[ExplainedView, ...]:
+    """Explain the answer for an image, view by view.
+
+    Args:
+        network: in eval mode.
+        prepared: the image.
+        labels: the taxa asked for, such as the first candidate and the runner-up.
+        calibration: the bundle's.
+    """
+    return tuple(
+        _explained(network, pixels, kind, weight, labels, calibration)
+        for pixels, kind, weight in zip(prepared.views, prepared.kinds, _weights(network, prepared), strict=True)
+    )
+
+
+def heat_of(network: "Network", pixels: NDArray[np.uint8], label: int) -> NDArray[np.float32]:
+    """Return what speaks for a taxon in a view, place by place: (S, S), positive for it, negative against it.
+
+    Args:
+        network: in eval mode.
+        pixels: (S, S, 3), uint8, RGB.
+        label: the taxon.
+    """
+    import torch
+    from captum.attr import LayerAttribution, LayerGradientXActivation  # type: ignore[import-untyped]
+
+    batch = _batch(pixels).to(network.mean.device)
+    layer = _last_map(network, batch)
+    with torch.enable_grad():
+        each = LayerGradientXActivation(lambda views: network.head(network.features(views)), layer).attribute(
+            batch, target=label
+        )
+    coarse = each.detach().sum(dim=1, keepdim=True).float()  # (1, 1, h, w)
+    fine = LayerAttribution.interpolate(coarse, pixels.shape[:2], interpolate_mode="bilinear")
+    return np.asarray(fine[0, 0].cpu().numpy(), dtype=np.float32)
+
+
+def faithfulness(
+    network: "Network",
+    pixels: NDArray[np.uint8],
+    heat: NDArray[np.floating],
+    label: int,
+    calibration: Calibration,
+) -> tuple[float, float]:
+    """Return deletion and insertion: the mean score of the taxon while the hottest parts go, and while they come back.
+
+    Petsiuk, Das & Saenko 2018, RISE, BMVC. Taken-away parts are blurred, not blackened, which would be a new shape.
+
+    Args:
+        network: in eval mode.
+        pixels: (S, S, 3), uint8, RGB.
+        heat: (S, S), hottest first.
+        label: the taxon.
+        calibration: the bundle's.
+    """
+    import cv2
+    import torch
+
+    blurred = cv2.GaussianBlur(pixels, (0, 0), BLUR * len(pixels))
+    order = np.argsort(-heat.ravel(), kind="stable")
+    ranks = np.argsort(order).reshape(heat.shape)
+    stages = []
+    for step in range(STEPS + 1):
+        hot = (ranks < round(step / STEPS * ranks.size))[..., None]
+        stages += [np.where(hot, blurred, pixels), np.where(hot, pixels, blurred)]
+    with torch.inference_mode():
+        batch = torch.cat([_batch(np.asarray(stage, dtype=np.uint8)) for stage in stages]).to(network.mean.device)
+        logits = network.head(network.features(batch))
+        scores = torch.softmax(logits.float() / calibration.temperature, dim=1)[:, label].cpu().numpy()
+    return float(scores[0::2].mean()), float(scores[1::2].mean())
+
+
+def _explained(
+    network: "Network",
+    pixels: NDArray[np.uint8],
+    kind: CropKind,
+    weight: float,
+    labels: tuple[int, ...],
+    calibration: Calibration,
+) -> ExplainedView:
+    from leafid.sheets import plant_mask
+
+    plant = plant_mask(pixels)
+    maps = []
+    for label in labels:
+        heat = np.maximum(heat_of(network, pixels, label), 0)
+        total = float(heat.sum())
+        deletion, insertion = faithfulness(network, pixels, heat, label, calibration)
+        maps.append(
+            HeatMap(
+                label=label,
+                heat=heat / heat.max() if total else heat,
+                inside=float(heat[plant].sum()) / total if total and plant.any() else None,
+                deletion=deletion,
+                insertion=insertion,
+            )
+        )
+    return ExplainedView(pixels, kind, weight, float(plant.mean()), tuple(maps))
+
+
+def _weights(network: "Network", prepared: PreparedImage) -> list[float]:
+    """The weight of each view in the answer, in their order; they sum to 1."""
+    import torch
+
+    from leafid.learning import Bags
+
+    with torch.inference_mode():
+        answers = network(Bags.of([prepared.views], [prepared.kinds]).to(network.mean.device))
+    flat = torch.cat([part.reshape(-1) for part in answers.weights]).tolist()
+    # Bags put views of one size together, the smallest first.
+    places = sorted(range(len(prepared.views)), key=lambda place: len(prepared.views[place]))
+    weights = [0.0] * len(places)
+    for place, weight in zip(places, flat, strict=True):
+        weights[place] = float(weight)
+    return weights
+
+
+def _last_map(network: "Network", batch: "Tensor") -> "nn.Module":
+    """The last block whose output still has places: (N, C, h, w) with h and w above 1."""
+    import torch
+
+    found: list[nn.Module] = []
+
+    def keep(module: "nn.Module", _: object, output: object) -> None:
+        if isinstance(output, torch.Tensor) and output.ndim == 4 and min(output.shape[2:]) > 1:
+            found.append(module)
+
+    hooks = [block.register_forward_hook(keep) for block in network.blocks()]
+    try:
+        with torch.inference_mode():
+            network.features(batch)
+    finally:
+        for hook in hooks:
+            hook.remove()
+    return found[-1]
+
+
+def _batch(pixels: NDArray[np.uint8]) -> "torch.Tensor":
+    import torch
+
+    return torch.from_numpy(np.ascontiguousarray(pixels.transpose(2, 0, 1)))[None]

@@ -1,0 +1,150 @@
+"""An evaluation looked at in parts: by rank, by group of images, by pair of taxa, by gathering."""
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from leafid.bundle import Interval
+from leafid.taxonomy import Taxonomy
+from leafid.trust.decision import Verdict, ranks_to_tell
+from leafid.trust.figures import ConfusedPair, GroupFigures, PooledFigures, RankFigures
+from leafid.trust.resampling import mean_interval, resampled_weights
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+Labels = NDArray[np.int64]
+
+WORST_PAIRS = 10
+PAIR_IMAGES = 4
+"""Confusions that are listed, and images shown of each."""
+
+GROUP_IMAGES = 5
+"""Images from which on a group is worth a line."""
+
+
+def by_rank(
+    truth: Labels, scores: NDArray[np.float64], verdicts: list[Verdict], taxonomy: Taxonomy
+) -> tuple[RankFigures, ...]:
+    """Measure answers at genus and family, where there is something to tell.
+
+    Args:
+        truth: (N,) labels; at least one.
+        scores: (N, T), calibrated.
+        verdicts: the N answers, of which some may be at a wider rank.
+        taxonomy: the bundle's.
+    """
+    from sklearn.metrics import f1_score
+
+    figures = []
+    for rank in ranks_to_tell(taxonomy):
+        names = [str(taxon.at(rank)) for taxon in taxonomy.taxa]
+        order = sorted(set(names))
+        column = np.array([order.index(name) for name in names])
+        totals = scores @ np.eye(len(order))[column]
+        true, predicted = column[truth], totals.argmax(axis=1)
+        here = [place for place, verdict in enumerate(verdicts) if verdict.rank is rank]
+        figures.append(
+            RankFigures(
+                rank=rank.value,
+                names=len(order),
+                accuracy=float((true == predicted).mean()),
+                macro_f1=float(
+                    f1_score(true, predicted, labels=np.union1d(true, predicted), average="macro", zero_division=0)
+                ),
+                rolled_up=len(here),
+                rolled_up_right=sum(verdicts[place].name == order[true[place]] for place in here),
+            )
+        )
+    return tuple(figures)
+
+
+def by_group(
+    rows: "pd.DataFrame", truth: Labels, predicted: Labels, verdicts: list[Verdict], *, seed: int = 0
+) -> tuple[GroupFigures, ...]:
+    """Measure the images of each institution, domain and decade, where the rows say them.
+
+    Args:
+        rows: (N); the columns ``institutionCode``, ``domain`` and ``eventDate`` may be missing.
+        truth: (N,) labels.
+        predicted: (N,) labels.
+        verdicts: the N answers.
+        seed: of the bootstrap.
+    """
+    gatherings = rows["gathering_id"].to_numpy(dtype=str)
+    figures = []
+    for column, values in _groupings(rows):
+        for value in sorted(set(values.dropna())):
+            mine = (values == value).to_numpy(dtype=bool, na_value=False)
+            if mine.sum() < GROUP_IMAGES:
+                continue
+            right = (truth == predicted)[mine]
+            recalls = [right[truth[mine] == label].mean() for label in np.unique(truth[mine])]
+            figures.append(
+                GroupFigures(
+                    column=column,
+                    value=str(value),
+                    images=int(mine.sum()),
+                    gatherings=len(np.unique(gatherings[mine])),
+                    accuracy=float(right.mean()),
+                    accuracy_interval=_interval(right, gatherings[mine], seed),
+                    balanced_accuracy=float(np.mean(recalls)),
+                    undetermined=sum(not verdicts[place].identified for place in np.flatnonzero(mine)),
+                )
+            )
+    return tuple(figures)
+
+
+def worst_pairs(
+    paths: list[str], truth: Labels, predicted: Labels, scores: NDArray[np.float64], taxonomy: Taxonomy
+) -> tuple[ConfusedPair, ...]:
+    """List the confusions with most images, those the network was most certain of first."""
+    names, wrong = taxonomy.names, np.flatnonzero(truth != predicted)
+    pairs: dict[tuple[int, int], list[int]] = {}
+    for place in wrong[np.argsort(-scores[wrong, predicted[wrong]], kind="stable")]:
+        pairs.setdefault((int(truth[place]), int(predicted[place])), []).append(int(place))
+    worst = sorted(pairs.items(), key=lambda item: (-len(item[1]), item[0]))[:WORST_PAIRS]
+    return tuple(
+        ConfusedPair(
+            determination=names[true],
+            taken_for=names[other],
+            images=len(places),
+            share=len(places) / int((truth == true).sum()),
+            paths=tuple(paths[place] for place in places[:PAIR_IMAGES]),
+        )
+        for (true, other), places in worst
+    )
+
+
+def pooled(gatherings: list[str], truth: Labels, scores: NDArray[np.float64]) -> PooledFigures | None:
+    """Answer each gathering of several images by the mean of their log-probabilities; None where there are none."""
+    import pandas as pd
+
+    keys = pd.Series(list(zip(gatherings, truth.tolist(), strict=True)))
+    groups = [np.asarray(places) for places in keys.groupby(keys).indices.values() if len(places) > 1]
+    if not groups:
+        return None
+    logs = np.log(np.maximum(scores, 1e-12))
+    each = np.concatenate(groups)
+    right = [logs[places].mean(axis=0).argmax() == truth[places[0]] for places in groups]
+    return PooledFigures(
+        gatherings=len(groups),
+        images=len(each),
+        accuracy_of_images=float((scores[each].argmax(axis=1) == truth[each]).mean()),
+        accuracy_pooled=float(np.mean(right)),
+    )
+
+
+def _groupings(rows: "pd.DataFrame") -> Iterator[tuple[str, "pd.Series"]]:
+    for column in ("institutionCode", "domain"):
+        if column in rows:
+            yield column, rows[column]
+    if "eventDate" in rows:
+        decades = rows["eventDate"].str.extract(r"^(\d{3})\d", expand=False)
+        yield "decade", decades + "0s"
+
+
+def _interval(right: NDArray[np.bool_], gatherings: NDArray[np.str_], seed: int) -> Interval | None:
+    return mean_interval(right.astype(float), resampled_weights(list(gatherings), seed=seed))

@@ -1,0 +1,72 @@
+"""What is like training is familiar, what is not is not, by every score."""
+
+import numpy as np
+import pytest
+
+from leafid.trust.calibration import Known
+from leafid.trust.familiarity import (
+    FAMILIARITY_SCORES,
+    FamiliarityScore,
+    TrainingFeatures,
+    accepting_threshold,
+    familiarity,
+    fit_unknowns,
+)
+
+TAXA, SIDE = 4, 40
+CENTRES = np.random.default_rng(7).normal(0, 1, (TAXA + 1, SIDE))
+"""Directions of the features of four known taxa and one unknown."""
+
+
+def _images(label: int, count: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
+    features = CENTRES[label] + np.random.default_rng(seed).normal(0, 0.4, (count, SIDE))
+    return features @ CENTRES[:TAXA].T, features
+
+
+def _training() -> TrainingFeatures:
+    return TrainingFeatures.of(
+        np.concatenate([_images(label, 30, label)[1] for label in range(TAXA)]), np.repeat(np.arange(TAXA), 30)
+    )
+
+
+@pytest.mark.parametrize("score", FAMILIARITY_SCORES)
+def test_an_unknown_taxon_is_less_familiar(score: FamiliarityScore) -> None:
+    training = _training()
+    known = familiarity(score, *_images(1, 50, 100), training)
+    unknown = familiarity(score, *_images(TAXA, 50, 101), training)
+    assert np.median(unknown) < np.quantile(known, 0.05)
+
+
+def test_a_training_image_is_its_own_neighbour() -> None:
+    training = _training()
+    assert training.nearest(training.features[:5] * 7) == pytest.approx([1] * 5, abs=1e-5)
+
+
+def test_mahalanobis_is_that_of_scikit_learn_where_nothing_is_cut() -> None:
+    from scipy.spatial.distance import mahalanobis
+
+    training = _training()
+    _, features = _images(2, 3, 55)
+    axes, centres, within, _ = training._gaussians
+    points = (features / np.linalg.norm(features, axis=1, keepdims=True) - training.features.mean(axis=0)) @ axes
+    inverse = within @ within.T
+    expected = [-min(mahalanobis(point, centre, inverse) ** 2 for centre in centres) for point in points]
+    assert training.mahalanobis(features, relative=False) == pytest.approx(expected, rel=1e-4)
+
+
+def test_the_threshold_accepts_the_share_of_gatherings_that_was_asked_for() -> None:
+    values = np.arange(100.0)
+    assert accepting_threshold(values, [str(n) for n in range(100)], 0.95) == 5.0
+    # Fifty images of one plant count as one gathering.
+    assert accepting_threshold(values, ["plant"] * 50 + [str(n) for n in range(50)], 0.9) > 5
+
+
+def test_a_fitted_limit_refuses_the_unknown() -> None:
+    training = _training()
+    logits, features = _images(0, 60, 200)
+    values = familiarity("nearest_neighbour", logits, features, training)
+    known = Known(logits, np.zeros(60, dtype=np.int64), [str(n) for n in range(60)], "val")
+    fitted = fit_unknowns(values, known, 0.95)
+    assert (values >= fitted.threshold).mean() == pytest.approx(0.95, abs=0.01)
+    strange = familiarity("nearest_neighbour", *_images(TAXA, 60, 201), training)
+    assert (strange >= fitted.threshold).mean() < 0.05

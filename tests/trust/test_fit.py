@@ -1,0 +1,99 @@
+"""Trust is fitted on validation images, written into the bundle, and changes answers as it should."""
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from leafid.bundle import read_bundle
+from leafid.errors import RunError
+from leafid.trust import ReferenceSpecimens, evaluate, fit_trust
+from leafid.trust.familiarity import TrainingFeatures
+from leafid.trust.references import disagreements, write_disagreements
+from tests.identify.small_bundle import COLOURS, leaf
+
+
+@pytest.fixture
+def with_val(run_folder: Path) -> Path:
+    """Return the run with 8 validation images of each taxon."""
+    split = pd.read_csv(run_folder / "split.csv")
+    rows = []
+    for number, (name, seed) in enumerate([(name, seed) for name in COLOURS for seed in range(8)]):
+        leaf(name, 500 + seed).save(run_folder.parent / "images" / f"v{number}.png")
+        rows.append((f"v{number}", f"images/v{number}.png", name, f"v{number}", None, "val"))
+    pd.concat([split, pd.DataFrame(rows, columns=split.columns)]).to_csv(run_folder / "split.csv", index=False)
+    return run_folder
+
+
+def test_everything_that_is_fitted_stands_in_the_bundle(with_val: Path) -> None:
+    before = read_bundle(with_val).info
+    told: list[tuple[int, int]] = []
+    fitted = fit_trust(with_val, device="cpu", on_progress=lambda done, total: told.append((done, total)))
+    info = read_bundle(with_val).info
+    assert info == fitted.info and info.weights_sha256 == before.weights_sha256
+    assert info.identifier != before.identifier and told[-1] == (33, 33)
+    assert info.calibration.fitted_on is not None
+    assert (info.calibration.fitted_on.images, info.calibration.fitted_on.split) == (24, "val")
+    assert info.prediction_sets is not None and info.prediction_sets.coverage == 0.95
+    assert info.unknowns is not None and info.references is not None and info.references.images == 9
+    assert info.decision.min_side == 16 and info.decision.min_sharpness is not None
+    assert not info.decision.needs_plant  # the squares of the tests show none
+    card = (with_val / "bundle" / "MODEL_CARD.md").read_text()
+    assert "24 val images of 24 gatherings" in card and "Not yet measured on test images" in card
+
+
+def test_fitting_again_gives_the_same(with_val: Path) -> None:
+    assert fit_trust(with_val, device="cpu").info == fit_trust(with_val, device="cpu").info
+
+
+def test_what_is_measured_on_test_is_written_into_the_model_card(with_val: Path) -> None:
+    fit_trust(with_val, device="cpu")
+    evaluation = evaluate(with_val, device="cpu")
+    card = (with_val / "bundle" / "MODEL_CARD.md").read_text()
+    assert f"| macro-F1 | {evaluation.macro_f1:.3f} (" in card and "Not yet measured" not in card
+    assert evaluation.bundle in card and [one.nominal for one in evaluation.prediction_sets] == [0.9, 0.95]
+    assert evaluation.calibration is not None and evaluation.before_calibration is not None
+
+
+def test_a_colour_that_was_never_seen_is_of_no_known_taxon(with_val: Path) -> None:
+    from tests.identify.small_bundle import coloured
+
+    fit_trust(with_val, device="cpu")
+    for number in range(9, 13):  # four test images become yellow
+        coloured((240, 230, 20), number).save(with_val.parent / "images" / f"{number}.png")
+    evaluation = evaluate(with_val, device="cpu")
+    assert evaluation.reasons.get("unknown_taxon", 0) >= 4
+
+
+def test_a_run_without_readable_validation_images_is_told(run_folder: Path) -> None:
+    with pytest.raises(RunError, match="No validation image"):
+        fit_trust(run_folder, device="cpu")
+
+
+def test_the_nearest_specimens_of_a_taxon_are_cited_one_for_each_gathering(with_val: Path) -> None:
+    bundle = fit_trust(with_val, device="cpu")
+    references = ReferenceSpecimens.of_bundle(bundle)
+    found = references.nearest(references.training.features[0], int(references.training.labels[0]), count=5)
+    assert found[0].similarity == pytest.approx(1, abs=1e-3) and found[0].image_id == references.table["image_id"][0]
+    gatherings = references.table.set_index("image_id").loc[[one.image_id for one in found], "gathering_id"]
+    assert gatherings.is_unique and all(one.scientific_name == found[0].scientific_name for one in found)
+    assert "recordedBy" not in references.table and "identifiedBy" not in references.table
+
+
+def test_a_wrong_label_is_found_by_its_neighbours_and_told_as_darwin_core(tmp_path: Path) -> None:
+    random = np.random.default_rng(0)
+    centres = np.eye(3, 12) * 3
+    labels = np.repeat([0, 1, 2], 20)
+    features = centres[labels] + random.normal(0, 0.3, (60, 12))
+    given = labels.copy()
+    given[5] = 2  # a sheet of the first taxon that bears the third name
+    names, ids = ["A a", "B b", "C c"], [f"i{n}" for n in range(60)]
+    training = TrainingFeatures.of(features, given)
+    found = disagreements(training, names, ids, ids)
+    assert [(one.image_id, one.determination, one.suggestion, one.votes) for one in found] == [("i5", "C c", "A a", 5)]
+    one_gathering = disagreements(training, names, ids, ["same"] * 60)
+    assert one_gathering == []
+    write_disagreements(found, tmp_path / "list.csv", identifier="small@1")
+    table = pd.read_csv(tmp_path / "list.csv")
+    assert table["scientificName"].tolist() == ["A a"] and "no determination" in table["identificationRemarks"][0]

@@ -1,0 +1,107 @@
+"""Prediction sets hold the truth as often as they say, and thresholds are those of the closed form."""
+
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from leafid.bundle import FittedOn, PredictionSets, SetLevel
+from leafid.trust.calibration import Known
+from leafid.trust.prediction_sets import conformity, fit_prediction_sets, prediction_sets, set_figures, threshold_at
+
+
+@given(st.lists(st.floats(0, 1), min_size=1, max_size=80), st.floats(0.5, 0.99))
+def test_with_one_image_each_the_threshold_is_the_order_statistic(scores: list[float], coverage: float) -> None:
+    values = np.array(scores)
+    place = math.ceil((len(values) + 1) * coverage - 1e-9)
+    expected = np.sort(values)[place - 1] if place <= len(values) else math.inf
+    assert threshold_at(values, [str(number) for number in range(len(values))], coverage) == expected
+
+
+def test_images_of_one_gathering_share_its_weight() -> None:
+    scores = np.array([0.9] * 30 + [0.1] * 19)
+    gatherings = ["one"] * 30 + [f"g{number}" for number in range(19)]
+    assert threshold_at(scores, gatherings, 0.9) == 0.1  # 19 of 20 + 1 gatherings lie at 0.1
+    assert threshold_at(scores, [str(number) for number in range(49)], 0.9) == 0.9
+
+
+def test_conformity_by_hand() -> None:
+    (scores,) = conformity(np.array([[0.2, 0.5, 0.3]]))
+    assert scores == pytest.approx([0.8, 0.0, 0.5])
+    (penalised,) = conformity(np.array([[0.2, 0.5, 0.3]]), penalty=0.1, free_ranks=1)
+    assert penalised == pytest.approx([1.0, 0.0, 0.6])
+
+
+def _world(images: int, seed: int, noise: float = 1.5) -> tuple[np.ndarray, Known]:
+    random = np.random.default_rng(seed)
+    truth = random.integers(0, 8, images)
+    logits = np.eye(8)[truth] * 2.5 + random.normal(0, noise, (images, 8))
+    powers = np.exp(logits)
+    return powers / powers.sum(axis=1, keepdims=True), Known(logits, truth, [str(n) for n in range(images)], "val")
+
+
+@pytest.mark.parametrize("coverage", [0.9, 0.95])
+def test_sets_cover_new_gatherings_of_the_same_kind(coverage: float) -> None:
+    """On average over many drawings of validation: that, and not more, is what is promised."""
+    covered, sizes = [], []
+    for seed in range(40):
+        scores, known = _world(150, seed)
+        fitted = fit_prediction_sets(scores, known, coverage)
+        new, other = _world(400, 1000 + seed)
+        sets = prediction_sets(new, fitted)
+        covered.append(sets[np.arange(400), other.truth].mean())
+        sizes.append(sets.sum(axis=1).mean())
+    assert np.mean(covered) == pytest.approx(coverage, abs=0.01)
+    assert 1 < np.mean(sizes) < 5
+
+
+def test_no_set_is_empty_and_the_first_candidate_is_in_each() -> None:
+    scores, _ = _world(200, 5)
+    none = PredictionSets(
+        coverage=0.9,
+        levels=(SetLevel(coverage=0.9, threshold=-1.0),),
+        fitted_on=FittedOn(split="val", images=1, gatherings=1),
+    )
+    sets = prediction_sets(scores, none)
+    assert (sets.sum(axis=1) == 1).all() and (sets.argmax(axis=1) == scores.argmax(axis=1)).all()
+
+
+@given(st.lists(st.floats(0.001, 1), min_size=2, max_size=7), st.floats(0, 1))
+@settings(max_examples=50)
+def test_a_set_is_always_a_head_of_the_candidates(weights: list[float], threshold: float) -> None:
+    scores = np.array([weights]) / sum(weights)
+    fitted = PredictionSets(
+        coverage=0.9,
+        levels=(SetLevel(coverage=0.9, threshold=threshold),),
+        fitted_on=FittedOn(split="val", images=1, gatherings=1),
+    )
+    (members,) = prediction_sets(scores, fitted)
+    ranked = members[np.argsort(-scores[0], kind="stable")]
+    assert ranked[0] and (np.diff(ranked.astype(int)) <= 0).all()
+
+
+def test_too_few_gatherings_exclude_nothing_and_still_fit_into_json() -> None:
+    scores, known = _world(5, 0)
+    fitted = fit_prediction_sets(scores, known, 0.95)
+    assert prediction_sets(scores, fitted).all()
+    assert PredictionSets.model_validate_json(fitted.model_dump_json()) == fitted
+
+
+def test_a_taxon_with_many_gatherings_has_a_threshold_of_its_own() -> None:
+    scores, known = _world(400, 3)
+    truth = np.where(np.arange(400) < 150, 0, 1 + known.truth % 7)
+    fitted = fit_prediction_sets(scores, Known(known.logits, truth, known.gatherings, "val"), 0.9)
+    assert set(fitted.level.by_taxon) == {0}
+
+
+def test_figures_of_sets_are_counted() -> None:
+    scores, known = _world(300, 9)
+    fitted = fit_prediction_sets(scores, known, 0.8)
+    figures = set_figures(scores, known.truth, known.gatherings, fitted)
+    assert [one.nominal for one in figures] == [0.8, 0.9, 0.95]
+    for one in figures:
+        assert one.coverage >= one.nominal - 0.005 and one.mean_size >= 1
+        assert one.coverage_interval is not None
+        assert one.coverage_interval[0] <= one.coverage <= one.coverage_interval[1]
