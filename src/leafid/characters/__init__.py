@@ -18,6 +18,7 @@ from leafid.characters.values import (
 
 if TYPE_CHECKING:
     from leafid.characters.comparison import CharacterFit, Fit, TaxonFit, compare, describe, sentence
+    from leafid.characters.drawing import draw_characters, draw_leaf_lines, look_at_characters
     from leafid.characters.images import MOST_LEAVES, FoundLeaf, MeasuredImage, measure_file, measure_image
     from leafid.characters.measuring import Lines, MeasuredLeaf, measure_leaf
     from leafid.characters.ranges import FloraRanges, flora_ranges, read_ranges
@@ -43,7 +44,10 @@ __all__ = [
     "column_documentation",
     "compare",
     "describe",
+    "draw_characters",
+    "draw_leaf_lines",
     "flora_ranges",
+    "look_at_characters",
     "measure_file",
     "measure_image",
     "measure_leaf",
@@ -60,6 +64,9 @@ _MODULES = {
     "compare": "comparison",
     "describe": "comparison",
     "sentence": "comparison",
+    "draw_characters": "drawing",
+    "draw_leaf_lines": "drawing",
+    "look_at_characters": "drawing",
     "MOST_LEAVES": "images",
     "FoundLeaf": "images",
     "MeasuredImage": "images",

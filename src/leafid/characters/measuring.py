@@ -22,6 +22,7 @@ from leafid.sheets import vein_scores
 Points = NDArray[np.float64]
 
 _LEAST_SIMPLE = 0.5  # of `Evidence.simple`; bundles of leaves and compound leaves stay below
+_MOST_ASYMMETRY = 0.35  # of the areas of both halves; beyond it the piece is several leaves, or half of one
 _LEAST_PLAUSIBLE = 2.2  # of `Evidence.plausible`; ferns, palms, flowers and torn pieces stay below
 _LEAST_LEAN = 0.15  # below this it is not clear which way the veins rise, and so which end is the apex
 _LEAST_STRENGTH = 0.16  # mean vein score of the chosen veins; below this nobody sees them
@@ -148,6 +149,8 @@ def measure_leaf(
     if extent.length < SMALLEST_SIDE / 2:
         return MeasuredLeaf(LeafCharacters(), evidence=evidence, not_measured=NotMeasured.NO_MIDRIB)
     form = measure_form(straight, extent)
+    if form.asymmetry > _MOST_ASYMMETRY:
+        return MeasuredLeaf(LeafCharacters(), evidence=evidence, not_measured=NotMeasured.NOT_SIMPLE)
     halves = half_blades(scores, straight.blade, straight.column)
     paths = [vein_paths(half, extent.apex, extent.base) for half in halves]
     veins = count_veins(paths[0], paths[1], extent.length)
@@ -228,7 +231,7 @@ def _why_no_veins(evidence: Evidence, veins: VeinCount) -> NotMeasured | None:
 
 def _seen(axis: Axis) -> float:
     """Quality of what depends on the midrib's place."""
-    return float(np.clip(min(axis.clearness / 0.6, (axis.symmetry - 0.4) / 0.4), 0.05, 1))
+    return float(np.clip(min(0.3 + axis.clearness, (axis.symmetry - 0.4) / 0.4), 0.05, 1))
 
 
 def _number(value: float | None, relative: float, absolute: float, quality: float) -> Measured | None:

@@ -25,9 +25,15 @@ _FLATTENING = 8.0
 _COURSE_SIGMA = 1.4  # and of its upper, narrow part
 _DIRECTIONS = 24
 _STIFFNESS = 2e-3  # resistance of the midrib to bending
-_CLEAR = 3.0  # a midrib is clear where it has so many times the vein of a line of any other direction
+_UNSEEN, _SEEN = (
+    1.6,
+    4.0,
+)  # mean ridge along a midrib, in multiples of the blade's typical one: texture alone, and clear
+_CLEAR = 3.0  # so many times the vein of a line of any other direction count as much as symmetry at its best
+_FAINT = 0.2  # clearness below which the course is rather that of the outline
 _SYMMETRY = 0.9  # weight of symmetry beside that of veins
 _SIDESTEP = 0.6  # what a step to the side costs, in the same multiples
+_OUTLINE = 12.0  # how much more it would lose in a blade without any midrib
 _EVENNESS = 0.8  # what a midrib at the margin would lose, in multiples of the blade's typical ridge
 
 
@@ -38,7 +44,7 @@ class Axis:
     Attributes:
         angle: radians in [0, pi) from the x-axis towards the y-axis (downwards).
         centre: a point on it (x, y), working pixels.
-        clearness: how far its vein stands out against other lines of the blade, 0..1.
+        clearness: how far the ridge along it stands out against the blade's texture, 0..1.
         symmetry: overlap of the outline with its mirror image about the line, 0..1.
     """
 
@@ -95,20 +101,24 @@ def _axis(coarse: _Coarse) -> Axis:
         nearby = np.max(responses[[number - 1, number, (number + 1) % _DIRECTIONS]], axis=0)
         lying = np.bincount(at, nearby[rows, columns], minlength=bins).astype(np.float64)
         vein = np.asarray(cv2.GaussianBlur(lying.reshape(1, -1), (0, 0), 2.0)).ravel()
-        before = np.cumsum(np.bincount(at, minlength=bins)) / len(rows)
+        crossed = np.bincount(at, minlength=bins)
+        before = np.cumsum(crossed) / len(rows)
         evenness = np.minimum(before, 1 - before) * 2
         judged = vein * np.sqrt(evenness)
         best = int(judged.argmax())
         mirrored = _symmetry(coarse.blade, angle, middle, best - reach)
-        found.append((float(judged[best]), mirrored, float(angle), best - reach))
+        mean = float(vein[best]) / max(1.0, float(crossed[max(0, best - 2) : best + 3].mean()))
+        found.append((float(judged[best]), mirrored, float(angle), best - reach, mean))
     strength = np.array([each[0] for each in found])
     symmetry = np.array([each[1] for each in found])
-    score = strength / max(float(strength.max()), 1e-6) + _SYMMETRY * symmetry / max(float(symmetry.max()), 1e-6)
+    # Of a blade without a clear vein only the outline can be believed.
+    excess = strength / max(float(np.median(strength)), 1e-6) - 1
+    score = excess / max(float(excess.max()), _CLEAR - 1) + _SYMMETRY * symmetry / max(float(symmetry.max()), 1e-6)
     best = int(score.argmax())
-    _, mirrored, angle, offset = found[best]
+    _, mirrored, angle, offset, mean = found[best]
     centre = (middle + offset * np.array([-np.sin(angle), np.cos(angle)])) / coarse.scale
-    clearness = strength[best] / max(float(np.median(strength)), 1e-6) / _CLEAR
-    return Axis(angle, (float(centre[0]), float(centre[1])), float(min(1.0, clearness)), mirrored)
+    clearness = float(np.clip((mean - _UNSEEN) / (_SEEN - _UNSEEN), 0, 1))
+    return Axis(float(angle), (float(centre[0]), float(centre[1])), clearness, mirrored)
 
 
 def _fitted(course: Points, axis: Axis) -> Axis:
@@ -158,7 +168,9 @@ def _course(coarse: _Coarse, axis: Axis) -> Points:
     responses *= inner
     responses /= float(np.median(responses[inner > 0])) + 1e-6 if inner.any() else 1.0
     gain = np.minimum(responses, 8) - 4 * (blade == 0)
-    gain = gain - _EVENNESS * _unevenness(blade) ** 2
+    # The less clear the midrib, the more its course is that of the outline.
+    doubt = max(0.0, 1 - axis.clearness / _FAINT)
+    gain = gain - _EVENNESS * (1 + _OUTLINE * doubt) * _unevenness(blade) ** 2
     path = _best_path(np.asarray(gain, np.float64))
     rows = np.flatnonzero(blade.any(axis=1))
     rows = np.arange(rows[0], rows[-1] + 1)

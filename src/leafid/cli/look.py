@@ -15,17 +15,24 @@ def look(
     bundle: Annotated[
         Path | None, typer.Option("--bundle", metavar="BUNDLE", help="See it as this bundle prepares it.")
     ] = None,
+    characters: Annotated[
+        bool, typer.Option("--characters", help="Show instead what `leafid measure` measures, over the leaves.")
+    ] = False,
 ) -> None:
     """Show what the network will see of an image: outline and boxes, mask, views, and the vein maps of the leaves.
 
-    Without --job and --bundle: the whole image, the plant, up to six leaves and four tiles.
+    Without --job and --bundle: the whole image, the plant, up to six leaves and four tiles. With --characters: midrib,
+    secondary veins with numbers, widest line, apex and base angles, and how the leaves lie to the ranges of the floras.
     """
     from leafid.bundle import read_bundle
+    from leafid.characters import look_at_characters
     from leafid.jobs import Preprocessing, ViewCounts, load_job
     from leafid.sheets import look_at
 
     if job is not None and bundle is not None:
         raise UsageError("--job and --bundle are two ways to say the same: give one of them.")
+    if characters and (job is not None or bundle is not None):
+        raise UsageError("--characters does not depend on a job or bundle: leave --job and --bundle out.")
     if output.suffix.lower() not in (".png", ".jpg", ".jpeg"):
         raise UsageError(f"-o {output}: name a file that ends in .png or .jpg.")
     if job is not None:
@@ -35,7 +42,7 @@ def look(
     else:
         preprocessing = Preprocessing(views=ViewCounts(image=1, plant=1, leaves=6, tiles=4))
     try:
-        picture = look_at(image, preprocessing)
+        picture = look_at_characters(image) if characters else look_at(image, preprocessing)
     except ImageError as error:
         raise UsageError(f"{image} cannot be shown: {error}") from None
     try:

@@ -1,0 +1,52 @@
+"""The picture of what was measured."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from leafid.characters import draw_leaf_lines, look_at_characters, measure_leaf
+from leafid.characters.drawing import MIDRIB, VEIN
+from tests.characters.leaves import drawn_leaf, on_paper
+
+LEAFID = str(Path(sys.executable).with_name("leafid"))
+
+
+def test_lines_are_drawn_with_the_apex_up() -> None:
+    leaf = drawn_leaf("Coffea canephora", 6, direction_deg=180)
+    pixels = on_paper(leaf)
+    lines = measure_leaf(pixels, leaf.mask).lines
+    assert lines is not None
+    picture = np.asarray(draw_leaf_lines(pixels, lines))
+    assert max(picture.shape[:2]) == 720
+    blue = np.argwhere((picture == MIDRIB).all(axis=2))
+    red = np.argwhere((picture == VEIN).all(axis=2))
+    assert len(red) > 500
+    # The truth lies upside down: in the picture, turned, the apex is where the base was.
+    apex_row = (leaf.image.shape[0] - 1 - leaf.midrib_px[-1, 1]) * 720 / max(pixels.shape[:2])
+    assert abs(blue[:, 0].min() - apex_row) < 30
+
+
+def test_the_command_draws_the_leaves_of_an_image(tmp_path: Path) -> None:
+    leaf = drawn_leaf("Coffea canephora", 6)
+    Image.fromarray(on_paper(leaf)).save(tmp_path / "leaf.png")
+    command = [LEAFID, "look", str(tmp_path / "leaf.png"), "--characters"]
+    run = subprocess.run([*command, "-o", str(tmp_path / "out.png")], capture_output=True, text=True, check=False)
+    assert run.returncode == 0, run.stderr
+    drawn = np.asarray(Image.open(tmp_path / "out.png").convert("RGB"))
+    assert (drawn == VEIN).all(axis=2).sum() > 300
+
+
+def test_characters_need_no_job(tmp_path: Path) -> None:
+    command = [LEAFID, "look", "a.png", "-o", str(tmp_path / "o.png"), "--characters"]
+    run = subprocess.run([*command, "--job", "job.yaml"], capture_output=True, text=True, check=False)
+    assert run.returncode == 2
+    assert "leave --job and --bundle out" in run.stderr
+
+
+def test_an_image_without_leaf_is_said(tmp_path: Path) -> None:
+    Image.new("RGB", (300, 400), (228, 224, 214)).save(tmp_path / "blank.png")
+    picture = look_at_characters(tmp_path / "blank.png")
+    assert (np.asarray(picture) == 0).all(axis=2).sum() > 50  # the sentence, in black
