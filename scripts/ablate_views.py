@@ -1,90 +1,122 @@
 """What does each kind of view add? One network, frozen, one head fitted the same way, on different views of the images.
 
-For every variant the features are computed once (and kept in the job's data folder). Then the head is fitted on train,
-its shrinkage chosen on val, and measured on val and test; and again in five folds by gathering, where a quarter of each
-fold's training part stands in for val. Choose between variants by val and folds; test is for the report.
+The features of all views are computed once for each background and colour (and kept in --out); the variants are then a
+matter of seconds. The head is fitted on train, its shrinkage chosen on val, and measured on val and test; and again in
+five folds by gathering, in each of which the next fold stands in for val. Choose between variants by val and folds;
+test is for the report.
 
     python scripts/ablate_views.py configs/bench-viola.yaml --out runs/ablate-viola
-    python scripts/ablate_views.py configs/bench-remp.yaml --out runs/ablate-remp --only "whole image" "plant, leaves"
+    python scripts/ablate_views.py configs/bench-remp.yaml --out runs/ablate-remp
 
 Writes ablation.csv (one row per variant) and per_taxon.csv (F1 of each taxon over the folds).
 """
 
 import argparse
-import time
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import torch
 from numpy.typing import NDArray
 from sklearn.metrics import f1_score
 from sklearn.model_selection import StratifiedGroupKFold
+from torch.utils.data import DataLoader
 
 from leafid.catalog import image_paths
 from leafid.curation import assign_gatherings, training_split
 from leafid.jobs import Job, load_job
+from leafid.learning.bags import KINDS
 from leafid.learning.devices import choose_device, worker_count
+from leafid.learning.pooling import AttentionPooling
 from leafid.learning.preparing import fill_store, view_store
 from leafid.learning.pretrained import start_network
-from leafid.learning.probing import embeddings_of, fit_probe
-from leafid.learning.samples import Samples
+from leafid.learning.probing import fit_probe
+from leafid.learning.samples import Samples, batch_of
+from leafid.progress import progress_bar
+from leafid.sheets import CropKind
 from leafid.sources import collect
 
 FOLDS = 5
 
-VARIANTS: dict[str, dict[str, object]] = {
-    "whole image": {"views": {"image": 1}},
-    "plant": {"views": {"plant": 1}},
-    "plant, plain": {"views": {"plant": 1}, "background": "plain"},
-    "leaves": {"views": {"leaves": 8}},
-    "tiles": {"views": {"tiles": 12}},
-    "plant, leaves": {"views": {"plant": 1, "leaves": 8}},
-    "plant, tiles": {"views": {"plant": 1, "tiles": 12}},
-    "plant, leaves, tiles": {"views": {"plant": 1, "leaves": 8, "tiles": 12}},
-    "plant, leaves, tiles, plain": {"views": {"plant": 1, "leaves": 8, "tiles": 12}, "background": "plain"},
-    "plant, leaves, tiles, grey": {"views": {"plant": 1, "leaves": 8, "tiles": 12}, "colour": "grey"},
-    "image, plant, leaves, tiles": {"views": {"image": 1, "plant": 1, "leaves": 8, "tiles": 12}},
+LOOKS: dict[str, dict[str, object]] = {
+    "as it is": {},
+    "background plain": {"background": "plain"},
+    "grey": {"colour": "grey"},
 }
+IMAGE, PLANT, LEAF, TILE = CropKind.IMAGE, CropKind.PLANT, CropKind.LEAF, CropKind.TILE
+SUBSETS = ((IMAGE,), (PLANT,), (LEAF,), (TILE,), (PLANT, LEAF), (PLANT, TILE), (LEAF, TILE), (PLANT, LEAF, TILE), KINDS)
 
 
 @dataclass(frozen=True)
 class Row:
-    """One variant: macro-F1 on val and test, over all folds and its spread between folds; seconds for its features."""
+    """One variant: macro-F1 on val and test, over all folds, and its spread between folds."""
 
     views: str
+    look: str
     val: float
     test: float
     folds: float
     folds_sd: float
-    seconds: float
 
     def __str__(self) -> str:
         """Return the line of the table."""
         folds = f"{self.folds:.3f} ± {self.folds_sd:.3f}"
-        return f"{self.views:30} {self.val:8.3f} {self.test:8.3f} {folds:>16} {self.seconds:7.0f} s"
+        return f"{self.views:28} {self.look:18} {self.val:8.3f} {self.test:8.3f} {folds:>16}"
 
 
-def variant_of(job: Job, settings: dict[str, object]) -> Job:
-    """Return the job with other settings of ``sheets``."""
-    content = job.model_dump(mode="json")
-    content["sheets"] |= settings
-    return Job.model_validate(content)
+@dataclass(frozen=True)
+class Features:
+    """Features of all views (V, F), the image of each (V,) and what it shows, an index into ``KINDS`` (V,)."""
+
+    values: torch.Tensor
+    owners: torch.Tensor
+    kinds: torch.Tensor
+
+    def pooled(self, subset: tuple[CropKind, ...], images: int) -> NDArray[np.float32]:
+        """Return embeddings (N, F) by these kinds of views; where an image has none of them, by the whole image."""
+        wanted = torch.isin(self.kinds, torch.tensor([KINDS.index(kind) for kind in subset]))
+        seen = torch.zeros(images, dtype=torch.bool).index_fill(0, self.owners[wanted], True)
+        wanted |= ~seen[self.owners] & (self.kinds == KINDS.index(IMAGE))
+        pooling = AttentionPooling(self.values.shape[1])
+        with torch.inference_mode():
+            pooled, _ = pooling(self.values[wanted], self.owners[wanted], self.kinds[wanted], images)
+        embeddings: NDArray[np.float32] = pooled.numpy()
+        return embeddings
+
+
+def features_of(job: Job, split: pd.DataFrame, path: Path) -> Features:
+    """Compute the features of all views, or read them from ``path``."""
+    if path.is_file():
+        return Features(**torch.load(path, weights_only=True))
+    store = view_store(job, "none")
+    ids = list(split["image_id"])
+    fill_store(store, path.stem, ids, image_paths(split, job.catalog_path), job=job)
+    samples = Samples(store, ids, [0] * len(ids), drawn=None, augmentation="none")
+    device = choose_device(job.training.device)
+    network = start_network(job.model, 2)[0].to(device).eval()
+    loader = DataLoader(samples, 8, collate_fn=batch_of, num_workers=worker_count(job.training.workers))
+    values, owners, kinds = [], [], []
+    done = 0
+    with torch.inference_mode(), progress_bar("Features") as on_progress:
+        for batch in loader:
+            for pixels, its_owners, its_kinds in zip(
+                batch.bags.pixels, batch.bags.owners, batch.bags.kinds, strict=True
+            ):
+                values.append(network.features(pixels.to(device)).float().cpu())
+                owners.append(its_owners + done)
+                kinds.append(its_kinds)
+            done += batch.bags.images
+            on_progress(done, len(ids))
+    features = Features(torch.cat(values), torch.cat(owners), torch.cat(kinds))
+    torch.save(vars(features), path)
+    return features
 
 
 def measure(
-    name: str, job: Job, split: pd.DataFrame, labels: NDArray[np.int64], taxa: int
-) -> tuple[Row, NDArray[np.int64]]:
-    """Measure a variant; return its row, and what the folds answered for each image (-1: in no fold)."""
-    started = time.perf_counter()
-    store = view_store(job, "none")
-    fill_store(store, name, list(split["image_id"]), image_paths(split, job.catalog_path), job=job)
-    network, _ = start_network(job.model, taxa)
-    samples = Samples(store, list(split["image_id"]), list(labels), drawn=None, augmentation="none")
-    embeddings = embeddings_of(
-        network, samples, device=choose_device(job.training.device), workers=worker_count(job.training.workers)
-    )
-    seconds = time.perf_counter() - started
+    embeddings: NDArray[np.float32], split: pd.DataFrame, labels: NDArray[np.int64], taxa: int, seed: int
+) -> tuple[dict[str, float], NDArray[np.int64]]:
+    """Return the scores of a ``Row``, and what the folds answered for each image."""
     part = {name: (split["split"] == name).to_numpy() for name in ("train", "val", "test")}
 
     def answers(train: NDArray[np.bool_], val: NDArray[np.bool_], asked: NDArray[np.bool_]) -> NDArray[np.int64]:
@@ -94,14 +126,14 @@ def measure(
     val, test = (macro_f1(labels[part[on]], answers(part["train"], part["val"], part[on])) for on in ("val", "test"))
     groups = split["gathering_id"].fillna(split["image_id"])
     folded = np.full(len(split), -1)
-    folds = list(StratifiedGroupKFold(FOLDS, shuffle=True, random_state=job.seed).split(split, labels, groups))
+    folds = list(StratifiedGroupKFold(FOLDS, shuffle=True, random_state=seed).split(split, labels, groups))
     for number, (_, asked) in enumerate(folds):
         here, next_to_it = np.zeros((2, len(split)), dtype=bool)
         here[asked] = True
         next_to_it[folds[(number + 1) % FOLDS][1]] = True
         folded[here] = answers(~next_to_it & ~here, next_to_it, here)
-    each = [macro_f1(labels[asked], folded[asked]) for _, asked in folds]
-    return Row(name, val, test, macro_f1(labels, folded), float(np.std(each, ddof=1)), seconds), folded
+    spread = float(np.std([macro_f1(labels[asked], folded[asked]) for _, asked in folds], ddof=1))
+    return {"val": val, "test": test, "folds": macro_f1(labels, folded), "folds_sd": spread}, folded
 
 
 def macro_f1(truth: NDArray[np.int64], answers: NDArray[np.int64]) -> float:
@@ -113,8 +145,7 @@ def main() -> None:
     """Measure the variants, print their table and write it."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("job", type=Path)
-    parser.add_argument("--out", type=Path, required=True, help="folder for ablation.csv and per_taxon.csv")
-    parser.add_argument("--only", nargs="+", choices=VARIANTS, default=list(VARIANTS), metavar="VARIANT")
+    parser.add_argument("--out", type=Path, required=True, help="folder for features, ablation.csv and per_taxon.csv")
     parser.add_argument("--set", dest="overrides", action="append", default=[], metavar="KEY=VALUE")
     options = parser.parse_args()
     job = load_job(options.job, options.overrides)
@@ -127,15 +158,21 @@ def main() -> None:
     options.out.mkdir(parents=True, exist_ok=True)
     rows: list[Row] = []
     by_taxon = pd.DataFrame({"taxon": taxonomy.names, "images": np.bincount(labels, minlength=len(taxonomy))})
-    print(f"{'views':30} {'val F1':>8} {'test F1':>8} {'folds F1':>16} {'features':>9}", flush=True)
-    for name in options.only:
-        row, folded = measure(name, variant_of(job, VARIANTS[name]), split, labels, len(taxonomy))
-        print(row, flush=True)
-        rows.append(row)
-        pd.DataFrame(rows).to_csv(options.out / "ablation.csv", index=False, float_format="%.4g")
-        each = f1_score(labels, folded, labels=range(len(taxonomy)), average=None, zero_division=0)
-        by_taxon[name] = np.round(each, 3)
-        by_taxon.to_csv(options.out / "per_taxon.csv", index=False)
+    print(f"{'views':28} {'look':18} {'val F1':>8} {'test F1':>8} {'folds F1':>16}", flush=True)
+    for look, settings in LOOKS.items():
+        content = job.model_dump(mode="json")
+        content["sheets"] |= settings
+        content["sheets"]["views"]["image"] = 1
+        features = features_of(Job.model_validate(content), split, options.out / f"features, {look}.pt")
+        for subset in SUBSETS:
+            name = ", ".join(subset)
+            scores, folded = measure(features.pooled(subset, len(split)), split, labels, len(taxonomy), job.seed)
+            rows.append(Row(name, look, **scores))
+            print(rows[-1], flush=True)
+            pd.DataFrame(rows).to_csv(options.out / "ablation.csv", index=False, float_format="%.4g")
+            each = f1_score(labels, folded, labels=range(len(taxonomy)), average=None, zero_division=0)
+            by_taxon[f"{name} ({look})"] = np.round(each, 3)
+            by_taxon.to_csv(options.out / "per_taxon.csv", index=False)
 
 
 if __name__ == "__main__":
