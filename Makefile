@@ -34,6 +34,20 @@ lint: $(INSTALLED)
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
+# Real images to measure on lie in SHARED; the scripts say in their first lines what they measure and how long it takes.
+SHARED ?= ../shared
+
+bench: $(INSTALLED)
+	@test -d $(SHARED) || { echo "make bench measures on real images; name their folder: make bench SHARED=../shared"; exit 2; }
+	$(BIN)/python scripts/bench_fetch.py --images 2000 --kilobytes 200
+	$(BIN)/python scripts/bench_reading.py $(SHARED)/sheets/full_size
+	$(BIN)/python scripts/measure_plant_masks.py --shared $(SHARED)
+	$(BIN)/python scripts/measure_vein_maps.py --shared $(SHARED)
+	$(BIN)/python scripts/measure_leaf_crops.py
+	$(BIN)/python scripts/measure_shortcuts.py --bench $(SHARED)/bench
+	$(BIN)/python scripts/ablate_views.py configs/bench-viola.yaml --out runs/ablate-viola
+	$(BIN)/python scripts/ablate_views.py configs/bench-remp.yaml --out runs/ablate-remp
+
 format: $(INSTALLED)
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .

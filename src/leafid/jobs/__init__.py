@@ -8,7 +8,7 @@ from leafid.jobs.curation import CurationSettings, SplitSettings
 from leafid.jobs.fetching import FetchingSettings
 from leafid.jobs.files import dump_job, job_schema, load_job
 from leafid.jobs.job import Job, OutputSettings
-from leafid.jobs.model import BACKBONES, ModelSettings
+from leafid.jobs.model import BACKBONES, TIMM, ModelSettings
 from leafid.jobs.sheets import Preprocessing, ViewCounts
 from leafid.jobs.sources import (
     ArchiveSource,
@@ -26,6 +26,7 @@ from leafid.jobs.trust import TrustSettings
 
 __all__ = [
     "BACKBONES",
+    "TIMM",
     "ArchiveSource",
     "CurationSettings",
     "FetchingSettings",

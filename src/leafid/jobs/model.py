@@ -21,22 +21,27 @@ BACKBONES = (
 """CNNs of torchvision that leafid knows how to fine-tune, from the fastest to the largest kind."""
 
 
+TIMM = "timm/"
+"""What the names of backbones begin with that timm builds, such as ``timm/convnext_nano.in12k_ft_in1k``."""
+
+
 class ModelSettings(Section):
     """The network and the weights it starts from."""
 
     backbone: str = "mobilenet_v3_large"
     """A CNN of torchvision: mobilenet_v2, mobilenet_v3_small, mobilenet_v3_large, shufflenet_v2_x1_0, resnet18,
-    resnet50, efficientnet_b0, efficientnet_v2_s or convnext_tiny."""
+    resnet50, efficientnet_b0, efficientnet_v2_s or convnext_tiny. With the extra ``leafid[timm]`` also any CNN of timm:
+    ``timm/`` and its name."""
     weights: str = "imagenet"
-    """``imagenet``: torchvision's own, downloaded once. ``none``: random. Else the path of a .pth or .safetensors file
-    for the same backbone."""
+    """``imagenet``: torchvision's or timm's own, downloaded once. ``none``: random. Else the path of a .pth or
+    .safetensors file for the same backbone."""
     dropout: Annotated[float, Field(ge=0, lt=1)] = 0.2
     """Share of the features that is hidden from the head at each training step."""
 
     @field_validator("backbone")
     @classmethod
     def _backbone_is_known(cls, value: str) -> str:
-        if value not in BACKBONES:
+        if value not in BACKBONES and not value.startswith(TIMM):
             near = get_close_matches(value, BACKBONES, n=1)
             hint = f"; did you mean {near[0]}?" if near else f"; known: {', '.join(BACKBONES)}"
             raise ValueError(f"is no backbone of leafid{hint}")

@@ -1,13 +1,15 @@
-"""The CNNs of torchvision, cut before their last layer, and their blocks in order from the image to the head."""
+"""CNNs of torchvision and timm, cut before their last layer, and their blocks in order from the image to the head."""
 
 from collections.abc import Iterator
+from typing import Any
 
 import torch
 import torchvision
 from torch import Tensor, nn
 
 from leafid.bundle import NetworkSpec
-from leafid.jobs import ModelSettings
+from leafid.errors import UsageError
+from leafid.jobs import TIMM, ModelSettings
 
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
 IMAGENET_STD = (0.229, 0.224, 0.225)
@@ -19,14 +21,45 @@ running statistics would still be those of the start."""
 
 
 def network_spec(model: ModelSettings) -> NetworkSpec:
-    """Describe the network of a job; the normalisation is the one that torchvision's weights were trained with."""
-    return NetworkSpec(backbone=model.backbone, dropout=model.dropout, mean=IMAGENET_MEAN, std=IMAGENET_STD)
+    """Describe the network of a job; the normalisation is the one that its pretrained weights were trained with.
+
+    Raises:
+        UsageError: a CNN of timm is wanted, and timm is not installed or does not have it.
+    """
+    mean, std = IMAGENET_MEAN, IMAGENET_STD
+    if model.backbone.startswith(TIMM):
+        configuration = timm_model(model.backbone).pretrained_cfg
+        mean, std = configuration["mean"], configuration["std"]
+    return NetworkSpec(backbone=model.backbone, dropout=model.dropout, mean=mean, std=std)
 
 
 def whole_model(name: str) -> nn.Module:
-    """Build a torchvision CNN with its 1000-way classifier and random weights."""
-    model: nn.Module = torchvision.models.get_model(name, weights=None)
+    """Build a CNN with its classifier and random weights.
+
+    Raises:
+        UsageError: as ``network_spec``.
+    """
+    model: nn.Module = timm_model(name) if name.startswith(TIMM) else torchvision.models.get_model(name, weights=None)
     return model
+
+
+def timm_model(name: str, *, pretrained: bool = False) -> Any:  # noqa: ANN401 -- timm is untyped
+    """Build a model of timm, named ``timm/<model>``; ``pretrained`` ones are downloaded once.
+
+    Raises:
+        UsageError: timm is not installed, or does not have the model.
+    """
+    try:
+        import timm
+    except ImportError:
+        raise UsageError(f"model.backbone: {name} needs timm. Install it with: pip install 'leafid[timm]'") from None
+    plain = name.removeprefix(TIMM)
+    if not timm.is_model(plain):
+        near = ", ".join(timm.list_models(f"*{plain.partition('.')[0].partition('_')[0]}*")[:8])
+        raise UsageError(
+            f"model.backbone: timm {timm.__version__} has no model {plain!r}. It has: {near or 'no such'}."
+        )
+    return timm.create_model(plain, pretrained=pretrained)
 
 
 def last_layer(model: nn.Module) -> tuple[str, nn.Linear]:

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from leafid.bundle import Bundle, NetworkSpec
 from leafid.errors import BundleError
-from leafid.jobs import BACKBONES
+from leafid.jobs import BACKBONES, TIMM
 from leafid.learning.backbones import blocks, headless, normalised, whole_model
 from leafid.learning.bags import Bags
 from leafid.learning.pooling import AttentionPooling
@@ -96,7 +96,7 @@ def network_of(bundle: Bundle) -> Network:
         BundleError: the weights do not fit the network that the bundle describes.
     """
     spec = bundle.info.network
-    if spec.backbone not in BACKBONES:
+    if spec.backbone not in BACKBONES and not spec.backbone.startswith(TIMM):
         raise BundleError(
             f"{bundle.folder}: this leafid has no backbone {spec.backbone!r}, only {', '.join(BACKBONES)}. "
             f"Update leafid."

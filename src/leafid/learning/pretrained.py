@@ -14,8 +14,8 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from leafid.errors import WeightsError
-from leafid.jobs import BACKBONES, ModelSettings
-from leafid.learning.backbones import last_layer, network_spec, whole_model
+from leafid.jobs import BACKBONES, TIMM, ModelSettings
+from leafid.learning.backbones import last_layer, network_spec, timm_model, whole_model
 from leafid.learning.network import Network, build_network
 
 log = logging.getLogger(__name__)
@@ -82,14 +82,16 @@ def read_tensors(path: Path) -> dict[str, Tensor]:
 
 
 def _downloaded(backbone: str) -> dict[str, Tensor]:
-    """Get torchvision's own weights, from its cache or from the network."""
-    weights = torchvision.models.get_model_weights(backbone).DEFAULT
+    """Get the weights that come with a backbone, from a cache or from the network."""
     try:
+        if backbone.startswith(TIMM):
+            return dict(timm_model(backbone, pretrained=True).state_dict())
+        weights = torchvision.models.get_model_weights(backbone).DEFAULT
         tensors: dict[str, Tensor] = weights.get_state_dict(progress=True, check_hash=True, weights_only=True)
     except (URLError, OSError, RuntimeError) as error:  # RuntimeError: the download's hash is wrong
         raise WeightsError(
-            f"model.weights: imagenet: {weights.url} cannot be downloaded ({_first_line(error)}). Two ways out: "
-            f"`weights: path/to/file.pth` with weights fetched elsewhere, or `weights: none` to start from random ones."
+            f"model.weights: imagenet: the weights of {backbone} cannot be downloaded ({_first_line(error)}). Two ways "
+            f"out: `weights: path/to/file.pth` with weights fetched elsewhere, or `weights: none` for random ones."
         ) from None
     return tensors
 
@@ -109,7 +111,7 @@ def _fitting(tensors: Mapping[str, Tensor], backbone: str, origin: str) -> tuple
         hint = (
             f"They are weights of {other}: set `backbone: {other}`, or name a file for {backbone}."
             if other is not None and other != backbone
-            else f"Name a file of torchvision's {backbone}, or set `weights: none`."
+            else f"Name a file of weights for {backbone}, or set `weights: none`."
         )
         raise WeightsError(
             f"model.weights: {origin} does not fit {backbone}: {len(missing)} of its {len(needed)} tensors are missing "
