@@ -20,7 +20,8 @@ if TYPE_CHECKING:
     from leafid.characters.comparison import CharacterFit, Fit, TaxonFit, compare, describe, sentence
     from leafid.characters.drawing import draw_characters, draw_leaf_lines, look_at_characters
     from leafid.characters.images import MOST_LEAVES, FoundLeaf, MeasuredImage, measure_file, measure_image
-    from leafid.characters.measuring import Lines, MeasuredLeaf, measure_leaf
+    from leafid.characters.lines import Lines
+    from leafid.characters.measuring import MeasuredLeaf, measure_leaf
     from leafid.characters.ranges import FloraRanges, flora_ranges, read_ranges
     from leafid.characters.table import MeasuredSummary, column_documentation, measure_to_file, table_columns
 
@@ -72,7 +73,7 @@ _MODULES = {
     "MeasuredImage": "images",
     "measure_file": "images",
     "measure_image": "images",
-    "Lines": "measuring",
+    "Lines": "lines",
     "MeasuredLeaf": "measuring",
     "measure_leaf": "measuring",
     "FloraRanges": "ranges",

@@ -10,7 +10,7 @@ from PIL import Image, ImageDraw, ImageFont
 
 from leafid.characters.comparison import compare, describe, sentence
 from leafid.characters.images import MOST_LEAVES, FoundLeaf, MeasuredImage, measure_file
-from leafid.characters.measuring import Lines
+from leafid.characters.lines import Lines
 from leafid.characters.values import NotMeasured
 
 MIDRIB, VEIN, WIDEST, ANGLE = (0, 70, 220), (215, 0, 30), (0, 130, 70), (190, 0, 190)

@@ -2,88 +2,32 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from leafid.characters.blade import SMALLEST_SIDE, Blade, working_blade
+from leafid.characters.evidence import LEAST_LEAN, LEAST_SIMPLE, MOST_ASYMMETRY, Evidence, why_no_veins
 from leafid.characters.extent import Extent, find_extent, lean
-from leafid.characters.form import Form, measure_form
+from leafid.characters.form import measure_form
+from leafid.characters.lines import Lines, lines_over
 from leafid.characters.midrib import Axis, find_midrib
+from leafid.characters.results import (
+    Sizes,
+    end_characters,
+    form_characters,
+    petiole_characters,
+    vein_characters,
+)
 from leafid.characters.straightening import StraightBlade, straighten
-from leafid.characters.values import Described, LeafCharacters, Measured, NotMeasured
-from leafid.characters.vein_count import VeinCount, count_veins
-from leafid.characters.vein_paths import STEPS, VeinPath, half_blades, vein_paths
+from leafid.characters.values import LeafCharacters, NotMeasured
+from leafid.characters.vein_count import count_veins
+from leafid.characters.vein_paths import half_blades, vein_paths
 from leafid.sheets import vein_scores
 
-Points = NDArray[np.float64]
-
-_LEAST_SIMPLE = 0.5  # of `Evidence.simple`; bundles of leaves and compound leaves stay below
-_MOST_ASYMMETRY = 0.35  # of the areas of both halves; beyond it the piece is several leaves, or half of one
-_LEAST_PLAUSIBLE = 2.2  # of `Evidence.plausible`; ferns, palms, flowers and torn pieces stay below
-_LEAST_LEAN = 0.15  # below this it is not clear which way the veins rise, and so which end is the apex
-_LEAST_STRENGTH = 0.16  # mean vein score of the chosen veins; below this nobody sees them
-_FEWEST = 3.5  # veins per side, as a mean; fewer are rather a few veins from the base than pinnate venation
-_MOST_STEEP = 68.0  # elevation in degrees above which veins run with the midrib, as parallel ones do
+_SYMMETRIC, _UNEVEN = 0.8, 0.25  # symmetry of an outline, and difference of the halves that does not go with it
 _PETIOLE_TELLS = 0.06  # share of the length from which a petiole tells base from apex
-_MOST_DOUBT = 2.2  # standard deviation of the number per side
-
-
-@dataclass(frozen=True)
-class Lines:
-    """What was measured, as lines over the leaf: points (x, y) in pixels of the image that was given.
-
-    Attributes:
-        midrib: [N, 2] from apex to base.
-        left: a line [M, 2] for each secondary vein on the left, from the apex downwards.
-        right: the same on the right.
-        widest: [2, 2] from margin to margin.
-        apex_angle: [3, 2] margin, apex, margin.
-        base_angle: [3, 2] margin, base, margin.
-    """
-
-    midrib: Points
-    left: tuple[Points, ...]
-    right: tuple[Points, ...]
-    widest: Points
-    apex_angle: Points
-    base_angle: Points
-
-
-@dataclass(frozen=True)
-class Evidence:
-    """What the decision rests on, whether veins are said to be seen.
-
-    Attributes:
-        midrib: clearness of the midrib, 0..1.
-        symmetry: overlap of the outline with its mirror image about the midrib, 0..1.
-        solidity: share of its convex hull that the leaf fills, 0..1.
-        lean: how clearly the veins rise towards the apex, -1..1.
-        strength: mean vein score of the chosen veins, 0..1.
-        elevation_deg: their median rise above the perpendicular to the midrib.
-        doubt: standard deviation of their number per side.
-    """
-
-    midrib: float
-    symmetry: float
-    solidity: float
-    lean: float = 0.0
-    strength: float = 0.0
-    elevation_deg: float = 0.0
-    doubt: float = 0.0
-
-    @property
-    def simple(self) -> float:
-        """How much the outline is that of one simple leaf: about 0 for anything, 2 for a whole leaf."""
-        return (self.symmetry - 0.6) / 0.2 + (self.solidity - 0.8) / 0.1
-
-    @property
-    def plausible(self) -> float:
-        """How much it is a simple leaf with veins that rise towards its apex: about 0 for anything, 4 for one."""
-        return self.simple + (self.lean - 0.2) / 0.2
 
 
 @dataclass(frozen=True)
@@ -137,53 +81,49 @@ def measure_leaf(
     blade = working_blade(pixels, mask)
     if blade.side < SMALLEST_SIDE:
         return MeasuredLeaf(LeafCharacters(), not_measured=NotMeasured.TOO_SMALL)
-    axis, course = find_midrib(blade)
+    axis, straight = _straightened(blade)
     evidence = Evidence(axis.clearness, axis.symmetry, blade.solidity)
-    if evidence.simple < _LEAST_SIMPLE:
+    if evidence.simple < LEAST_SIMPLE:
         return MeasuredLeaf(LeafCharacters(), evidence=evidence, not_measured=NotMeasured.NOT_SIMPLE)
-    straight, scores, leaning = _apex_up(blade, course)
+    straight, scores, leaning = _apex_up(straight)
     extent = find_extent(straight)
-    ends_clear = leaning >= _LEAST_LEAN
+    ends_clear = leaning >= LEAST_LEAN
     if not ends_clear:
         straight, scores, extent, ends_clear = _petiole_down(straight, scores, extent)
     if extent.length < SMALLEST_SIDE / 2:
         return MeasuredLeaf(LeafCharacters(), evidence=evidence, not_measured=NotMeasured.NO_MIDRIB)
     form = measure_form(straight, extent)
-    if form.asymmetry > _MOST_ASYMMETRY:
+    if form.asymmetry > MOST_ASYMMETRY:
         return MeasuredLeaf(LeafCharacters(), evidence=evidence, not_measured=NotMeasured.NOT_SIMPLE)
     halves = half_blades(scores, straight.blade, straight.column)
     paths = [vein_paths(half, extent.apex, extent.base) for half in halves]
     veins = count_veins(paths[0], paths[1], extent.length)
-    evidence = _with_veins(evidence, veins, leaning)
-    no_veins = _why_no_veins(evidence, veins)
-    sizes = _Sizes(straight.scale * blade.scale * px_scale, px_per_mm)
+    evidence = evidence.with_veins(veins, leaning)
+    no_veins = why_no_veins(evidence, veins)
+    sizes = Sizes(straight.scale * blade.scale * px_scale, px_per_mm)
     characters = LeafCharacters(
-        **_form_characters(form, extent, sizes, axis),
-        **(_end_characters(form, extent, axis) if ends_clear else {}),
-        **(_petiole(extent, sizes, beyond_px) if ends_clear else {}),
-        **({} if no_veins else _vein_characters(veins, extent, evidence)),
+        **form_characters(form, extent, sizes, axis),
+        **(end_characters(form, extent, axis) if ends_clear else {}),
+        **(petiole_characters(extent, sizes, beyond_px) if ends_clear else {}),
+        **({} if no_veins else vein_characters(veins, extent, evidence)),
     )
-    lines = _lines(blade, straight, extent, form, None if no_veins else veins)
+    lines = lines_over(blade, straight, extent, form, None if no_veins else veins)
     return MeasuredLeaf(characters, lines, evidence, no_veins=no_veins)
 
 
-@dataclass(frozen=True)
-class _Sizes:
-    """From straightened pixels to the original's, and to cm where the scale is known."""
-
-    scale: float
-    px_per_mm: float | None
-
-    def px(self, length: float) -> float:
-        return length / self.scale
-
-    def cm(self, length: float) -> float | None:
-        return None if self.px_per_mm is None else self.px(length) / self.px_per_mm / 10
-
-
-def _apex_up(blade: Blade, course: Points) -> tuple[StraightBlade, NDArray[np.float32], float]:
-    """Straighten the blade, and turn it so that its veins rise."""
+def _straightened(blade: Blade) -> tuple[Axis, StraightBlade]:
+    """Straighten the blade; where the course halves it unevenly though its outline is symmetric, by the outline."""
+    axis, course = find_midrib(blade)
     straight = straighten(blade, course)
+    column = straight.column
+    left, right = (float(half.sum()) for half in (straight.blade[:, :column], straight.blade[:, column + 1 :]))
+    if axis.symmetry > _SYMMETRIC and abs(left - right) > _UNEVEN * (left + right):
+        straight = straighten(blade, find_midrib(blade, by_outline=True)[1])
+    return axis, straight
+
+
+def _apex_up(straight: StraightBlade) -> tuple[StraightBlade, NDArray[np.float32], float]:
+    """Turn the blade so that its veins rise; their scores, and how clearly they do."""
     rows = np.flatnonzero(straight.blade.any(axis=1))
     seen = slice(max(0, int(rows[0]) - 16), int(rows[-1]) + 17)  # no veins are looked for beyond the blade
     scores = np.zeros((12, *straight.blade.shape), np.float32)
@@ -205,138 +145,3 @@ def _petiole_down(
     if there > here:
         return turned, np.ascontiguousarray(scores[:, ::-1, ::-1]), other, clear
     return straight, scores, extent, clear
-
-
-def _with_veins(evidence: Evidence, veins: VeinCount, leaning: float) -> Evidence:
-    chosen = [*veins.left, *veins.right]
-    return Evidence(
-        evidence.midrib,
-        evidence.symmetry,
-        evidence.solidity,
-        leaning,
-        float(np.mean([path.strength for path in chosen])) if chosen else 0.0,
-        float(np.median([path.elevation_deg for path in chosen])) if chosen else 0.0,
-        max(veins.left_doubt, veins.right_doubt),
-    )
-
-
-def _why_no_veins(evidence: Evidence, veins: VeinCount) -> NotMeasured | None:
-    if evidence.strength < _LEAST_STRENGTH or evidence.doubt > _MOST_DOUBT:
-        return NotMeasured.VEINS_NOT_VISIBLE
-    parallel = evidence.elevation_deg > _MOST_STEEP or evidence.lean < _LEAST_LEAN
-    if parallel or len(veins.left) + len(veins.right) < 2 * _FEWEST or evidence.plausible < _LEAST_PLAUSIBLE:
-        return NotMeasured.NOT_PINNATE
-    return None
-
-
-def _seen(axis: Axis) -> float:
-    """Quality of what depends on the midrib's place."""
-    return float(np.clip(min(0.3 + axis.clearness, (axis.symmetry - 0.4) / 0.4), 0.05, 1))
-
-
-def _number(value: float | None, relative: float, absolute: float, quality: float) -> Measured | None:
-    return None if value is None else Measured(value, abs(value) * relative + absolute, quality)
-
-
-def _form_characters(form: Form, extent: Extent, sizes: _Sizes, axis: Axis) -> dict[str, Any]:
-    """What does not depend on which end is the apex."""
-    quality = _seen(axis)
-    blurred = 1.5 / extent.length  # the outline is known to a pixel or so
-    width = extent.length / form.length_width_ratio
-    return {
-        "blade_length_cm": _number(sizes.cm(extent.length), 0.03 + blurred, 0, quality),
-        "blade_width_cm": _number(sizes.cm(width), 0.02 + blurred, 0, quality),
-        "blade_length_px": _number(sizes.px(extent.length), 0.03 + blurred, 0, quality),
-        "blade_width_px": _number(sizes.px(width), 0.02 + blurred, 0, quality),
-        "length_width_ratio": _number(form.length_width_ratio, 0.035 + blurred, 0, quality),
-        "asymmetry": _number(form.asymmetry, 0, 0.02, quality),
-        "margin": None if form.margin is None else Described(form.margin, quality * 0.5),
-    }
-
-
-def _end_characters(form: Form, extent: Extent, axis: Axis) -> dict[str, Any]:
-    """Apex, base, and what lies between them."""
-    quality = _seen(axis)
-    return {
-        "widest_position": _number(form.widest, 0, 0.03, quality),
-        "blade_shape": Described(form.shape, quality * form.shape_certainty),
-        "apex_angle_deg": _number(form.apex_angle_deg, 0.02, 1.0, quality),
-        "apex_form": Described(form.apex_form, quality * form.apex_certainty),
-        "apex_tip_share": _number(form.tip, 0.25, 0.005, quality) if form.tip > 0 else None,
-        "base_angle_deg": _number(form.base_angle_deg, 0.02, 1.5, quality),
-        "base_form": Described(form.base_form, quality * form.base_certainty),
-        "base_sinus_share": _number(form.sinus, 0.1, 0.01, quality) if form.sinus > 0 else None,
-    }
-
-
-def _petiole(extent: Extent, sizes: _Sizes, beyond_px: float | None) -> dict[str, Any]:
-    """Length of the petiole where all of it is seen."""
-    inside = sizes.px(extent.petiole_end - extent.base)
-    if beyond_px is None or inside + beyond_px < 0.02 * sizes.px(extent.length):
-        return {}
-    length = inside + beyond_px
-    share = length / sizes.px(extent.length)
-    known = (
-        None
-        if sizes.px_per_mm is None
-        else Measured(length / sizes.px_per_mm / 10, 0.008 * length / sizes.px_per_mm, 0.7)
-    )
-    return {"petiole_share": Measured(share, 0.05 * share + 0.02, 0.7), "petiole_cm": known}
-
-
-def _vein_characters(veins: VeinCount, extent: Extent, evidence: Evidence) -> dict[str, Any]:
-    quality = float(np.clip(min((evidence.strength - 0.1) / 0.2, 1.3 - evidence.doubt / 2), 0.05, 1))
-    left, right = len(veins.left), len(veins.right)
-    doubt = [math.hypot(each, 0.4) for each in (veins.left_doubt, veins.right_doubt)]
-    chosen = [*veins.left, *veins.right]
-    angles = np.array([90 - path.elevation_deg for path in chosen])
-    turns = np.array([_turn(path) for path in chosen])
-    gaps = np.concatenate([np.diff([path.start for path in side]) for side in (veins.left, veins.right)])
-    spacing = gaps / extent.length
-    root = np.sqrt(len(chosen))
-    return {
-        "secondary_veins_left": Measured(left, doubt[0], quality),
-        "secondary_veins_right": Measured(right, doubt[1], quality),
-        "secondary_vein_pairs": Measured((left + right) / 2, math.hypot(*doubt) / 2, quality),
-        "secondary_vein_angle_deg": Measured(float(angles.mean()), float(angles.std() / root) + 2.0, quality),
-        "secondary_vein_curvature_deg": Measured(float(np.median(turns)), float(turns.std() / root) + 2.0, quality),
-        "secondary_vein_spacing_share": Measured(
-            float(np.median(spacing)), float(spacing.std() / np.sqrt(max(1, len(spacing)))) + 0.003, quality
-        ),
-    }
-
-
-def _turn(path: VeinPath) -> float:
-    """Degrees by which a vein turns towards the apex between its first and its second half."""
-    half = STEPS // 2
-    rises = [
-        np.degrees(np.arctan2(part[0, 1] - part[-1, 1], max(1e-3, part[-1, 0] - part[0, 0])))
-        for part in (path.points[:half], path.points[half:])
-    ]
-    return float(rises[1] - rises[0])
-
-
-def _across(path: VeinPath, column: int, side: int) -> Points:
-    """A path's points as columns and rows of the whole straightened blade."""
-    return np.stack([column + side * path.points[:, 0], path.points[:, 1]], axis=1)
-
-
-def _lines(blade: Blade, straight: StraightBlade, extent: Extent, form: Form, veins: VeinCount | None) -> Lines:
-    def placed(points: list[tuple[float, float]] | Points) -> Points:
-        return blade.to_crop(straight.to_working(np.asarray(points, np.float64)))
-
-    def margins(row: float) -> tuple[tuple[float, float], tuple[float, float]]:
-        at = int(np.clip(round(row), 0, len(extent.left) - 1))
-        return (straight.column - extent.left[at], row), (straight.column + extent.right[at], row)
-
-    apex, base = (float(straight.column), float(extent.apex)), (float(straight.column), float(extent.base))
-    above, below = (margins(extent.base - share * extent.length) for share in (0.75, 0.25))
-    rows = np.linspace(extent.apex, extent.base, 40)
-    return Lines(
-        midrib=placed(np.stack([np.full(40, float(straight.column)), rows], axis=1)),
-        left=tuple(placed(_across(path, straight.column, -1)) for path in veins.left) if veins else (),
-        right=tuple(placed(_across(path, straight.column, 1)) for path in veins.right) if veins else (),
-        widest=placed(list(margins(extent.base - form.widest * extent.length))),
-        apex_angle=placed([above[0], apex, above[1]]),
-        base_angle=placed([below[0], base, below[1]]),
-    )

@@ -61,8 +61,12 @@ class _Coarse:
     scale: float  # coarse pixels per working pixel
 
 
-def find_midrib(blade: Blade) -> tuple[Axis, Points]:
+def find_midrib(blade: Blade, *, by_outline: bool = False) -> tuple[Axis, Points]:
     """Find the midrib.
+
+    Args:
+        blade: the leaf at working size.
+        by_outline: keep to the middle of the blade, whatever ridges there are beside it.
 
     Returns:
         Its axis and its course: points [N, 2] (x, y) in working pixels, a few pixels apart, from end to end of the
@@ -71,7 +75,7 @@ def find_midrib(blade: Blade) -> tuple[Axis, Points]:
     coarse = _coarse(blade)
     axis = _axis(coarse)
     # The axis is found in steps of a direction; the second course follows the line that fits the first.
-    return axis, _course(coarse, _fitted(_course(coarse, axis), axis))
+    return axis, _course(coarse, _fitted(_course(coarse, axis, by_outline), axis), by_outline)
 
 
 def _coarse(blade: Blade) -> _Coarse:
@@ -147,7 +151,7 @@ def _symmetry(blade: NDArray[np.float32], angle: float, middle: NDArray[np.float
     return best
 
 
-def _course(coarse: _Coarse, axis: Axis) -> Points:
+def _course(coarse: _Coarse, axis: Axis, by_outline: bool) -> Points:
     """Follow the ridges along the axis, from end to end of the blade, by dynamic programming."""
     turn = axis.angle - np.pi / 2  # turned by this, the axis is upright
     c, s = np.cos(turn), np.sin(turn)
@@ -169,7 +173,7 @@ def _course(coarse: _Coarse, axis: Axis) -> Points:
     responses /= float(np.median(responses[inner > 0])) + 1e-6 if inner.any() else 1.0
     gain = np.minimum(responses, 8) - 4 * (blade == 0)
     # The less clear the midrib, the more its course is that of the outline.
-    doubt = max(0.0, 1 - axis.clearness / _FAINT)
+    doubt = 1.0 if by_outline else max(0.0, 1 - axis.clearness / _FAINT)
     gain = gain - _EVENNESS * (1 + _OUTLINE * doubt) * _unevenness(blade) ** 2
     path = _best_path(np.asarray(gain, np.float64))
     rows = np.flatnonzero(blade.any(axis=1))
