@@ -1,5 +1,6 @@
 """Can the answer be trusted: probabilities, decisions, and what a network is worth on images it was not trained on."""
 
+from leafid.trust.crossvalidate import Crossvalidation, crossvalidate
 from leafid.trust.decision import UndeterminedReason, Verdict, decide
 from leafid.trust.evaluate import evaluate
 from leafid.trust.explanation import Explanation, draw_explanation, explain_file
@@ -11,6 +12,7 @@ from leafid.trust.probabilities import probabilities
 from leafid.trust.references import ReferenceSpecimens, Specimen
 
 __all__ = [
+    "Crossvalidation",
     "Evaluation",
     "Explanation",
     "Failure",
@@ -22,6 +24,7 @@ __all__ = [
     "TrainingFeatures",
     "UndeterminedReason",
     "Verdict",
+    "crossvalidate",
     "decide",
     "draw_explanation",
     "evaluate",

@@ -83,18 +83,22 @@ def heat_of(network: "Network", pixels: NDArray[np.uint8], label: int) -> NDArra
         pixels: (S, S, 3), uint8, RGB.
         label: the taxon.
     """
+    import cv2
+
+    coarse = coarse_heat(network, pixels, label)
+    return np.asarray(cv2.resize(coarse, pixels.shape[1::-1], interpolation=cv2.INTER_LINEAR), dtype=np.float32)
+
+
+def coarse_heat(network: "Network", pixels: NDArray[np.uint8], label: int) -> NDArray[np.float32]:
+    """Return ``heat_of`` at the size (h, w) of the last convolution; its sum is the logit less its bias, or near it."""
     import torch
-    from captum.attr import LayerAttribution, LayerGradientXActivation  # type: ignore[import-untyped]
+    from captum.attr import LayerGradientXActivation  # type: ignore[import-untyped]
 
     batch = _batch(pixels).to(network.mean.device)
-    layer = _last_map(network, batch)
     with torch.enable_grad():
-        each = LayerGradientXActivation(lambda views: network.head(network.features(views)), layer).attribute(
-            batch, target=label
-        )
-    coarse = each.detach().sum(dim=1, keepdim=True).float()  # (1, 1, h, w)
-    fine = LayerAttribution.interpolate(coarse, pixels.shape[:2], interpolate_mode="bilinear")
-    return np.asarray(fine[0, 0].cpu().numpy(), dtype=np.float32)
+        way = LayerGradientXActivation(lambda views: network.head(network.features(views)), _last_map(network, batch))
+        each = way.attribute(batch, target=label)  # (1, C, h, w)
+    return np.asarray(each.detach().sum(dim=1)[0].float().cpu().numpy(), dtype=np.float32)
 
 
 def faithfulness(

@@ -1,0 +1,78 @@
+"""One part after the other is left out; nothing of it is trained on."""
+
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from leafid.catalog import write_catalog
+from leafid.errors import SplitError
+from leafid.files import sha256_of
+from leafid.jobs import Job
+from leafid.learning import Run
+from leafid.trust import crossvalidate
+from leafid.trust.crossvalidate import left_out_job
+from tests.identify.small_bundle import COLOURS, leaf
+
+
+@pytest.fixture
+def job(tmp_path: Path) -> Job:
+    """Return a job with three herbaria; the third holds the only sheets of one taxon."""
+    rows = []
+    for herbarium in ("K", "L"):
+        for name in COLOURS:
+            for number in range(4):
+                path = tmp_path / "data" / f"{herbarium}-{name}-{number}.png"
+                path.parent.mkdir(exist_ok=True)
+                leaf(name, len(rows)).save(path)
+                rows.append((sha256_of(path)[:12], path.name, name, herbarium, f"g{len(rows)}"))
+    for number in range(4):
+        path = tmp_path / "data" / f"P-{number}.png"
+        leaf("Coffea canephora", 900 + number, noise=60).save(path)
+        rows.append((sha256_of(path)[:12], path.name, "Rosa gallica", "P", f"g{len(rows)}"))
+    columns = ["image_id", "path", "scientificName", "institutionCode", "gathering_id"]
+    write_catalog(pd.DataFrame(rows, columns=columns), tmp_path / "data" / "catalog.csv")
+    return Job.model_validate(
+        {
+            "name": "three",
+            "sources": [{"kind": "folder", "path": str(tmp_path)}],
+            "output": {"data": str(tmp_path / "data"), "runs": str(tmp_path / "runs" / "three")},
+            "curation": {"near_duplicates": "allow", "split": {"val": 0.3}},
+            "sheets": {"size": 32},
+            "model": {"backbone": "mobilenet_v3_small", "weights": "none"},
+            "training": {"max_epochs": 1, "batch_size": 8, "workers": 0, "device": "cpu", "augmentation": "none"},
+        }
+    )
+
+
+def test_each_herbarium_is_the_test_once_and_impossible_folds_are_told(job: Job) -> None:
+    told: list[tuple[int, int, str]] = []
+    result = crossvalidate(job, device="cpu", on_fold=lambda *fold: told.append(fold))
+    assert told == [(1, 3, "K"), (2, 3, "L"), (3, 3, "P")]
+    first, second, third = result.folds
+    for fold in (first, second):
+        assert fold.evaluation is not None and fold.evaluation.read == 12
+        split = Run.open(fold.run).split
+        assert set(split.loc[split["split"] == "test", "institutionCode"]) == {fold.value}
+        assert fold.value not in set(split.loc[split["split"] != "test", "institutionCode"])
+    assert third.evaluation is None and "Rosa gallica" in (third.problem or "")
+    table = pd.read_csv(result.table)
+    assert table["institution"].tolist() == ["K", "L", "P"] and table["accuracy"].notna().tolist() == [
+        True,
+        True,
+        False,
+    ]
+    assert "mean accuracy" in str(result)
+
+
+def test_a_column_that_is_missing_or_says_nothing_is_told(job: Job) -> None:
+    with pytest.raises(SplitError, match="no column 'herbarium'"):
+        crossvalidate(job, by="herbarium")
+    with pytest.raises(SplitError, match="two or more values"):
+        crossvalidate(job, by="domain")
+
+
+def test_only_the_split_of_the_job_changes(job: Job) -> None:
+    part = left_out_job(job, "institution", "K")
+    assert part.curation.split.test_values == ("K",) and part.curation.split.val == 0.3
+    assert part.model_dump(exclude={"curation"}) == job.model_dump(exclude={"curation"})
