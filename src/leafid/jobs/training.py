@@ -23,7 +23,7 @@ class TrainingSettings(Section):
     max_epochs: Annotated[int, Field(ge=1, le=10_000)] = 20
     """Epochs of fine-tuning; one epoch draws as many images as there are for training."""
     batch_size: Annotated[int, Field(ge=2, le=4096)] = 32
-    """Images per step."""
+    """Images per step, over all devices."""
     views_per_step: Annotated[int, Field(ge=1, le=64)] = 1
     """Views of an image that are drawn for a step, of as many kinds as possible; each costs as much as an image."""
     learning_rate: Positive = 1e-3
@@ -49,6 +49,10 @@ class TrainingSettings(Section):
     """Largest norm of a gradient."""
     device: Literal["auto", "cpu", "cuda", "mps"] = "auto"
     """Where to train; ``auto`` takes a GPU where there is one."""
+    devices: Annotated[int, Field(ge=1, le=64)] = 1
+    """GPUs (or processes on a CPU) on each machine that share the images of a step."""
+    nodes: Annotated[int, Field(ge=1, le=1024)] = 1
+    """Machines that train together; each is to be given the same job and see the same folders."""
     precision: Literal["auto", "32", "bf16", "16"] = "auto"
     """Number format of the network's arithmetic; ``auto``: bf16 on a GPU that has it, else 32."""
     workers: Annotated[int, Field(ge=0, le=256)] | Literal["auto"] = "auto"

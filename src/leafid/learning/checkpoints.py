@@ -47,8 +47,10 @@ class BestAndLast(Checkpoint):
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Save the network as it is before its first epoch, where it is worth keeping."""
-        if self.score_before is not None and trainer.global_step == 0:
-            self.best_score = round(self.score_before, 6)
+        # Of several processes only the first knows; all of them have to save.
+        score_before = trainer.strategy.broadcast(self.score_before)
+        if score_before is not None and trainer.global_step == 0:
+            self.best_score = round(score_before, 6)
             trainer.save_checkpoint(self.folder / BEST)
 
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:

@@ -52,14 +52,14 @@ class FineTuning(LightningModule):
         for norm in self.batch_norms:
             norm.momentum = momentum
         loss, _ = self._step(batch)
-        self.log("train_loss", loss, on_step=True, on_epoch=True, batch_size=len(batch.labels))
+        self.log("train_loss", loss, on_step=True, on_epoch=True, batch_size=len(batch.labels), sync_dist=True)
         return loss
 
     def validation_step(self, batch: Batch, batch_index: int) -> None:
         """Count a batch into the metrics of val."""
         loss, logits = self._step(batch)
         self.val_metrics.update(logits, batch.labels)
-        self.log("val_loss", loss, batch_size=len(batch.labels))
+        self.log("val_loss", loss, batch_size=len(batch.labels), sync_dist=True)
 
     def on_validation_epoch_end(self) -> None:
         """Log the metrics of val."""

@@ -53,6 +53,8 @@ class EpochReport(Callback):
         }
         best = max((earlier["val_macro_f1"] for earlier in self.rows), default=-1.0)
         self.rows.append(row)
+        if not trainer.is_global_zero:
+            return
         write_text(self.metrics, _as_csv(self.rows))
         draw(self.rows, self.plot)
         print(

@@ -16,7 +16,10 @@ from torch.utils.data import DataLoader, Dataset, Sampler
 from leafid.learning.augmentation import Strength, augment, unaugmented
 from leafid.learning.bags import Bags
 from leafid.learning.prepared import Views, ViewStore
+from leafid.learning.processes import Place
 from leafid.sheets import CropKind
+
+ALONE = Place(0, 1)
 
 
 class Sample(NamedTuple):
@@ -137,10 +140,15 @@ class EpochSampler(Sampler[Draw]):
 
     With ``balanced``, every taxon is drawn equally often; its images take turns, so that none is drawn twice before all
     others of its taxon were drawn. Otherwise every image is drawn once, before the filling.
+
+    Processes that train together take equal parts of every batch; together they draw what one alone would.
     """
 
-    def __init__(self, labels: Sequence[int], *, batch_size: int, balanced: bool, seed: int) -> None:
+    def __init__(
+        self, labels: Sequence[int], *, batch_size: int, balanced: bool, seed: int, place: Place = ALONE
+    ) -> None:
         self.labels = np.asarray(labels)
+        self.place = place
         self.batch_size = batch_size
         self.balanced = balanced
         self.seed = seed
@@ -151,7 +159,11 @@ class EpochSampler(Sampler[Draw]):
         self.epoch = epoch
 
     def __len__(self) -> int:
-        """Return the number of draws in an epoch."""
+        """Return the number of draws in an epoch, of this process."""
+        return self._in_all // self.place.world
+
+    @property
+    def _in_all(self) -> int:
         return -(-len(self.labels) // self.batch_size) * self.batch_size
 
     def __iter__(self) -> Iterator[Draw]:
@@ -159,13 +171,14 @@ class EpochSampler(Sampler[Draw]):
         random = np.random.default_rng((self.seed, self.epoch))
         groups = [np.flatnonzero(self.labels == label) for label in np.unique(self.labels)]
         pools = groups if self.balanced else [np.arange(len(self.labels))]
-        share = -(-len(self) // len(pools))
+        share = -(-self._in_all // len(pools))
         drawn = np.stack([_in_turn(pool, share, random) for pool in pools])  # (pools, share)
         # Column by column, taxa in random order: every stretch of the epoch is balanced, and what exceeds its length
         # is missing from random taxa.
-        order = np.concatenate([random.permutation(column) for column in drawn.T])[: len(self)]
-        seeds = random.integers(0, 2**31, size=len(self))
-        yield from (Draw(int(index), int(seed)) for index, seed in zip(order, seeds, strict=True))
+        order = np.concatenate([random.permutation(column) for column in drawn.T])[: self._in_all]
+        seeds = random.integers(0, 2**31, size=self._in_all)
+        mine = np.arange(self._in_all) % self.batch_size // (self.batch_size // self.place.world) == self.place.rank
+        yield from (Draw(int(index), int(seed)) for index, seed in zip(order[mine], seeds[mine], strict=True))
 
 
 def _in_turn(pool: NDArray[np.int64], count: int, random: np.random.Generator) -> NDArray[np.int64]:
@@ -182,12 +195,15 @@ def training_loader(
     seed: int,
     workers: int,
     pin: bool,
+    place: Place = ALONE,
 ) -> "DataLoader[Sample]":
     """Load training samples in whole batches; smaller sets than one batch are drawn several times."""
-    sampler = EpochSampler(samples.labels, batch_size=batch_size, balanced=balance == "sampling", seed=seed)
+    sampler = EpochSampler(
+        samples.labels, batch_size=batch_size, balanced=balance == "sampling", seed=seed, place=place
+    )
     return DataLoader(
         samples,
-        batch_size=batch_size,
+        batch_size=batch_size // place.world,
         sampler=sampler,
         collate_fn=batch_of,
         num_workers=workers,
@@ -196,11 +212,14 @@ def training_loader(
     )
 
 
-def validation_loader(samples: Samples, *, batch_size: int, workers: int, pin: bool) -> "DataLoader[Sample]":
-    """Load samples in order, each once."""
+def validation_loader(
+    samples: Samples, *, batch_size: int, workers: int, pin: bool, place: Place = ALONE
+) -> "DataLoader[Sample]":
+    """Load samples in order, each once; of several processes, each takes its share, and none is taken twice."""
     return DataLoader(
         samples,
         batch_size=batch_size,
+        sampler=range(place.rank, len(samples), place.world),
         collate_fn=batch_of,
         num_workers=workers,
         persistent_workers=workers > 0,

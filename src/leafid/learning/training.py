@@ -7,7 +7,7 @@ import time
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Literal
+from typing import Literal, NoReturn
 
 import numpy as np
 import torch
@@ -41,6 +41,7 @@ from leafid.learning.network import Network, build_network
 from leafid.learning.preparing import fill_store, strength_for, view_store
 from leafid.learning.pretrained import start_network
 from leafid.learning.probing import embeddings_of, fit_probe
+from leafid.learning.processes import Place
 from leafid.learning.recipe import Recipe
 from leafid.learning.reports import EpochReport
 from leafid.learning.run import (
@@ -62,8 +63,11 @@ from leafid.learning.samples import Samples, training_loader, validation_loader
 
 log = logging.getLogger(__name__)
 
-MAY_CHANGE = ("training.device", "training.workers", "output")
+MAY_CHANGE = ("training.device", "training.devices", "training.nodes", "training.workers", "output")
 """Settings that may differ when a run is resumed: they decide where the work is done, not what comes out."""
+
+WAIT_FOR_FIRST_S = 1800
+"""How long a process waits for the first one, which reads the catalog and compares all images with each other."""
 
 
 def train(job: Job, *, run: Path, resume: bool = False) -> Run:
@@ -78,16 +82,19 @@ def train(job: Job, *, run: Path, resume: bool = False) -> Run:
         CatalogError: there is no catalog, or it has mistakes.
         SplitError: the split leaks a gathering, or leaves nothing to train or to validate on.
         RunError: the folder holds another run, a run that cannot be resumed, or images cannot be read.
-        UsageError: the device is not there.
+        UsageError: the device is not there, or the images of a step cannot be shared equally by several.
         WeightsError: pretrained weights are missing or do not fit.
     """
     device = choose_device(job.training.device)
+    place = Place.of(job.training)
+    if not place.is_first:
+        _accompany(job, run, device, place)
     this = _take_up(job, run, device) if resume else _begin(job, run, device)
     if this.info.state == "finished" and (this.bundle_folder / BUNDLE_INFO).is_file():
         log.warning("The run %s is finished; there is nothing to resume.", run)
         return this
     with interruptible(), quiet():
-        trained = _probed(job, this, device) if job.training.mode == "probe" else _fine_tuned(job, this, device)
+        trained = _probed(job, this, device) if job.training.mode == "probe" else _fine_tuned(job, this, device, place)
     _finish(job, this, trained)
     return this
 
@@ -100,6 +107,34 @@ class _Trained:
     best_epoch: int
     val_macro_f1: float
     steps: int
+
+
+def _accompany(job: Job, folder: Path, device: torch.device, place: Place) -> NoReturn:
+    """Train in a process that is not the first one: with it, by the run that it has made, writing nothing; then end."""
+    deadline = time.monotonic() + WAIT_FOR_FIRST_S
+    while not Run.is_there(folder):
+        if time.monotonic() > deadline:
+            raise RunError(
+                f"Process {place.rank} waited {WAIT_FOR_FIRST_S / 60:.0f} minutes for the run {folder}. "
+                f"Do all machines see the same folders?"
+            )
+        time.sleep(0.2)
+    this = Run.open(folder)
+    if job.training.mode == "fine-tune":
+        steps, complete = _so_far(job, this)
+        if not complete:
+            with interruptible(), quiet():
+                _fit(job, this, device, place, resumed_steps=steps)
+    raise SystemExit(0)
+
+
+def _so_far(job: Job, this: Run) -> tuple[int | None, bool]:
+    """Return the steps up to the last checkpoint (None: there is none), and whether training had come to its end."""
+    last = this.checkpoints / LAST
+    if not last.is_file():
+        return None, False
+    checkpoint = read_checkpoint(last)
+    return int(checkpoint["global_step"]), is_complete(checkpoint, job.training.max_epochs)
 
 
 def _begin(job: Job, folder: Path, device: torch.device) -> Run:
@@ -158,26 +193,25 @@ def _probed(job: Job, this: Run, device: torch.device) -> _Trained:
     return _Trained(network.state_dict(), 0, score, 0)
 
 
-def _fine_tuned(job: Job, this: Run, device: torch.device) -> _Trained:
+def _fine_tuned(job: Job, this: Run, device: torch.device, place: Place) -> _Trained:
     """Train all layers, from the start or on from the last checkpoint."""
-    last = this.checkpoints / LAST
-    checkpoint = read_checkpoint(last) if last.is_file() else None
-    if checkpoint is None or not is_complete(checkpoint, job.training.max_epochs):
-        _fit(job, this, device, resumed_steps=None if checkpoint is None else checkpoint["global_step"])
-        checkpoint = read_checkpoint(last)
+    steps, complete = _so_far(job, this)
+    if not complete:
+        _fit(job, this, device, place, resumed_steps=steps)
+    checkpoint = read_checkpoint(this.checkpoints / LAST)
     state = checkpoint["callbacks"][BestAndLast.__name__]
     best = read_checkpoint(this.checkpoints / BEST)
     return _Trained(network_state(best), state["best_epoch"] + 1, state["best_score"], checkpoint["global_step"])
 
 
-def _fit(job: Job, this: Run, device: torch.device, *, resumed_steps: int | None) -> None:
+def _fit(job: Job, this: Run, device: torch.device, place: Place, *, resumed_steps: int | None) -> None:
     """Fine-tune from the start, or on from the last checkpoint."""
     training, seed = job.training, job.seed
     seed_everything(seed, workers=True, verbose=False)
     score_before: float | None = None
     if resumed_steps is None:
-        network = _start(job, this)
-        if job.model.weights != "none":
+        network = _start(job, this, record=place.is_first)
+        if job.model.weights != "none" and place.is_first:  # the others get its weights from it
             score_before = _probe(job, this, network, device)
     else:  # its weights come from the checkpoint
         network = build_network(network_spec(job.model), len(this.info.taxonomy))
@@ -185,9 +219,15 @@ def _fit(job: Job, this: Run, device: torch.device, *, resumed_steps: int | None
     val_samples = _samples(job, this, "val", drawn=None)
     workers, pin = worker_count(training.workers), device.type == "cuda"
     train_loader = training_loader(
-        train_samples, batch_size=training.batch_size, balance=training.balance, seed=seed, workers=workers, pin=pin
+        train_samples,
+        batch_size=training.batch_size,
+        balance=training.balance,
+        seed=seed,
+        workers=workers,
+        pin=pin,
+        place=place,
     )
-    val_loader = validation_loader(val_samples, batch_size=training.batch_size, workers=workers, pin=pin)
+    val_loader = validation_loader(val_samples, batch_size=training.batch_size, workers=workers, pin=pin, place=place)
     recipe = Recipe.of(job, steps_per_epoch=len(train_loader))
     module = FineTuning(network, recipe, training, train_samples.labels, seed)
     trainer = _trainer(job, this, device, recipe, BestAndLast(this.checkpoints, score_before), resumed_steps or 0)
@@ -213,7 +253,10 @@ def _trainer(
         callbacks.append(RichProgressBar(leave=False, console_kwargs={"stderr": True}))
     return Trainer(
         accelerator={"cuda": "gpu"}.get(device.type, device.type),
-        devices=1,
+        devices=training.devices,
+        num_nodes=training.nodes,
+        strategy="ddp" if training.devices * training.nodes > 1 else "auto",
+        sync_batchnorm=device.type == "cuda",
         precision=lightning_precision(training, device),  # type: ignore[arg-type]
         max_epochs=training.max_epochs,
         gradient_clip_val=training.gradient_clip,
@@ -235,10 +278,11 @@ def _trainer(
     )
 
 
-def _start(job: Job, this: Run) -> Network:
+def _start(job: Job, this: Run, *, record: bool = True) -> Network:
     """Build the network from which training starts."""
     network, unused = start_network(job.model, len(this.info.taxonomy))
-    this.record(weights_not_used=tuple(unused))
+    if record:
+        this.record(weights_not_used=tuple(unused))
     return network
 
 
