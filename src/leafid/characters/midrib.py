@@ -111,8 +111,9 @@ def _axis(coarse: _Coarse) -> Axis:
         judged = vein * np.sqrt(evenness)
         best = int(judged.argmax())
         mirrored = _symmetry(coarse.blade, angle, middle, best - reach)
-        mean = float(vein[best]) / max(1.0, float(crossed[max(0, best - 2) : best + 3].mean()))
-        found.append((float(judged[best]), mirrored, float(angle), best - reach, mean))
+        length = max(1.0, float(crossed[max(0, best - 2) : best + 3].mean()))
+        # By the root of its length: a broad blade is longer across, where no vein goes on from end to end.
+        found.append((float(judged[best] / np.sqrt(length)), mirrored, float(angle), best - reach, vein[best] / length))
     strength = np.array([each[0] for each in found])
     symmetry = np.array([each[1] for each in found])
     # Of a blade without a clear vein only the outline can be believed.
@@ -121,7 +122,7 @@ def _axis(coarse: _Coarse) -> Axis:
     best = int(score.argmax())
     _, mirrored, angle, offset, mean = found[best]
     centre = (middle + offset * np.array([-np.sin(angle), np.cos(angle)])) / coarse.scale
-    clearness = float(np.clip((mean - _UNSEEN) / (_SEEN - _UNSEEN), 0, 1))
+    clearness = float(np.clip((float(mean) - _UNSEEN) / (_SEEN - _UNSEEN), 0, 1))
     return Axis(float(angle), (float(centre[0]), float(centre[1])), clearness, mirrored)
 
 
