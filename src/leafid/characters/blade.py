@@ -17,7 +17,7 @@ WORKING_SIDE = 400  # square root of the blade's area in pixels of the working i
 SMALLEST_SIDE = 40  # below this a blade shows neither form nor veins
 RIM = 8  # empty pixels around the crop, so that outlines and paths need no special care at its edge
 _DARKNESS = 16.0  # added before logarithms and ratios, so that the colour of black pixels does not count
-_DEEPEST_SHADOW = 0.4  # light left in a shadow, as a share of the paper's; darker spots are the leaf's own
+_SHADOW = (0.4, 0.75)  # light left in a shadow, as a share of the paper's: spots are darker, glossy parts lighter
 _CLEAR_COLOUR = 0.16  # distance of leaf and paper in log-chromaticity from which a shadow can be told
 
 
@@ -93,7 +93,7 @@ def without_shadow(pixels: NDArray[np.uint8], mask: NDArray[np.bool_]) -> NDArra
     share = (colour - of_paper) @ apart / distance**2  # 0 the paper's colour, 1 the leaf's
     aside = np.abs((colour - of_paper) @ np.array([-apart[1], apart[0]])) / distance
     shade = light / float(np.median(light[paper]))
-    shadow = mask & (share < 0.42) & (aside < 0.5 * distance) & (shade > _DEEPEST_SHADOW) & (shade < 0.98)
+    shadow = mask & (share < 0.42) & (aside < 0.5 * distance) & (shade > _SHADOW[0]) & (shade < _SHADOW[1])
     outside = ((~mask) | shadow).astype(np.uint8)
     _, labels = cv2.connectedComponents(outside, connectivity=4)
     beside = np.zeros(int(labels.max()) + 1, np.bool_)
