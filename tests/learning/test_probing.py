@@ -1,11 +1,13 @@
 """The closed-form head."""
 
 import numpy as np
+import pytest
 import torch
+from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 
 from leafid.bundle import NetworkSpec
 from leafid.learning import build_network
-from leafid.learning.probing import fit_probe
+from leafid.learning.probing import Discriminants, fit_probe
 
 
 def clouds(per_taxon: int, taxa: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
@@ -27,12 +29,26 @@ def test_it_finds_the_directions_in_which_taxa_differ() -> None:
     assert probe.val_macro_f1 > 0.8
 
 
+@pytest.mark.parametrize("balanced", [True, False])
+@pytest.mark.parametrize(("per_taxon", "taxa"), [(4, 5), (40, 4)])
+def test_discriminants_are_those_of_scikit_learn(per_taxon: int, taxa: int, balanced: bool) -> None:
+    embeddings, labels = clouds(per_taxon, taxa, 1)
+    embeddings, labels = embeddings[2:], labels[2:]  # taxa of unequal size
+    for shrinkage in (0.05, 0.8):
+        priors = np.full(taxa, 1 / taxa) if balanced else None
+        theirs = LinearDiscriminantAnalysis(solver="lsqr", shrinkage=shrinkage, priors=priors)
+        theirs.fit(embeddings.astype(np.float64), labels)
+        weight, bias = Discriminants(embeddings, labels, taxa, balanced=balanced).under(shrinkage)
+        expected = embeddings @ theirs.coef_.T + theirs.intercept_
+        np.testing.assert_allclose(embeddings @ weight.T + bias, expected, rtol=1e-5, atol=1e-4)
+
+
 def test_two_taxa_and_taxa_without_images() -> None:
     train, val = clouds(12, 2, 1), clouds(6, 2, 2)
     probe = fit_probe(train, val, 3, balanced=False)  # the third taxon has no training image
     logits = val[0] @ probe.weight.T + probe.bias
     assert (logits.argmax(axis=1) == val[1]).mean() > 0.8
-    assert (logits[:, 2] < logits[:, :2].min()).all()
+    assert (logits[:, 2] < logits[:, :2].min(axis=1)).all()
 
 
 def test_it_is_no_surer_than_it_is_right() -> None:
