@@ -19,16 +19,19 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from leafid.bundle import Calibration, read_bundle
+from leafid.bundle import Bundle, Calibration, read_bundle
 from leafid.images import IMAGE_ENDINGS
 from leafid.learning import Network, Run, answers_of, choose_device, network_of
 from leafid.learning.pretrained import start_network
+from leafid.sheets import prepare_file
 from leafid.trust.calibration import Known, calibration_figures, fit_calibration
 from leafid.trust.familiarity import FAMILIARITY_SCORES, TrainingFeatures, accepting_threshold, familiarity
+from leafid.trust.heat_maps import explain, faithfulness
 from leafid.trust.prediction_sets import fit_prediction_sets, set_figures
 from leafid.trust.probabilities import probabilities
 
@@ -150,6 +153,31 @@ def measured(known: Known, other: Seen, names: Sequence[str], gatherings: list[s
     return line
 
 
+def heat_figures(network: Network, bundle: Bundle, run: Run, test: Seen, count: int) -> pd.DataFrame:
+    """Explain drawn test images; random heat stands beside, for comparison."""
+    drawn = np.random.default_rng(0).permutation(len(test.rows))[:count]
+    preprocessing, calibration = bundle.info.preprocessing, bundle.info.calibration
+    random = np.random.default_rng(1)
+    lines = []
+    for place, path in zip(drawn, run.image_paths(test.rows.iloc[drawn]), strict=True):
+        label = int(test.logits[place].argmax())
+        for view in explain(network, prepare_file(path, preprocessing), (label,), calibration):
+            noise = np.asarray(cv2.resize(random.random((7, 7)), view.pixels.shape[1::-1]), dtype=np.float64)
+            deletion, insertion = faithfulness(network, view.pixels, noise, label, calibration)
+            lines.append(
+                {
+                    "share of the view that is plant": view.plant,
+                    "share of the heat on the plant": view.maps[0].inside,
+                    "deletion": view.maps[0].deletion,
+                    "deletion, random heat": deletion,
+                    "insertion": view.maps[0].insertion,
+                    "insertion, random heat": insertion,
+                }
+            )
+    table = pd.DataFrame(lines).astype(float)
+    return pd.DataFrame({"mean": table.mean(), "sd": table.std(), "views": table.count()})
+
+
 def main() -> None:
     """Measure, and print the tables."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -157,6 +185,7 @@ def main() -> None:
     parser.add_argument("--unknown", type=Path, help="folder with images of other species")
     parser.add_argument("--blocks", type=Path, help="table with the columns path and group: what must stay together")
     parser.add_argument("--held-out", action="store_true", help="also hold taxa out, on frozen features")
+    parser.add_argument("--heat", type=int, default=0, metavar="N", help="also explain N test images")
     parser.add_argument("--cache", type=Path, default=Path("runs/measure-trust"), help="folder for features")
     arguments = parser.parse_args()
     run = Run.open(arguments.run)
@@ -167,17 +196,16 @@ def main() -> None:
     train, val, test = (every.where((every.rows["split"] == part).to_numpy()) for part in ("train", "val", "test"))
     print(f"{bundle.info.identifier}: accuracy on test {(test.logits.argmax(axis=1) == test.labels(names)).mean():.3f}")
 
-    blocks = test.rows["gathering_id"].to_numpy(dtype=str)
+    blocks, of_val = (list(part.rows["gathering_id"].astype(str)) for part in (test, val))
+    lines = {"val to test": measured(Known(val.logits, val.labels(names), of_val, "val"), test, names, blocks)}
     if arguments.blocks:
         groups = {Path(path).name: group for path, group in pd.read_csv(arguments.blocks)[["path", "group"]].to_numpy()}
-        blocks = np.array([groups[Path(path).name] for path in test.rows["path"]], dtype=str)
-    known = Known(val.logits, val.labels(names), list(val.rows["gathering_id"]), "val")
+        blocks, of_val = ([groups[Path(path).name] for path in part.rows["path"]] for part in (test, val))
+        known = Known(val.logits, val.labels(names), of_val, "val")
+        lines["val to test, by block"] = measured(known, test, names, blocks)
+    table = halves(test, names, np.array(blocks, dtype=str))
     print("\nfitted on val, measured on test; then on halves of test by block, mean and standard deviation")
-    table = halves(test, names, blocks)
-    both = pd.DataFrame(
-        {"val to test": measured(known, test, names, list(blocks)), "half to half": table.mean(), "sd": table.std()}
-    )
-    print(both.round(3).to_string())
+    print(pd.DataFrame(lines | {"half to half": table.mean(), "sd": table.std()}).round(3).to_string())
 
     if arguments.unknown:
         files = sorted(path for path in arguments.unknown.rglob("*") if path.suffix.lower() in IMAGE_ENDINGS)
@@ -190,6 +218,9 @@ def main() -> None:
         )
         print(f"\nknown: test images; unknown: {len(files)} images of {arguments.unknown.name}; the run's own network")
         print(unknown_table(train, val, test, strange, names).round(3).to_string())
+    if arguments.heat:
+        print(f"\nheat of the first candidate, over {arguments.heat} test images and all their views")
+        print(heat_figures(network, bundle, run, test, arguments.heat).round(3).to_string())
     if arguments.held_out:
         untrained, _ = start_network(run.job.model, len(names))
         frozen = seen(untrained.eval(), run, rows, run.image_paths(rows), cache / "frozen.npz")

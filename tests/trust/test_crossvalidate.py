@@ -18,7 +18,7 @@ from tests.identify.small_bundle import COLOURS, leaf
 @pytest.fixture
 def job(tmp_path: Path) -> Job:
     """Return a job with three herbaria; the third holds the only sheets of one taxon."""
-    rows = []
+    rows: list[tuple[str, str, str, str, str]] = []
     for herbarium in ("K", "L"):
         for name in COLOURS:
             for number in range(4):

@@ -23,7 +23,9 @@ FamiliarityScore = Literal["max_logit", "energy", "mahalanobis", "relative_mahal
 FAMILIARITY_SCORES: tuple[FamiliarityScore, ...] = get_args(FamiliarityScore)
 
 SHIPPED: FamiliarityScore = "nearest_neighbour"
-"""The one that bundles use; the best of the table in `scripts/measure_trust.py`."""
+"""The one that bundles use. AUROC on leaf_remp against 100 other species, on *Viola* against the same, and against four
+held-out taxa of leaf_remp (frozen mobilenet_v2): 1.000, 0.987, 0.805; relative Mahalanobis 0.988, 0.861, 0.834; energy
+0.762, 0.341, 0.780 (`scripts/measure_trust.py`)."""
 
 DIMENSIONS = 64
 """Principal components of the features in which Mahalanobis distances are taken: with fewer images than features, a

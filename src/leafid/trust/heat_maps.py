@@ -92,7 +92,7 @@ def heat_of(network: "Network", pixels: NDArray[np.uint8], label: int) -> NDArra
 def coarse_heat(network: "Network", pixels: NDArray[np.uint8], label: int) -> NDArray[np.float32]:
     """Return ``heat_of`` at the size (h, w) of the last convolution; its sum is the logit less its bias, or near it."""
     import torch
-    from captum.attr import LayerGradientXActivation  # type: ignore[import-untyped]
+    from captum.attr import LayerGradientXActivation
 
     batch = _batch(pixels).to(network.mean.device)
     with torch.enable_grad():
