@@ -5,6 +5,7 @@ import itertools
 import threading
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -129,7 +130,8 @@ def test_nothing_gives_nothing_and_wrong_calls_are_told(identifier: Identifier) 
     assert list(identifier.identify([])) == []
     with pytest.raises(UsageError, match=r"write \['leaf.jpg'\]"):
         identifier.identify("leaf.jpg")
-    for wrong in ({"batch_size": 0}, {"workers": 0}, {"top": 0}):
+    mistakes: list[dict[str, Any]] = [{"batch_size": 0}, {"workers": 0}, {"top": 0}]
+    for wrong in mistakes:
         with pytest.raises(UsageError, match="must be at least 1"):
             identifier.identify([], **wrong)
 

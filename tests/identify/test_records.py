@@ -28,6 +28,9 @@ records = st.builds(
     candidates=candidate_lists,
     prediction_set=candidate_lists,
     reason=st.none() | text,
+    secondary_vein_pairs=st.none() | scores,
+    base_form=st.none() | text,
+    flora_sentence=st.none() | text,
     bundle=text,
     leafid_version=text,
 )

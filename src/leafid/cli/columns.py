@@ -1,11 +1,15 @@
-"""``leafid columns``: what the columns of a catalog and of a result mean."""
+"""``leafid columns``: what the columns of a catalog, of a result and of a table of leaf characters mean."""
 
 
 def columns() -> None:
-    """Explain the columns of a catalog and of a result file, as Markdown."""
+    """Explain the columns of a catalog, of a result file and of a table of leaf characters, as Markdown."""
     from leafid.catalog import column_documentation as of_catalogs
+    from leafid.characters import column_documentation as of_characters
     from leafid.identify import column_documentation as of_results
 
-    print(
-        f"# A catalog: one row per image\n\n{of_catalogs()}\n# A result: one record per image\n\n{of_results()}", end=""
-    )
+    parts = {
+        "A catalog: one row per image": of_catalogs(),
+        "A result: one record per image": of_results(),
+        "Leaf characters (`leafid measure`): one row per leaf": of_characters(),
+    }
+    print("\n".join(f"# {title}\n\n{table}" for title, table in parts.items()), end="")

@@ -25,6 +25,9 @@ def identify(
         int | None,
         typer.Option("--batch-size", min=1, help="Images that go through the network together.", show_default="16"),
     ] = None,
+    characters: Annotated[
+        bool, typer.Option("--characters", help="Measure the best leaf too and compare it with the floras.")
+    ] = False,
     resume: Annotated[bool, typer.Option("--resume", help="Keep the records that are there and do the rest.")] = False,
     force: Annotated[bool, typer.Option("--force", help="Replace an existing output.")] = False,
     device: DeviceOption = Device.AUTO,
@@ -73,6 +76,7 @@ def identify(
                 inputs.paths,
                 batch_size=batch_size or BATCH_SIZE,
                 top=top or TOP,
+                characters=characters,
                 on_progress=on_progress,
             )
         else:
@@ -83,6 +87,7 @@ def identify(
                 existing=existing,
                 batch_size=batch_size or BATCH_SIZE,
                 top=top or TOP,
+                characters=characters,
                 on_progress=on_progress,
             )
     if output is None:

@@ -10,6 +10,7 @@ from leafid.bundle import BundleInfo, read_bundle
 from leafid.cores import usable_cores
 from leafid.errors import UsageError
 from leafid.identify.engine import Engine, TorchEngine
+from leafid.identify.flora import character_values
 from leafid.identify.pipeline import Opened, opened_in_order
 from leafid.identify.records import Candidate, Record, Status
 from leafid.sheets import PreparedImage
@@ -61,6 +62,7 @@ class Identifier:
         batch_size: int = BATCH_SIZE,
         workers: int | Literal["auto"] = "auto",
         top: int = TOP,
+        characters: bool = False,
     ) -> Iterator[Record]:
         """Yield one record for each path, in order, as the work goes on; memory does not grow with the number of paths.
 
@@ -71,6 +73,7 @@ class Identifier:
             batch_size: images that go through the network together; does not change the answers.
             workers: threads that open images; ``auto``: one for each CPU core.
             top: candidates that a record lists.
+            characters: also measure the best leaf of each image; does not change the answers.
 
         Raises:
             UsageError: ``paths`` is a single path, or a number is below 1.
@@ -80,22 +83,25 @@ class Identifier:
         threads = usable_cores() if workers == "auto" else workers
         if min(batch_size, threads, top) < 1:
             raise UsageError(f"batch_size ({batch_size}), workers ({workers}) and top ({top}) must be at least 1.")
-        return self._records(paths, batch_size, threads, top)
+        return self._records(paths, batch_size, threads, top, characters)
 
-    def _records(self, paths: Iterable[Path | str], batch_size: int, workers: int, top: int) -> Iterator[Record]:
+    def _records(
+        self, paths: Iterable[Path | str], batch_size: int, workers: int, top: int, characters: bool
+    ) -> Iterator[Record]:
+        preprocessing = self.info.preprocessing
         with closing(
-            opened_in_order(paths, self.info.preprocessing, batch_size=batch_size, workers=workers)
+            opened_in_order(paths, preprocessing, batch_size=batch_size, workers=workers, characters=characters)
         ) as batches:
             for batch in batches:
                 yield from self._answers(batch, top)
 
-    def _answers(self, batch: tuple[Opened, ...], top: int) -> Iterator[Record]:
-        verdicts = iter(self._verdicts([opened for _, opened in batch if isinstance(opened, PreparedImage)]))
-        for path, opened in batch:
-            if isinstance(opened, PreparedImage):
-                yield self._answer(path, next(verdicts), top)
+    def _answers(self, batch: Sequence[Opened], top: int) -> Iterator[Record]:
+        verdicts = iter(self._verdicts([one.image for one in batch if isinstance(one.image, PreparedImage)]))
+        for one in batch:
+            if isinstance(one.image, PreparedImage):
+                yield self._answer(one, next(verdicts), top)
             else:
-                yield self._record(path, Status.FAILED, reason=str(opened))
+                yield self._record(one.path, Status.FAILED, reason=str(one.image))
 
     def _verdicts(self, images: Sequence[PreparedImage]) -> list[Verdict]:
         """Decide on each image, by all its views together."""
@@ -112,18 +118,20 @@ class Identifier:
             for row, one, image in zip(rows, familiar, images, strict=True)
         ]
 
-    def _answer(self, path: str, verdict: Verdict, top: int) -> Record:
+    def _answer(self, opened: Opened, verdict: Verdict, top: int) -> Record:
         scores, target = dict(verdict.candidates), self.info.taxonomy.target_label
+        candidates = self._candidates(verdict.candidates[:top])
         return self._record(
-            path,
+            opened.path,
             Status.IDENTIFIED if verdict.identified else Status.UNDETERMINED,
             scientific_name=verdict.name,
             taxon_rank=verdict.rank and verdict.rank.value,
             score=round(verdict.score, DIGITS),
             target_score=None if target is None else round(scores[target], DIGITS),
-            candidates=self._candidates(verdict.candidates[:top]),
+            candidates=candidates,
             prediction_set=self._candidates([(label, scores[label]) for label in verdict.prediction_set or ()]),
             reason=None if verdict.reason is None else verdict.reason.value,
+            **({} if opened.leaf is None else character_values(opened.leaf, candidates)),
         )
 
     def _candidates(self, scored: Iterable[tuple[int, float]]) -> tuple[Candidate, ...]:

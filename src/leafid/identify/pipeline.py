@@ -8,18 +8,41 @@ import os
 from collections import deque
 from collections.abc import Generator, Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from leafid.errors import ImageError
+from leafid.identify.flora import measured_leaf
 from leafid.jobs import Preprocessing
 from leafid.sheets import PreparedImage, prepare_file
 
-Opened = tuple[str, PreparedImage | ImageError]
-"""A path as it was given, and what the network sees of it, or why it cannot be read."""
+if TYPE_CHECKING:
+    from leafid.characters import MeasuredImage
+
+
+@dataclass(frozen=True)
+class Opened:
+    """One of the images.
+
+    Attributes:
+        path: as it was given.
+        image: what the network sees of it, or why it cannot be read.
+        leaf: what was measured of its best leaf, or why not; None when no characters are asked for.
+    """
+
+    path: str
+    image: PreparedImage | ImageError
+    leaf: "MeasuredImage | ImageError | None" = None
 
 
 def opened_in_order(
-    paths: Iterable[str | Path], preprocessing: Preprocessing, *, batch_size: int, workers: int
+    paths: Iterable[str | Path],
+    preprocessing: Preprocessing,
+    *,
+    batch_size: int,
+    workers: int,
+    characters: bool = False,
 ) -> Generator[tuple[Opened, ...], None, None]:
     """Yield the images in order, ``batch_size`` at a time, while two batches more are prepared.
 
@@ -28,12 +51,13 @@ def opened_in_order(
         preprocessing: the bundle's.
         batch_size: images in each tuple; the last may have fewer.
         workers: threads that open and prepare.
+        characters: whether the best leaf is measured.
     """
     pool = ThreadPoolExecutor(workers, thread_name_prefix="leafid-open")
     waiting: deque[Future[Opened]] = deque()
     try:
         for path in paths:
-            waiting.append(pool.submit(_open, os.fspath(path), preprocessing))
+            waiting.append(pool.submit(_open, os.fspath(path), preprocessing, characters))
             if len(waiting) >= 3 * batch_size:
                 yield _next(waiting, batch_size)
         while waiting:
@@ -46,8 +70,9 @@ def _next(waiting: "deque[Future[Opened]]", batch_size: int) -> tuple[Opened, ..
     return tuple(waiting.popleft().result() for _ in range(min(batch_size, len(waiting))))
 
 
-def _open(path: str, preprocessing: Preprocessing) -> Opened:
+def _open(path: str, preprocessing: Preprocessing, characters: bool) -> Opened:
     try:
-        return path, prepare_file(Path(path), preprocessing)
+        image = prepare_file(Path(path), preprocessing)
     except ImageError as failure:
-        return path, failure
+        return Opened(path, failure)
+    return Opened(path, image, measured_leaf(Path(path)) if characters else None)

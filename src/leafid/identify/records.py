@@ -66,6 +66,23 @@ class Record:
         "Why no taxon is named: a code, for failures followed by a colon and the detail. "
         f"Undetermined: {_codes(UndeterminedReason)}. Failed: {_codes(FailureReason)}.",
     ] = None
+    secondary_vein_pairs: Annotated[
+        float | None,
+        "Pairs of secondary veins of the best leaf, with `--characters`; this and the following are missing where they "
+        "could not be seen. They are measured, not learnt, and are never mixed into the scores.",
+    ] = None
+    secondary_vein_angle_deg: Annotated[float | None, "Mean angle of its secondary veins to the midrib, degrees."] = (
+        None
+    )
+    length_width_ratio: Annotated[float | None, "Length of its blade by the width."] = None
+    base_form: Annotated[str | None, "Form of its base: cuneate, obtuse, rounded, truncate, subcordate, cordate."] = (
+        None
+    )
+    apex_form: Annotated[str | None, "Form of its apex: rounded, obtuse, acute or acuminate."] = None
+    flora_sentence: Annotated[
+        str | None,
+        "Its characters beside the ranges that floras give for the candidates; or why no leaf was measured.",
+    ] = None
     bundle: Annotated[
         str,
         "The bundle that answered: its name, `@`, the first 12 digits of its weights' SHA-256, `-`, and 6 digits that "

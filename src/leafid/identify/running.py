@@ -24,6 +24,7 @@ def identify_to_file(
     batch_size: int = BATCH_SIZE,
     workers: int | Literal["auto"] = "auto",
     top: int = TOP,
+    characters: bool = False,
     on_progress: OnProgress | None = None,
 ) -> Summary:
     """Write one record for each path to a ``.csv``, ``.jsonl`` or ``.parquet`` file, as they come, in order.
@@ -37,6 +38,7 @@ def identify_to_file(
         batch_size: images that go through the network together, and records that are written together.
         workers: threads that open images.
         top: candidates that a record lists.
+        characters: also measure the best leaf of each image.
         on_progress: told how many of the paths are done.
 
     Raises:
@@ -49,7 +51,7 @@ def identify_to_file(
         tally = resumed.tally
         earlier = tally.images
         started = time.perf_counter()
-        records = identifier.identify(rest, batch_size=batch_size, workers=workers, top=top)
+        records = identifier.identify(rest, batch_size=batch_size, workers=workers, top=top, characters=characters)
         for batch in _batches(records, batch_size):
             writer.write(batch)
             tally.add(batch)
@@ -66,13 +68,15 @@ def identify_to_list(
     batch_size: int = BATCH_SIZE,
     workers: int | Literal["auto"] = "auto",
     top: int = TOP,
+    characters: bool = False,
     on_progress: OnProgress | None = None,
 ) -> tuple[tuple[Record, ...], Summary]:
     """Return one record for each path, and their summary; arguments as in ``identify_to_file``."""
     tally = Tally()
     collected: list[Record] = []
     started = time.perf_counter()
-    for batch in _batches(identifier.identify(paths, batch_size=batch_size, workers=workers, top=top), batch_size):
+    records = identifier.identify(paths, batch_size=batch_size, workers=workers, top=top, characters=characters)
+    for batch in _batches(records, batch_size):
         collected += batch
         tally.add(batch)
         if on_progress:

@@ -20,7 +20,7 @@ _COLOURS = {Status.IDENTIFIED: "green", Status.UNDETERMINED: "yellow", Status.FA
 
 
 def records_table(records: Sequence[Record], *, target: str | None = None) -> "RenderableType":
-    """Show records, one row each, with the statement of limits below.
+    """Show records, one row each, with their leaf characters and the statement of limits below.
 
     Args:
         records: in order.
@@ -42,7 +42,12 @@ def records_table(records: Sequence[Record], *, target: str | None = None) -> "R
         if target is not None:
             cells.append(Text(_percent(record.target_score)))
         table.add_row(*cells, Text(_others(record)))
-    return Group(table, Text(), Text(LIMITS, "dim"))
+    leaves = [
+        Text(f"{printable(record.path)}: {printable(record.flora_sentence)}")
+        for record in records
+        if record.flora_sentence is not None
+    ]
+    return Group(table, *([Text(), *leaves] if leaves else []), Text(), Text(LIMITS, "dim"))
 
 
 def summary_table(summary: Summary) -> "RenderableType":
