@@ -19,6 +19,7 @@ from leafid.cli.job import job
 from leafid.cli.look import look
 from leafid.cli.measure import measure
 from leafid.cli.prepare import prepare
+from leafid.cli.sweep import sweep
 from leafid.cli.train import train
 from leafid.errors import ExitCode, LeafidError
 from leafid.statements import LIMITS
@@ -33,7 +34,7 @@ app = typer.Typer(
     add_completion=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for command in (demo, collect, audit, look, prepare, train, evaluate, identify, measure, draw, columns):
+for command in (demo, collect, audit, look, prepare, train, sweep, evaluate, identify, measure, draw, columns):
     app.command()(command)
 app.add_typer(job, name="job")
 

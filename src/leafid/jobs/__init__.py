@@ -6,7 +6,7 @@ checks and the record of a run all come from that declaration.
 
 from leafid.jobs.curation import CurationSettings, SplitSettings
 from leafid.jobs.fetching import FetchingSettings
-from leafid.jobs.files import dump_job, job_schema, load_job
+from leafid.jobs.files import dump_job, job_schema, load_job, with_settings
 from leafid.jobs.job import Job, OutputSettings
 from leafid.jobs.model import BACKBONES, TIMM, ModelSettings
 from leafid.jobs.sheets import Preprocessing, ViewCounts
@@ -20,6 +20,7 @@ from leafid.jobs.sources import (
     TableSource,
     WebSource,
 )
+from leafid.jobs.sweep import Range, SweepSettings
 from leafid.jobs.taxa import TaxaSettings, TaxonEntry
 from leafid.jobs.training import TrainingSettings
 from leafid.jobs.trust import TrustSettings
@@ -38,8 +39,10 @@ __all__ = [
     "ModelSettings",
     "OutputSettings",
     "Preprocessing",
+    "Range",
     "Source",
     "SplitSettings",
+    "SweepSettings",
     "TableSource",
     "TaxaSettings",
     "TaxonEntry",
@@ -50,4 +53,5 @@ __all__ = [
     "dump_job",
     "job_schema",
     "load_job",
+    "with_settings",
 ]

@@ -1,6 +1,6 @@
 """Reading and writing job files: YAML without its traps, overrides, and every mistake at once with its line."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +33,26 @@ def load_job(path: Path, overrides: Sequence[str] = ()) -> Job:
         return Job.model_validate(content)
     except ValidationError as error:
         raise JobError(_message(path, describe(error, Job, lines))) from None
+
+
+def with_settings(job: Job, settings: Mapping[str, object]) -> Job:
+    """Return a job with other settings, named as with ``--set``.
+
+    Raises:
+        JobError: a setting is unknown or impossible.
+    """
+    content = job.model_dump(mode="json")
+    for name, value in settings.items():
+        *sections, key = name.split(".")
+        place = content
+        for section in sections:
+            place = place[section] if isinstance(place.get(section), dict) else place.setdefault(section, {})
+        place[key] = value
+    try:
+        return Job.model_validate(content)
+    except ValidationError as error:
+        mistakes = "; ".join(f"{'.'.join(map(str, each['loc']))}: {each['msg']}" for each in error.errors())
+        raise JobError(f"The job {job.name} cannot have {dict(settings)}: {mistakes}") from None
 
 
 def dump_job(job: Job) -> str:

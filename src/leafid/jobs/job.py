@@ -11,6 +11,7 @@ from leafid.jobs.model import ModelSettings
 from leafid.jobs.section import Section
 from leafid.jobs.sheets import Preprocessing
 from leafid.jobs.sources import Source
+from leafid.jobs.sweep import SweepSettings
 from leafid.jobs.taxa import TaxaSettings
 from leafid.jobs.training import TrainingSettings
 from leafid.jobs.trust import TrustSettings
@@ -50,6 +51,8 @@ class Job(Section):
     """How the network is fine-tuned."""
     trust: TrustSettings = TrustSettings()
     """When the answer is "I cannot tell"."""
+    sweep: SweepSettings | None = None
+    """Settings that `leafid sweep` searches; training alone does not look at it."""
     output: OutputSettings = OutputSettings()
     """Where the job's files lie."""
 

@@ -1,6 +1,8 @@
 """Samples, augmentation, network and training: from a catalog to a run, and from a run to a bundle."""
 
+from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from leafid.jobs import Job
 from leafid.learning.bags import Bags
@@ -11,6 +13,9 @@ from leafid.learning.network import Answers, Network, build_network, network_of
 from leafid.learning.preparing import StoredViews, prepare_job
 from leafid.learning.run import Run, RunInfo
 
+if TYPE_CHECKING:
+    from leafid.learning.sweeping import Trial
+
 __all__ = [
     "Answers",
     "Bags",
@@ -20,20 +25,36 @@ __all__ = [
     "RunInfo",
     "StoredViews",
     "answers_of",
+    "best_of",
     "build_network",
     "choose_device",
     "model_card",
     "network_of",
     "prepare_job",
+    "sweep",
     "train",
 ]
 
 
 def train(job: Job, *, run: Path, resume: bool = False) -> Run:
-    """Fine-tune the network of a job; see ``leafid.learning.training.train``.
+    """Train the network of a job; see ``leafid.learning.training.train``.
 
     Lightning is imported here and not above: identification uses this package without it, and starts seconds earlier.
     """
     from leafid.learning.training import train as train_job
 
     return train_job(job, run=run, resume=resume)
+
+
+def sweep(job: Job, *, out: Path) -> "Iterator[Trial]":
+    """Search over the settings of a job; see ``leafid.learning.sweeping.sweep``."""
+    from leafid.learning.sweeping import sweep as sweep_job
+
+    return sweep_job(job, out=out)
+
+
+def best_of(job: Job, *, out: Path) -> "Trial | None":
+    """Return the best trial of a sweep; see ``leafid.learning.sweeping.best_of``."""
+    from leafid.learning.sweeping import best_of as best_of_sweep
+
+    return best_of_sweep(job, out=out)

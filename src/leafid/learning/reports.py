@@ -4,6 +4,7 @@ import csv
 import io
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -25,10 +26,15 @@ COLUMNS = (
 """Columns of ``metrics.csv``; ``epoch`` counts from 1, ``steps`` and all values are those at its end."""
 
 
+OnEpoch = Callable[[int, float], None]
+"""Told the number of an epoch, from 1, and macro-F1 on val at its end; may raise an error of its own to stop."""
+
+
 class EpochReport(Callback):
     """Keeps the rows of all epochs, those before an interruption included."""
 
-    def __init__(self, metrics: Path, plot: Path) -> None:
+    def __init__(self, metrics: Path, plot: Path, on_epoch: OnEpoch | None = None) -> None:
+        self.on_epoch = on_epoch
         self.metrics = metrics
         self.plot = plot
         self.rows: list[dict[str, Any]] = []
@@ -63,6 +69,8 @@ class EpochReport(Callback):
             f"val macro-F1 {row['val_macro_f1']:.3f}{' (best so far)' if row['val_macro_f1'] > best else ''}",
             file=sys.stderr,
         )
+        if self.on_epoch:
+            self.on_epoch(row["epoch"], row["val_macro_f1"])
 
     def state_dict(self) -> dict[str, Any]:
         """Return what must survive an interruption."""

@@ -43,7 +43,7 @@ from leafid.learning.pretrained import start_network
 from leafid.learning.probing import embeddings_of, fit_probe
 from leafid.learning.processes import Place
 from leafid.learning.recipe import Recipe
-from leafid.learning.reports import EpochReport
+from leafid.learning.reports import EpochReport, OnEpoch
 from leafid.learning.run import (
     CONFLICTS,
     INFO,
@@ -70,13 +70,14 @@ WAIT_FOR_FIRST_S = 1800
 """How long a process waits for the first one, which reads the catalog and compares all images with each other."""
 
 
-def train(job: Job, *, run: Path, resume: bool = False) -> Run:
+def train(job: Job, *, run: Path, resume: bool = False, on_epoch: OnEpoch | None = None) -> Run:
     """Train the network of a job on its catalog and write the bundle.
 
     Args:
         job: the job; its catalog must have been collected.
         run: the run folder.
         resume: go on after the last complete epoch of the run that is there. A finished run stays as it is.
+        on_epoch: called after each epoch of fine-tuning with its number and macro-F1 on val.
 
     Raises:
         CatalogError: there is no catalog, or it has mistakes.
@@ -94,7 +95,10 @@ def train(job: Job, *, run: Path, resume: bool = False) -> Run:
         log.warning("The run %s is finished; there is nothing to resume.", run)
         return this
     with interruptible(), quiet():
-        trained = _probed(job, this, device) if job.training.mode == "probe" else _fine_tuned(job, this, device, place)
+        if job.training.mode == "probe":
+            trained = _probed(job, this, device)
+        else:
+            trained = _fine_tuned(job, this, device, place, on_epoch)
     _finish(job, this, trained)
     return this
 
@@ -193,18 +197,26 @@ def _probed(job: Job, this: Run, device: torch.device) -> _Trained:
     return _Trained(network.state_dict(), 0, score, 0)
 
 
-def _fine_tuned(job: Job, this: Run, device: torch.device, place: Place) -> _Trained:
+def _fine_tuned(job: Job, this: Run, device: torch.device, place: Place, on_epoch: OnEpoch | None) -> _Trained:
     """Train all layers, from the start or on from the last checkpoint."""
     steps, complete = _so_far(job, this)
     if not complete:
-        _fit(job, this, device, place, resumed_steps=steps)
+        _fit(job, this, device, place, resumed_steps=steps, on_epoch=on_epoch)
     checkpoint = read_checkpoint(this.checkpoints / LAST)
     state = checkpoint["callbacks"][BestAndLast.__name__]
     best = read_checkpoint(this.checkpoints / BEST)
     return _Trained(network_state(best), state["best_epoch"] + 1, state["best_score"], checkpoint["global_step"])
 
 
-def _fit(job: Job, this: Run, device: torch.device, place: Place, *, resumed_steps: int | None) -> None:
+def _fit(
+    job: Job,
+    this: Run,
+    device: torch.device,
+    place: Place,
+    *,
+    resumed_steps: int | None,
+    on_epoch: OnEpoch | None = None,
+) -> None:
     """Fine-tune from the start, or on from the last checkpoint."""
     training, seed = job.training, job.seed
     seed_everything(seed, workers=True, verbose=False)
@@ -230,24 +242,21 @@ def _fit(job: Job, this: Run, device: torch.device, place: Place, *, resumed_ste
     val_loader = validation_loader(val_samples, batch_size=training.batch_size, workers=workers, pin=pin, place=place)
     recipe = Recipe.of(job, steps_per_epoch=len(train_loader))
     module = FineTuning(network, recipe, training, train_samples.labels, seed)
-    trainer = _trainer(job, this, device, recipe, BestAndLast(this.checkpoints, score_before), resumed_steps or 0)
+    callbacks: list[Callback] = [
+        # First, so that the others see the metrics and save the weights of the average.
+        *([EMAWeightAveraging(decay=recipe.average_decay)] if recipe.average_decay else []),
+        EarlyStopping("val_macro_f1", mode="max", patience=training.patience),
+        EpochReport(this.folder / METRICS, this.folder / PLOT, on_epoch),
+        BestAndLast(this.checkpoints, score_before),
+    ]
+    trainer = _trainer(job, this, device, callbacks, resumed_steps or 0)
     last = this.checkpoints / LAST if resumed_steps is not None else None
     with readable_errors():
         trainer.fit(module, train_loader, val_loader, ckpt_path=last, weights_only=True)
 
 
-def _trainer(
-    job: Job, this: Run, device: torch.device, recipe: Recipe, checkpoints: BestAndLast, resumed_steps: int
-) -> Trainer:
+def _trainer(job: Job, this: Run, device: torch.device, callbacks: list[Callback], resumed_steps: int) -> Trainer:
     training = job.training
-    # First, so that the others see the metrics and save the weights of the average.
-    averaging = [EMAWeightAveraging(decay=recipe.average_decay)] if recipe.average_decay else []
-    callbacks: list[Callback] = [
-        *averaging,
-        EarlyStopping("val_macro_f1", mode="max", patience=training.patience),
-        EpochReport(this.folder / METRICS, this.folder / PLOT),
-        checkpoints,
-    ]
     terminal = sys.stderr.isatty()
     if terminal:
         callbacks.append(RichProgressBar(leave=False, console_kwargs={"stderr": True}))

@@ -1,0 +1,40 @@
+"""Section ``sweep``: settings that are searched instead of chosen."""
+
+from typing import Annotated, Literal, Self
+
+from pydantic import Field, model_validator
+
+from leafid.jobs.section import Section
+
+Value = bool | int | float | str
+
+
+class Range(Section):
+    """Numbers from one to another, both included."""
+
+    low: float
+    """The smallest."""
+    high: float
+    """The largest."""
+    scale: Literal["linear", "log"] = "linear"
+    """``log``: as many trials between 0.001 and 0.01 as between 0.01 and 0.1."""
+    whole: bool = False
+    """Whole numbers only."""
+
+    @model_validator(mode="after")
+    def _goes_up(self) -> Self:
+        if self.low >= self.high:
+            raise ValueError(f"low ({self.low:g}) must be less than high ({self.high:g})")
+        if self.scale == "log" and self.low <= 0:
+            raise ValueError(f"scale: log needs low above 0, not {self.low:g}")
+        return self
+
+
+class SweepSettings(Section):
+    """A search for good settings, judged by macro-F1 on val; ``leafid sweep`` walks it."""
+
+    trials: Annotated[int, Field(ge=1, le=10_000)] = 20
+    """How many combinations are tried in all."""
+    space: Annotated[dict[str, Range | Annotated[list[Value], Field(min_length=2)]], Field(min_length=1)]
+    """Settings, named as with ``--set`` (``training.learning_rate``), and what they may be: a list of values, or
+    ``{low: 1e-4, high: 1e-2, scale: log}``."""
