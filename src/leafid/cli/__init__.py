@@ -14,6 +14,7 @@ from leafid.cli.columns import columns
 from leafid.cli.demo import demo
 from leafid.cli.draw import draw
 from leafid.cli.evaluate import evaluate
+from leafid.cli.export import export
 from leafid.cli.identify import identify
 from leafid.cli.job import job
 from leafid.cli.look import look
@@ -34,7 +35,7 @@ app = typer.Typer(
     add_completion=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for command in (demo, collect, audit, look, prepare, train, sweep, evaluate, identify, measure, draw, columns):
+for command in (demo, collect, audit, look, prepare, train, sweep, evaluate, export, identify, measure, draw, columns):
     app.command()(command)
 app.add_typer(job, name="job")
 

@@ -1,5 +1,6 @@
 """``leafid identify``: name photos with a bundle."""
 
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
@@ -7,6 +8,15 @@ import typer
 
 from leafid.cli.arguments import Device, DeviceOption
 from leafid.errors import UsageError
+
+
+class EngineChoice(StrEnum):
+    """What runs the network."""
+
+    AUTO = "auto"
+    TORCH = "torch"
+    OPENVINO = "openvino"
+    ONNX = "onnx"
 
 
 def identify(
@@ -31,6 +41,12 @@ def identify(
     resume: Annotated[bool, typer.Option("--resume", help="Keep the records that are there and do the rest.")] = False,
     force: Annotated[bool, typer.Option("--force", help="Replace an existing output.")] = False,
     device: DeviceOption = Device.AUTO,
+    engine: Annotated[
+        EngineChoice,
+        typer.Option(
+            "--engine", help="What runs the network; auto takes the fastest that `leafid export` has written."
+        ),
+    ] = EngineChoice.AUTO,
 ) -> None:
     """Name photos: one record for each image, whatever becomes of it.
 
@@ -68,7 +84,7 @@ def identify(
     console = Console()
     for note in inputs.remarks:
         console.print(note, style="dim", highlight=False, markup=False)
-    identifier = Identifier.load(bundle, device=device.value)
+    identifier = Identifier.load(bundle, device=device.value, engine=engine.value)
     with progress_bar("Identifying") as on_progress:
         if output is None:
             records, summary = identify_to_list(

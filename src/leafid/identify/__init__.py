@@ -1,5 +1,9 @@
 """From a bundle and photos to records a botanist can file. Torch is loaded when an ``Identifier`` is."""
 
+from leafid.identify.backbone_formats import COMPILED, CompiledName
+from leafid.identify.compiled_engine import Parity
+from leafid.identify.engine import EngineName
+from leafid.identify.exporting import export_engine
 from leafid.identify.identifier import BATCH_SIZE, TOP, Identifier
 from leafid.identify.inputs import Inputs, find_inputs
 from leafid.identify.records import Candidate, Record, Status, column_documentation
@@ -10,17 +14,22 @@ from leafid.identify.writers import Existing, check_output, read_records
 
 __all__ = [
     "BATCH_SIZE",
+    "COMPILED",
     "FEW",
     "TOP",
     "Candidate",
+    "CompiledName",
+    "EngineName",
     "Existing",
     "Identifier",
     "Inputs",
+    "Parity",
     "Record",
     "Status",
     "Summary",
     "check_output",
     "column_documentation",
+    "export_engine",
     "find_inputs",
     "identify_to_file",
     "identify_to_list",

@@ -2,13 +2,15 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Literal, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from leafid.bundle import Bundle
 from leafid.sheets import PreparedImage
+
+EngineName = Literal["torch", "openvino", "onnx"]
 
 
 @dataclass(frozen=True)
@@ -22,12 +24,18 @@ class EngineAnswers:
 class Engine(Protocol):
     """Runs a network on the views of images, and makes one answer for each image."""
 
+    @property
+    def name(self) -> EngineName:
+        """Which one it is."""
+
     def answer(self, images: Sequence[PreparedImage]) -> EngineAnswers:
         """Answer for each image, by all its views."""
 
 
 class TorchEngine:
     """Runs the network as torch trained it."""
+
+    name: EngineName = "torch"
 
     def __init__(self, bundle: Bundle, *, device: str = "auto") -> None:
         from leafid.learning import choose_device, network_of

@@ -9,7 +9,8 @@ from typing import Any, Literal, Self
 from leafid.bundle import BundleInfo, read_bundle
 from leafid.cores import usable_cores
 from leafid.errors import UsageError
-from leafid.identify.engine import Engine, TorchEngine
+from leafid.identify.engine import Engine, EngineName
+from leafid.identify.engine_choice import choose_engine
 from leafid.identify.flora import character_values
 from leafid.identify.pipeline import Opened, opened_in_order
 from leafid.identify.records import Candidate, Record, Status
@@ -41,19 +42,22 @@ class Identifier:
     """What a familiar image is like; None for a bundle whose trust was never fitted."""
 
     @classmethod
-    def load(cls, bundle: Path | str, *, device: str = "auto") -> Self:
+    def load(cls, bundle: Path | str, *, device: str = "auto", engine: EngineName | Literal["auto"] = "auto") -> Self:
         """Load a bundle, or the bundle of a run.
 
         Args:
             bundle: the bundle folder, or the run folder that holds it.
             device: ``auto`` (a GPU where there is one), ``cpu``, ``cuda`` or ``mps``.
+            engine: ``torch``; ``openvino`` or ``onnx``, once ``export_engine`` has written it into the bundle; or
+                ``auto``: on a CPU the fastest of those that are there, else torch.
 
         Raises:
-            BundleError: it is missing, damaged, foreign, or written by a newer leafid.
-            UsageError: there is no such device.
+            BundleError: it is missing, damaged, foreign, or written by a newer leafid; or so is the engine named.
+            InstallationError: the engine named is not installed.
+            UsageError: there is no such device or engine.
         """
         read = read_bundle(Path(bundle))
-        return cls(read.info, TorchEngine(read, device=device), TrainingFeatures.of_bundle(read))
+        return cls(read.info, choose_engine(read, engine, device=device), TrainingFeatures.of_bundle(read))
 
     def identify(
         self,

@@ -1,0 +1,136 @@
+"""Compiled engines in a bundle: written with a proof that they answer like torch, refused without it.
+
+    BUNDLE/engines/openvino/224.xml, 224.bin    one model for each size of view
+    BUNDLE/engines/openvino/parity.json         ``Parity``
+    BUNDLE/engines/onnx/224.onnx ...
+
+Only the backbone is compiled; pooling and head are a thousandth of the work and stay in torch.
+"""
+
+from collections.abc import Sequence
+from datetime import datetime
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from leafid.bundle import Bundle
+from leafid.errors import BundleError
+from leafid.files import sha256_of
+from leafid.identify.backbone_formats import CompiledName, Features, load_model, require
+from leafid.identify.engine import EngineAnswers, EngineName
+from leafid.jobs import Preprocessing
+from leafid.sheets import PreparedImage
+
+TOLERANCE = 0.001
+"""Largest difference of a probability from torch's that is accepted; scores are shown to the thousandth at most."""
+AGREEMENT = 0.99
+"""Share of images whose first answer must be torch's; the others can only be ties within the tolerance."""
+
+PARITY = "parity.json"
+_VIEWS_AT_ONCE = 64
+
+
+class Parity(BaseModel):
+    """How the answers of an engine compare with those of torch on the same views.
+
+    ``largest_difference`` is that of any calibrated probability of any image; ``agreement`` the share of images with
+    the same first answer; ``files`` the SHA-256 of each file of the engine.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    engine: EngineName
+    version: str
+    leafid_version: str
+    created: datetime
+    weights_sha256: str
+    images: int
+    largest_difference: float
+    agreement: float
+    files: dict[str, str]
+
+    @property
+    def passed(self) -> bool:
+        """Whether the engine may stand in for torch."""
+        return self.largest_difference <= TOLERANCE and self.agreement >= AGREEMENT
+
+    def __str__(self) -> str:
+        """One sentence for the terminal."""
+        return (
+            f"{self.engine} ({self.version}) beside torch on {self.images} images: largest difference of a probability "
+            f"{self.largest_difference:.2g}, same first answer for {self.agreement:.1%}"
+        )
+
+
+class CompiledEngine:
+    """Runs the backbone with OpenVINO or ONNX Runtime on the CPU."""
+
+    def __init__(self, bundle: Bundle, name: CompiledName, folder: Path) -> None:
+        """Load the models in a folder; ``load_compiled`` checks them before."""
+        from leafid.learning import network_of
+
+        self.name: EngineName = name
+        network = network_of(bundle)
+        self._pooling, self._head = network.pooling, network.head
+        self._models: dict[int, Features] = {
+            side: load_model(folder, name, side) for side in view_sides(bundle.info.preprocessing)
+        }
+
+    def answer(self, images: Sequence[PreparedImage]) -> EngineAnswers:
+        """Answer for each image; see ``Engine``."""
+        import torch
+
+        from leafid.learning import Bags
+
+        bags = Bags.of([image.views for image in images], [image.kinds for image in images])
+        with torch.inference_mode():
+            features = torch.cat([torch.from_numpy(self._features(pixels.numpy())) for pixels in bags.pixels])
+            embeddings, _ = self._pooling(features, torch.cat(bags.owners), torch.cat(bags.kinds), bags.images)
+            return EngineAnswers(self._head(embeddings).numpy(), embeddings.numpy())
+
+    def _features(self, pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
+        model = self._models[pixels.shape[-1]]
+        parts = [pixels[start : start + _VIEWS_AT_ONCE] for start in range(0, len(pixels), _VIEWS_AT_ONCE)]
+        return np.concatenate([model(np.ascontiguousarray(part)) for part in parts])
+
+
+def view_sides(preprocessing: Preprocessing) -> tuple[int, ...]:
+    """Return the sides, in pixels, that views may have."""
+    return tuple(sorted({preprocessing.size, preprocessing.whole_size or preprocessing.size}))
+
+
+def engine_folder(bundle: Bundle, name: CompiledName) -> Path:
+    """Return where an engine lies in a bundle."""
+    return bundle.folder / "engines" / name
+
+
+def load_compiled(bundle: Bundle, name: CompiledName) -> CompiledEngine:
+    """Load an engine of a bundle.
+
+    Raises:
+        InstallationError: its packages are not installed.
+        BundleError: the bundle has no such engine, it is damaged, was made from other weights or failed parity.
+    """
+    require(name)
+    folder = engine_folder(bundle, name)
+    again = f"`leafid export {bundle.folder} --to {name}` writes it."
+    if not folder.is_dir():
+        raise BundleError(f"{bundle.folder} has no engine {name}. {again}")
+    try:
+        parity = Parity.model_validate_json((folder / PARITY).read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, ValidationError):
+        raise BundleError(f"{folder} is damaged: {PARITY} is missing or changed. {again}") from None
+    if parity.weights_sha256 != bundle.info.weights_sha256:
+        raise BundleError(f"{folder} was made from other weights than the bundle now has. {again}")
+    if not parity.passed:
+        raise BundleError(f"{folder} does not answer like torch: {parity}. Use --engine torch.")
+    for file, sha256 in parity.files.items():
+        if not (folder / file).is_file() or sha256_of(folder / file) != sha256:
+            raise BundleError(f"{folder} is damaged: {file} is missing or changed. {again}")
+    if missing := {str(side) for side in view_sides(bundle.info.preprocessing)} - {
+        Path(one).stem for one in parity.files
+    }:
+        raise BundleError(f"{folder} has no model for views of {', '.join(sorted(missing))} pixels. {again}")
+    return CompiledEngine(bundle, name, folder)

@@ -1,0 +1,178 @@
+"""Compiled engines answer like torch, are refused when they do not, and never stand in for another that was named."""
+
+import json
+import logging
+import shutil
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from leafid.bundle import read_bundle
+from leafid.errors import BundleError, InstallationError, UsageError
+from leafid.identify import COMPILED, CompiledName, Identifier, Parity, export_engine
+from leafid.identify.backbone_formats import is_installed
+from leafid.identify.compiled_engine import CompiledEngine, load_compiled
+from leafid.identify.engine import TorchEngine
+from leafid.sheets import CropKind, PreparedImage
+from tests.identify.small_bundle import COLOURS, leaf
+
+ENGINES = [
+    pytest.param(
+        name, marks=pytest.mark.skipif(not is_installed(name), reason=f"needs leafid[{name}], which is not installed")
+    )
+    for name in COMPILED
+]
+
+
+@pytest.fixture(scope="module")
+def photos(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
+    """Return nine leaves and a file that is none."""
+    folder = tmp_path_factory.mktemp("photos")
+    for number in range(9):
+        leaf(list(COLOURS)[number % 3], number).save(folder / f"{number}.png")
+    (folder / "broken.png").write_text("no leaf")
+    return sorted(folder.iterdir())
+
+
+@pytest.fixture
+def bundle(bundle_folder: Path, tmp_path: Path) -> Path:
+    """Return a copy of the bundle into which engines can be written."""
+    return Path(shutil.copytree(bundle_folder, tmp_path / "bundle"))
+
+
+@pytest.mark.parametrize("name", ENGINES)
+def test_an_exported_engine_answers_like_torch(bundle: Path, photos: list[Path], name: CompiledName) -> None:
+    told: list[tuple[int, int]] = []
+    parity = export_engine(bundle, name, photos, on_progress=lambda done, total: told.append((done, total)))
+    assert parity.passed and parity.images == 9 and parity.agreement == 1 and parity.largest_difference < 1e-4
+    assert told == [(8, 10), (10, 10)]
+    assert sorted(path.name for path in (bundle / "engines").iterdir()) == [name]
+    assert "same first answer for 100.0%" in str(parity)
+
+    torch = Identifier.load(bundle, device="cpu", engine="torch")
+    fast = Identifier.load(bundle, device="cpu", engine=name)
+    assert (torch.engine.name, fast.engine.name) == ("torch", name)
+    assert Identifier.load(bundle, device="cpu").engine.name == name
+    for batch_size in (1, 4):
+        for ours, theirs in zip(fast.identify(photos, batch_size=batch_size), torch.identify(photos), strict=True):
+            assert (ours.path, ours.status, ours.scientific_name) == (
+                theirs.path,
+                theirs.status,
+                theirs.scientific_name,
+            )
+            scores = [[one.score for one in either.candidates] for either in (ours, theirs)]
+            assert scores[0] == pytest.approx(scores[1], abs=1e-4)
+
+
+@pytest.mark.parametrize("name", ENGINES)
+def test_views_of_two_sizes_and_many_of_them(bundle: Path, photos: list[Path], name: CompiledName) -> None:
+    description = json.loads((bundle / "bundle.json").read_text())
+    description["preprocessing"] |= {"whole_size": 64}
+    (bundle / "bundle.json").write_text(json.dumps(description))
+    export_engine(bundle, name, photos)
+    grain = np.random.default_rng(0)
+    small = [grain.integers(0, 256, (32, 32, 3), np.uint8) for _ in range(70)]
+    large = grain.integers(0, 256, (64, 64, 3), np.uint8)
+    images = [
+        PreparedImage((large, *small), (CropKind.IMAGE, *[CropKind.TILE] * 70), 64, 64),
+        PreparedImage((small[0],), (CropKind.TILE,), 64, 64),
+    ]
+    ours = load_compiled(read_bundle(bundle), name).answer(images)
+    theirs = TorchEngine(read_bundle(bundle), device="cpu").answer(images)
+    assert ours.embeddings.shape == theirs.embeddings.shape
+    np.testing.assert_allclose(
+        ours.embeddings, theirs.embeddings, rtol=1e-3, atol=1e-4 * np.abs(theirs.embeddings).max()
+    )
+    np.testing.assert_allclose(ours.logits, theirs.logits, atol=1e-3 * np.abs(theirs.logits).max())
+
+
+@pytest.mark.parametrize("name", ENGINES)
+def test_an_engine_that_answers_otherwise_is_refused(
+    bundle: Path, photos: list[Path], name: CompiledName, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    honest = CompiledEngine._features
+    monkeypatch.setattr(CompiledEngine, "_features", lambda self, pixels: honest(self, 255 - pixels))
+    with pytest.raises(BundleError, match=r"is refused: .* was not written"):
+        export_engine(bundle, name, photos)
+    assert not list((bundle / "engines").iterdir())
+    with pytest.raises(BundleError, match=f"has no engine {name}.*--to {name}"):
+        Identifier.load(bundle, engine=name)
+
+
+@pytest.mark.parametrize("name", ENGINES)
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"weights_sha256": "0"}, "made from other weights"),
+        ({"largest_difference": 0.2}, "does not answer like torch"),
+        ({"agreement": 0.5}, "does not answer like torch"),
+        ({"files": {"32.xml": "0"}}, "32.xml is missing or changed"),
+        ({"files": {}}, "no model for views of 32 pixels"),
+        ({"engine": None}, "parity.json is missing or changed"),
+    ],
+)
+def test_a_stale_or_damaged_engine_is_refused_when_named_and_passed_over_when_not(
+    bundle: Path, name: CompiledName, change: dict[str, object], message: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    parity: dict[str, object] = {
+        "engine": name,
+        "version": "1",
+        "leafid_version": "1",
+        "created": "2026-01-01T00:00:00Z",
+        "weights_sha256": read_bundle(bundle).info.weights_sha256,
+        "images": 3,
+        "largest_difference": 0.0,
+        "agreement": 1.0,
+        "files": {},
+    }
+    (bundle / "engines" / name).mkdir(parents=True)
+    (bundle / "engines" / name / "parity.json").write_text(json.dumps(parity | change))
+    with pytest.raises(BundleError, match=message):
+        Identifier.load(bundle, engine=name)
+    with caplog.at_level(logging.WARNING, "leafid"):
+        assert Identifier.load(bundle, device="cpu").engine.name == "torch"
+    assert message in caplog.text
+
+
+@pytest.mark.parametrize("name", COMPILED)
+def test_without_the_packages_a_named_engine_is_refused(
+    bundle: Path, name: CompiledName, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "openvino" if name == "openvino" else "onnxruntime", None)
+    (bundle / "engines" / name).mkdir(parents=True)
+    with pytest.raises(InstallationError, match=rf"pip install 'leafid\[{name}\]'"):
+        Identifier.load(bundle, engine=name)
+    with pytest.raises(InstallationError, match=name):
+        export_engine(bundle, name, [])
+    assert Identifier.load(bundle, device="cpu").engine.name == "torch"
+
+
+def test_wrong_choices_are_told(bundle: Path) -> None:
+    with pytest.raises(UsageError, match="no engine 'abacus'"):
+        Identifier.load(bundle, engine="abacus")  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("name", ENGINES)
+def test_nothing_to_compare_on_is_told(bundle: Path, photos: list[Path], name: CompiledName) -> None:
+    with pytest.raises(UsageError, match="None of the 1 images can be read"):
+        export_engine(bundle, name, [path for path in photos if path.name == "broken.png"])
+
+
+def test_parity_has_limits() -> None:
+    perfect = Parity(
+        engine="onnx",
+        version="",
+        leafid_version="",
+        created=datetime(2026, 1, 1, tzinfo=UTC),
+        weights_sha256="",
+        images=100,
+        largest_difference=0.001,
+        agreement=0.99,
+        files={},
+    )
+    assert perfect.passed
+    assert not perfect.model_copy(update={"largest_difference": 0.0011}).passed
+    assert not perfect.model_copy(update={"agreement": 0.98}).passed
