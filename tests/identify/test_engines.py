@@ -5,6 +5,7 @@ import logging
 import shutil
 import sys
 from datetime import UTC, datetime
+from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
@@ -21,7 +22,10 @@ from tests.identify.small_bundle import COLOURS, leaf
 
 ENGINES = [
     pytest.param(
-        name, marks=pytest.mark.skipif(not is_installed(name), reason=f"needs leafid[{name}], which is not installed")
+        name,
+        marks=pytest.mark.skipif(
+            not (is_installed(name) and find_spec("onnx")), reason=f"leafid[{name}] is not installed"
+        ),
     )
     for name in COMPILED
 ]
@@ -148,6 +152,13 @@ def test_without_the_packages_a_named_engine_is_refused(
     with pytest.raises(InstallationError, match=name):
         export_engine(bundle, name, [])
     assert Identifier.load(bundle, device="cpu").engine.name == "torch"
+
+
+@pytest.mark.parametrize("name", ENGINES)
+def test_writing_needs_a_package_more(bundle: Path, name: CompiledName, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "onnx", None)
+    with pytest.raises(InstallationError, match=f"The engine {name} needs onnx, not installed here"):
+        export_engine(bundle, name, [])
 
 
 def test_wrong_choices_are_told(bundle: Path) -> None:

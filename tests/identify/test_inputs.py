@@ -1,12 +1,16 @@
 """From what is named to the list of images: in order, complete, and with a word on everything left out."""
 
+import io
 import os
 from pathlib import Path
 
+import pandas as pd
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from leafid.errors import UsageError
-from leafid.identify import find_inputs
+from leafid.identify import find_inputs, shard_of
 
 
 @pytest.fixture
@@ -92,6 +96,57 @@ def test_a_table_lists_images_relative_to_itself(photos: Path, start: str, delim
     rows = [f"id{delimiter}path", *(f'{n}{delimiter}"{name}"' for n, name in enumerate(names))]
     (photos / "list.csv").write_text(start + "\r\n".join(rows) + "\r\n", encoding="utf-8", newline="")
     assert _found("photos/list.csv") == [f"photos/{name}" for name in names]
+
+
+def test_a_parquet_table_lists_images_relative_to_itself(photos: Path) -> None:
+    names = ["b/2.JPG", "nowhere.jpg", "b/2.JPG"]
+    pd.DataFrame({"id": range(3), "path": names}).to_parquet(photos / "list.parquet")
+    assert _found("photos/list.parquet") == [f"photos/{name}" for name in names]
+
+
+def test_unusable_parquet_tables_are_reported_together(photos: Path) -> None:
+    pd.DataFrame({"file": ["a.jpg"]}).to_parquet("names.parquet")
+    pd.DataFrame({"path": ["a.jpg", None]}).to_parquet("holes.parquet")
+    pd.DataFrame({"path": [1, 2]}).to_parquet("numbers.parquet")
+    Path("text.parquet").write_text("no parquet")
+    with pytest.raises(UsageError) as error:
+        find_inputs(["names.parquet", "holes.parquet", "numbers.parquet", "text.parquet", "gone.parquet"])
+    message = str(error.value)
+    assert "names.parquet: has no column path; it has file" in message
+    assert "holes.parquet:2: path is empty" in message
+    assert "numbers.parquet: its column path holds int, not text" in message
+    assert "text.parquet: cannot be read as Parquet" in message
+    assert "gone.parquet: cannot be read as Parquet: " in message and "No such file" in message
+
+
+@pytest.mark.parametrize("separator", [b"\n", b"\r\n", b"\0"])
+def test_standard_input_lists_images(photos: Path, monkeypatch: pytest.MonkeyPatch, separator: bytes) -> None:
+    names = [b"photos/a.tif", b" space.jpg", b"\xff.jpg", b"photos/a.tif"]
+    for end in (b"", separator):
+        content = io.TextIOWrapper(io.BytesIO(separator.join(names) + end))
+        monkeypatch.setattr("sys.stdin", content)
+        assert _found("-", "photos/b/1.png") == [*map(os.fsdecode, names), "photos/b/1.png"]
+
+
+def test_an_empty_standard_input_and_empty_lines_are_told(photos: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for content, message in [(b"", "standard input: names no image"), (b"a.jpg\n\nb.jpg\n", "line 2: is empty")]:
+        monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(content)))
+        with pytest.raises(UsageError, match=message):
+            find_inputs(["-"])
+
+
+@given(st.integers(0, 50), st.integers(1, 20))
+def test_shards_are_the_whole_list_in_equal_parts(length: int, parts: int) -> None:
+    paths = [Path(str(number)) for number in range(length)]
+    shards = [shard_of(paths, f"{number}/{parts}") for number in range(1, parts + 1)]
+    assert [path for shard in shards for path in shard] == paths
+    assert {len(shard) for shard in shards} <= {length // parts, length // parts + 1}
+
+
+@pytest.mark.parametrize("wrong", ["", "3", "0/4", "5/4", "1/0", "-1/4", "1/2/3", "a/b"])
+def test_other_shards_are_refused(wrong: str) -> None:
+    with pytest.raises(UsageError, match="such as 3/16"):
+        shard_of([], wrong)
 
 
 def test_links_are_followed_and_loops_are_not(photos: Path, tmp_path: Path) -> None:

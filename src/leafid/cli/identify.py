@@ -22,7 +22,11 @@ class EngineChoice(StrEnum):
 def identify(
     bundle: Annotated[Path, typer.Argument(metavar="BUNDLE", help="The model folder, or the run that holds it.")],
     paths: Annotated[
-        list[str], typer.Argument(metavar="PATH...", help="Photos, folders, globs, or a CSV with a path column.")
+        list[str],
+        typer.Argument(
+            metavar="PATH...",
+            help="Photos, folders, globs, CSV or Parquet tables with a path column; - for a list on standard input.",
+        ),
     ],
     output: Annotated[
         Path | None,
@@ -38,6 +42,9 @@ def identify(
     characters: Annotated[
         bool, typer.Option("--characters", help="Measure the best leaf too and compare it with the floras.")
     ] = False,
+    shard: Annotated[
+        str | None, typer.Option("--shard", metavar="K/N", help="Do part K of N of the images, for N machines.")
+    ] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Keep the records that are there and do the rest.")] = False,
     force: Annotated[bool, typer.Option("--force", help="Replace an existing output.")] = False,
     device: DeviceOption = Device.AUTO,
@@ -65,6 +72,7 @@ def identify(
         identify_to_file,
         identify_to_list,
         records_table,
+        shard_of,
         summary_table,
     )
     from leafid.installation import require_torch
@@ -78,8 +86,9 @@ def identify(
     if output is not None:
         check_output(output, existing)
     inputs = find_inputs(paths)
-    if output is None and len(inputs.paths) > FEW:
-        raise UsageError(f"{len(inputs.paths):,} images are too many for the terminal: name a file with -o results.csv")
+    images = inputs.paths if shard is None else shard_of(inputs.paths, shard)
+    if output is None and len(images) > FEW:
+        raise UsageError(f"{len(images):,} images are too many for the terminal: name a file with -o results.csv")
     require_torch()
     console = Console()
     for note in inputs.remarks:
@@ -89,7 +98,7 @@ def identify(
         if output is None:
             records, summary = identify_to_list(
                 identifier,
-                inputs.paths,
+                images,
                 batch_size=batch_size or BATCH_SIZE,
                 top=top or TOP,
                 characters=characters,
@@ -98,7 +107,7 @@ def identify(
         else:
             summary = identify_to_file(
                 identifier,
-                inputs.paths,
+                images,
                 output,
                 existing=existing,
                 batch_size=batch_size or BATCH_SIZE,

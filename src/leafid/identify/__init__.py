@@ -8,6 +8,7 @@ from leafid.identify.identifier import BATCH_SIZE, TOP, Identifier
 from leafid.identify.inputs import Inputs, find_inputs
 from leafid.identify.records import Candidate, Record, Status, column_documentation
 from leafid.identify.running import identify_to_file, identify_to_list
+from leafid.identify.shards import shard_of
 from leafid.identify.summary import Summary
 from leafid.identify.terminal import FEW, records_table, summary_table
 from leafid.identify.writers import Existing, check_output, read_records
@@ -35,5 +36,6 @@ __all__ = [
     "identify_to_list",
     "read_records",
     "records_table",
+    "shard_of",
     "summary_table",
 ]

@@ -28,32 +28,34 @@ COMPILED: tuple[CompiledName, ...] = ("openvino", "onnx")
 Features = Callable[[NDArray[np.uint8]], NDArray[np.float32]]
 """From pixels (V, 3, S, S), uint8 RGB, to features (V, F); S is fixed, V is free."""
 
-_PACKAGES = {"openvino": ("openvino",), "onnx": ("onnx", "onnxruntime")}
+_RUNTIMES = {"openvino": "openvino", "onnx": "onnxruntime"}
+_EXPORTER = "onnx"  # torch writes ONNX with it
 _ENDINGS = {"openvino": ".xml", "onnx": ".onnx"}
 _OPSET = 18  # the oldest that the exporter of today and the runtimes of the last years share without conversion
 
 
 def is_installed(name: CompiledName) -> bool:
-    """Tell whether the packages of an engine are there."""
-    return all(importlib.util.find_spec(package) is not None for package in _PACKAGES[name])
+    """Tell whether the package that runs an engine is there."""
+    return importlib.util.find_spec(_RUNTIMES[name]) is not None
 
 
-def require(name: CompiledName) -> None:
-    """Check that the packages of an engine are there.
+def require(name: CompiledName, *, to_export: bool = False) -> None:
+    """Check that the packages that run an engine, and those that write it, are there.
 
     Raises:
         InstallationError: they are not.
     """
-    if not is_installed(name):
+    wanted = [_RUNTIMES[name], _EXPORTER] if to_export else [_RUNTIMES[name]]
+    missing = [package for package in wanted if importlib.util.find_spec(package) is None]
+    if missing:
         raise InstallationError(
-            f"The engine {name} needs {' and '.join(_PACKAGES[name])}: pip install 'leafid[{name}]', or --engine torch."
+            f"The engine {name} needs {' and '.join(missing)}, not installed here: pip install 'leafid[{name}]'."
         )
 
 
 def version_of(name: CompiledName) -> str:
     """Return name and version of what runs an engine."""
-    package = _PACKAGES[name][-1]
-    return f"{package} {importlib.metadata.version(package)}"
+    return f"{_RUNTIMES[name]} {importlib.metadata.version(_RUNTIMES[name])}"
 
 
 def model_path(folder: Path, name: CompiledName, side: int) -> Path:

@@ -39,7 +39,7 @@ def export_engine(
         UsageError: none of the images can be read.
         OutputError: the bundle's folder cannot be written.
     """
-    require(name)
+    require(name, to_export=True)
     bundle = read_bundle(path)
     torch_engine = TorchEngine(bundle, device="cpu")
     folder = engine_folder(bundle, name)

@@ -1,6 +1,5 @@
 """From what a user names (files, folders, globs, tables) to the images in order; nothing is dropped in silence."""
 
-import csv
 import glob
 import os
 from collections import Counter
@@ -9,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from leafid.errors import UsageError
+from leafid.identify.listed import STANDARD_INPUT, TABLE_ENDINGS, listed_in, listed_on_standard_input
 from leafid.identify.records import written_path
 from leafid.images import IMAGE_ENDINGS
 
@@ -54,7 +54,8 @@ def find_inputs(arguments: Sequence[str | Path]) -> Inputs:
       path. Links are followed; a folder is entered once. A subfolder that is named like an image but holds none, or
       that may not be read, stays in the list and becomes a failed record.
     - ``*``, ``?``, ``[...]`` and ``**`` are expanded where the shell has not; each match counts as if it were named.
-    - A ``.csv`` file lists images in its column ``path``, relative to the CSV, one per row.
+    - A ``.csv`` or ``.parquet`` file lists images in its column ``path``, relative to the table, one per row.
+    - ``-`` lists images on standard input, one per line, or separated by NUL.
     - Anything else is an image, whatever it is called, and even if it does not exist: it becomes a failed record.
 
     The list is taken as it is: a file named twice gives two records, so that a table and its results agree row by row.
@@ -76,8 +77,10 @@ def find_inputs(arguments: Sequence[str | Path]) -> Inputs:
             paths += folder.images
             if not folder.images:
                 empty.append(argument)
-        elif argument.suffix.lower() == ".csv":
-            paths += _listed(argument, mistakes)
+        elif str(argument) == STANDARD_INPUT:
+            paths += listed_on_standard_input(mistakes)
+        elif argument.suffix.lower() in TABLE_ENDINGS:
+            paths += listed_in(argument, mistakes)
         else:
             paths.append(argument)
     if not paths and not mistakes:
@@ -144,32 +147,6 @@ def _search(top: Path) -> _Folder:
     enter(top)
     found.images.sort(key=lambda path: path.parts)
     return found
-
-
-def _listed(table: Path, mistakes: list[str]) -> list[Path]:
-    """Read the column ``path`` of a CSV (comma, semicolon or tab)."""
-    try:
-        with table.open(encoding="utf-8-sig", newline="") as opened:
-            header = opened.readline()
-            opened.seek(0)
-            delimiter = max(",;\t", key=header.count)
-            rows = csv.DictReader(opened, delimiter=delimiter, strict=True)
-            if "path" not in (rows.fieldnames or ()):
-                mistakes.append(f"{table}: has no column path; it has {', '.join(rows.fieldnames or ()) or 'none'}")
-                return []
-            values = [(rows.line_num, row["path"] or "") for row in rows]
-    except UnicodeDecodeError as error:
-        mistakes.append(f"{table}: not UTF-8 text (byte {error.start}); save it as CSV UTF-8")
-        return []
-    except (OSError, csv.Error) as error:
-        detail = error.strerror if isinstance(error, OSError) else error
-        mistakes.append(f"{table}: cannot be read as CSV: {detail}")
-        return []
-    empty = [line for line, value in values if not value.strip()]
-    mistakes += [f"{table}:{line}: path is empty" for line in empty]
-    if not values:
-        mistakes.append(f"{table}: has a header but no rows")
-    return [table.parent / value for _, value in values if value.strip()]
 
 
 def _indented(mistakes: Sequence[str], shown: int = 20) -> list[str]:
