@@ -28,11 +28,10 @@ def with_val(run_folder: Path) -> Path:
 
 def test_everything_that_is_fitted_stands_in_the_bundle(with_val: Path) -> None:
     before = read_bundle(with_val).info
-    told: list[tuple[int, int]] = []
-    fitted = fit_trust(with_val, device="cpu", on_progress=lambda done, total: told.append((done, total)))
+    fitted = fit_trust(with_val, device="cpu")
     info = read_bundle(with_val).info
     assert info == fitted.info and info.weights_sha256 == before.weights_sha256
-    assert info.identifier != before.identifier and told[-1] == (33, 33)
+    assert info.identifier != before.identifier
     assert info.calibration.fitted_on is not None
     assert (info.calibration.fitted_on.images, info.calibration.fitted_on.split) == (24, "val")
     assert info.prediction_sets is not None and info.prediction_sets.coverage == 0.95
@@ -66,8 +65,8 @@ def test_a_colour_that_was_never_seen_is_of_no_known_taxon(with_val: Path) -> No
     assert evaluation.reasons.get("unknown_taxon", 0) >= 4
 
 
-def test_a_run_without_readable_validation_images_is_told(run_folder: Path) -> None:
-    with pytest.raises(RunError, match="No validation image"):
+def test_a_run_without_validation_images_is_told(run_folder: Path) -> None:
+    with pytest.raises(RunError, match="has no validation image"):
         fit_trust(run_folder, device="cpu")
 
 
@@ -97,3 +96,16 @@ def test_a_wrong_label_is_found_by_its_neighbours_and_told_as_darwin_core(tmp_pa
     write_disagreements(found, tmp_path / "list.csv", identifier="small@1")
     table = pd.read_csv(tmp_path / "list.csv")
     assert table["scientificName"].tolist() == ["A a"] and "no determination" in table["identificationRemarks"][0]
+
+
+def test_a_fitted_bundle_identifies_with_prediction_sets_and_refuses_what_it_never_saw(with_val: Path) -> None:
+    from leafid.identify import Identifier, Status
+    from tests.identify.small_bundle import coloured
+
+    fit_trust(with_val, device="cpu")
+    coloured((240, 230, 20), 1).save(with_val.parent / "yellow.png")
+    identifier = Identifier.load(with_val, device="cpu")
+    known, strange = identifier.identify([with_val.parent / "images" / "v0.png", with_val.parent / "yellow.png"])
+    assert known.status is Status.IDENTIFIED and known.prediction_set[0].scientific_name == known.scientific_name
+    assert strange.status is Status.UNDETERMINED and strange.reason == "unknown_taxon"
+    assert strange.scientific_name is None and strange.candidates and known.bundle == identifier.info.identifier
