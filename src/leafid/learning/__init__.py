@@ -12,6 +12,7 @@ from leafid.learning.model_card import model_card
 from leafid.learning.network import Answers, Network, build_network, network_of
 from leafid.learning.preparing import StoredViews, prepare_job
 from leafid.learning.run import Run, RunInfo
+from leafid.learning.run_images import answers_for
 
 if TYPE_CHECKING:
     from leafid.learning.sweeping import Trial
@@ -24,6 +25,7 @@ __all__ = [
     "Run",
     "RunInfo",
     "StoredViews",
+    "answers_for",
     "answers_of",
     "best_of",
     "build_network",

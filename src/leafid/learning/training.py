@@ -7,7 +7,7 @@ import time
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Literal, NoReturn
+from typing import NoReturn
 
 import numpy as np
 import torch
@@ -38,7 +38,6 @@ from leafid.learning.fine_tuning import FineTuning
 from leafid.learning.lightning_manners import interruptible, quiet, readable_errors
 from leafid.learning.model_card import model_card
 from leafid.learning.network import Network, build_network
-from leafid.learning.preparing import fill_store, strength_for, view_store
 from leafid.learning.pretrained import start_network
 from leafid.learning.probing import embeddings_of, fit_probe
 from leafid.learning.processes import Place
@@ -59,7 +58,8 @@ from leafid.learning.run import (
     git_commit,
     package_versions,
 )
-from leafid.learning.samples import Samples, training_loader, validation_loader
+from leafid.learning.run_images import samples_of
+from leafid.learning.samples import training_loader, validation_loader
 
 log = logging.getLogger(__name__)
 
@@ -227,8 +227,8 @@ def _fit(
             score_before = _probe(job, this, network, device)
     else:  # its weights come from the checkpoint
         network = build_network(network_spec(job.model), len(this.info.taxonomy))
-    train_samples = _samples(job, this, "train", drawn=training.views_per_step)
-    val_samples = _samples(job, this, "val", drawn=None)
+    train_samples = samples_of(this, "train", drawn=training.views_per_step)
+    val_samples = samples_of(this, "val", drawn=None)
     workers, pin = worker_count(training.workers), device.type == "cuda"
     train_loader = training_loader(
         train_samples,
@@ -301,7 +301,7 @@ def _probe(job: Job, this: Run, network: Network, device: torch.device) -> float
     None, and the head stays random, where there are no more training images than taxa.
     """
     started = time.monotonic()
-    train_samples, val_samples = (_samples(job, this, part, drawn=None) for part in ("train", "val"))
+    train_samples, val_samples = samples_of(this, "train", drawn=None), samples_of(this, "val", drawn=None)
     if len(train_samples) <= len(this.info.taxonomy):
         return None
     workers = worker_count(job.training.workers)
@@ -316,17 +316,6 @@ def _probe(job: Job, this: Run, network: Network, device: torch.device) -> float
     this.record(probe=ProbeInfo(shrinkage=probe.shrinkage, val_macro_f1=probe.val_macro_f1, seconds=seconds))
     print(f"probe ({seconds:.0f} s): val macro-F1 {probe.val_macro_f1:.3f}", file=sys.stderr)
     return probe.val_macro_f1
-
-
-def _samples(job: Job, this: Run, part: Literal["train", "val"], *, drawn: int | None) -> Samples:
-    """Prepare the views of one part of the split, and make samples of them."""
-    rows = this.split[this.split["split"] == part]
-    strength = strength_for(job, part)
-    store = view_store(job, strength)
-    ids = list(rows["image_id"])
-    fill_store(store, part, ids, this.image_paths(rows), job=job)
-    labels = this.info.taxonomy.labels(list(rows["scientificName"]))
-    return Samples(store, ids, labels, drawn=drawn, augmentation=strength)
 
 
 def _finish(job: Job, this: Run, trained: _Trained) -> None:

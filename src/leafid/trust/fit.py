@@ -2,14 +2,13 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from leafid.bundle import Bundle, BundleInfo, read_bundle, write_trust
 from leafid.errors import RunError
-from leafid.progress import OnProgress
 from leafid.trust.calibration import Known, fit_calibration
 from leafid.trust.familiarity import SHIPPED, TrainingFeatures, familiarity, fit_unknowns
 from leafid.trust.image_quality import fit_min_sharpness, plants_are_found, qualities_of
@@ -27,9 +26,12 @@ MIN_SIDE = 0.5
 """An image is too small when its shorter side has less than this share of the side that the network sees."""
 
 
+PARTS: tuple[Literal["train", "val"], ...] = ("train", "val")
+
+
 @dataclass(frozen=True)
 class _Seen:
-    """Rows of the split that could be read, their files, labels, and what the network says about them."""
+    """Rows of the split, their files, labels, and what the network says about them."""
 
     rows: "pd.DataFrame"
     files: list[Path]
@@ -41,7 +43,7 @@ class _Seen:
         return Known(self.logits, self.labels, list(self.rows["gathering_id"]), split)
 
 
-def fit_trust(run: Path, *, device: str = "auto", on_progress: OnProgress | None = None) -> Bundle:
+def fit_trust(run: Path, *, device: str = "auto") -> Bundle:
     """Fit temperature, prediction sets and limits on the run's validation images, and write them into its bundle.
 
     The features of the training images go into the bundle too: they tell what is familiar. Test images have no part.
@@ -49,19 +51,18 @@ def fit_trust(run: Path, *, device: str = "auto", on_progress: OnProgress | None
     Args:
         run: a finished run.
         device: ``auto``, ``cpu``, ``cuda`` or ``mps``.
-        on_progress: called with (images done, images in all).
 
     Raises:
-        RunError, BundleError: there is no finished run, or no validation image can be read.
+        RunError, BundleError: there is no finished run, it has no validation image, or an image cannot be read.
         UsageError: there is no such device.
     """
     from leafid.learning import Run
 
     opened = Run.open(run)
     bundle = read_bundle(opened.bundle_folder)
-    train, val = _looked_at(opened, bundle, device, on_progress)
-    if not len(val.rows):
-        raise RunError(f"No validation image of {run} can be read, so it is not known how far to trust the bundle.")
+    if not (opened.split["split"] == "val").any():
+        raise RunError(f"The run {run} has no validation image, so it is not known how far to trust its bundle.")
+    train, val = (_looked_at(opened, part, bundle, device) for part in PARTS)
     training = TrainingFeatures.of(train.features, train.labels)
     info = _fitted(bundle.info, val, training, opened)
     table = reference_table(opened, train.rows)
@@ -99,31 +100,11 @@ def _fitted(info: BundleInfo, val: _Seen, training: TrainingFeatures, run: "Run"
     )
 
 
-def _looked_at(run: "Run", bundle: Bundle, device: str, on_progress: OnProgress | None) -> tuple[_Seen, _Seen]:
-    """Run the network over the training and the validation images."""
-    from leafid.learning import answers_of, choose_device, network_of
+def _looked_at(run: "Run", part: Literal["train", "val"], bundle: Bundle, device: str) -> _Seen:
+    """Run the network over one part of the split, by its prepared views."""
+    from leafid.learning import answers_for, choose_device, network_of
 
-    split = run.split
-    rows = split[split["split"].isin(("train", "val"))].reset_index(drop=True)
-    files = run.image_paths(rows)
-    answers = answers_of(
-        network_of(bundle),
-        files,
-        bundle.info.preprocessing,
-        device=choose_device(device),
-        on_progress=on_progress,
-    )
+    rows = run.split[run.split["split"] == part].reset_index(drop=True)
+    answers = answers_for(run, part, network_of(bundle), device=choose_device(device))
     labels = np.array(bundle.info.taxonomy.labels(list(rows["scientificName"])), dtype=np.int64)
-    read = ~np.isnan(answers.logits).any(axis=1)
-
-    def part(name: str) -> _Seen:
-        places = np.flatnonzero(read & (rows["split"] == name).to_numpy())
-        return _Seen(
-            rows.iloc[places],
-            [files[place] for place in places],
-            labels[places],
-            answers.logits[places],
-            answers.embeddings[places],
-        )
-
-    return part("train"), part("val")
+    return _Seen(rows, run.image_paths(rows), labels, answers.logits, answers.embeddings)
