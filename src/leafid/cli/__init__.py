@@ -11,9 +11,11 @@ import typer
 from leafid.cli.audit import audit
 from leafid.cli.collect import collect
 from leafid.cli.columns import columns
+from leafid.cli.crossvalidate import crossvalidate
 from leafid.cli.demo import demo
 from leafid.cli.draw import draw
 from leafid.cli.evaluate import evaluate
+from leafid.cli.explain import explain
 from leafid.cli.export import export
 from leafid.cli.identify import identify
 from leafid.cli.job import job
@@ -35,7 +37,23 @@ app = typer.Typer(
     add_completion=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for command in (demo, collect, audit, look, prepare, train, sweep, evaluate, export, identify, measure, draw, columns):
+for command in (
+    demo,
+    collect,
+    audit,
+    look,
+    prepare,
+    train,
+    sweep,
+    evaluate,
+    crossvalidate,
+    identify,
+    explain,
+    export,
+    measure,
+    draw,
+    columns,
+):
     app.command()(command)
 app.add_typer(job, name="job")
 

@@ -1,5 +1,6 @@
 """``leafid identify``: name photos with a bundle."""
 
+from datetime import date
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
@@ -31,6 +32,14 @@ def identify(
     output: Annotated[
         Path | None,
         typer.Option("-o", "--output", metavar="FILE", help="Write records to a .csv, .jsonl or .parquet file."),
+    ] = None,
+    darwin_core: Annotated[
+        Path | None,
+        typer.Option("--darwin-core", metavar="FILE", help="Also write Darwin Core Identification rows (.csv)."),
+    ] = None,
+    report: Annotated[
+        Path | None,
+        typer.Option("--report", metavar="FILE", help="Also write a page with thumbnails to sort and filter (.html)."),
     ] = None,
     top: Annotated[
         int | None, typer.Option("--top", min=1, help="Candidates that a record lists.", show_default="5")
@@ -68,12 +77,16 @@ def identify(
         Existing,
         Identifier,
         check_output,
+        check_view,
         find_inputs,
         identify_to_file,
         identify_to_list,
+        read_records,
         records_table,
         shard_of,
         summary_table,
+        write_darwin_core,
+        write_report,
     )
     from leafid.installation import require_torch
     from leafid.progress import progress_bar
@@ -85,6 +98,9 @@ def identify(
     existing: Existing = "resume" if resume else "replace" if force else "refuse"
     if output is not None:
         check_output(output, existing)
+    for option, view in (("--darwin-core", darwin_core), ("--report", report)):
+        if view is not None:
+            check_view(option, view, existing, output=output)
     inputs = find_inputs(paths)
     images = inputs.paths if shard is None else shard_of(inputs.paths, shard)
     if output is None and len(images) > FEW:
@@ -120,5 +136,23 @@ def identify(
     else:
         console.print(summary_table(summary))
         console.print(f"Records: {output}", highlight=False, markup=False)
+    today = date.today()
+    if darwin_core is not None:
+        rows = write_darwin_core(
+            records if output is None else read_records(output), darwin_core, identifier.info.taxonomy, on=today
+        )
+        without = f"; {summary.images - rows:,} images without a name have no row" if rows < summary.images else ""
+        console.print(f"Darwin Core: {darwin_core}, {rows:,} rows{without}", highlight=False, markup=False)
+    if report is not None:
+        with progress_bar("Thumbnails") as on_progress:
+            write_report(
+                records if output is None else read_records(output),
+                report,
+                identifier.info,
+                on=today,
+                images=summary.images,
+                on_progress=on_progress,
+            )
+        console.print(f"Report: {report}", highlight=False, markup=False)
     if summary.exit_code:
         raise typer.Exit(summary.exit_code)
