@@ -2,8 +2,8 @@
 
 The features of all views are computed once for each background and colour (and kept in --out); the variants are then a
 matter of seconds. The head is fitted on train, its shrinkage chosen on val, and measured on val and test; and again in
-five folds by gathering, in each of which the next fold stands in for val. Choose between variants by val and folds;
-test is for the report.
+five folds by gathering: the shrinkage of each is chosen on the next fold, the head then fitted on all four others.
+Choose between variants by val and folds; test is for the report.
 
     python scripts/ablate_views.py configs/bench-viola.yaml --out runs/ablate-viola
     python scripts/ablate_views.py configs/bench-remp.yaml --out runs/ablate-remp
@@ -31,7 +31,7 @@ from leafid.learning.devices import choose_device, worker_count
 from leafid.learning.pooling import AttentionPooling
 from leafid.learning.preparing import fill_store, view_store
 from leafid.learning.pretrained import start_network
-from leafid.learning.probing import fit_probe
+from leafid.learning.probing import Discriminants, Probe, fit_probe
 from leafid.learning.samples import Samples, batch_of
 from leafid.progress import progress_bar
 from leafid.sheets import CropKind
@@ -119,11 +119,14 @@ def measure(
     """Return the scores of a ``Row``, and what the folds answered for each image."""
     part = {name: (split["split"] == name).to_numpy() for name in ("train", "val", "test")}
 
-    def answers(train: NDArray[np.bool_], val: NDArray[np.bool_], asked: NDArray[np.bool_]) -> NDArray[np.int64]:
-        probe = fit_probe((embeddings[train], labels[train]), (embeddings[val], labels[val]), taxa, balanced=True)
-        return np.asarray((embeddings[asked] @ probe.weight.T + probe.bias).argmax(axis=1))
+    def probe(train: NDArray[np.bool_], val: NDArray[np.bool_]) -> Probe:
+        return fit_probe((embeddings[train], labels[train]), (embeddings[val], labels[val]), taxa, balanced=True)
 
-    val, test = (macro_f1(labels[part[on]], answers(part["train"], part["val"], part[on])) for on in ("val", "test"))
+    def answers(weight: NDArray[np.float64], bias: NDArray[np.float64], asked: NDArray[np.bool_]) -> NDArray[np.int64]:
+        return np.asarray((embeddings[asked] @ weight.T + bias).argmax(axis=1))
+
+    fitted = probe(part["train"], part["val"])
+    val, test = (macro_f1(labels[part[on]], answers(fitted.weight, fitted.bias, part[on])) for on in ("val", "test"))
     groups = split["gathering_id"].fillna(split["image_id"])
     folded = np.full(len(split), -1)
     folds = list(StratifiedGroupKFold(FOLDS, shuffle=True, random_state=seed).split(split, labels, groups))
@@ -131,7 +134,9 @@ def measure(
         here, next_to_it = np.zeros((2, len(split)), dtype=bool)
         here[asked] = True
         next_to_it[folds[(number + 1) % FOLDS][1]] = True
-        folded[here] = answers(~next_to_it & ~here, next_to_it, here)
+        shrinkage = probe(~next_to_it & ~here, next_to_it).shrinkage
+        discriminants = Discriminants(embeddings[~here], labels[~here], taxa, balanced=True)
+        folded[here] = answers(*discriminants.under(shrinkage), here)
     spread = float(np.std([macro_f1(labels[asked], folded[asked]) for _, asked in folds], ddof=1))
     return {"val": val, "test": test, "folds": macro_f1(labels, folded), "folds_sd": spread}, folded
 
@@ -146,6 +151,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("job", type=Path)
     parser.add_argument("--out", type=Path, required=True, help="folder for features, ablation.csv and per_taxon.csv")
+    parser.add_argument("--looks", nargs="+", choices=LOOKS, default=list(LOOKS))
     parser.add_argument("--set", dest="overrides", action="append", default=[], metavar="KEY=VALUE")
     options = parser.parse_args()
     job = load_job(options.job, options.overrides)
@@ -159,9 +165,9 @@ def main() -> None:
     rows: list[Row] = []
     by_taxon = pd.DataFrame({"taxon": taxonomy.names, "images": np.bincount(labels, minlength=len(taxonomy))})
     print(f"{'views':28} {'look':18} {'val F1':>8} {'test F1':>8} {'folds F1':>16}", flush=True)
-    for look, settings in LOOKS.items():
+    for look in options.looks:
         content = job.model_dump(mode="json")
-        content["sheets"] |= settings
+        content["sheets"] |= LOOKS[look]
         content["sheets"]["views"]["image"] = 1
         features = features_of(Job.model_validate(content), split, options.out / f"features, {look}.pt")
         for subset in SUBSETS:
