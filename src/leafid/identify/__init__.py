@@ -2,20 +2,23 @@
 
 from leafid.identify.backbone_formats import COMPILED, CompiledName
 from leafid.identify.compiled_engine import Parity
+from leafid.identify.darwin_core import DWC_COLUMNS, write_darwin_core
 from leafid.identify.engine import EngineName
 from leafid.identify.exporting import export_engine
 from leafid.identify.identifier import BATCH_SIZE, TOP, Identifier
 from leafid.identify.inputs import Inputs, find_inputs
 from leafid.identify.records import Candidate, Record, Status, column_documentation
+from leafid.identify.report import write_report
 from leafid.identify.running import identify_to_file, identify_to_list
 from leafid.identify.shards import shard_of
 from leafid.identify.summary import Summary
 from leafid.identify.terminal import FEW, records_table, summary_table
-from leafid.identify.writers import Existing, check_output, read_records
+from leafid.identify.writers import Existing, check_output, check_view, read_records
 
 __all__ = [
     "BATCH_SIZE",
     "COMPILED",
+    "DWC_COLUMNS",
     "FEW",
     "TOP",
     "Candidate",
@@ -29,6 +32,7 @@ __all__ = [
     "Status",
     "Summary",
     "check_output",
+    "check_view",
     "column_documentation",
     "export_engine",
     "find_inputs",
@@ -38,4 +42,6 @@ __all__ = [
     "records_table",
     "shard_of",
     "summary_table",
+    "write_darwin_core",
+    "write_report",
 ]

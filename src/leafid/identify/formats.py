@@ -81,7 +81,7 @@ def csv_path(path: str) -> str:
     return f"./{path}" if path.startswith(_FORMULA) else path
 
 
-def _guarded(value: str) -> str:
+def guarded(value: str) -> str:
     """Put an apostrophe before what a spreadsheet would run, or what begins with one."""
     return f"'{value}" if value.startswith((*_FORMULA, "'")) else value
 
@@ -90,7 +90,7 @@ def _csv_line(record: Record) -> bytes:
     values = as_values(record)
     values |= {column.name: candidates_text(getattr(record, column.name)) for column in COLUMNS if column.kind is tuple}
     cells = [
-        "" if value is None else value if isinstance(value, float) else _guarded(value) for value in values.values()
+        "" if value is None else value if isinstance(value, float) else guarded(value) for value in values.values()
     ]
     cells[0] = csv_path(values["path"])
     return _csv_row(cells)

@@ -88,6 +88,28 @@ def check_output(path: Path, existing: Existing) -> None:
         raise OutputError(f"{found} is already there. Add --resume to go on with it, or --force to replace it.")
 
 
+VIEW_ENDINGS = {"--darwin-core": ".csv", "--report": ".html"}
+"""Options of `leafid identify` that name a view of the records, and how the file ends; a view is written anew."""
+
+
+def check_view(option: str, path: Path, existing: Existing, *, output: Path | None) -> None:
+    """Check, before anything slow is done, that a view of the records can be written to ``path``.
+
+    Raises:
+        OutputError: the ending is wrong, the folder is missing, it is the result itself, or it is there and neither
+            resumed nor replaced.
+    """
+    ending = VIEW_ENDINGS[option]
+    if path.suffix.lower() != ending:
+        raise OutputError(f"{option} {path}: name a file that ends in {ending}.")
+    if not path.parent.is_dir():
+        raise OutputError(f"{option} {path}: there is no folder {path.parent}. Make it first.")
+    if output is not None and path.absolute() == output.absolute():
+        raise OutputError(f"{option} {path} is the result file too. Name another file.")
+    if path.is_dir() or (existing == "refuse" and path.exists()):
+        raise OutputError(f"{option} {path} is already there. Name another file, or add --resume or --force.")
+
+
 @contextmanager
 def open_output(
     path: Path, *, existing: Existing = "refuse", on_earlier: Callable[[Record], None] | None = None

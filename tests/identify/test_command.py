@@ -1,0 +1,75 @@
+"""`leafid export` and `leafid identify` as they are typed: engines, shards, lists on standard input, views."""
+
+import csv
+import shutil
+import subprocess
+import sys
+from importlib.util import find_spec
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from leafid.errors import ExitCode
+from leafid.identify import read_records
+from tests.characters.leaves import drawn_leaf, on_paper
+from tests.identify.small_bundle import COLOURS, leaf
+
+LEAFID = Path(sys.executable).with_name("leafid")
+
+
+def _leafid(*words: str | Path, typed: str = "", cwd: Path) -> subprocess.CompletedProcess[str]:
+    command = [str(LEAFID), *map(str, words)]
+    return subprocess.run(command, input=typed, capture_output=True, text=True, cwd=cwd, timeout=120, check=False)
+
+
+@pytest.fixture
+def photos(tmp_path: Path) -> list[str]:
+    """Return the names of six leaves in a folder."""
+    names = [f"{number}.png" for number in range(6)]
+    for number, name in enumerate(names):
+        leaf(list(COLOURS)[number % 3], number).save(tmp_path / name)
+    return names
+
+
+def test_a_list_on_standard_input_in_shards_with_all_views(
+    bundle_folder: Path, photos: list[str], tmp_path: Path
+) -> None:
+    shown = _leafid(
+        *("identify", bundle_folder, "-", "--shard", "2/2", "--engine", "torch", "-o", "half.csv"),
+        *("--darwin-core", "dwc.csv", "--report", "report.html"),
+        typed="\n".join(photos),
+        cwd=tmp_path,
+    )
+    assert shown.returncode == ExitCode.OK, shown.stderr
+    assert [record.path for record in read_records(tmp_path / "half.csv")] == photos[3:]
+    with (tmp_path / "dwc.csv").open(encoding="utf-8", newline="") as opened:
+        assert [row["associatedMedia"] for row in csv.DictReader(opened)] == photos[3:]
+    assert "data:image/jpeg" in (tmp_path / "report.html").read_text(encoding="utf-8")
+    assert "Darwin Core: dwc.csv, 3 rows\n" in shown.stdout and "Report: report.html" in shown.stdout
+
+
+def test_characters_are_shown_in_the_terminal(bundle_folder: Path, tmp_path: Path) -> None:
+    Image.fromarray(on_paper(drawn_leaf("Coffea canephora", 6))).save(tmp_path / "leaf.png")
+    shown = _leafid("identify", bundle_folder, "leaf.png", "--characters", cwd=tmp_path)
+    assert shown.returncode == ExitCode.OK, shown.stderr
+    assert "pairs of secondary veins" in " ".join(shown.stdout.split())
+
+
+def test_an_engine_that_is_not_there_is_refused(bundle_folder: Path, photos: list[str], tmp_path: Path) -> None:
+    shown = _leafid("identify", bundle_folder, "0.png", "--engine", "onnx", cwd=tmp_path)
+    assert shown.returncode == ExitCode.MISTAKE
+    assert "leafid export" in shown.stderr or "pip install 'leafid[onnx]'" in shown.stderr
+
+
+@pytest.mark.skipif(not (find_spec("onnx") and find_spec("onnxruntime")), reason="leafid[onnx] is not installed")
+def test_export_compares_on_drawn_sheets(bundle_folder: Path, photos: list[str], tmp_path: Path) -> None:
+    copy = tmp_path / "bundle"
+    shutil.copytree(bundle_folder, copy)
+    shown = _leafid("export", copy, "--to", "onnx", "--sheets", "1", cwd=tmp_path)
+    assert shown.returncode == ExitCode.OK, shown.stderr
+    assert "on 1 images" in shown.stdout and "same first answer for 100.0%" in shown.stdout
+    named = _leafid("identify", copy, *photos, "--engine", "onnx", cwd=tmp_path)
+    assert named.returncode == ExitCode.OK, named.stderr
+    found = _leafid("export", copy, "--to", "onnx", "--images", "0.png", "--images", "1.png", cwd=tmp_path)
+    assert "on 2 images" in found.stdout, found.stderr

@@ -1,0 +1,154 @@
+"""The report, opened in a browser: it sorts, filters, shows pictures, and no file name can do anything to it."""
+
+import shutil
+import time
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import date
+from pathlib import Path
+
+import pytest
+from selenium.webdriver import Chrome, ChromeOptions, ChromeService
+from selenium.webdriver.common.by import By
+from selenium.webdriver.support.ui import Select
+
+from leafid.errors import OutputError
+from leafid.identify import Identifier, Record, Status, check_view, write_report
+from leafid.statements import LIMITS_LONG
+from tests.identify.small_bundle import COLOURS, TARGET, leaf
+
+HOSTILE = "<img src=x onerror=document.title='run'></script><script>document.title='run'</script>.png"
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Chrome]:
+    """Return headless Chromium that keeps what its console said."""
+    chromium = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+    driver = shutil.which("chromedriver")
+    if chromium is None or driver is None:
+        pytest.skip("needs Chromium and chromedriver")
+    options = ChromeOptions()
+    options.binary_location = chromium
+    for argument in ("--headless=new", "--no-sandbox", "--disable-dev-shm-usage", "--window-size=1300,1000"):
+        options.add_argument(argument)
+    options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
+    started = Chrome(options=options, service=ChromeService(driver))
+    yield started
+    started.quit()
+
+
+@pytest.fixture(scope="module")
+def records(identifier: Identifier, tmp_path_factory: pytest.TempPathFactory) -> list[Record]:
+    """Return the records of nine leaves, one with a name that is a script, and of a file that is no image."""
+    folder = tmp_path_factory.mktemp("photos")
+    paths = [folder / f"{number}.png" for number in range(8)]
+    paths.append(folder / HOSTILE.replace("/", "∕"))
+    for number, path in enumerate(paths):
+        leaf(list(COLOURS)[number % 3], number).save(path)
+    (folder / "broken.png").write_text("no leaf")
+    found = list(identifier.identify([*paths, folder / "broken.png"]))
+    found[8] = replace(found[8], path=str(folder / HOSTILE), flora_sentence="13 pairs & more <b>bold</b>.")
+    return found
+
+
+def _open(browser: Chrome, page: Path) -> None:
+    _console(browser)
+    browser.get(page.as_uri())
+
+
+def _console(browser: Chrome) -> list[dict[str, object]]:
+    """What the console has said since it was asked last."""
+    said: list[dict[str, object]] = browser.get_log("browser")  # type: ignore[no-untyped-call]
+    return said
+
+
+def _column(browser: Chrome, number: int) -> list[str]:
+    return [cell.text for cell in browser.find_elements(By.CSS_SELECTOR, f"#records tbody td:nth-child({number})")]
+
+
+def test_the_page_sorts_filters_shows_pictures_and_runs_no_file_name(
+    browser: Chrome, identifier: Identifier, records: list[Record], tmp_path: Path
+) -> None:
+    told: list[tuple[int, int]] = []
+    page = tmp_path / "report.html"
+    write_report(
+        records, page, identifier.info, on=date(2026, 3, 1), images=10, on_progress=lambda *done: told.append(done)
+    )
+    assert told == [(10, 10)]
+    assert not [word for word in ('src="http', 'href="http', "@import") if word in page.read_text(encoding="utf-8")]
+    _open(browser, page)
+    assert browser.title == f"Identification by {identifier.info.identifier}"
+    assert _column(browser, 2) == [record.path for record in records]
+    assert all(sentence in browser.find_element(By.TAG_NAME, "body").text for sentence in LIMITS_LONG)
+    assert f"{TARGET} 3" in browser.find_element(By.CSS_SELECTOR, ".counts").text
+    pictures = browser.find_elements(By.CSS_SELECTOR, "#records img")
+    assert len(pictures) == 8
+    assert all(browser.execute_script("return arguments[0].naturalWidth > 10", one) for one in pictures)
+
+    score = browser.find_element(By.CSS_SELECTOR, "th[data-key=score] button")
+    score.click()
+    down = _column(browser, 4)
+    assert down[-1] == "" and down[:-1] == sorted(down[:-1], key=lambda text: -float(text.split()[0]))
+    score.click()
+    assert _column(browser, 4)[:-1] == sorted(down[:-1], key=lambda text: float(text.split()[0]))
+
+    box = browser.find_element(By.ID, "filter")
+    box.send_keys("hirsuta")
+    assert set(_column(browser, 3)) == {"Mitragyna hirsuta"} and len(_column(browser, 3)) == 3
+    assert browser.find_element(By.ID, "count").text == "3 of 10 images"
+    for _ in "hirsuta":
+        box.send_keys("\b")
+    Select(browser.find_element(By.ID, "status")).select_by_visible_text("failed")
+    assert [text.splitlines()[0] for text in _column(browser, 3)] == ["failed"]
+    assert "run" not in browser.title and not browser.find_elements(By.CSS_SELECTOR, "td b")
+    assert not _console(browser)
+
+
+def test_five_thousand_rows_stay_quick(
+    browser: Chrome, identifier: Identifier, records: list[Record], tmp_path: Path
+) -> None:
+    many = [replace(records[9], path=f"{number}.png") for number in range(5000)]
+    page = tmp_path / "many.html"
+    write_report(many, page, identifier.info, on=date(2026, 3, 1))
+    _open(browser, page)
+    assert "5000 of 5000" in browser.find_element(By.ID, "count").text
+    assert len(browser.find_elements(By.CSS_SELECTOR, "#records tbody tr")) < 1000
+    milliseconds = browser.execute_script(
+        "const from = performance.now(); document.querySelector('th[data-key=path] button').click();"
+        "document.getElementById('filter').value = '499'; "
+        "document.getElementById('filter').dispatchEvent(new Event('input')); return performance.now() - from"
+    )
+    assert milliseconds < 5000
+    assert browser.find_element(By.ID, "count").text == "15 of 5000 images"
+    browser.execute_script(
+        "document.getElementById('filter').value = ''; "
+        "document.getElementById('filter').dispatchEvent(new Event('input')); window.scrollTo(0, 1e9)"
+    )
+    until = time.monotonic() + 20
+    while len(browser.find_elements(By.CSS_SELECTOR, "#records tbody tr")) <= 100 and time.monotonic() < until:
+        time.sleep(0.1)
+    assert len(browser.find_elements(By.CSS_SELECTOR, "#records tbody tr")) > 100
+    assert not _console(browser)
+
+
+def test_an_image_that_is_gone_has_a_row_without_a_picture(
+    identifier: Identifier, records: list[Record], tmp_path: Path
+) -> None:
+    assert records[0].status is not Status.FAILED
+    write_report([replace(records[0], path="gone.png")], tmp_path / "report.html", identifier.info, on=date(2026, 3, 1))
+    content = (tmp_path / "report.html").read_text(encoding="utf-8")
+    assert "gone.png" in content and "data:image" not in content
+
+
+def test_a_view_is_refused_before_the_work(tmp_path: Path) -> None:
+    (tmp_path / "there.html").touch()
+    for option, name, message in [
+        ("--report", "there.html", "already there"),
+        ("--report", "page.pdf", "ends in .html"),
+        ("--darwin-core", "rows.txt", "ends in .csv"),
+        ("--darwin-core", "nowhere/rows.csv", "no folder"),
+        ("--darwin-core", "results.csv", "is the result file too"),
+    ]:
+        with pytest.raises(OutputError, match=message):
+            check_view(option, tmp_path / name, "refuse", output=tmp_path / "results.csv")
+    check_view("--report", tmp_path / "there.html", "resume", output=None)
