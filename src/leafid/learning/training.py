@@ -11,9 +11,8 @@ from typing import NoReturn
 
 import numpy as np
 import torch
-from lightning.pytorch import Trainer, seed_everything
-from lightning.pytorch.callbacks import Callback, EarlyStopping, EMAWeightAveraging, RichProgressBar
-from lightning.pytorch.loggers import CSVLogger, TensorBoardLogger
+from lightning.pytorch import seed_everything
+from lightning.pytorch.callbacks import Callback, EarlyStopping, EMAWeightAveraging
 from torch import Tensor
 
 from leafid.bundle import INFO as BUNDLE_INFO
@@ -27,13 +26,12 @@ from leafid.learning.checkpoints import (
     BEST,
     LAST,
     BestAndLast,
-    DurableCheckpoints,
     is_complete,
     network_state,
     read_checkpoint,
     remove_partial,
 )
-from leafid.learning.devices import choose_device, lightning_precision, worker_count
+from leafid.learning.devices import choose_device, worker_count
 from leafid.learning.fine_tuning import FineTuning
 from leafid.learning.lightning_manners import interruptible, quiet, readable_errors
 from leafid.learning.model_card import model_card
@@ -60,6 +58,7 @@ from leafid.learning.run import (
 )
 from leafid.learning.run_images import samples_of
 from leafid.learning.samples import training_loader, validation_loader
+from leafid.learning.trainer import build_trainer
 
 log = logging.getLogger(__name__)
 
@@ -249,42 +248,10 @@ def _fit(
         EpochReport(this.folder / METRICS, this.folder / PLOT, on_epoch),
         BestAndLast(this.checkpoints, score_before),
     ]
-    trainer = _trainer(job, this, device, callbacks, resumed_steps or 0)
+    trainer = build_trainer(job, this, device, callbacks, resumed_steps or 0)
     last = this.checkpoints / LAST if resumed_steps is not None else None
     with readable_errors():
         trainer.fit(module, train_loader, val_loader, ckpt_path=last, weights_only=True)
-
-
-def _trainer(job: Job, this: Run, device: torch.device, callbacks: list[Callback], resumed_steps: int) -> Trainer:
-    training = job.training
-    terminal = sys.stderr.isatty()
-    if terminal:
-        callbacks.append(RichProgressBar(leave=False, console_kwargs={"stderr": True}))
-    return Trainer(
-        accelerator={"cuda": "gpu"}.get(device.type, device.type),
-        devices=training.devices,
-        num_nodes=training.nodes,
-        strategy="ddp" if training.devices * training.nodes > 1 else "auto",
-        sync_batchnorm=device.type == "cuda",
-        precision=lightning_precision(training, device),  # type: ignore[arg-type]
-        max_epochs=training.max_epochs,
-        gradient_clip_val=training.gradient_clip,
-        # Where an operation has no deterministic form on a GPU, torch warns and goes on.
-        deterministic="warn" if training.deterministic else False,
-        benchmark=not training.deterministic,
-        callbacks=callbacks,
-        plugins=[DurableCheckpoints()],
-        logger=[
-            TensorBoardLogger(this.logs, name="tensorboard", version="", purge_step=resumed_steps or None),
-            CSVLogger(this.logs, name="csv", version=f"start_{this.info.resumed}"),
-        ],
-        log_every_n_steps=10,
-        default_root_dir=this.folder,
-        num_sanity_val_steps=0,
-        use_distributed_sampler=False,
-        enable_model_summary=False,
-        enable_progress_bar=terminal,
-    )
 
 
 def _start(job: Job, this: Run, *, record: bool = True) -> Network:
