@@ -112,6 +112,7 @@ def test_an_engine_that_answers_otherwise_is_refused(
     [
         ({"weights_sha256": "0"}, "made from other weights"),
         ({"largest_difference": 0.2}, "does not answer like torch"),
+        ({"embedding_difference": 0.2}, "does not answer like torch"),
         ({"agreement": 0.5}, "does not answer like torch"),
         ({"files": {"32.xml": "0"}}, "32.xml is missing or changed"),
         ({"files": {}}, "no model for views of 32 pixels"),
@@ -129,6 +130,7 @@ def test_a_stale_or_damaged_engine_is_refused_when_named_and_passed_over_when_no
         "weights_sha256": read_bundle(bundle).info.weights_sha256,
         "images": 3,
         "largest_difference": 0.0,
+        "embedding_difference": 0.0,
         "agreement": 1.0,
         "files": {},
     }
@@ -181,9 +183,12 @@ def test_parity_has_limits() -> None:
         weights_sha256="",
         images=100,
         largest_difference=0.001,
+        embedding_difference=0.001,
         agreement=0.99,
         files={},
     )
     assert perfect.passed
     assert not perfect.model_copy(update={"largest_difference": 0.0011}).passed
+    assert not perfect.model_copy(update={"embedding_difference": 0.0011}).passed
+    assert not perfect.model_copy(update={"embedding_difference": float("nan")}).passed
     assert not perfect.model_copy(update={"agreement": 0.98}).passed

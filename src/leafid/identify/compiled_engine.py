@@ -24,7 +24,7 @@ from leafid.jobs import Preprocessing
 from leafid.sheets import PreparedImage
 
 TOLERANCE = 0.001
-"""Largest difference of a probability from torch's that is accepted; scores are shown to the thousandth at most."""
+"""Largest difference of a probability, and of embeddings as a share of their length, that is accepted."""
 AGREEMENT = 0.99
 """Share of images whose first answer must be torch's; the others can only be ties within the tolerance."""
 
@@ -35,8 +35,9 @@ _VIEWS_AT_ONCE = 64
 class Parity(BaseModel):
     """How the answers of an engine compare with those of torch on the same views.
 
-    ``largest_difference`` is that of any calibrated probability of any image; ``agreement`` the share of images with
-    the same first answer; ``files`` the SHA-256 of each file of the engine.
+    ``largest_difference`` is that of any calibrated probability of any image; ``embedding_difference`` that of an
+    image's embeddings, as a share of their length: it also tells where the probabilities are all but 0 and 1;
+    ``agreement`` is the share of images with the same first answer; ``files`` the SHA-256 of each file of the engine.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -48,19 +49,22 @@ class Parity(BaseModel):
     weights_sha256: str
     images: int
     largest_difference: float
+    embedding_difference: float
     agreement: float
     files: dict[str, str]
 
     @property
     def passed(self) -> bool:
         """Whether the engine may stand in for torch."""
-        return self.largest_difference <= TOLERANCE and self.agreement >= AGREEMENT
+        differences = (self.largest_difference, self.embedding_difference)
+        return all(difference <= TOLERANCE for difference in differences) and self.agreement >= AGREEMENT
 
     def __str__(self) -> str:
         """One sentence for the terminal."""
         return (
             f"{self.engine} ({self.version}) beside torch on {self.images} images: largest difference of a probability "
-            f"{self.largest_difference:.2g}, same first answer for {self.agreement:.1%}"
+            f"{self.largest_difference:.1e}, of embeddings {self.embedding_difference:.1e} of their length, "
+            f"same first answer for {self.agreement:.1%}"
         )
 
 

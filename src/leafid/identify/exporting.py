@@ -72,12 +72,16 @@ def _compared(
 ) -> Parity:
     engine = CompiledEngine(bundle, name, folder)
     differences: list[float] = []
+    embedding_differences: list[float] = []
     agreements: list[bool] = []
     for start in range(0, len(images), _BATCH):
         if batch := _readable(images[start : start + _BATCH], bundle):
-            ours, theirs = (
-                probabilities(one.answer(batch).logits, bundle.info.calibration) for one in (engine, torch_engine)
-            )
+            answers, expected = engine.answer(batch), torch_engine.answer(batch)
+            lengths = np.linalg.norm(expected.embeddings, axis=1)
+            embedding_differences += (
+                np.linalg.norm(answers.embeddings - expected.embeddings, axis=1) / lengths
+            ).tolist()
+            ours, theirs = (probabilities(one.logits, bundle.info.calibration) for one in (answers, expected))
             differences += np.abs(ours - theirs).max(axis=1).tolist()
             agreements += (ours.argmax(axis=1) == theirs.argmax(axis=1)).tolist()
         if on_progress:
@@ -92,6 +96,7 @@ def _compared(
         weights_sha256=bundle.info.weights_sha256,
         images=len(differences),
         largest_difference=max(differences),
+        embedding_difference=max(embedding_differences),
         agreement=float(np.mean(agreements)),
         files={file.name: sha256_of(file) for file in sorted(folder.iterdir())},
     )
