@@ -1,8 +1,8 @@
 """Measure the engines: do they answer like torch, and how long do they take, for every shipped backbone.
 
 Weights are random, with the running statistics of batch normalisation taken from the images, so that features
-are alive.
-Engine only: views lie in memory; the time is CPU seconds of all threads per view, the least of the repetitions. Minutes.
+are alive. Engine only: views lie in memory; the time is CPU seconds of all threads per view, the least of the
+repetitions. Takes minutes.
 
     OMP_NUM_THREADS=1 python scripts/measure_engines.py ../shared/bench/leaf_remp --images 16
 """
