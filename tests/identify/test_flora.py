@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from leafid.errors import FailureReason, ImageError
-from leafid.identify import Candidate, Identifier, Record, Status
+from leafid.errors import FailureReason, ImageError, OutputError
+from leafid.identify import Candidate, Identifier, Record, Status, identify_to_file, read_records
 from leafid.identify.flora import CHARACTER_COLUMNS, character_values, measured_leaf
 from tests.characters.leaves import drawn_leaf, on_paper
 
@@ -53,6 +53,22 @@ def test_a_file_that_is_gone_by_then_is_told(tmp_path: Path) -> None:
     measured = measured_leaf(tmp_path / "gone.jpg")
     assert isinstance(measured, ImageError) and measured.reason is FailureReason.MISSING
     assert character_values(measured, []) == {"flora_sentence": "No leaf was measured (missing)."}
+
+
+def test_a_file_has_characters_throughout_or_not_at_all(
+    identifier: Identifier, photos: list[Path], tmp_path: Path
+) -> None:
+    for name, begun, message in [
+        ("with.csv", True, "Add --characters"),
+        ("plain.csv", False, "Leave out --characters"),
+    ]:
+        output = tmp_path / name
+        identify_to_file(identifier, photos[:1], output, characters=begun)
+        with pytest.raises(OutputError, match=message):
+            identify_to_file(identifier, photos, output, characters=not begun, existing="resume")
+        identify_to_file(identifier, photos, output, characters=begun, existing="resume")
+        told = [record.flora_sentence is not None for record in read_records(output)]
+        assert told == [begun, begun, False]  # the last cannot be read
 
 
 def test_the_characters_are_fields_of_a_record() -> None:

@@ -9,7 +9,7 @@ from typing import Literal
 
 from leafid.errors import OutputError
 from leafid.identify.identifier import BATCH_SIZE, TOP, Identifier
-from leafid.identify.records import Record
+from leafid.identify.records import Record, Status
 from leafid.identify.summary import Summary, Tally
 from leafid.identify.writers import Existing, open_output, path_in_output
 from leafid.progress import OnProgress
@@ -45,7 +45,7 @@ def identify_to_file(
         OutputError: the output exists, cannot be written, or cannot be resumed: it holds records of another bundle
             or of images that are not among ``paths``.
     """
-    resumed = _Resumed(identifier, paths, output)
+    resumed = _Resumed(identifier, paths, output, characters)
     with open_output(output, existing=existing, on_earlier=resumed.add) as writer:
         rest = resumed.still_to_do()
         tally = resumed.tally
@@ -87,24 +87,31 @@ def identify_to_list(
 class _Resumed:
     """What an interrupted run has left: which paths are done, and the count of their records."""
 
-    def __init__(self, identifier: Identifier, paths: Sequence[Path], output: Path) -> None:
+    def __init__(self, identifier: Identifier, paths: Sequence[Path], output: Path, characters: bool) -> None:
         self.tally = Tally()
         self._bundle = identifier.info.identifier
         self._paths = paths
         self._output = output
+        self._characters = characters
         self._open = Counter(self._form(path) for path in paths)
 
     def add(self, record: Record) -> None:
         """Take a record that is there already.
 
         Raises:
-            OutputError: it is of another bundle, or of an image that is not among the paths.
+            OutputError: it is of another bundle, of an image that is not among the paths, or has leaf characters
+                where now none are asked for, or the reverse.
         """
         number = self.tally.images + 1
         if record.bundle != self._bundle:
             raise OutputError(
                 f"{self._output}, record {number}: answered by the bundle {record.bundle}, not by {self._bundle}. "
                 "Resume with that bundle, or name another output."
+            )
+        if record.status is not Status.FAILED and (record.flora_sentence is not None) != self._characters:
+            raise OutputError(
+                f"{self._output}, record {number}: was written {'without' if self._characters else 'with'} leaf "
+                f"characters. {'Leave out' if self._characters else 'Add'} --characters, or name another output."
             )
         form = self._form(record.path)
         if not self._open[form]:
