@@ -1,8 +1,9 @@
 """What the network says of many image files, one row for each; a file that cannot be read is a failure, not an end."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -17,6 +18,9 @@ from leafid.learning.network import Answers, Network
 from leafid.progress import OnProgress
 from leafid.sheets import PreparedImage, prepare_file
 
+Look = Callable[[PreparedImage], Any]
+"""Says something of an image that does not need the network."""
+
 
 @dataclass(frozen=True)
 class FileAnswers:
@@ -26,11 +30,13 @@ class FileAnswers:
         logits: (N, T), float32, in the order of the files; NaN where a file could not be read.
         embeddings: (N, F), float32, the same.
         failures: index of each file that could not be read, and why.
+        looks: what ``look`` said of each file that could be read, by its index.
     """
 
     logits: NDArray[np.float32]
     embeddings: NDArray[np.float32]
     failures: dict[int, ImageError]
+    looks: dict[int, Any] = field(default_factory=dict)
 
 
 def answers_of(
@@ -41,6 +47,7 @@ def answers_of(
     device: torch.device,
     batch_size: int = 32,
     workers: int | None = None,
+    look: Look | None = None,
     on_progress: OnProgress | None = None,
 ) -> FileAnswers:
     """Run the network over image files, in eval mode; afterwards it is in the mode and on the device it was before.
@@ -52,14 +59,16 @@ def answers_of(
         device: where to compute.
         batch_size: images at once.
         workers: processes that read images; None: one per CPU core, at most 8; 0: none but this one.
+        look: called with each prepared image, in the process that reads it; what it says stands in ``looks``.
         on_progress: called with (images done, images in all).
     """
+    looks: dict[int, Any] = {}
     logits = np.full((len(paths), network.taxa), np.nan, dtype=np.float32)
     embeddings = np.full((len(paths), network.last_linear.in_features), np.nan, dtype=np.float32)
     failures: dict[int, ImageError] = {}
     processes = min(worker_count("auto") if workers is None else workers, len(paths) // batch_size)
     loader = DataLoader(
-        _Files(paths, preprocessing),
+        _Files(paths, preprocessing, look),
         batch_size=batch_size,
         num_workers=processes,
         collate_fn=_collate,
@@ -75,46 +84,58 @@ def answers_of(
                 logits[batch.indices] = answers.logits.float().cpu().numpy()
                 embeddings[batch.indices] = answers.embeddings.float().cpu().numpy()
             failures |= batch.failures
+            looks |= batch.looks
             done += len(batch.indices) + len(batch.failures)
             if on_progress:
                 on_progress(done, len(paths))
     network.to(before).train(training)
-    return FileAnswers(logits, embeddings, failures)
+    return FileAnswers(logits, embeddings, failures, looks)
 
 
 @dataclass(frozen=True)
 class _Batch:
-    """The views of the files that could be read, which files they are, and the failures."""
+    """The views of the files that could be read, which files they are, what was said of them, and the failures."""
 
     bags: Bags
     indices: list[int]
+    looks: dict[int, Any]
     failures: dict[int, ImageError]
 
     def pin_memory(self) -> "_Batch":
-        return _Batch(self.bags.pin_memory(), self.indices, self.failures)
+        return _Batch(self.bags.pin_memory(), self.indices, self.looks, self.failures)
 
 
-class _Files(Dataset[tuple[int, "PreparedImage | ImageError"]]):
-    """Prepared views of image files."""
+class _Read(NamedTuple):
+    place: int
+    image: PreparedImage | ImageError
+    look: Any = None
 
-    def __init__(self, paths: Sequence[Path], preprocessing: Preprocessing) -> None:
+
+class _Files(Dataset[_Read]):
+    """Prepared views of image files, and what is said of them."""
+
+    def __init__(self, paths: Sequence[Path], preprocessing: Preprocessing, look: Look | None) -> None:
         self.paths = list(paths)
         self.preprocessing = preprocessing
+        self.look = look
 
     def __len__(self) -> int:
         return len(self.paths)
 
-    def __getitem__(self, index: int) -> tuple[int, PreparedImage | ImageError]:
+    def __getitem__(self, index: int) -> _Read:
         try:
-            return index, prepare_file(self.paths[index], self.preprocessing)
+            image = prepare_file(self.paths[index], self.preprocessing)
         except ImageError as error:
-            return index, error
+            return _Read(index, error)
+        return _Read(index, image, self.look(image) if self.look else None)
 
 
-def _collate(items: Sequence[tuple[int, PreparedImage | ImageError]]) -> _Batch:
-    read = [(index, item) for index, item in items if isinstance(item, PreparedImage)]
+def _collate(items: Sequence[_Read]) -> _Batch:
+    images = [item.image for item in items if isinstance(item.image, PreparedImage)]
+    read = [item for item in items if isinstance(item.image, PreparedImage)]
     return _Batch(
-        bags=Bags.of([image.views for _, image in read], [image.kinds for _, image in read]),
-        indices=[index for index, _ in read],
-        failures={index: item for index, item in items if isinstance(item, ImageError)},
+        bags=Bags.of([image.views for image in images], [image.kinds for image in images]),
+        indices=[item.place for item in read],
+        looks={item.place: item.look for item in read},
+        failures={item.place: item.image for item in items if isinstance(item.image, ImageError)},
     )

@@ -3,6 +3,7 @@
 from collections import Counter
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -20,7 +21,7 @@ from leafid.trust.confusion import draw_confusion
 from leafid.trust.decision import Verdict, decide
 from leafid.trust.familiarity import TrainingFeatures, familiarity
 from leafid.trust.figures import Evaluation, Failure
-from leafid.trust.image_quality import qualities_of
+from leafid.trust.image_quality import image_quality
 from leafid.trust.measures import against_rest, by_taxon, confusion_matrix, overall
 from leafid.trust.model_card import measured_card
 from leafid.trust.parts import by_group, by_rank, pooled, worst_pairs
@@ -154,6 +155,7 @@ def _answered(asked: _Asked, device: str, on_progress: OnProgress | None) -> _An
         asked.files,
         info.preprocessing,
         device=choose_device(device),
+        look=partial(image_quality, preprocessing=info.preprocessing),
         on_progress=on_progress,
     )
     scores = probabilities(answers.logits, info.calibration)
@@ -163,10 +165,9 @@ def _answered(asked: _Asked, device: str, on_progress: OnProgress | None) -> _An
     if training is not None and info.unknowns is not None and len(read):
         values = familiarity(info.unknowns.score, answers.logits[read], answers.embeddings[read], training)
         familiarities = [float(value) for value in values]
-    qualities = qualities_of([asked.files[place] for place in read], info.preprocessing)
     verdicts = {
-        int(place): decide(scores[place], info, familiarity=familiar, quality=quality)
-        for place, familiar, quality in zip(read, familiarities, qualities, strict=True)
+        int(place): decide(scores[place], info, familiarity=familiar, quality=answers.looks[int(place)])
+        for place, familiar in zip(read, familiarities, strict=True)
     }
     return _Answered(answers.logits, scores, verdicts, answers.failures)
 
