@@ -35,8 +35,15 @@ def run_folder(tmp_path: Path) -> Path:
         rows.append((f"i{number}", f"images/{number}.png", name, f"g{number // 2}", None, split))
     columns = ["image_id", "path", "scientificName", "gathering_id", "institutionCode", "split"]
     write_split(run / "split.csv", pd.DataFrame(rows, columns=columns))
-    sources = [{"kind": "folder", "path": "images"}]
-    job = Job.model_validate({"name": "colours", "sources": sources, "output": {"data": str(tmp_path / "data")}})
+    job = Job.model_validate(
+        {
+            "name": "colours",
+            "sources": [{"kind": "folder", "path": "images"}],
+            "sheets": bundle.info.preprocessing.model_dump(mode="json"),
+            "training": {"mode": "probe"},
+            "output": {"data": str(tmp_path / "data")},
+        }
+    )
     write_text(run / "job.yaml", dump_job(job))
     info = RunInfo(
         state="finished",
