@@ -1,13 +1,14 @@
 """Leaf characters beside the answer: right, compared with the candidates only, and without weight in the scores."""
 
 from dataclasses import fields, replace
+from datetime import date
 from pathlib import Path
 
 import pytest
 from PIL import Image
 
 from leafid.errors import FailureReason, ImageError, OutputError
-from leafid.identify import Candidate, Identifier, Record, Status, identify_to_file, read_records
+from leafid.identify import Candidate, Identifier, Record, Status, identify_to_file, read_records, write_report
 from leafid.identify.flora import CHARACTER_COLUMNS, character_values, measured_leaf
 from tests.characters.leaves import drawn_leaf, on_paper
 
@@ -74,3 +75,13 @@ def test_a_file_has_characters_throughout_or_not_at_all(
 def test_the_characters_are_fields_of_a_record() -> None:
     assert len(CHARACTER_COLUMNS) == 5
     assert {*CHARACTER_COLUMNS, "flora_sentence"} < {field.name for field in fields(Record)}
+
+
+def test_the_report_draws_the_leaf_that_was_measured(
+    identifier: Identifier, photos: list[Path], tmp_path: Path
+) -> None:
+    for characters, pictures in ((False, 2), (True, 3)):  # two thumbnails, and the leaf
+        records = list(identifier.identify(photos, characters=characters))
+        page = tmp_path / f"{pictures}.html"
+        write_report(records, page, identifier.info, on=date(2026, 3, 1))
+        assert page.read_text().count("data:image/jpeg;base64,") == pictures

@@ -7,9 +7,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from PIL import Image
+
 from leafid.characters import CHARACTERS
 from leafid.errors import ImageError
-from leafid.identify.records import COLUMNS, Candidate
+from leafid.identify.records import COLUMNS, Candidate, Record
 
 if TYPE_CHECKING:
     from leafid.characters import MeasuredImage
@@ -62,3 +64,24 @@ def character_values(measured: "MeasuredImage | ImageError", candidates: Sequenc
     names = {candidate.scientific_name for candidate in candidates}
     ranges = [taxon for taxon in flora_ranges() if taxon.taxon in names]
     return values | {"flora_sentence": sentence(leaf.characters, compare(leaf.characters, ranges))}
+
+
+def tells_of_characters(record: Record) -> bool:
+    """Tell whether a leaf was measured for this record."""
+    return any(getattr(record, name) is not None for name in CHARACTER_COLUMNS)
+
+
+def drawn_leaf(path: Path, *, longest: int) -> Image.Image | None:
+    """Measure the best leaf of an image again and draw it with what was measured; None: it has none.
+
+    Args:
+        path: the image.
+        longest: longer side of the drawing in pixels.
+
+    Raises:
+        ImageError: the file cannot be read.
+    """
+    from leafid.characters import draw_leaf_lines, measure_file
+
+    found = measure_file(path, leaves=1).leaves
+    return draw_leaf_lines(found[0].pixels, found[0].measured.lines, longest=longest) if found else None
