@@ -56,7 +56,7 @@ def test_a_run_holds_what_is_needed_to_judge_and_repeat_it(walked: Path) -> None
     run = walked / "runs" / "walk"
     for name in ("job.yaml", "split.csv", "metrics.csv", "run.json", "logs", "checkpoints", "bundle/bundle.json"):
         assert (run / name).exists(), name
-    assert {file.suffix for file in (run / "bundle").iterdir()} == {".json", ".safetensors", ".md"}
+    assert {file.suffix for file in (run / "bundle").iterdir()} == {".json", ".safetensors", ".md", ".csv"}
     assert "nothing about alkaloid" in (run / "bundle" / "MODEL_CARD.md").read_text()
 
 
@@ -97,7 +97,7 @@ def test_identification_gives_one_record_per_image_and_says_which_failed(walked:
     failed = [record for record in records if record["status"] == "failed"]
     assert [Path(record["path"]).name for record in failed] == ["broken.jpg"]
     assert failed[0]["reason"].startswith("not_an_image")
-    assert all(re.fullmatch(r"walk@[0-9a-f]{12}", record["bundle"]) for record in records)
+    assert all(re.fullmatch(r"walk@[0-9a-f]{12}-[0-9a-f]{6}", record["bundle"]) for record in records)
 
 
 def test_a_second_training_does_not_overwrite_the_first(walked: Path) -> None:
