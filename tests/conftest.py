@@ -19,3 +19,11 @@ def shared() -> Path:
     if not SHARED.is_dir():
         pytest.skip("needs the real data in ../shared, which is not part of the project")
     return SHARED
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Put the tests of the engines last: a process that has loaded OpenVINO crashes when it is forked.
+
+    Identification reads images in threads and does not fork; the tests of training and of kills do.
+    """
+    items.sort(key=lambda item: "test_engines" in item.nodeid)
