@@ -2,6 +2,7 @@
 
 import multiprocessing
 import os
+import signal
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import Literal
@@ -26,6 +27,8 @@ def start(
 def _identify(bundle: Path, inputs: list[str], output: Path, existing: Existing, user: str) -> None:
     import torch
 
+    # Where the suite runs in the background, Ctrl-C is ignored from the start, and so it would be here.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     torch.set_num_threads(1)
     identifier = Identifier.load(bundle, device="cpu")
     if user == "nobody" and os.geteuid() == 0:

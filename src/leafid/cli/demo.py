@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-SHEETS = 240
+SHEETS = 288
 SEED = 1
 NEW_SHEETS = 12
 NEW_SEED = 2

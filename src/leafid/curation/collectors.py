@@ -5,6 +5,7 @@ The duplicates of one gathering lie in many herbaria, each of which types the la
 ParseGBIF (PMC10914741) joins them by the same three things.
 """
 
+import calendar
 import datetime
 import re
 import unicodedata
@@ -100,10 +101,9 @@ def _one_period(text: str) -> Period | None:
         first = datetime.date(year or 0, month or 1, day or 1)
         if day:
             return Period(first, first)
-        following = datetime.date(
-            first.year + (first.month == 12 or not month), first.month % 12 + 1 if month else 1, 1
-        )
-        return Period(first, following - datetime.timedelta(days=1))
+        last_month = month or 12
+        last_day = calendar.monthrange(first.year, last_month)[1]
+        return Period(first, datetime.date(first.year, last_month, last_day))
     except ValueError:
         return None
 
