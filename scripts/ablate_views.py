@@ -25,7 +25,7 @@ from torch.utils.data import DataLoader
 
 from leafid.catalog import image_paths
 from leafid.curation import assign_gatherings, training_split
-from leafid.jobs import Job, load_job
+from leafid.jobs import Job, load_job, with_settings
 from leafid.learning.bags import KINDS
 from leafid.learning.devices import choose_device, worker_count
 from leafid.learning.pooling import AttentionPooling
@@ -41,8 +41,8 @@ FOLDS = 5
 
 LOOKS: dict[str, dict[str, object]] = {
     "as it is": {},
-    "background plain": {"background": "plain"},
-    "grey": {"colour": "grey"},
+    "background plain": {"sheets.background": "plain"},
+    "grey": {"sheets.colour": "grey"},
 }
 IMAGE, PLANT, LEAF, TILE = CropKind.IMAGE, CropKind.PLANT, CropKind.LEAF, CropKind.TILE
 SUBSETS = ((IMAGE,), (PLANT,), (LEAF,), (TILE,), (PLANT, LEAF), (PLANT, TILE), (LEAF, TILE), (PLANT, LEAF, TILE), KINDS)
@@ -166,10 +166,8 @@ def main() -> None:
     by_taxon = pd.DataFrame({"taxon": taxonomy.names, "images": np.bincount(labels, minlength=len(taxonomy))})
     print(f"{'views':28} {'look':18} {'val F1':>8} {'test F1':>8} {'folds F1':>16}", flush=True)
     for look in options.looks:
-        content = job.model_dump(mode="json")
-        content["sheets"] |= LOOKS[look]
-        content["sheets"]["views"]["image"] = 1
-        features = features_of(Job.model_validate(content), split, options.out / f"features, {look}.pt")
+        looked = with_settings(job, {"sheets.views.image": 1} | LOOKS[look])
+        features = features_of(looked, split, options.out / f"features, {look}.pt")
         for subset in SUBSETS:
             name = ", ".join(subset)
             scores, folded = measure(features.pooled(subset, len(split)), split, labels, len(taxonomy), job.seed)

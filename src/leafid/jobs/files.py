@@ -42,17 +42,15 @@ def with_settings(job: Job, settings: Mapping[str, object]) -> Job:
         JobError: a setting is unknown or impossible.
     """
     content = job.model_dump(mode="json")
+    lines = Lines()
     for name, value in settings.items():
-        *sections, key = name.split(".")
-        place = content
-        for section in sections:
-            place = place[section] if isinstance(place.get(section), dict) else place.setdefault(section, {})
-        place[key] = value
+        keys = tuple(name.split("."))
+        _put(content, keys, value, name)
+        lines.override(keys, name)
     try:
         return Job.model_validate(content)
     except ValidationError as error:
-        mistakes = "; ".join(f"{'.'.join(map(str, each['loc']))}: {each['msg']}" for each in error.errors())
-        raise JobError(f"The job {job.name} cannot have {dict(settings)}: {mistakes}") from None
+        raise JobError(_message(Path(f"The job {job.name} with other settings"), describe(error, Job, lines))) from None
 
 
 def dump_job(job: Job) -> str:
@@ -88,16 +86,21 @@ def _apply(content: dict[str, Any], lines: Lines, override: str) -> None:
     value, _, mistakes = read_yaml(Path(f"--set {override}"), text=text, mapping=False)
     if mistakes:
         raise JobError(f"--set {override}: {mistakes[0].text}")
+    _put(content, keys, value, f"--set {override}")
+    lines.override(keys, f"--set {override}")
+
+
+def _put(content: dict[str, Any], keys: tuple[str, ...], value: object, said: str) -> None:
+    """Put a value into the content, in a section that may not be there yet; ``said`` is how the user named it."""
     place = content
     for key in keys[:-1]:
         inner = place.get(key)
         if inner is None:
             inner = place[key] = {}
         if not isinstance(inner, dict):
-            raise JobError(f"--set {override}: {key} is not a section of the job")
+            raise JobError(f"{said}: {key} is not a section of the job")
         place = inner
     place[keys[-1]] = value
-    lines.override(keys, f"--set {override}")
 
 
 def _message(path: Path, mistakes: Sequence[Mistake]) -> str:

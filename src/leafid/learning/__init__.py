@@ -10,9 +10,11 @@ from leafid.learning.devices import choose_device
 from leafid.learning.inference import FileAnswers, answers_of
 from leafid.learning.model_card import model_card
 from leafid.learning.network import Answers, Network, build_network, network_of
+from leafid.learning.out_of_fold import logits_out_of_fold
 from leafid.learning.preparing import StoredViews, prepare_job
 from leafid.learning.run import Run, RunInfo
 from leafid.learning.run_images import answers_for
+from leafid.learning.stored_views import views_as_identified
 
 if TYPE_CHECKING:
     from leafid.learning.sweeping import Trial
@@ -30,11 +32,13 @@ __all__ = [
     "best_of",
     "build_network",
     "choose_device",
+    "logits_out_of_fold",
     "model_card",
     "network_of",
     "prepare_job",
     "sweep",
     "train",
+    "views_as_identified",
 ]
 
 

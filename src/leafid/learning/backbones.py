@@ -28,8 +28,9 @@ def network_spec(model: ModelSettings) -> NetworkSpec:
     """
     mean, std = IMAGENET_MEAN, IMAGENET_STD
     if model.backbone.startswith(TIMM):
-        configuration = timm_model(model.backbone).pretrained_cfg
-        mean, std = configuration["mean"], configuration["std"]
+        timm, plain = _timm(model.backbone)
+        configuration = timm.get_pretrained_cfg(plain)
+        mean, std = configuration.mean, configuration.std
     return NetworkSpec(backbone=model.backbone, dropout=model.dropout, mean=mean, std=std)
 
 
@@ -49,6 +50,12 @@ def timm_model(name: str, *, pretrained: bool = False) -> Any:  # noqa: ANN401 -
     Raises:
         UsageError: timm is not installed, or does not have the model.
     """
+    timm, plain = _timm(name)
+    return timm.create_model(plain, pretrained=pretrained)
+
+
+def _timm(name: str) -> tuple[Any, str]:
+    """Load timm, and return it with its own name of the model ``timm/<model>``."""
     try:
         import timm
     except ImportError:
@@ -59,7 +66,7 @@ def timm_model(name: str, *, pretrained: bool = False) -> Any:  # noqa: ANN401 -
         raise UsageError(
             f"model.backbone: timm {timm.__version__} has no model {plain!r}. It has: {near or 'no such'}."
         )
-    return timm.create_model(plain, pretrained=pretrained)
+    return timm, plain
 
 
 def last_layer(model: nn.Module) -> tuple[str, nn.Linear]:

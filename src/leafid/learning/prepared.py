@@ -96,6 +96,11 @@ class ViewStore:
                 Image.fromarray(pixels).save(content, format="WEBP", lossless=True, quality=0, method=0)
                 archive.writestr(f"{number:02d}-{kind}.webp", content.getvalue())
 
+    def missing(self, image_ids: Sequence[str]) -> set[str]:
+        """Return the images whose views are not there."""
+        there = {path.name for path in self.folder.glob("*.zip")}
+        return {image_id for image_id in image_ids if self.path(image_id).name not in there}
+
     def fill(
         self, image_ids: Sequence[str], paths: Sequence[Path], *, workers: int, on_progress: OnProgress | None = None
     ) -> int:
@@ -105,17 +110,9 @@ class ViewStore:
             RunError: images cannot be read; all of them are listed. The views of the others are there.
         """
         self.folder.mkdir(parents=True, exist_ok=True)
-        there = {path.name for path in self.folder.glob("*.zip")}
-        missing = {
-            self.path(image_id).name: (image_id, path)
-            for image_id, path in zip(image_ids, paths, strict=True)
-            if self.path(image_id).name not in there
-        }
-        loader = DataLoader(
-            _Filling(self, list(missing.values())),
-            batch_size=None,
-            num_workers=min(workers, len(missing)),
-        )
+        wanted = self.missing(image_ids)
+        missing = [(each, path) for each, path in dict(zip(image_ids, paths, strict=True)).items() if each in wanted]
+        loader = DataLoader(_Filling(self, missing), batch_size=None, num_workers=min(workers, len(missing)))
         failures: list[str] = []
         for done, failure in enumerate(loader, start=1):
             failures += [failure] if failure else []

@@ -40,6 +40,8 @@ def fill_store(store: ViewStore, part: str, image_ids: Sequence[str], paths: Seq
     Raises:
         RunError: images cannot be read; all of them are listed.
     """
+    if not store.missing(image_ids):
+        return 0
     with progress_bar(f"Preparing {part}") as on_progress:
         return store.fill(image_ids, paths, workers=worker_count(job.training.workers), on_progress=on_progress)
 

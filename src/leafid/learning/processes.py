@@ -37,7 +37,7 @@ class Place:
                 f"({training.devices} devices on each of {training.nodes} nodes). Choose a multiple of {world}."
             )
         if world == 1:
-            return cls(0, 1)
+            return ALONE
         for name in ("RANK", "SLURM_PROCID"):  # torchrun, SLURM
             if name in environment:
                 return cls(int(environment[name]), world)
@@ -45,6 +45,14 @@ class Place:
         return cls(node * training.devices + local, world)
 
     @property
+    def several(self) -> bool:
+        """Whether other processes train, too."""
+        return self.world > 1
+
+    @property
     def is_first(self) -> bool:
         """Whether this process writes."""
         return self.rank == 0
+
+
+ALONE = Place(0, 1)

@@ -16,10 +16,8 @@ from torch.utils.data import DataLoader, Dataset, Sampler
 from leafid.learning.augmentation import Strength, augment, unaugmented
 from leafid.learning.bags import Bags
 from leafid.learning.prepared import Views, ViewStore
-from leafid.learning.processes import Place
+from leafid.learning.processes import ALONE, Place
 from leafid.sheets import CropKind
-
-ALONE = Place(0, 1)
 
 
 class Sample(NamedTuple):

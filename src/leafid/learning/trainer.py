@@ -10,6 +10,7 @@ from lightning.pytorch.loggers import CSVLogger, TensorBoardLogger
 from leafid.jobs import Job
 from leafid.learning.checkpoints import DurableCheckpoints
 from leafid.learning.devices import lightning_precision
+from leafid.learning.processes import Place
 from leafid.learning.run import Run
 
 
@@ -27,7 +28,7 @@ def build_trainer(job: Job, this: Run, device: torch.device, callbacks: list[Cal
         UsageError: the device cannot train in the number format.
     """
     training = job.training
-    terminal, several = sys.stderr.isatty(), training.devices * training.nodes > 1
+    terminal, several = sys.stderr.isatty(), Place.of(training).several
     bar = [RichProgressBar(leave=False, console_kwargs={"stderr": True})] if terminal else []
     return Trainer(
         accelerator={"cuda": "gpu"}.get(device.type, device.type),
