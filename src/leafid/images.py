@@ -1,7 +1,8 @@
 """The one place that opens image files: upright, in sRGB, at the size needed, with a coded reason when it cannot.
 
-Whatever lies in the file (grey, palette, CMYK, 16 bit, alpha, progressive, HEIC of a phone), the answer is an upright
-RGB image of 8 bits, or an ``ImageError``. A truncated file is a failure: it is never filled up with grey.
+Whatever lies in the file (grey, palette, CMYK, 16 bit, alpha, progressive, HEIC of a phone, a page of a TIFF, the
+preview in a raw photo), the answer is an upright RGB image of 8 bits, or an ``ImageError``. A truncated file is a
+failure: it is never filled up with grey.
 """
 
 import functools
@@ -14,10 +15,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from PIL import Image, ImageCms, ImageOps, UnidentifiedImageError
+from PIL import Image, ImageCms, UnidentifiedImageError
 from PIL.Jpeg2KImagePlugin import Jpeg2KImageFile
 
 from leafid.errors import FailureReason, ImageError
+from leafid.exif import NOTHING, Shot, read_shot
+from leafid.pages import file_and_page, page_frames
+from leafid.raw_photos import RAW_ENDINGS, preview
 
 MAX_PIXELS = 200_000_000
 """Larger images are refused, as decompression bombs would be; the largest herbarium scans have 100 million pixels."""
@@ -25,13 +29,24 @@ MAX_PIXELS = 200_000_000
 MAX_BYTES = 2_000_000_000
 """Larger files are refused before they are read; 200 million uncompressed pixels of 16 bits have 1.2 GB."""
 
-IMAGE_ENDINGS = frozenset(
+IMAGE_ENDINGS = RAW_ENDINGS | frozenset(
     ".jpg .jpeg .jpe .png .tif .tiff .webp .bmp .gif .heic .heif .avif .jp2 .j2k .jpx .ppm .pgm .jfif".split()
 )
 """Endings by which images are found in folders. A file named on the command line is opened whatever it is called."""
 
 FORMATS = ("JPEG", "MPO", "PNG", "TIFF", "WEBP", "BMP", "GIF", "HEIF", "AVIF", "JPEG2000", "PPM")
 """Formats that are opened, by Pillow's names. The others are rare or risky: for EPS, Pillow would run Ghostscript."""
+
+_TURNS = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
+"""What makes an image upright, by its EXIF orientation."""
 
 Image.MAX_IMAGE_PIXELS = None  # open_image compares the size itself, before anything is decoded
 
@@ -41,20 +56,22 @@ class OpenedImage:
     """An image, upright, in sRGB, 8 bits.
 
     ``width`` and ``height`` are those of the original, upright; ``rgb`` may be smaller (see ``open_image``).
-    ``pages`` is the number of pages or frames in the file, of which the first was read.
+    ``pages`` is the number of pages or frames in the file, of which the first was read, or the one that was named.
+    ``shot`` is what the camera wrote: when, with what, where.
     """
 
     rgb: Image.Image
     width: int
     height: int
     pages: int
+    shot: Shot = NOTHING
 
 
 def open_image(path: Path, *, needed_side: int | None = None, max_pixels: int = MAX_PIXELS) -> OpenedImage:
     """Open an image file.
 
     Args:
-        path: the file.
+        path: the file; ``scan.tif#page=2`` is the second page of ``scan.tif`` (see ``leafid.pages``).
         needed_side: the shorter side, in pixels, below which detail would be lost; JPEG and JPEG 2000 are then decoded
             at the smallest of 1/8, 1/4, 1/2 of their size that keeps it, several times faster. None: full size.
         max_pixels: larger images are refused before they are decoded.
@@ -62,23 +79,28 @@ def open_image(path: Path, *, needed_side: int | None = None, max_pixels: int = 
     Raises:
         ImageError: with the reason why the file cannot be read.
     """
-    content = _bytes_of(path)
+    file, page = file_and_page(path)
+    content = _bytes_of(file)
+    if file.suffix.lower() in RAW_ENDINGS:
+        content = preview(content)
     try:
         with Image.open(io.BytesIO(content), formats=_formats()) as image:
+            pages = _turned_to(image, content, page)
             full = image.size
             if full[0] * full[1] > max_pixels:
                 raise ImageError(
                     FailureReason.TOO_LARGE,
                     f"{full[0]} x {full[1]} pixels; the limit is {max_pixels / 1e6:g} million",
                 )
-            pages = getattr(image, "n_frames", 1)
             if needed_side is not None and image.format == "JPEG":
                 image.draft(None, _reduced(full, needed_side))
             elif needed_side is not None and isinstance(image, Jpeg2KImageFile):
                 image.reduce = _halvings(content, full, needed_side)
+            shot = read_shot(image)  # before it is decoded: TIFF files are closed then
             image.load()
-            orientation = image.getexif().get(0x0112, 1)  # only now: TIFF and HEIC are turned while they are decoded
-            rgb = _upright_srgb(image)
+            orientation = _orientation(image)  # only now: TIFF and HEIC are turned while they are decoded
+            rgb = _upright_srgb(image, orientation)
+            rgb.info = {}  # whoever saves a copy of the pixels must not save where the photo was taken
     except ImageError:
         raise
     except MemoryError:
@@ -86,7 +108,29 @@ def open_image(path: Path, *, needed_side: int | None = None, max_pixels: int = 
     except Exception as error:  # the decoders of damaged files raise whatever they stumble over
         raise _failure(content, error) from None
     width, height = full if orientation < 5 else full[::-1]
-    return OpenedImage(rgb=rgb, width=width, height=height, pages=pages)
+    return OpenedImage(rgb=rgb, width=width, height=height, pages=pages, shot=shot)
+
+
+def _turned_to(image: Image.Image, content: bytes, page: int | None) -> int:
+    """Go to a page of a TIFF file, the first if None; return how many pages, or frames of other files, there are."""
+    if image.format != "TIFF":
+        if page is not None:
+            raise ImageError(FailureReason.MISSING, f"no page {page}: only TIFF files have pages")
+        return int(getattr(image, "n_frames", 1))
+    frames = page_frames(io.BytesIO(content))
+    if page is not None and page > len(frames):
+        raise ImageError(FailureReason.MISSING, f"there is no page {page}; the file has {len(frames)}")
+    image.seek(frames[(page or 1) - 1])
+    return len(frames)
+
+
+def _orientation(image: Image.Image) -> int:
+    """The EXIF orientation, 1 (upright) to 8; 1 where it is missing or broken."""
+    try:
+        found = image.getexif().get(0x0112)
+    except Exception:  # Pillow's reader stumbles over damaged EXIF in many ways; the pixels are good nevertheless
+        return 1
+    return found if isinstance(found, int) and found in _TURNS else 1
 
 
 def _bytes_of(path: Path) -> bytes:
@@ -129,10 +173,10 @@ def _halvings(content: bytes, full: tuple[int, int], needed_side: int) -> int:
     return min(wanted, levels, 3)
 
 
-def _upright_srgb(image: Image.Image) -> Image.Image:
+def _upright_srgb(image: Image.Image, orientation: int) -> Image.Image:
     """Turn by the EXIF orientation and bring any mode to RGB; what is transparent becomes white paper."""
     profile = image.info.get("icc_profile")
-    upright = ImageOps.exif_transpose(image)
+    upright = image.transpose(_TURNS[orientation]) if orientation in _TURNS else image
     if upright.mode.startswith(("I", "F")):
         return _eight_bits(upright)
     if upright.mode in ("RGBA", "LA", "PA", "La", "RGBa") or "transparency" in upright.info:

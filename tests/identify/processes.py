@@ -3,11 +3,16 @@
 import multiprocessing
 import os
 import signal
+import time
+from contextlib import suppress
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import Literal
 
-from leafid.identify import Existing, Identifier, find_inputs, identify_to_file
+import pytest
+
+from leafid.errors import OutputError
+from leafid.identify import Existing, Identifier, Record, find_inputs, identify_to_file, read_records
 
 _CONTEXT = multiprocessing.get_context("forkserver")
 _CONTEXT.set_forkserver_preload(["tests.identify.processes", "leafid.learning"])
@@ -39,3 +44,39 @@ def _identify(bundle: Path, inputs: list[str], output: Path, existing: Existing,
         identifier, find_inputs(inputs).paths, output, existing=existing, batch_size=4, workers=2
     )
     os._exit(summary.exit_code)
+
+
+def agree(records: list[Record], expected: list[Record], *, ordered: bool = True) -> None:
+    assert [record.path for record in records] == [record.path for record in expected]
+    for record, other in zip(records, expected, strict=True):
+        assert (record.status, record.scientific_name, record.reason) == (
+            other.status,
+            other.scientific_name,
+            other.reason,
+        )
+        assert [one.score for one in record.candidates] == pytest.approx(
+            [one.score for one in other.candidates], abs=1e-4
+        )
+
+
+def rows_of(output: Path) -> int:
+    """Count the finished records of a running process."""
+    try:
+        return sum(1 for _ in read_records(output))
+    except OutputError:
+        return 0
+
+
+def stopped(process: BaseProcess, number: int) -> int:
+    """Send a signal; return how the process ended."""
+    assert process.pid is not None
+    with suppress(ProcessLookupError):  # it may have ended by itself
+        os.kill(process.pid, number)
+    process.join(120)
+    assert process.exitcode is not None
+    return process.exitcode
+
+
+def reach(process: BaseProcess, output: Path, rows: int) -> None:
+    while rows_of(output) < rows and process.is_alive():
+        time.sleep(0.002)

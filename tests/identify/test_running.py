@@ -5,9 +5,7 @@ import random
 import signal
 import stat
 import tempfile
-import time
 from collections.abc import Iterator
-from multiprocessing.process import BaseProcess
 from pathlib import Path
 
 import pandas as pd
@@ -17,65 +15,10 @@ from leafid.errors import ExitCode, FailureReason, OutputError
 from leafid.identify import Existing, Identifier, Record, Status, identify_to_file, identify_to_list, read_records
 from leafid.identify.formats import parse_candidates
 from tests.identify.bad_files import BAD_KINDS, write_bad_files
-from tests.identify.processes import start
+from tests.identify.processes import agree, reach, start, stopped
 from tests.identify.small_bundle import COLOURS, leaf, make_bundle
 
 FORMATS = (".csv", ".jsonl", ".parquet")
-
-
-@pytest.fixture(scope="module")
-def photos(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
-    """Return 240 leaves, some with names that are hard to write, and a file that is none."""
-    folder = tmp_path_factory.mktemp("photos")
-    paths = []
-    for number, name in enumerate(list(COLOURS) * 80):
-        hard = {5: "=SUM(1).jpg", 6: 'say "leaf", ok.jpg', 7: "zeile\nzwei\r.jpg", 8: "Blätter 叶.jpg", 9: "'quote.jpg"}
-        paths.append(folder / (f"{number:03}" if number not in hard else "") / hard.get(number, f"{name}.jpg"))
-        paths[-1].parent.mkdir(exist_ok=True)
-        leaf(name, number).save(paths[-1])
-    paths[100].write_text("no leaf")
-    return paths
-
-
-@pytest.fixture(scope="module")
-def expected(identifier: Identifier, photos: list[Path]) -> list[Record]:
-    """Return the records of all photos."""
-    return list(identifier.identify(photos, batch_size=4))
-
-
-def _agree(records: list[Record], expected: list[Record], *, ordered: bool = True) -> None:
-    assert [record.path for record in records] == [record.path for record in expected]
-    for record, other in zip(records, expected, strict=True):
-        assert (record.status, record.scientific_name, record.reason) == (
-            other.status,
-            other.scientific_name,
-            other.reason,
-        )
-        assert [one.score for one in record.candidates] == pytest.approx(
-            [one.score for one in other.candidates], abs=1e-4
-        )
-
-
-def _rows(output: Path) -> int:
-    """Count the finished records of a running process."""
-    try:
-        return sum(1 for _ in read_records(output))
-    except OutputError:
-        return 0
-
-
-def _stopped(process: BaseProcess, number: int) -> int:
-    """Send a signal; return how the process ended."""
-    assert process.pid is not None
-    os.kill(process.pid, number)
-    process.join(120)
-    assert process.exitcode is not None
-    return process.exitcode
-
-
-def _reach(process: BaseProcess, output: Path, rows: int) -> None:
-    while _rows(output) < rows and process.is_alive():
-        time.sleep(0.002)
 
 
 @pytest.mark.parametrize("ending", FORMATS)
@@ -87,7 +30,7 @@ def test_formats_hold_the_same_records(
     summary = identify_to_file(
         identifier, photos, output, batch_size=50, on_progress=lambda done, total: told.append((done, total))
     )
-    _agree(list(read_records(output)), expected)
+    agree(list(read_records(output)), expected)
     assert told == [(50, 240), (100, 240), (150, 240), (200, 240), (240, 240)]
     assert summary.statuses == {one: sum(record.status is one for record in expected) for one in Status}
     assert summary.statuses[Status.FAILED] == 1 and summary.reasons["not_an_image"] == 1
@@ -214,42 +157,17 @@ def test_a_file_cut_anywhere_is_completed(
 
 
 @pytest.mark.parametrize("ending", FORMATS)
-def test_killed_again_and_again_then_completed(
-    bundle_folder: Path, photos: list[Path], expected: list[Record], tmp_path: Path, ending: str
-) -> None:
-    chance = random.Random(ending)
-    output = tmp_path / f"results{ending}"
-    inputs = [str(path) for path in photos]
-    existing: Existing = "refuse"
-    kept = 0
-    for goal in sorted(chance.sample(range(4, 230), 5)):
-        process = start(bundle_folder, inputs, output, existing)
-        _reach(process, output, goal)
-        time.sleep(chance.random() * 0.005)
-        assert _stopped(process, signal.SIGKILL) == -signal.SIGKILL
-        now = _rows(output)
-        assert now >= max(kept, goal)
-        kept, existing = now, "resume"
-    assert kept < len(photos)
-    process = start(bundle_folder, inputs, output, "resume")
-    process.join(240)
-    assert process.exitcode == ExitCode.SOME_FAILED
-    _agree(list(read_records(output)), expected)
-    assert [path.name for path in tmp_path.iterdir()] == [output.name]
-
-
-@pytest.mark.parametrize("ending", FORMATS)
 def test_interrupted_with_ctrl_c_keeps_all_finished_rows(
     bundle_folder: Path, photos: list[Path], expected: list[Record], tmp_path: Path, ending: str
 ) -> None:
     output = tmp_path / f"results{ending}"
     inputs = [str(path) for path in photos]
     process = start(bundle_folder, inputs, output, "refuse")
-    _reach(process, output, 20)
-    assert _stopped(process, signal.SIGINT) == 1
+    reach(process, output, 20)
+    assert stopped(process, signal.SIGINT) == 1
     finished = list(read_records(output))
     assert 20 <= len(finished) < len(photos)
-    _agree(finished, expected[: len(finished)])
+    agree(finished, expected[: len(finished)])
 
 
 def test_two_runs_do_not_write_to_one_file(
@@ -257,10 +175,10 @@ def test_two_runs_do_not_write_to_one_file(
 ) -> None:
     output = tmp_path / "results.jsonl"
     process = start(bundle_folder, [str(path) for path in photos], output, "refuse")
-    _reach(process, output, 4)
+    reach(process, output, 4)
     with pytest.raises(OutputError, match="being written by another leafid"):
         identify_to_file(identifier, photos, output, existing="resume")
-    _stopped(process, signal.SIGKILL)
+    stopped(process, signal.SIGKILL)
 
 
 @pytest.fixture

@@ -51,6 +51,9 @@ def identify(
     characters: Annotated[
         bool, typer.Option("--characters", help="Measure the best leaf too and compare it with the floras.")
     ] = False,
+    keep_location: Annotated[
+        bool, typer.Option("--keep-location", help="Copy the position in a photo's EXIF into its record.")
+    ] = False,
     shard: Annotated[
         str | None, typer.Option("--shard", metavar="K/N", help="Do part K of N of the images, for N machines.")
     ] = None,
@@ -118,6 +121,7 @@ def identify(
                 batch_size=batch_size or BATCH_SIZE,
                 top=top or TOP,
                 characters=characters,
+                keep_location=keep_location,
                 on_progress=on_progress,
             )
         else:
@@ -129,6 +133,7 @@ def identify(
                 batch_size=batch_size or BATCH_SIZE,
                 top=top or TOP,
                 characters=characters,
+                keep_location=keep_location,
                 on_progress=on_progress,
             )
     if output is None:

@@ -9,6 +9,7 @@ from typing import Any, Literal, Self
 from leafid.bundle import BundleInfo, read_bundle
 from leafid.cores import usable_cores
 from leafid.errors import UsageError
+from leafid.exif import Shot
 from leafid.identify.engine import Engine, EngineName
 from leafid.identify.engine_choice import choose_engine
 from leafid.identify.flora import character_values
@@ -67,6 +68,7 @@ class Identifier:
         workers: int | Literal["auto"] = "auto",
         top: int = TOP,
         characters: bool = False,
+        keep_location: bool = False,
     ) -> Iterator[Record]:
         """Yield one record for each path, in order, as the work goes on; memory does not grow with the number of paths.
 
@@ -78,6 +80,7 @@ class Identifier:
             workers: threads that open images; ``auto``: one for each CPU core.
             top: candidates that a record lists.
             characters: also measure the best leaf of each image; does not change the answers.
+            keep_location: copy the position in a photo's EXIF into its record.
 
         Raises:
             UsageError: ``paths`` is a single path, or a number is below 1.
@@ -87,23 +90,29 @@ class Identifier:
         threads = usable_cores() if workers == "auto" else workers
         if min(batch_size, threads, top) < 1:
             raise UsageError(f"batch_size ({batch_size}), workers ({workers}) and top ({top}) must be at least 1.")
-        return self._records(paths, batch_size, threads, top, characters)
+        return self._records(paths, batch_size, threads, top, characters, keep_location)
 
     def _records(
-        self, paths: Iterable[Path | str], batch_size: int, workers: int, top: int, characters: bool
+        self,
+        paths: Iterable[Path | str],
+        batch_size: int,
+        workers: int,
+        top: int,
+        characters: bool,
+        keep_location: bool,
     ) -> Iterator[Record]:
         preprocessing = self.info.preprocessing
         with closing(
             opened_in_order(paths, preprocessing, batch_size=batch_size, workers=workers, characters=characters)
         ) as batches:
             for batch in batches:
-                yield from self._answers(batch, top)
+                yield from self._answers(batch, top, keep_location)
 
-    def _answers(self, batch: Sequence[Opened], top: int) -> Iterator[Record]:
+    def _answers(self, batch: Sequence[Opened], top: int, keep_location: bool) -> Iterator[Record]:
         verdicts = iter(self._verdicts([one.image for one in batch if isinstance(one.image, PreparedImage)]))
         for one in batch:
             if isinstance(one.image, PreparedImage):
-                yield self._answer(one, next(verdicts), top)
+                yield self._answer(one, next(verdicts), top, _told_by_camera(one.image.shot, keep_location))
             else:
                 yield self._record(one.path, Status.FAILED, reason=str(one.image))
 
@@ -122,7 +131,7 @@ class Identifier:
             for row, one, image in zip(rows, familiar, images, strict=True)
         ]
 
-    def _answer(self, opened: Opened, verdict: Verdict, top: int) -> Record:
+    def _answer(self, opened: Opened, verdict: Verdict, top: int, told: dict[str, Any]) -> Record:
         scores, target = dict(verdict.candidates), self.info.taxonomy.target_label
         candidates = self._candidates(verdict.candidates[:top])
         return self._record(
@@ -136,6 +145,7 @@ class Identifier:
             prediction_set=self._candidates([(label, scores[label]) for label in verdict.prediction_set or ()]),
             reason=None if verdict.reason is None else verdict.reason.value,
             **({} if opened.leaf is None else character_values(opened.leaf, candidates)),
+            **told,
         )
 
     def _candidates(self, scored: Iterable[tuple[int, float]]) -> tuple[Candidate, ...]:
@@ -144,3 +154,11 @@ class Identifier:
 
     def _record(self, path: str, status: Status, **answer: Any) -> Record:  # noqa: ANN401 -- the fields of a record
         return Record(path=path, status=status, **answer, bundle=self.info.identifier, leafid_version=__version__)
+
+
+def _told_by_camera(shot: Shot, keep_location: bool) -> dict[str, Any]:
+    """The fields of a record that tell how the photo came about; the position only where it is asked for."""
+    told: dict[str, Any] = {"photo_taken": shot.taken, "camera": shot.camera}
+    if keep_location and shot.position is not None:
+        told["latitude"], told["longitude"] = shot.position
+    return told

@@ -83,6 +83,17 @@ class Record:
         str | None,
         "Its characters beside the ranges that floras give for the candidates; or why no leaf was measured.",
     ] = None
+    photo_taken: Annotated[
+        str | None,
+        "When the photo was taken by the camera's clock, ISO 8601, with the offset from UTC where the camera wrote it.",
+    ] = None
+    camera: Annotated[str | None, "Make and model of the camera."] = None
+    latitude: Annotated[
+        float | None,
+        "Where the photo was taken, decimal degrees (WGS 84), north is positive: only with `--keep-location`, for "
+        "rare plants are stolen from where photos say they grow.",
+    ] = None
+    longitude: Annotated[float | None, "The same, east is positive."] = None
     bundle: Annotated[
         str,
         "The bundle that answered: its name, `@`, the first 12 digits of its weights' SHA-256, `-`, and 6 digits that "

@@ -25,6 +25,7 @@ def identify_to_file(
     workers: int | Literal["auto"] = "auto",
     top: int = TOP,
     characters: bool = False,
+    keep_location: bool = False,
     on_progress: OnProgress | None = None,
 ) -> Summary:
     """Write one record for each path to a ``.csv``, ``.jsonl`` or ``.parquet`` file, as they come, in order.
@@ -39,19 +40,22 @@ def identify_to_file(
         workers: threads that open images.
         top: candidates that a record lists.
         characters: also measure the best leaf of each image.
+        keep_location: copy the position in a photo's EXIF into its record.
         on_progress: told how many of the paths are done.
 
     Raises:
         OutputError: the output exists, cannot be written, or cannot be resumed: it holds records of another bundle
             or of images that are not among ``paths``.
     """
-    resumed = _Resumed(identifier, paths, output, characters)
+    resumed = _Resumed(identifier, paths, output, characters, keep_location)
     with open_output(output, existing=existing, on_earlier=resumed.add) as writer:
         rest = resumed.still_to_do()
         tally = resumed.tally
         earlier = tally.images
         started = time.perf_counter()
-        records = identifier.identify(rest, batch_size=batch_size, workers=workers, top=top, characters=characters)
+        records = identifier.identify(
+            rest, batch_size=batch_size, workers=workers, top=top, characters=characters, keep_location=keep_location
+        )
         for batch in _batches(records, batch_size):
             writer.write(batch)
             tally.add(batch)
@@ -69,13 +73,16 @@ def identify_to_list(
     workers: int | Literal["auto"] = "auto",
     top: int = TOP,
     characters: bool = False,
+    keep_location: bool = False,
     on_progress: OnProgress | None = None,
 ) -> tuple[tuple[Record, ...], Summary]:
     """Return one record for each path, and their summary; arguments as in ``identify_to_file``."""
     tally = Tally()
     collected: list[Record] = []
     started = time.perf_counter()
-    records = identifier.identify(paths, batch_size=batch_size, workers=workers, top=top, characters=characters)
+    records = identifier.identify(
+        paths, batch_size=batch_size, workers=workers, top=top, characters=characters, keep_location=keep_location
+    )
     for batch in _batches(records, batch_size):
         collected += batch
         tally.add(batch)
@@ -87,20 +94,23 @@ def identify_to_list(
 class _Resumed:
     """What an interrupted run has left: which paths are done, and the count of their records."""
 
-    def __init__(self, identifier: Identifier, paths: Sequence[Path], output: Path, characters: bool) -> None:
+    def __init__(
+        self, identifier: Identifier, paths: Sequence[Path], output: Path, characters: bool, keep_location: bool
+    ) -> None:
         self.tally = Tally()
         self._bundle = identifier.info.identifier
         self._paths = paths
         self._output = output
         self._characters = characters
+        self._keep_location = keep_location
         self._open = Counter(self._form(path) for path in paths)
 
     def add(self, record: Record) -> None:
         """Take a record that is there already.
 
         Raises:
-            OutputError: it is of another bundle, of an image that is not among the paths, or has leaf characters
-                where now none are asked for, or the reverse.
+            OutputError: it is of another bundle, of an image that is not among the paths, has leaf characters
+                where now none are asked for, or the reverse, or a position that is not to be kept.
         """
         number = self.tally.images + 1
         if record.bundle != self._bundle:
@@ -112,6 +122,11 @@ class _Resumed:
             raise OutputError(
                 f"{self._output}, record {number}: was written {'without' if self._characters else 'with'} leaf "
                 f"characters. {'Leave out' if self._characters else 'Add'} --characters, or name another output."
+            )
+        if record.latitude is not None and not self._keep_location:
+            raise OutputError(
+                f"{self._output}, record {number}: holds the position of its photo. "
+                "Add --keep-location, or name another output."
             )
         form = self._form(record.path)
         if not self._open[form]:

@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageOps
 
+from leafid.exif import NOTHING, Shot
 from leafid.images import OpenedImage, open_image
 from leafid.jobs import Preprocessing
 from leafid.sheets.crop_plan import CropKind, side_of
@@ -30,6 +31,7 @@ class PreparedImage:
         width: width of the original in pixels, upright.
         height: height of the original in pixels, upright.
         notes: which of the wanted views are not to be had, in words; empty if all are.
+        shot: what the camera wrote into the file; nothing of it is seen by the network.
     """
 
     views: tuple[NDArray[np.uint8], ...]
@@ -37,6 +39,7 @@ class PreparedImage:
     width: int
     height: int
     notes: tuple[str, ...] = ()
+    shot: Shot = NOTHING
 
 
 def prepare_file(path: Path, preprocessing: Preprocessing, *, enlarged: float = 1.0) -> PreparedImage:
@@ -87,6 +90,7 @@ def prepare(image: OpenedImage, preprocessing: Preprocessing, *, enlarged: float
         width=image.width,
         height=image.height,
         notes=notes,
+        shot=image.shot,
     )
 
 
