@@ -1,17 +1,25 @@
 """Trust is fitted on validation images, written into the bundle, and changes answers as it should."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
+import torch
 
-from leafid.bundle import read_bundle
+from leafid.bundle import read_bundle, write_bundle
 from leafid.errors import RunError
+from leafid.learning import Run, answers_for, network_of
+from leafid.learning.probing import fit_probe
+from leafid.learning.run import ProbeInfo
 from leafid.trust import ReferenceSpecimens, evaluate, fit_trust
 from leafid.trust.familiarity import TrainingFeatures
 from leafid.trust.references import disagreements, write_disagreements
 from tests.identify.small_bundle import COLOURS, leaf
+
+COLOURS_IN_TURN = dict(zip(COLOURS, [*list(COLOURS)[1:], next(iter(COLOURS))], strict=True))
+"""For each taxon another one."""
 
 
 @pytest.fixture
@@ -35,11 +43,45 @@ def test_everything_that_is_fitted_stands_in_the_bundle(with_val: Path) -> None:
     assert info.calibration.fitted_on is not None
     assert (info.calibration.fitted_on.images, info.calibration.fitted_on.split) == (24, "val")
     assert info.prediction_sets is not None and info.prediction_sets.coverage == 0.95
-    assert info.unknowns is not None and info.references is not None and info.references.images == 9
+    assert info.unknowns is not None and info.references is not None and info.references.images == 33
     assert info.decision.min_side == 16 and info.decision.min_sharpness is not None
     assert not info.decision.needs_plant  # the squares of the tests show none
     card = (with_val / "bundle" / "MODEL_CARD.md").read_text()
     assert "24 val images of 24 gatherings" in card and "Not yet measured on test images" in card
+
+
+def test_of_a_probe_all_gatherings_have_a_say(with_val: Path) -> None:
+    _make_probe(with_val)
+    info = fit_trust(with_val, device="cpu").info
+    assert info.calibration.fitted_on is not None and info.unknowns is not None and info.prediction_sets is not None
+    for fitted in (info.calibration.fitted_on, info.unknowns.fitted_on, info.prediction_sets.fitted_on):
+        assert (fitted.split, fitted.images) == ("train and val, out of fold", 33)
+    assert 0.5 < info.calibration.temperature < 2  # these colours are told apart, and the head knows it
+
+
+def test_a_head_that_is_too_certain_is_cooled_down(with_val: Path) -> None:
+    split = pd.read_csv(with_val / "split.csv")
+    wrong = split["image_id"].isin(["v0", "v9", "v18"])  # so that no certainty is ever right
+    split.loc[wrong, "scientificName"] = [COLOURS_IN_TURN[name] for name in split.loc[wrong, "scientificName"]]
+    split.to_csv(with_val / "split.csv", index=False)
+    assert fit_trust(_make_probe(with_val, certainty=100), device="cpu").info.calibration.temperature > 5
+
+
+def _make_probe(run_folder: Path, *, certainty: float = 1.0) -> Path:
+    """Give the run the head that a probe of its images would have, its logits times ``certainty``."""
+    run = Run.open(run_folder)
+    bundle = read_bundle(run.bundle_folder)
+    network = network_of(bundle)
+    parts = []
+    for part in ("train", "val"):
+        rows = run.split[run.split["split"] == part]
+        embeddings = answers_for(run, part, network, device=torch.device("cpu")).embeddings
+        parts.append((embeddings, np.array(run.info.taxonomy.labels(list(rows["scientificName"])))))
+    probe = fit_probe(parts[0], parts[1], network.taxa, balanced=True)
+    replace(probe, weight=probe.weight * certainty, bias=probe.bias * certainty).put_into(network)
+    write_bundle(run.bundle_folder, bundle.info, network.state_dict(), "# A probe\n")
+    run.record(probe=ProbeInfo(shrinkage=probe.shrinkage, val_macro_f1=probe.val_macro_f1, seconds=0))
+    return run_folder
 
 
 def test_fitting_again_gives_the_same(with_val: Path) -> None:

@@ -14,8 +14,8 @@ from leafid.trust.resampling import interval, one_per_gathering, resampled_weigh
 BINS = 15
 """Equally wide bins of the score, as in Guo et al. 2017."""
 
-LOG_TEMPERATURES = (np.log(0.05), np.log(20.0))
-"""Range in which a temperature is sought."""
+LOG_TEMPERATURES = (np.log(0.05), np.log(200.0))
+"""Range in which a temperature is sought. The probe of a frozen network may be dozens of times too certain."""
 
 PRIOR_SPREAD = np.log(2.0)
 """A temperature is expected within a factor of two of 1: one gathering's worth of evidence, which keeps it finite where
@@ -33,7 +33,7 @@ class Known:
         logits: (N, T), without NaN.
         truth: (N,) labels.
         gatherings: the gathering of each image.
-        split: where the images come from, such as ``val``.
+        split: where the images come from, and whether the network had seen them, such as ``val``.
     """
 
     logits: NDArray[np.floating]

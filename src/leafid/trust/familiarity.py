@@ -31,13 +31,16 @@ DIMENSIONS = 64
 """Principal components of the features in which Mahalanobis distances are taken: with fewer images than features, a
 covariance of all of them says little."""
 
+ROWS_AT_ONCE = 1024
+"""Images that are compared with all training images together: 0.4 GB for 100,000 of these."""
+
 RIDGE = 0.1
 """Share of the spherical part in a covariance."""
 
 
 @dataclass(frozen=True)
 class TrainingFeatures:
-    """The features of the training images, to compare with.
+    """The features of the images whose taxa the network knows, train and val, to compare with.
 
     Attributes:
         features: (M, F), of length 1 each.
@@ -86,7 +89,8 @@ class TrainingFeatures:
 
     def nearest(self, features: NDArray[np.floating]) -> NDArray[np.float64]:
         """Return the cosine of each image with the most similar training image: (N,), at most 1."""
-        return np.asarray(self.similarity(features).max(axis=1), dtype=np.float64)
+        parts = np.array_split(features, -(-len(features) // ROWS_AT_ONCE) or 1)
+        return np.concatenate([self.similarity(part).max(axis=1) for part in parts]).astype(np.float64)
 
     def similarity(self, features: NDArray[np.floating]) -> NDArray[np.float32]:
         """Return the cosine of each image with every training image: (N, M)."""

@@ -1,18 +1,20 @@
-"""From a trained run to a bundle that can be trusted: what is fitted on validation images is written into it."""
+"""From a trained run to a bundle that can be trusted: what is fitted on images of known taxa is written into it."""
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
-from leafid.bundle import Bundle, BundleInfo, read_bundle, write_trust
+from leafid.bundle import Bundle, BundleInfo, Unknowns, read_bundle, write_trust
 from leafid.errors import RunError
+from leafid.progress import progress_bar
 from leafid.trust.calibration import Known, fit_calibration
-from leafid.trust.familiarity import SHIPPED, TrainingFeatures, familiarity, fit_unknowns
-from leafid.trust.image_quality import fit_min_sharpness, plants_are_found, qualities_of
+from leafid.trust.familiarity import SHIPPED, TrainingFeatures, familiarity, fit_unknowns, unit_length
+from leafid.trust.image_quality import ViewQuality, fit_min_sharpness, plants_are_found, view_quality
 from leafid.trust.model_card import measured_card
+from leafid.trust.out_of_fold import familiarity_out_of_fold, folds_of_series, known_elsewhere
 from leafid.trust.prediction_sets import fit_prediction_sets
 from leafid.trust.probabilities import probabilities
 from leafid.trust.references import reference_table
@@ -25,28 +27,51 @@ if TYPE_CHECKING:
 MIN_SIDE = 0.5
 """An image is too small when its shorter side has less than this share of the side that the network sees."""
 
-
-PARTS: tuple[Literal["train", "val"], ...] = ("train", "val")
+OUT_OF_FOLD = "train and val, out of fold"
+"""What a bundle says of limits that rest on all gatherings, each judged without its own fold."""
 
 
 @dataclass(frozen=True)
 class _Seen:
-    """Rows of the split, their files, labels, and what the network says about them."""
+    """The train and val images in the order of the split, and what the network says about them.
+
+    Attributes:
+        rows: of the split (N).
+        labels: (N,).
+        logits: (N, T), by the network as it is.
+        features: (N, F), as they will be read back from the bundle.
+        logits_out_of_fold: (N, T), by probes fitted to the other folds; None after fine-tuning.
+        folds: (N,).
+    """
 
     rows: "pd.DataFrame"
-    files: list[Path]
     labels: NDArray[np.int64]
     logits: NDArray[np.float32]
     features: NDArray[np.float32]
+    logits_out_of_fold: NDArray[np.float64] | None
+    folds: NDArray[np.int64]
 
-    def known(self, split: str) -> Known:
-        return Known(self.logits, self.labels, list(self.rows["gathering_id"]), split)
+    @property
+    def is_val(self) -> NDArray[np.bool_]:
+        return np.asarray(self.rows["split"] == "val", dtype=bool)
+
+    @property
+    def folded(self) -> NDArray[np.bool_]:
+        """The images that can be judged out of fold."""
+        return known_elsewhere(self.labels, self.folds)
+
+    def known(self, logits: NDArray[np.floating], where: NDArray[np.bool_], split: str) -> Known:
+        return Known(logits[where], self.labels[where], list(self.rows["gathering_id"][where]), split)
 
 
 def fit_trust(run: Path, *, device: str = "auto") -> Bundle:
-    """Fit temperature, prediction sets and limits on the run's validation images, and write them into its bundle.
+    """Fit temperature, prediction sets and limits on the run's known images, and write them into its bundle.
 
-    The features of the training images go into the bundle too: they tell what is familiar. Test images have no part.
+    After a probe, everything rests on all gatherings of train and val, each judged without its own fold. A fine-tuned
+    network has seen its training images: temperature and prediction sets are then fitted on val alone, and the limit of
+    familiarity is the lower one of val against train, and of all images out of fold, since both are rather too high.
+
+    The features of the known images go into the bundle too: they tell what is familiar. Test images have no part.
 
     Args:
         run: a finished run.
@@ -62,32 +87,30 @@ def fit_trust(run: Path, *, device: str = "auto") -> Bundle:
     bundle = read_bundle(opened.bundle_folder)
     if not (opened.split["split"] == "val").any():
         raise RunError(f"The run {run} has no validation image, so it is not known how far to trust its bundle.")
-    train, val = (_looked_at(opened, part, bundle, device) for part in PARTS)
-    training = TrainingFeatures.of(train.features, train.labels)
-    info = _fitted(bundle.info, val, training, opened)
-    table = reference_table(opened, train.rows)
-    # Half precision: 2.5 kB for an image of 1,280 features; cosines change in the fourth digit.
+    seen = _seen(opened, bundle, device)
+    info = _fitted(bundle.info, seen, opened)
     references: dict[str, NDArray[np.generic]] = {
-        "features": training.features.astype(np.float16),
-        "labels": training.labels,
+        "features": TrainingFeatures.of(seen.features, seen.labels).features.astype(np.float16),
+        "labels": seen.labels,
     }
-    return write_trust(bundle, info, measured_card(info, opened.split), references, table)
+    card = measured_card(info, opened.split)
+    return write_trust(bundle, info, card, references, reference_table(opened, seen.rows))
 
 
-def _fitted(info: BundleInfo, val: _Seen, training: TrainingFeatures, run: "Run") -> BundleInfo:
-    settings, known = run.job.trust, val.known("val")
+def _fitted(info: BundleInfo, seen: _Seen, run: "Run") -> BundleInfo:
+    settings = run.job.trust
+    if seen.logits_out_of_fold is not None:
+        known = seen.known(seen.logits_out_of_fold, seen.folded, OUT_OF_FOLD)
+    else:
+        known = seen.known(seen.logits, seen.is_val, "val")
     calibration = fit_calibration(known, seed=run.job.seed)
     scores = probabilities(known.logits, calibration)
-    qualities = [quality for quality in qualities_of(val.files, info.preprocessing) if quality is not None]
-    # As it will be read back, so that a training image is compared with the same numbers later.
-    stored = TrainingFeatures.of(training.features.astype(np.float16).astype(np.float32), training.labels)
+    qualities = _qualities(run)
     return info.model_copy(
         update={
             "calibration": calibration,
             "prediction_sets": fit_prediction_sets(scores, known, settings.coverage),
-            "unknowns": fit_unknowns(
-                familiarity(SHIPPED, val.logits, val.features, stored), known, settings.known_accepted
-            ),
+            "unknowns": _unknowns(seen, settings.known_accepted),
             "decision": info.decision.model_copy(
                 update={
                     "min_score": settings.min_score,
@@ -100,11 +123,64 @@ def _fitted(info: BundleInfo, val: _Seen, training: TrainingFeatures, run: "Run"
     )
 
 
-def _looked_at(run: "Run", part: Literal["train", "val"], bundle: Bundle, device: str) -> _Seen:
-    """Run the network over one part of the split, by its prepared views."""
-    from leafid.learning import answers_for, choose_device, network_of
+def _unknowns(seen: _Seen, acceptance: float) -> Unknowns:
+    limits = []
+    if seen.folded.any():
+        familiar = familiarity_out_of_fold(SHIPPED, seen.logits, seen.features, seen.labels, seen.folds)
+        known = seen.known(seen.logits, seen.folded, OUT_OF_FOLD)
+        limits.append(fit_unknowns(familiar[seen.folded], known, acceptance))
+    if seen.logits_out_of_fold is None:
+        val, train = seen.is_val, ~seen.is_val
+        training = TrainingFeatures.of(seen.features[train], seen.labels[train])
+        familiar = familiarity(SHIPPED, seen.logits[val], seen.features[val], training)
+        limits.append(fit_unknowns(familiar, seen.known(seen.logits, val, "val"), acceptance))
+    return min(limits, key=lambda limit: limit.threshold)
 
-    rows = run.split[run.split["split"] == part].reset_index(drop=True)
-    answers = answers_for(run, part, network_of(bundle), device=choose_device(device))
+
+def _qualities(run: "Run") -> list[ViewQuality]:
+    """Look at the stored views, which are those that identification would see."""
+    from leafid.learning import views_as_identified
+
+    images = int(run.split["split"].isin(["train", "val"]).sum())
+    qualities = []
+    with progress_bar("Looking at views") as on_progress:
+        for views in views_as_identified(run):
+            qualities.append(view_quality(views.pixels, views.kinds, run.job.sheets))
+            on_progress(len(qualities), images)
+    return qualities
+
+
+def _seen(run: "Run", bundle: Bundle, device: str) -> _Seen:
+    """Run the network over train and val, by their prepared views."""
+    import pandas as pd
+
+    from leafid.learning import answers_for, choose_device, logits_out_of_fold, network_of
+
+    network, split, where = network_of(bundle), run.split, choose_device(device)
+    train, val = (answers_for(run, part, network, device=where) for part in ("train", "val"))
+    rows = pd.concat([split[split["split"] == part] for part in ("train", "val")])
+    order = np.argsort(rows.index, kind="stable")  # as in the split, where neighbours stand side by side
+    rows = rows.iloc[order].reset_index(drop=True)
     labels = np.array(bundle.info.taxonomy.labels(list(rows["scientificName"])), dtype=np.int64)
-    return _Seen(rows, run.image_paths(rows), labels, answers.logits, answers.embeddings)
+    embeddings = np.concatenate([train.embeddings, val.embeddings])[order]
+    is_train = np.asarray(rows["split"] == "train", dtype=bool)
+    folds = folds_of_series(labels, list(rows["gathering_id"]))
+    probe = run.info.probe
+    return _Seen(
+        rows=rows,
+        labels=labels,
+        logits=np.concatenate([train.logits, val.logits])[order],
+        # Half precision: 2.5 kB for an image of 1,280 features; cosines change in the fourth digit.
+        features=unit_length(embeddings).astype(np.float16).astype(np.float32),
+        logits_out_of_fold=None
+        if probe is None
+        else logits_out_of_fold(
+            network,
+            (embeddings[is_train], labels[is_train]),
+            (embeddings, labels),
+            folds,
+            shrinkage=probe.shrinkage,
+            balanced=run.job.training.balance != "none",
+        ),
+        folds=folds,
+    )

@@ -1,0 +1,54 @@
+"""The probe without a fold is the probe of the other folds, and no other head is taken for one."""
+
+import numpy as np
+import pytest
+import torch
+
+from leafid.learning import Network, build_network, logits_out_of_fold
+from leafid.learning.probing import Discriminants, fit_probe
+from tests.identify.small_bundle import NETWORK
+
+TAXA = 3
+
+Embedded = tuple[np.ndarray, np.ndarray]
+
+
+def _embedded(count: int, seed: int, side: int) -> Embedded:
+    labels = np.arange(count) % TAXA
+    centres = np.random.default_rng(0).normal(0, 1, (TAXA, side))
+    noise = np.random.default_rng(seed).normal(0, 8, (count, side))
+    return (centres[labels] + noise).astype(np.float32), labels
+
+
+@pytest.fixture
+def network() -> Network:
+    torch.manual_seed(0)
+    return build_network(NETWORK, TAXA)
+
+
+def test_each_fold_is_judged_by_the_probe_of_the_others(network: Network) -> None:
+    side = network.last_linear.in_features
+    train, val = _embedded(60, 1, side), _embedded(24, 2, side)
+    probe = fit_probe(train, val, TAXA, balanced=True)
+    probe.put_into(network)
+    every = np.concatenate([train[0], val[0]]), np.concatenate([train[1], val[1]])
+    folds = np.arange(84) // 21
+    logits = logits_out_of_fold(network, train, every, folds, shrinkage=probe.shrinkage, balanced=True)
+    assert logits is not None and logits.shape == (84, TAXA)
+    weight, bias = Discriminants(every[0][21:], every[1][21:], TAXA, balanced=True).under(probe.shrinkage)
+    expected = every[0][:21] @ weight.T + bias
+    scales = expected / logits[:21]
+    assert scales.std() / scales.mean() < 1e-6  # one scale, that of the network
+    by_itself = train[0] @ probe.weight.T + probe.bias
+    assert (logits[:60].argmax(axis=1) == train[1]).mean() < (by_itself.argmax(axis=1) == train[1]).mean()
+
+
+def test_a_head_that_is_no_probe_has_no_such_logits(network: Network) -> None:
+    train = _embedded(60, 1, network.last_linear.in_features)
+    folds = np.arange(60) // 15
+    assert logits_out_of_fold(network, train, train, folds, shrinkage=0.2, balanced=True) is None
+
+
+def test_too_few_images_are_told(network: Network) -> None:
+    train = _embedded(4, 1, network.last_linear.in_features)
+    assert logits_out_of_fold(network, train, train, np.arange(4) // 2, shrinkage=0.2, balanced=True) is None
