@@ -39,6 +39,7 @@ def test_run_folder_holds_what_is_needed_to_repeat_it(trained: Run, data: Path) 
     metrics = pd.read_csv(trained.folder / "metrics.csv")
     assert list(metrics["epoch"]) == [1, 2, 3, 4, 5]
     assert metrics["steps"].iloc[-1] == 15
+    assert (metrics["images_per_s"] > metrics["steps"].iloc[-1] / metrics["seconds"].sum()).all()  # 8 images a step
     assert metrics["val_macro_f1"].max() == pytest.approx(again.info.val_macro_f1, abs=1e-6)
     assert again.info.best_epoch == metrics["val_macro_f1"].argmax() + 1
     assert (trained.folder / "training.png").stat().st_size > 1000

@@ -18,11 +18,15 @@ def look(
     characters: Annotated[
         bool, typer.Option("--characters", help="Show instead what `leafid measure` measures, over the leaves.")
     ] = False,
+    augment: Annotated[
+        bool, typer.Option("--augment", help="Show instead what training does to the views, weakly to strongly.")
+    ] = False,
 ) -> None:
     """Show what the network will see of an image: outline and boxes, mask, views, and the vein maps of the leaves.
 
     Without --job and --bundle: the whole image, the plant, up to six leaves and four tiles. With --characters: midrib,
     secondary veins with numbers, widest line, apex and base angles, and how the leaves lie to the ranges of the floras.
+    With --augment: one view of each kind, and three draws each of training.augmentation light, medium and strong.
     """
     from leafid.bundle import read_bundle
     from leafid.characters import look_at_characters
@@ -31,6 +35,8 @@ def look(
 
     if job is not None and bundle is not None:
         raise UsageError("--job and --bundle are two ways to say the same: give one of them.")
+    if characters and augment:
+        raise UsageError("--characters and --augment are two pictures: give one of them.")
     if characters and (job is not None or bundle is not None):
         raise UsageError("--characters does not depend on a job or bundle: leave --job and --bundle out.")
     if output.suffix.lower() not in (".png", ".jpg", ".jpeg"):
@@ -42,7 +48,14 @@ def look(
     else:
         preprocessing = Preprocessing(views=ViewCounts(image=1, plant=1, leaves=6, tiles=4))
     try:
-        picture = look_at_characters(image) if characters else look_at(image, preprocessing)
+        if characters:
+            picture = look_at_characters(image)
+        elif augment:
+            from leafid.learning import look_at_augmentation  # with torch, which the other pictures do not need
+
+            picture = look_at_augmentation(image, preprocessing)
+        else:
+            picture = look_at(image, preprocessing)
     except ImageError as error:
         raise UsageError(f"{image} cannot be shown: {error}") from None
     try:

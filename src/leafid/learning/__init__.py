@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from leafid.jobs import Job
+from leafid.learning.augmented_look import look_at_augmentation
 from leafid.learning.bags import Bags
 from leafid.learning.devices import choose_device
 from leafid.learning.inference import FileAnswers, answers_of
@@ -33,6 +34,7 @@ __all__ = [
     "build_network",
     "choose_device",
     "logits_out_of_fold",
+    "look_at_augmentation",
     "model_card",
     "network_of",
     "prepare_job",

@@ -12,6 +12,7 @@ from lightning.pytorch import LightningModule, Trainer
 from lightning.pytorch.callbacks import Callback
 
 from leafid.files import write_text, written_atomically
+from leafid.learning.samples import Batch
 
 COLUMNS = (
     "epoch",
@@ -22,8 +23,10 @@ COLUMNS = (
     "val_accuracy",
     "val_macro_f1",
     "seconds",
+    "images_per_s",
 )
-"""Columns of ``metrics.csv``; ``epoch`` counts from 1, ``steps`` and all values are those at its end."""
+"""Columns of ``metrics.csv``; ``epoch`` counts from 1, ``steps`` and all values are those at its end; ``seconds`` is
+all of the epoch, ``images_per_s`` of its training steps only, over all devices."""
 
 
 OnEpoch = Callable[[int, float], None]
@@ -39,10 +42,20 @@ class EpochReport(Callback):
         self.plot = plot
         self.rows: list[dict[str, Any]] = []
         self._begun = 0.0
+        self._first_step: tuple[float, int] | None = None
+        self._last_step = (0.0, 0)
 
     def on_train_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Look at the clock."""
         self._begun = time.monotonic()
+        self._first_step = None
+
+    def on_train_batch_end(
+        self, trainer: Trainer, pl_module: LightningModule, outputs: object, batch: Batch, batch_idx: int
+    ) -> None:
+        """Look at the clock; the first step of an epoch also waits for the reading processes, and is not counted."""
+        self._last_step = (time.monotonic(), self._last_step[1] + len(batch.labels) * trainer.world_size)
+        self._first_step = self._first_step or self._last_step
 
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Write the epoch down."""
@@ -56,6 +69,7 @@ class EpochReport(Callback):
             "val_accuracy": values["val_accuracy"],
             "val_macro_f1": values["val_macro_f1"],
             "seconds": round(time.monotonic() - self._begun, 1),
+            "images_per_s": self._images_per_s(),
         }
         best = max((earlier["val_macro_f1"] for earlier in self.rows), default=-1.0)
         self.rows.append(row)
@@ -71,6 +85,12 @@ class EpochReport(Callback):
         )
         if self.on_epoch:
             self.on_epoch(row["epoch"], row["val_macro_f1"])
+
+    def _images_per_s(self) -> float | None:
+        if self._first_step is None or self._last_step == self._first_step:
+            return None
+        (begun, before), (ended, after) = self._first_step, self._last_step
+        return round((after - before) / (ended - begun), 2)
 
     def state_dict(self) -> dict[str, Any]:
         """Return what must survive an interruption."""

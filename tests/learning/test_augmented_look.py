@@ -1,0 +1,26 @@
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+from typer.testing import CliRunner
+
+from leafid.cli import app
+
+
+def test_augmentations_are_shown_beside_the_view(data: Path, tmp_path: Path) -> None:
+    sheet, picture = str(data / "0.png"), str(tmp_path / "augmented.png")
+    done = CliRunner().invoke(app, ["look", sheet, "-o", picture, "--augment"])
+    assert done.exit_code == 0, done.output
+    with Image.open(picture) as image:
+        cells = np.asarray(image.convert("L"))[34:264, 10:].astype(float)  # the first row, below its captions
+    views = [cells[:, left : left + 230] for left in range(0, 10 * 240 - 10, 240)]
+    changes = [np.abs(view - views[0]).mean() for view in views[1:]]
+    assert len(views) == 10
+    assert min(changes) > 1  # something is done to each
+    assert np.mean(changes[:3]) < np.mean(changes[6:])  # less by light than by strong
+
+
+def test_two_pictures_at_once_are_refused(data: Path, tmp_path: Path) -> None:
+    command = ["look", str(data / "0.png"), "-o", str(tmp_path / "x.png"), "--augment", "--characters"]
+    done = CliRunner().invoke(app, command)
+    assert done.exit_code != 0
