@@ -65,6 +65,7 @@ class FailureReason(StrEnum):
     TOO_LARGE = "too_large"
     UNSUPPORTED = "unsupported"
     UNREADABLE = "unreadable"
+    NOT_FETCHED = "not_fetched"
 
 
 class ImageError(LeafidError):

@@ -4,7 +4,7 @@ EXIF is written by thousands of programs and broken in as many ways: whatever li
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -38,8 +38,23 @@ NOTHING = Shot()
 
 def read_shot(image: Image.Image) -> Shot:
     """Return what the EXIF of an opened image tells; what is missing, broken or impossible is left out."""
+    return _shot(image.getexif)
+
+
+def read_raw_shot(content: bytes) -> Shot:
+    """The same of a raw photo, of which most are TIFF files; of others nothing is told."""
+
+    def load() -> Image.Exif:
+        exif = Image.Exif()
+        exif.load(b"Exif\0\0" + content)
+        return exif
+
+    return _shot(load) if content.startswith((b"II*\0", b"MM\0*")) else NOTHING
+
+
+def _shot(load: Callable[[], Image.Exif]) -> Shot:
     try:
-        exif = image.getexif()
+        exif = load()
         main = dict(exif)
         details = _folder(exif, ExifTags.IFD.Exif)
         place = _folder(exif, ExifTags.IFD.GPSInfo)

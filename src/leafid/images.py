@@ -19,7 +19,7 @@ from PIL import Image, ImageCms, UnidentifiedImageError
 from PIL.Jpeg2KImagePlugin import Jpeg2KImageFile
 
 from leafid.errors import FailureReason, ImageError
-from leafid.exif import NOTHING, Shot, read_shot
+from leafid.exif import NOTHING, Shot, read_raw_shot, read_shot
 from leafid.pages import file_and_page, page_frames
 from leafid.raw_photos import RAW_ENDINGS, preview
 
@@ -81,8 +81,9 @@ def open_image(path: Path, *, needed_side: int | None = None, max_pixels: int = 
     """
     file, page = file_and_page(path)
     content = _bytes_of(file)
+    raw_shot = None
     if file.suffix.lower() in RAW_ENDINGS:
-        content = preview(content)
+        raw_shot, content = read_raw_shot(content), preview(content)
     try:
         with Image.open(io.BytesIO(content), formats=_formats()) as image:
             pages = _turned_to(image, content, page)
@@ -96,7 +97,7 @@ def open_image(path: Path, *, needed_side: int | None = None, max_pixels: int = 
                 image.draft(None, _reduced(full, needed_side))
             elif needed_side is not None and isinstance(image, Jpeg2KImageFile):
                 image.reduce = _halvings(content, full, needed_side)
-            shot = read_shot(image)  # before it is decoded: TIFF files are closed then
+            shot = raw_shot or read_shot(image)  # before it is decoded: TIFF files are closed then
             image.load()
             orientation = _orientation(image)  # only now: TIFF and HEIC are turned while they are decoded
             rgb = _upright_srgb(image, orientation)

@@ -28,12 +28,11 @@ def preview(content: bytes) -> bytes:
     try:
         with rawpy.imread(io.BytesIO(content)) as raw:
             found = raw.extract_thumb()
-    except rawpy.NotSupportedError as error:  # also where there is no preview
-        raise ImageError(
-            FailureReason.UNSUPPORTED, f"a raw photo without a preview that can be read ({error})"
-        ) from None
-    except rawpy.LibRawError as error:
-        raise ImageError(FailureReason.UNREADABLE, f"the raw photo is damaged ({error})") from None
+    except rawpy.LibRawDataError:
+        raise ImageError(FailureReason.UNREADABLE, "the raw photo is damaged") from None
+    except (rawpy.LibRawError, rawpy.NotSupportedError) as error:
+        detail = error.args[0].decode() if error.args and isinstance(error.args[0], bytes) else str(error)
+        raise ImageError(FailureReason.UNSUPPORTED, f"no preview in this raw photo: {detail}") from None
     if found.format == rawpy.ThumbFormat.JPEG:
         return bytes(found.data)
     picture = io.BytesIO()

@@ -8,6 +8,7 @@ import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from PIL import Image
 
 from leafid.errors import UsageError
 from leafid.identify import find_inputs, shard_of
@@ -25,12 +26,12 @@ def photos(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def _found(*arguments: str) -> list[str]:
-    return [path.as_posix() for path in find_inputs(arguments).paths]
+    return list(find_inputs(arguments).paths)
 
 
 def test_a_folder_gives_its_images_sorted_and_counts_what_it_leaves_out(photos: Path) -> None:
     inputs = find_inputs(["photos"])
-    assert [path.as_posix() for path in inputs.paths] == [
+    assert list(inputs.paths) == [
         "photos/a.tif",
         "photos/b/1.png",
         "photos/b/2.JPG",
@@ -158,8 +159,8 @@ def test_links_are_followed_and_loops_are_not(photos: Path, tmp_path: Path) -> N
     (photos / "self").symlink_to("self")
     (photos / "self.jpg").symlink_to("self.jpg")
     inputs = find_inputs(["photos"])
-    assert "photos/linked/z.jpg" in [path.as_posix() for path in inputs.paths]
-    assert "photos/self.jpg" in [path.as_posix() for path in inputs.paths]
+    assert "photos/linked/z.jpg" in inputs.paths
+    assert "photos/self.jpg" in inputs.paths
     assert len(inputs.paths) == 6 and inputs.repeated == 1
     assert "1 folder reached again through a link and read once." in inputs.remarks
 
@@ -178,3 +179,30 @@ def test_undecodable_names_are_found(photos: Path) -> None:
     with open(name, "wb"):
         pass
     assert os.fsdecode(name) in _found("photos")
+
+
+def test_each_page_of_a_tiff_has_its_entry_wherever_the_file_is_named(photos: Path) -> None:
+    scan = photos / "book.tif"
+    Image.new("L", (8, 8)).save(scan, save_all=True, append_images=[Image.new("L", (8, 8))])
+    Image.new("L", (8, 8)).save(photos / "one.TIFF")
+    Path("list.csv").write_text("path\nphotos/one.TIFF\nphotos/book.tif\n")
+    pages = ["photos/book.tif#page=1", "photos/book.tif#page=2"]
+    assert _found("photos/book.tif") == pages
+    assert _found("list.csv") == ["photos/one.TIFF", *pages]
+    assert _found("photos/book.tif#page=2") == ["photos/book.tif#page=2"]
+    inputs = find_inputs(["photos"])
+    assert inputs.paths[0] == "photos/a.tif" and inputs.paths[4:] == (*pages, "photos/one.TIFF")
+    assert inputs.paged == 1 and "1 TIFF file of several pages; each page has its record." in inputs.remarks
+
+
+@pytest.mark.timeout(20)
+def test_only_tiff_files_are_opened_to_list_them(photos: Path) -> None:
+    os.mkfifo(photos / "b" / "pipe.jpg")  # who opens it waits for ever
+    os.mkfifo(photos / "b" / "pipe.tif")
+    (photos / "b" / "locked.tif").symlink_to("nowhere.tif")
+    assert len(find_inputs(["photos"]).paths) == 7
+
+
+def test_web_addresses_are_neither_globs_nor_folders(photos: Path) -> None:
+    address = "https://example.org/iiif/leaf[1]/full/!400,400/0/default.jpg?a=*"
+    assert _found(address, "photos/a.tif") == [address, "photos/a.tif"]

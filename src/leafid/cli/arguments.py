@@ -25,3 +25,17 @@ class Device(StrEnum):
 DeviceOption = Annotated[
     Device, typer.Option("--device", help="Where the network runs; auto takes a GPU if there is one.")
 ]
+
+ContactOption = Annotated[
+    str | None,
+    typer.Option(
+        "--contact",
+        metavar="MAIL",
+        help="Your e-mail address or web page, sent along where images are fetched from the web.",
+        show_default=False,
+    ),
+]
+PrivateAddressesOption = Annotated[
+    bool,
+    typer.Option("--allow-private-addresses", help="Also fetch images from this machine and local networks."),
+]

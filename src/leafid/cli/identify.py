@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from leafid.cli.arguments import Device, DeviceOption
+from leafid.cli.arguments import ContactOption, Device, DeviceOption, PrivateAddressesOption
 from leafid.errors import UsageError
 
 
@@ -26,7 +26,8 @@ def identify(
         list[str],
         typer.Argument(
             metavar="PATH...",
-            help="Photos, folders, globs, CSV or Parquet tables with a path column; - for a list on standard input.",
+            help="Photos, folders, globs, web addresses (also IIIF), CSV or Parquet tables with a path column; - for a "
+            "list on standard input.",
         ),
     ],
     output: Annotated[
@@ -54,6 +55,8 @@ def identify(
     keep_location: Annotated[
         bool, typer.Option("--keep-location", help="Copy the position in a photo's EXIF into its record.")
     ] = False,
+    contact: ContactOption = None,
+    allow_private_addresses: PrivateAddressesOption = False,
     shard: Annotated[
         str | None, typer.Option("--shard", metavar="K/N", help="Do part K of N of the images, for N machines.")
     ] = None,
@@ -92,6 +95,7 @@ def identify(
         write_report,
     )
     from leafid.installation import require_torch
+    from leafid.jobs import FetchingSettings
     from leafid.progress import progress_bar
 
     if resume and force:
@@ -113,6 +117,7 @@ def identify(
     for note in inputs.remarks:
         console.print(note, style="dim", highlight=False, markup=False)
     identifier = Identifier.load(bundle, device=device.value, engine=engine.value)
+    fetching = FetchingSettings(contact=contact, allow_private_addresses=allow_private_addresses)
     with progress_bar("Identifying") as on_progress:
         if output is None:
             records, summary = identify_to_list(
@@ -122,6 +127,7 @@ def identify(
                 top=top or TOP,
                 characters=characters,
                 keep_location=keep_location,
+                fetching=fetching,
                 on_progress=on_progress,
             )
         else:
@@ -134,6 +140,7 @@ def identify(
                 top=top or TOP,
                 characters=characters,
                 keep_location=keep_location,
+                fetching=fetching,
                 on_progress=on_progress,
             )
     if output is None:

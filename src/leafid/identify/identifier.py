@@ -12,9 +12,11 @@ from leafid.errors import UsageError
 from leafid.exif import Shot
 from leafid.identify.engine import Engine, EngineName
 from leafid.identify.engine_choice import choose_engine
+from leafid.identify.fetched import fetched_ahead
 from leafid.identify.flora import character_values
 from leafid.identify.pipeline import Opened, opened_in_order
 from leafid.identify.records import Candidate, Record, Status
+from leafid.jobs import FetchingSettings
 from leafid.sheets import PreparedImage
 from leafid.trust import TrainingFeatures, Verdict, decide, familiarity, image_quality, probabilities
 from leafid.version import __version__
@@ -69,18 +71,20 @@ class Identifier:
         top: int = TOP,
         characters: bool = False,
         keep_location: bool = False,
+        fetching: FetchingSettings | None = None,
     ) -> Iterator[Record]:
         """Yield one record for each path, in order, as the work goes on; memory does not grow with the number of paths.
 
         A file that cannot be read gives a record with status ``failed`` and never an error.
 
         Args:
-            paths: image files; folders, globs and tables are expanded by ``find_inputs``.
+            paths: image files and web addresses; folders, globs and tables are expanded by ``find_inputs``.
             batch_size: images that go through the network together; does not change the answers.
             workers: threads that open images; ``auto``: one for each CPU core.
             top: candidates that a record lists.
             characters: also measure the best leaf of each image; does not change the answers.
             keep_location: copy the position in a photo's EXIF into its record.
+            fetching: how images are taken from the web, where there are any; None: as in a job without that section.
 
         Raises:
             UsageError: ``paths`` is a single path, or a number is below 1.
@@ -90,7 +94,7 @@ class Identifier:
         threads = usable_cores() if workers == "auto" else workers
         if min(batch_size, threads, top) < 1:
             raise UsageError(f"batch_size ({batch_size}), workers ({workers}) and top ({top}) must be at least 1.")
-        return self._records(paths, batch_size, threads, top, characters, keep_location)
+        return self._records(paths, batch_size, threads, top, characters, keep_location, fetching or FetchingSettings())
 
     def _records(
         self,
@@ -100,11 +104,15 @@ class Identifier:
         top: int,
         characters: bool,
         keep_location: bool,
+        fetching: FetchingSettings,
     ) -> Iterator[Record]:
         preprocessing = self.info.preprocessing
-        with closing(
-            opened_in_order(paths, preprocessing, batch_size=batch_size, workers=workers, characters=characters)
-        ) as batches:
+        with (
+            fetched_ahead(paths, fetching) as there,
+            closing(
+                opened_in_order(there, preprocessing, batch_size=batch_size, workers=workers, characters=characters)
+            ) as batches,
+        ):
             for batch in batches:
                 yield from self._answers(batch, top, keep_location)
 

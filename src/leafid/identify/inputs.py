@@ -1,4 +1,4 @@
-"""From what a user names (files, folders, globs, tables) to the images in order; nothing is dropped in silence."""
+"""From what a user names (files, folders, globs, tables, web addresses) to the images in order; nothing is dropped."""
 
 import glob
 import os
@@ -11,6 +11,8 @@ from leafid.errors import UsageError
 from leafid.identify.listed import STANDARD_INPUT, TABLE_ENDINGS, listed_in, listed_on_standard_input
 from leafid.identify.records import written_path
 from leafid.images import IMAGE_ENDINGS
+from leafid.pages import TIFF_ENDINGS, page_path, pages_of_file
+from leafid.sources import is_web_address
 
 
 @dataclass(frozen=True)
@@ -18,18 +20,21 @@ class Inputs:
     """The images to identify, and what lay beside them.
 
     Attributes:
-        paths: one entry for each record to come. A file named twice stands here twice.
+        paths: one entry for each record to come: a file, a page of one (``scan.tif#page=2``), or a web address. What is
+            named twice stands here twice.
         others: files in folders that do not end like an image, counted by ending (``""`` for none).
         hidden: files and folders in folders that begin with a dot, counted.
         repeated: folders that were reached again through a link and not entered again, counted.
         empty: folders that were named and hold no image.
+        paged: TIFF files of several pages, each with an entry of its own.
     """
 
-    paths: tuple[Path, ...]
+    paths: tuple[str, ...]
     others: dict[str, int] = field(default_factory=dict)
     hidden: int = 0
     repeated: int = 0
     empty: tuple[Path, ...] = ()
+    paged: int = 0
 
     @property
     def remarks(self) -> tuple[str, ...]:
@@ -44,6 +49,8 @@ class Inputs:
             remarks.append(f"{_counted(self.hidden, 'hidden file or folder', 'hidden files and folders')} left out.")
         if self.repeated:
             remarks.append(f"{_counted(self.repeated, 'folder')} reached again through a link and read once.")
+        if self.paged:
+            remarks.append(f"{_counted(self.paged, 'TIFF file')} of several pages; each page has its record.")
         return tuple(remarks)
 
 
@@ -56,45 +63,72 @@ def find_inputs(arguments: Sequence[str | Path]) -> Inputs:
     - ``*``, ``?``, ``[...]`` and ``**`` are expanded where the shell has not; each match counts as if it were named.
     - A ``.csv`` or ``.parquet`` file lists images in its column ``path``, relative to the table, one per row.
     - ``-`` lists images on standard input, one per line, or separated by NUL.
+    - ``http://`` and ``https://`` begin the address of an image, of an IIIF image service, or of an IIIF manifest that
+      stands for its first image; in tables and lists, too.
     - Anything else is an image, whatever it is called, and even if it does not exist: it becomes a failed record.
 
-    The list is taken as it is: a file named twice gives two records, so that a table and its results agree row by row.
+    The list is taken as it is: a file named twice gives two records, so that a table and its results agree row by row,
+    unless a TIFF file of several pages is among them, for each page gives a record. For that, TIFF files are opened
+    here, and no others.
 
     Raises:
         UsageError: a glob matches nothing, a table cannot be used, or no image is found; all mistakes are listed.
     """
-    paths: list[Path] = []
+    named: list[str | Path] = []
     others: Counter[str] = Counter()
     empty: list[Path] = []
     hidden = repeated = 0
     mistakes: list[str] = []
     for argument in _expanded(arguments, mistakes):
-        if os.path.isdir(argument):
-            folder = _search(argument)
+        if is_web_address(str(argument)):
+            named.append(str(argument))
+        elif os.path.isdir(argument):
+            folder = _search(Path(argument))
             others += folder.others
             hidden += folder.hidden
             repeated += folder.repeated
-            paths += folder.images
+            named += folder.images
             if not folder.images:
-                empty.append(argument)
+                empty.append(Path(argument))
         elif str(argument) == STANDARD_INPUT:
-            paths += listed_on_standard_input(mistakes)
-        elif argument.suffix.lower() in TABLE_ENDINGS:
-            paths += listed_in(argument, mistakes)
+            named += listed_on_standard_input(mistakes)
+        elif Path(argument).suffix.lower() in TABLE_ENDINGS:
+            named += listed_in(Path(argument), mistakes)
         else:
-            paths.append(argument)
-    if not paths and not mistakes:
+            named.append(argument)
+    if not named and not mistakes:
         mistakes += [f"{folder}: holds no file that ends like an image" for folder in empty] or ["no image is named"]
         mistakes.append(f"images end in {' '.join(sorted(IMAGE_ENDINGS))}")
     if mistakes:
         raise UsageError("\n".join(["These images cannot be identified:", *_indented(mistakes)]))
-    return Inputs(tuple(paths), dict(others), hidden, repeated, tuple(empty))
+    paths, paged = _with_pages(named)
+    return Inputs(paths, dict(others), hidden, repeated, tuple(empty), paged)
 
 
-def _expanded(arguments: Iterable[str | Path], mistakes: list[str]) -> list[Path]:
-    """Expand globs; a name that exists is never taken for a glob."""
-    paths: list[Path] = []
+def _with_pages(named: Iterable[str | Path]) -> tuple[tuple[str, ...], int]:
+    """Put the pages of a TIFF file in its place; return also how many files that was done for."""
+    paths: list[str] = []
+    paged = 0
+    counted: dict[Path, int] = {}
+    for one in named:
+        pages = 1
+        if isinstance(one, Path) and one.suffix.lower() in TIFF_ENDINGS:
+            pages = counted[one] if one in counted else counted.setdefault(one, pages_of_file(one))
+        if pages == 1:
+            paths.append(str(one))
+        else:
+            paged += 1
+            paths += [page_path(one, page) for page in range(1, pages + 1)]
+    return tuple(paths), paged
+
+
+def _expanded(arguments: Iterable[str | Path], mistakes: list[str]) -> list[str | Path]:
+    """Expand globs; a name that exists, or a web address, is never taken for a glob."""
+    paths: list[str | Path] = []
     for argument in map(str, arguments):
+        if is_web_address(argument):
+            paths.append(argument)
+            continue
         if os.path.lexists(argument) or not glob.has_magic(argument):
             paths.append(Path(argument))
             continue

@@ -1,15 +1,17 @@
-"""Lists of images: tables with a column ``path``, and standard input."""
+"""Lists of images: tables with a column ``path``, and standard input. Web addresses stay text, files become paths."""
 
 import csv
 import os
 import sys
 from pathlib import Path
 
+from leafid.sources import is_web_address
+
 STANDARD_INPUT = "-"
 TABLE_ENDINGS = (".csv", ".parquet")
 
 
-def listed_in(table: Path, mistakes: list[str]) -> list[Path]:
+def listed_in(table: Path, mistakes: list[str]) -> list[str | Path]:
     """Read the column ``path`` of a table; paths are relative to the table. What is wrong is added to ``mistakes``."""
     values = (_parquet_values if table.suffix.lower() == ".parquet" else _csv_values)(table, mistakes)
     if values is None:
@@ -17,10 +19,10 @@ def listed_in(table: Path, mistakes: list[str]) -> list[Path]:
     if not values:
         mistakes.append(f"{table}: has a header but no rows")
     mistakes += [f"{table}:{line}: path is empty" for line, value in values if not value.strip()]
-    return [table.parent / value for _, value in values if value.strip()]
+    return [value if is_web_address(value) else table.parent / value for _, value in values if value.strip()]
 
 
-def listed_on_standard_input(mistakes: list[str]) -> list[Path]:
+def listed_on_standard_input(mistakes: list[str]) -> list[str | Path]:
     """Read paths, one on each line, or separated by NUL as ``find -print0`` writes them."""
     content = sys.stdin.buffer.read()
     lines = content.split(b"\0") if b"\0" in content else content.splitlines()
@@ -29,7 +31,8 @@ def listed_on_standard_input(mistakes: list[str]) -> list[Path]:
     if not lines:
         mistakes.append("standard input: names no image")
     mistakes += [f"standard input, line {number}: is empty" for number, line in enumerate(lines, 1) if not line.strip()]
-    return [Path(os.fsdecode(line)) for line in lines if line.strip()]
+    names = [os.fsdecode(line) for line in lines if line.strip()]
+    return [name if is_web_address(name) else Path(name) for name in names]
 
 
 def _csv_values(table: Path, mistakes: list[str]) -> list[tuple[int, str]] | None:

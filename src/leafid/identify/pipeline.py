@@ -8,11 +8,13 @@ import os
 from collections import deque
 from collections.abc import Generator, Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from leafid.errors import ImageError
+from leafid.identify.fetched import Fetched
 from leafid.identify.flora import measured_leaf
 from leafid.jobs import Preprocessing
 from leafid.sheets import PreparedImage, prepare_file
@@ -37,7 +39,7 @@ class Opened:
 
 
 def opened_in_order(
-    paths: Iterable[str | Path],
+    paths: Iterable[str | Path | Fetched],
     preprocessing: Preprocessing,
     *,
     batch_size: int,
@@ -57,7 +59,7 @@ def opened_in_order(
     waiting: deque[Future[Opened]] = deque()
     try:
         for path in paths:
-            waiting.append(pool.submit(_open, os.fspath(path), preprocessing, characters))
+            waiting.append(pool.submit(_open, path, preprocessing, characters))
             if len(waiting) >= 3 * batch_size:
                 yield _next(waiting, batch_size)
         while waiting:
@@ -70,9 +72,11 @@ def _next(waiting: "deque[Future[Opened]]", batch_size: int) -> tuple[Opened, ..
     return tuple(waiting.popleft().result() for _ in range(min(batch_size, len(waiting))))
 
 
-def _open(path: str, preprocessing: Preprocessing, characters: bool) -> Opened:
+def _open(one: str | Path | Fetched, preprocessing: Preprocessing, characters: bool) -> Opened:
+    name = one.address if isinstance(one, Fetched) else os.fspath(one)
     try:
-        image = prepare_file(Path(path), preprocessing)
+        with one.opened() if isinstance(one, Fetched) else nullcontext(Path(one)) as file:
+            image = prepare_file(file, preprocessing)
+            return Opened(name, image, measured_leaf(file) if characters else None)
     except ImageError as failure:
-        return Opened(path, failure)
-    return Opened(path, image, measured_leaf(Path(path)) if characters else None)
+        return Opened(name, failure)

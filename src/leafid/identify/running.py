@@ -12,12 +12,13 @@ from leafid.identify.identifier import BATCH_SIZE, TOP, Identifier
 from leafid.identify.records import Record, Status
 from leafid.identify.summary import Summary, Tally
 from leafid.identify.writers import Existing, open_output, path_in_output
+from leafid.jobs import FetchingSettings
 from leafid.progress import OnProgress
 
 
 def identify_to_file(
     identifier: Identifier,
-    paths: Sequence[Path],
+    paths: Sequence[Path | str],
     output: Path,
     *,
     existing: Existing = "refuse",
@@ -26,13 +27,14 @@ def identify_to_file(
     top: int = TOP,
     characters: bool = False,
     keep_location: bool = False,
+    fetching: FetchingSettings | None = None,
     on_progress: OnProgress | None = None,
 ) -> Summary:
     """Write one record for each path to a ``.csv``, ``.jsonl`` or ``.parquet`` file, as they come, in order.
 
     Args:
         identifier: names the photos.
-        paths: image files, see ``find_inputs``.
+        paths: image files and web addresses, see ``find_inputs``.
         output: the result file; folders above it are made.
         existing: when it is there, ``refuse``; ``resume``: keep its records and add those that are missing, in order;
             ``replace`` it. To resume when there is nothing yet is to begin.
@@ -41,6 +43,7 @@ def identify_to_file(
         top: candidates that a record lists.
         characters: also measure the best leaf of each image.
         keep_location: copy the position in a photo's EXIF into its record.
+        fetching: how images are taken from the web; see ``Identifier.identify``.
         on_progress: told how many of the paths are done.
 
     Raises:
@@ -54,7 +57,13 @@ def identify_to_file(
         earlier = tally.images
         started = time.perf_counter()
         records = identifier.identify(
-            rest, batch_size=batch_size, workers=workers, top=top, characters=characters, keep_location=keep_location
+            rest,
+            batch_size=batch_size,
+            workers=workers,
+            top=top,
+            characters=characters,
+            keep_location=keep_location,
+            fetching=fetching,
         )
         for batch in _batches(records, batch_size):
             writer.write(batch)
@@ -67,13 +76,14 @@ def identify_to_file(
 
 def identify_to_list(
     identifier: Identifier,
-    paths: Sequence[Path],
+    paths: Sequence[Path | str],
     *,
     batch_size: int = BATCH_SIZE,
     workers: int | Literal["auto"] = "auto",
     top: int = TOP,
     characters: bool = False,
     keep_location: bool = False,
+    fetching: FetchingSettings | None = None,
     on_progress: OnProgress | None = None,
 ) -> tuple[tuple[Record, ...], Summary]:
     """Return one record for each path, and their summary; arguments as in ``identify_to_file``."""
@@ -81,7 +91,13 @@ def identify_to_list(
     collected: list[Record] = []
     started = time.perf_counter()
     records = identifier.identify(
-        paths, batch_size=batch_size, workers=workers, top=top, characters=characters, keep_location=keep_location
+        paths,
+        batch_size=batch_size,
+        workers=workers,
+        top=top,
+        characters=characters,
+        keep_location=keep_location,
+        fetching=fetching,
     )
     for batch in _batches(records, batch_size):
         collected += batch
@@ -95,7 +111,7 @@ class _Resumed:
     """What an interrupted run has left: which paths are done, and the count of their records."""
 
     def __init__(
-        self, identifier: Identifier, paths: Sequence[Path], output: Path, characters: bool, keep_location: bool
+        self, identifier: Identifier, paths: Sequence[Path | str], output: Path, characters: bool, keep_location: bool
     ) -> None:
         self.tally = Tally()
         self._bundle = identifier.info.identifier
@@ -137,7 +153,7 @@ class _Resumed:
         self._open[form] -= 1
         self.tally.add([record])
 
-    def still_to_do(self) -> list[Path]:
+    def still_to_do(self) -> list[Path | str]:
         """Return the paths without a record, in order."""
         last_first = []
         for path in reversed(self._paths):

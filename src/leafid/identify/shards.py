@@ -2,12 +2,14 @@
 
 import re
 from collections.abc import Sequence
-from pathlib import Path
+from typing import TypeVar
 
 from leafid.errors import UsageError
 
+T = TypeVar("T")
 
-def shard_of(paths: Sequence[Path], shard: str) -> tuple[Path, ...]:
+
+def shard_of(paths: Sequence[T], shard: str) -> tuple[T, ...]:
     """Return part K of N of a list, all parts of the same length or one more; in order they are the whole list.
 
     Args:

@@ -20,6 +20,11 @@ class RefusedAddressError(SourceError, OSError):
     """An address that must not be fetched from. An OSError too, for the connection code between."""
 
 
+def is_web_address(text: str) -> bool:
+    """Whether a text is meant as the address of something on the web; it may still be no valid one."""
+    return text[:8].lower().startswith(("http://", "https://"))
+
+
 def check_address(url: str, *, allow_private: bool) -> str:
     """Return the host and port of a web address in the form ``host:port``.
 
