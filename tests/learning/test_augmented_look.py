@@ -1,3 +1,5 @@
+"""What `look --augment` shows."""
+
 from pathlib import Path
 
 import numpy as np

@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from leafid.learning import Network, build_network, logits_out_of_fold
-from leafid.learning.probing import Discriminants, fit_probe
+from leafid.learning.probing import Discriminants, fit_probe, together
 from tests.identify.small_bundle import NETWORK
 
 TAXA = 3
@@ -18,6 +18,15 @@ def _embedded(count: int, seed: int, side: int) -> Embedded:
     centres = np.random.default_rng(0).normal(0, 1, (TAXA, side))
     noise = np.random.default_rng(seed).normal(0, 8, (count, side))
     return (centres[labels] + noise).astype(np.float32), labels
+
+
+def _no_copies(of: Embedded) -> Embedded:
+    return of[0][:0], of[1][:0]
+
+
+def _out_of_fold(network: Network, train: Embedded, folds: np.ndarray) -> np.ndarray | None:
+    every = np.full(len(folds), True)
+    return logits_out_of_fold(network, train, every, _no_copies(train), folds, shrinkage=0.2, balanced=True)
 
 
 @pytest.fixture
@@ -33,7 +42,9 @@ def test_each_fold_is_judged_by_the_probe_of_the_others(network: Network) -> Non
     probe.put_into(network)
     every = np.concatenate([train[0], val[0]]), np.concatenate([train[1], val[1]])
     folds = np.arange(84) // 21
-    logits = logits_out_of_fold(network, train, every, folds, shrinkage=probe.shrinkage, balanced=True)
+    logits = logits_out_of_fold(
+        network, every, np.arange(84) < 60, _no_copies(train), folds, shrinkage=probe.shrinkage, balanced=True
+    )
     assert logits is not None and logits.shape == (84, TAXA)
     weight, bias = Discriminants(every[0][21:], every[1][21:], TAXA, balanced=True).under(probe.shrinkage)
     expected = every[0][:21] @ weight.T + bias
@@ -43,12 +54,29 @@ def test_each_fold_is_judged_by_the_probe_of_the_others(network: Network) -> Non
     assert (logits[:60].argmax(axis=1) == train[1]).mean() < (by_itself.argmax(axis=1) == train[1]).mean()
 
 
+def test_a_fold_goes_without_the_copies_of_its_images(network: Network) -> None:
+    """Labels without any pattern: who has seen a copy of an image would know its label."""
+    side = network.last_linear.in_features
+    random = np.random.default_rng(0)
+    embeddings, labels = random.normal(0, 1, (60, side)).astype(np.float32), random.integers(0, TAXA, 60)
+    train, copies = (embeddings, labels), (np.tile(embeddings, (2, 1)), np.tile(labels, 2))
+    probe = fit_probe(together(train, copies), train, TAXA, balanced=True)
+    probe.put_into(network)
+    folds = np.arange(60) // 15
+    logits = logits_out_of_fold(
+        network, train, np.full(60, True), copies, folds, shrinkage=probe.shrinkage, balanced=True
+    )
+    assert logits is not None
+    assert ((embeddings @ probe.weight.T + probe.bias).argmax(axis=1) == labels).mean() > 0.95
+    assert (logits.argmax(axis=1) == labels).mean() < 0.6
+
+
 def test_a_head_that_is_no_probe_has_no_such_logits(network: Network) -> None:
     train = _embedded(60, 1, network.last_linear.in_features)
     folds = np.arange(60) // 15
-    assert logits_out_of_fold(network, train, train, folds, shrinkage=0.2, balanced=True) is None
+    assert _out_of_fold(network, train, folds) is None
 
 
 def test_too_few_images_are_told(network: Network) -> None:
     train = _embedded(4, 1, network.last_linear.in_features)
-    assert logits_out_of_fold(network, train, train, np.arange(4) // 2, shrinkage=0.2, balanced=True) is None
+    assert _out_of_fold(network, train, np.arange(4) // 2) is None

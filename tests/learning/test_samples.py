@@ -47,6 +47,15 @@ def test_a_drawn_sample_has_the_side_that_the_network_sees(store: ViewStore) -> 
         assert sample.label == 1
 
 
+def test_copies_are_augmented_each_another_way_and_always_the_same(store: ViewStore) -> None:
+    def view(copy: int, index: int) -> NDArray[np.uint8]:
+        samples = Samples(store, ids(), [0, 1] * 4, drawn=None, augmentation="medium", copy=copy)
+        return samples[index].views.pixels[0]
+
+    assert (view(1, 5) == view(1, 5)).all()
+    assert (view(0, 5) != view(1, 5)).any() and (view(1, 5) != view(2, 5)).any() and (view(1, 4) != view(1, 5)).any()
+
+
 @given(
     kinds=st.lists(st.sampled_from(list(CropKind)), min_size=1, max_size=12),
     count=st.integers(1, 14),

@@ -110,6 +110,15 @@ def test_a_probe_changes_the_head_alone(weights: str, make_job: MakeJob, tmp_pat
     assert train(make_job(model={"weights": weights}, mode="probe"), run=run.folder, resume=True).info == run.info
 
 
+def test_a_probe_learns_from_augmented_copies_too(weights: str, make_job: MakeJob, tmp_path: Path) -> None:
+    heads = []
+    for copies in (0, 2):
+        run = train(make_job(model={"weights": weights}, mode="probe", probe_copies=copies), run=tmp_path / str(copies))
+        heads.append(read_bundle(run.folder).tensors()["head.1.weight"])
+    assert heads[0].shape == heads[1].shape
+    assert not torch.allclose(heads[0], heads[1])
+
+
 def test_fine_tuning_starts_from_the_probe_and_keeps_it_when_nothing_is_better(
     weights: str, make_job: MakeJob, tmp_path: Path
 ) -> None:

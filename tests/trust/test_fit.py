@@ -10,8 +10,8 @@ import torch
 
 from leafid.bundle import read_bundle, write_bundle
 from leafid.errors import RunError
-from leafid.learning import Run, answers_for, network_of
-from leafid.learning.probing import fit_probe
+from leafid.learning import Run, answers_for, copies_for, network_of
+from leafid.learning.probing import fit_probe, together
 from leafid.learning.run import ProbeInfo
 from leafid.trust import ReferenceSpecimens, evaluate, fit_trust
 from leafid.trust.familiarity import TrainingFeatures
@@ -77,7 +77,8 @@ def _make_probe(run_folder: Path, *, certainty: float = 1.0) -> Path:
         rows = run.split[run.split["split"] == part]
         embeddings = answers_for(run, part, network, device=torch.device("cpu")).embeddings
         parts.append((embeddings, np.array(run.info.taxonomy.labels(list(rows["scientificName"])))))
-    probe = fit_probe(parts[0], parts[1], network.taxa, balanced=True)
+    learnt = together(parts[0], copies_for(run, network, device=torch.device("cpu")))
+    probe = fit_probe(learnt, parts[1], network.taxa, balanced=True)
     replace(probe, weight=probe.weight * certainty, bias=probe.bias * certainty).put_into(network)
     write_bundle(run.bundle_folder, bundle.info, network.state_dict(), "# A probe\n")
     run.record(probe=ProbeInfo(shrinkage=probe.shrinkage, val_macro_f1=probe.val_macro_f1, seconds=0))

@@ -20,6 +20,9 @@ class TrainingSettings(Section):
 
     mode: Literal["fine-tune", "probe"] = "fine-tune"
     """``probe``: the head only, minutes on a laptop. ``fine-tune``: the probe, then all layers, as far as val rises."""
+    probe_copies: Annotated[int, Field(ge=0, le=64)] = 2
+    """Augmented copies of each image, all its views changed by ``augmentation``, from which the probe learns, too: what
+    varies between the copies of a leaf is not what tells taxa apart. Each costs as much as the images themselves."""
     max_epochs: Annotated[int, Field(ge=1, le=10_000)] = 20
     """Epochs of fine-tuning; one epoch draws as many images as there are for training."""
     batch_size: Annotated[int, Field(ge=2, le=4096)] = 32

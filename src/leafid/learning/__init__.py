@@ -14,8 +14,8 @@ from leafid.learning.network import Answers, Network, build_network, network_of
 from leafid.learning.out_of_fold import logits_out_of_fold
 from leafid.learning.preparing import StoredViews, prepare_job
 from leafid.learning.run import Run, RunInfo
-from leafid.learning.run_images import answers_for
-from leafid.learning.stored_views import views_as_identified
+from leafid.learning.run_images import answers_for, copies_for
+from leafid.learning.stored_views import first_views, views_as_identified
 
 if TYPE_CHECKING:
     from leafid.learning.sweeping import Trial
@@ -33,6 +33,8 @@ __all__ = [
     "best_of",
     "build_network",
     "choose_device",
+    "copies_for",
+    "first_views",
     "logits_out_of_fold",
     "look_at_augmentation",
     "model_card",

@@ -8,10 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from leafid.learning.network import Network
-from leafid.learning.probing import Discriminants
-
-Embedded = tuple[NDArray[np.float32], NDArray[np.int64]]
-"""Embeddings (N, F) and labels (N,)."""
+from leafid.learning.probing import Discriminants, Embedded, together
 
 SAME_HEAD = 0.01
 """Largest distance, relative to its length, between a head and the probe of which it is taken to be one."""
@@ -19,8 +16,9 @@ SAME_HEAD = 0.01
 
 def logits_out_of_fold(
     network: Network,
-    train: Embedded,
     every: Embedded,
+    is_train: NDArray[np.bool_],
+    copies: Embedded,
     folds: NDArray[np.int64],
     *,
     shrinkage: float,
@@ -33,23 +31,27 @@ def logits_out_of_fold(
 
     Args:
         network: its head is compared.
-        train: what the head was fitted to.
-        every: the images that are divided into folds; those of ``train`` among them.
+        every: the images that are divided into folds.
+        is_train: (N,), those that the head was fitted to.
+        copies: of these, from ``copies_for``; a fold goes without the copies of its images.
         folds: (N,), the fold of each image.
         shrinkage: of the network's probe.
         balanced: see ``fit_probe``.
     """
     embeddings, labels = every
+    train = (embeddings[is_train], labels[is_train])
     if min(len(train[1]), *(int((folds != fold).sum()) for fold in np.unique(folds))) <= network.taxa:
         return None
-    weight, _ = Discriminants(*train, network.taxa, balanced=balanced).under(shrinkage)
+    weight, _ = Discriminants(*together(train, copies), network.taxa, balanced=balanced).under(shrinkage)
     head = network.last_linear.weight.detach().cpu().double().numpy()
     scale = np.linalg.norm(weight) / np.linalg.norm(head)
     if np.linalg.norm(weight / scale - head) > SAME_HEAD * np.linalg.norm(head):
         return None
     logits = np.empty((len(labels), network.taxa))
+    copied_folds = np.tile(folds[is_train], len(copies[1]) // len(train[1]))
     for fold in np.unique(folds):
-        mine = folds == fold
-        weight, bias = Discriminants(embeddings[~mine], labels[~mine], network.taxa, balanced=balanced).under(shrinkage)
+        mine, others = folds == fold, copied_folds != fold
+        rest = together((embeddings[~mine], labels[~mine]), (copies[0][others], copies[1][others]))
+        weight, bias = Discriminants(*rest, network.taxa, balanced=balanced).under(shrinkage)
         logits[mine] = (embeddings[mine] @ weight.T + bias) / scale
     return logits

@@ -19,6 +19,9 @@ from leafid.learning.network import Network
 from leafid.learning.samples import Samples, batch_of
 from leafid.progress import progress_bar
 
+Embedded = tuple[NDArray[np.float32], NDArray[np.int64]]
+"""Embeddings (N, F) and labels (N,)."""
+
 SHRINKAGES = (0.05, 0.1, 0.2, 0.4, 0.6, 0.8)
 """How much of the covariance is replaced by that of a sphere; tried in turn, chosen on val."""
 
@@ -53,8 +56,8 @@ class Probe:
 
 
 def fit_probe(
-    train: tuple[NDArray[np.float32], NDArray[np.int64]],
-    val: tuple[NDArray[np.float32], NDArray[np.int64]],
+    train: Embedded,
+    val: Embedded,
     taxa: int,
     *,
     balanced: bool,
@@ -64,8 +67,8 @@ def fit_probe(
     The scale divides all logits, so that their softmax is as sure as it is right; the answers do not depend on it.
 
     Args:
-        train: embeddings (N, F) and labels (N,); more images than taxa.
-        val: the same of val, at least one image.
+        train: more images than taxa; copies of them count as images.
+        val: at least one image.
         taxa: T. A taxon without a training image is never the answer.
         balanced: all taxa are equally probable beforehand; otherwise as frequent as in train.
     """
@@ -80,6 +83,11 @@ def fit_probe(
         score = float(f1_score(val[1], logits.argmax(axis=1), average="macro", zero_division=0))
         candidates.append((loss, Probe(weight / scale, bias / scale, shrinkage, score)))
     return min(candidates, key=lambda candidate: candidate[0])[1]
+
+
+def together(images: Embedded, copies: Embedded) -> Embedded:
+    """Put images and their augmented copies together."""
+    return np.concatenate([images[0], copies[0]]), np.concatenate([images[1], copies[1]])
 
 
 def embeddings_of(network: Network, samples: Samples, *, device: torch.device, workers: int) -> NDArray[np.float32]:
@@ -164,10 +172,12 @@ def _scale(logits: NDArray[np.float64], labels: NDArray[np.int64]) -> tuple[floa
 
 
 def _digest(network: Network, samples: Samples) -> str:
-    """Name what embeddings depend on beside the views: weights and images."""
+    """Name what embeddings depend on beside the stored views: weights, images, and what is done to the views."""
     digest = hashlib.sha256()
     for name, value in network.state_dict().items():
         if not name.startswith("head."):
             digest.update(name.encode() + value.cpu().numpy().tobytes())
     digest.update("\n".join(samples.image_ids).encode())
+    if samples.copy:
+        digest.update(f"{samples.augmentation} copy {samples.copy}".encode())
     return digest.hexdigest()[:16]

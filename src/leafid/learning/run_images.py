@@ -2,13 +2,15 @@
 
 from typing import Literal
 
+import numpy as np
 import torch
 
+from leafid.learning.augmentation import Strength
 from leafid.learning.devices import worker_count
 from leafid.learning.inference import FileAnswers
 from leafid.learning.network import Network
 from leafid.learning.preparing import fill_store, strength_for, view_store
-from leafid.learning.probing import embeddings_of
+from leafid.learning.probing import Embedded, embeddings_of
 from leafid.learning.run import Run
 from leafid.learning.samples import Samples
 
@@ -26,13 +28,7 @@ def samples_of(run: Run, part: Part, *, drawn: int | None) -> Samples:
     Raises:
         RunError: images cannot be read; all of them are listed.
     """
-    rows = run.split[run.split["split"] == part]
-    strength = strength_for(run.job, part)
-    store = view_store(run.job, strength)
-    ids = list(rows["image_id"])
-    fill_store(store, part, ids, run.image_paths(rows), job=run.job)
-    labels = run.info.taxonomy.labels(list(rows["scientificName"]))
-    return Samples(store, ids, labels, drawn=drawn, augmentation=strength)
+    return _samples(run, part, strength_for(run.job, part), drawn=drawn, copy=0)
 
 
 def answers_for(run: Run, part: Part, network: Network, *, device: torch.device) -> FileAnswers:
@@ -48,3 +44,30 @@ def answers_for(run: Run, part: Part, network: Network, *, device: torch.device)
     with torch.inference_mode():
         logits = network.last_linear(torch.from_numpy(embeddings)).numpy()
     return FileAnswers(logits, embeddings, {})
+
+
+def copies_for(run: Run, network: Network, *, device: torch.device) -> Embedded:
+    """Return what the network makes of the augmented copies of train, from which a probe learns, too.
+
+    Returns:
+        Embeddings (C N, F) of the C copies one after the other, each in the order of the split, and labels (C N,).
+    """
+    training = run.job.training
+    copies = training.probe_copies if training.augmentation != "none" else 0
+    workers = worker_count(training.workers)
+    rows = [np.empty((0, network.last_linear.in_features), dtype=np.float32)]
+    labels: list[int] = []
+    for number in range(1, copies + 1):
+        samples = _samples(run, "train", training.augmentation, drawn=None, copy=number)
+        rows.append(embeddings_of(network, samples, device=device, workers=workers))
+        labels += samples.labels
+    return np.concatenate(rows), np.array(labels, dtype=np.int64)
+
+
+def _samples(run: Run, part: Part, strength: Strength, *, drawn: int | None, copy: int) -> Samples:
+    rows = run.split[run.split["split"] == part]
+    store = view_store(run.job, strength)
+    ids = list(rows["image_id"])
+    fill_store(store, part, ids, run.image_paths(rows), job=run.job)
+    labels = run.info.taxonomy.labels(list(rows["scientificName"]))
+    return Samples(store, ids, labels, drawn=drawn, augmentation=strength, copy=copy)

@@ -63,9 +63,9 @@ class Samples(Dataset[Sample]):
         store: holds the views.
         image_ids: the images.
         labels: their labels.
-        drawn: how many views of an image a sample has, drawn by the seed and augmented; None: all, as identification
-            sees them.
-        augmentation: how much is done to drawn views.
+        drawn: how many views of an image a sample has, drawn by the seed and augmented; None: all.
+        augmentation: how much is done to drawn views and to copies.
+        copy: of all views: 0, as identification sees them; 1, 2, ...: an augmented copy, each another one.
     """
 
     def __init__(
@@ -76,12 +76,14 @@ class Samples(Dataset[Sample]):
         *,
         drawn: int | None,
         augmentation: Strength,
+        copy: int = 0,
     ) -> None:
         self.store = store
         self.image_ids = list(image_ids)
         self.labels = list(labels)
         self.drawn = drawn
         self.augmentation = augmentation
+        self.copy = copy
 
     def __len__(self) -> int:
         """Return the number of images."""
@@ -90,15 +92,15 @@ class Samples(Dataset[Sample]):
     def __getitem__(self, draw: Draw | int) -> Sample:
         """Return the sample of a draw; a bare index is the draw with seed 0."""
         index, seed = (draw.index, draw.seed) if isinstance(draw, Draw) else (draw, 0)
-        return Sample(self._views(self.image_ids[index], seed), self.labels[index])
+        return Sample(self._views(index, seed), self.labels[index])
 
-    def _views(self, image_id: str, seed: int) -> Views:
-        count = self.drawn
-        if count is None:
+    def _views(self, index: int, seed: int) -> Views:
+        image_id, count = self.image_ids[index], self.drawn
+        if count is None and not self.copy:
             views = self.store.read(image_id)
             return Views([unaugmented(view, self.augmentation) for view in views.pixels], views.kinds)
-        random = np.random.default_rng(seed)
-        views = self.store.read(image_id, lambda kinds: drawn_views(kinds, count, random))
+        random = np.random.default_rng(seed if count else (self.copy, index))
+        views = self.store.read(image_id, None if count is None else lambda kinds: drawn_views(kinds, count, random))
         seeds = random.integers(0, 2**31, size=len(views.pixels))
         pixels = [augment(view, self.augmentation, int(its)) for view, its in zip(views.pixels, seeds, strict=True)]
         return Views(pixels, views.kinds)

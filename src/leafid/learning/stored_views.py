@@ -1,7 +1,10 @@
-"""The views of a run's images as identification would see them, without preparing any image a second time."""
+"""The stored views of a run's known images, to look at without preparing any image a second time."""
 
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
 
 from leafid.learning.augmentation import margin
 from leafid.learning.prepared import Views
@@ -23,3 +26,16 @@ def views_as_identified(run: Run) -> Iterator[Views]:
             samples = samples_of(run, part, drawn=None)
             for place in range(len(samples)):
                 yield samples[place].views
+
+
+def first_views(run: Run, image_ids: Container[str]) -> Iterator[tuple[str, NDArray[np.uint8]]]:
+    """Yield the first view (S, S, 3) of those train and val images that are among ``image_ids``, with their ids.
+
+    Raises:
+        RunError: images cannot be read; all of them are listed.
+    """
+    for part in PARTS:
+        samples = samples_of(run, part, drawn=None)
+        for image_id in samples.image_ids:
+            if image_id in image_ids:
+                yield image_id, samples.store.read(image_id, lambda kinds: [0]).pixels[0]

@@ -37,7 +37,7 @@ from leafid.learning.lightning_manners import interruptible, quiet, readable_err
 from leafid.learning.model_card import model_card
 from leafid.learning.network import Network, build_network
 from leafid.learning.pretrained import start_network
-from leafid.learning.probing import embeddings_of, fit_probe
+from leafid.learning.probing import embeddings_of, fit_probe, together
 from leafid.learning.processes import Place
 from leafid.learning.recipe import Recipe
 from leafid.learning.reports import EpochReport, OnEpoch
@@ -56,7 +56,7 @@ from leafid.learning.run import (
     git_commit,
     package_versions,
 )
-from leafid.learning.run_images import samples_of
+from leafid.learning.run_images import copies_for, samples_of
 from leafid.learning.samples import training_loader, validation_loader
 from leafid.learning.trainer import build_trainer
 
@@ -277,7 +277,8 @@ def _probe(job: Job, this: Run, network: Network, device: torch.device) -> float
             (embeddings_of(network, samples, device=device, workers=workers), np.asarray(samples.labels))
             for samples in (train_samples, val_samples)
         )
-    probe = fit_probe(train, val, network.taxa, balanced=job.training.balance != "none")
+        copies = copies_for(this, network, device=device)
+    probe = fit_probe(together(train, copies), val, network.taxa, balanced=job.training.balance != "none")
     probe.put_into(network)
     seconds = round(time.monotonic() - started, 1)
     this.record(probe=ProbeInfo(shrinkage=probe.shrinkage, val_macro_f1=probe.val_macro_f1, seconds=seconds))

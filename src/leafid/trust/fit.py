@@ -154,7 +154,7 @@ def _seen(run: "Run", bundle: Bundle, device: str) -> _Seen:
     """Run the network over train and val, by their prepared views."""
     import pandas as pd
 
-    from leafid.learning import answers_for, choose_device, logits_out_of_fold, network_of
+    from leafid.learning import answers_for, choose_device, copies_for, logits_out_of_fold, network_of
 
     network, split, where = network_of(bundle), run.split, choose_device(device)
     train, val = (answers_for(run, part, network, device=where) for part in ("train", "val"))
@@ -176,8 +176,9 @@ def _seen(run: "Run", bundle: Bundle, device: str) -> _Seen:
         if probe is None
         else logits_out_of_fold(
             network,
-            (embeddings[is_train], labels[is_train]),
             (embeddings, labels),
+            is_train,
+            copies_for(run, network, device=where),
             folds,
             shrinkage=probe.shrinkage,
             balanced=run.job.training.balance != "none",
