@@ -4,6 +4,7 @@
     model.safetensors       the weights; no pickle is ever read
     references.safetensors  features of the training images, once trust has been fitted
     references.csv          which specimens these are
+    thumbnails.zip          small pictures of those whose licence allows it, where there are any
     MODEL_CARD.md           the same for people
 
 Whoever writes a bundle calls ``write_bundle``; whoever measures it and has learnt how far to trust it calls
@@ -34,7 +35,7 @@ SCHEMA_VERSION = 2
 """Rises when an older leafid could misread a newer bundle. 2: prediction sets, unknowns, references."""
 
 INFO, WEIGHTS, CARD = "bundle.json", "model.safetensors", "MODEL_CARD.md"
-REFERENCES, REFERENCE_TABLE = "references.safetensors", "references.csv"
+REFERENCES, REFERENCE_TABLE, THUMBNAILS = "references.safetensors", "references.csv", "thumbnails.zip"
 
 
 class _Part(BaseModel):
@@ -225,7 +226,7 @@ def write_bundle(folder: Path, info: BundleInfo, tensors: "dict[str, Tensor]", c
     from safetensors.torch import save_file
 
     folder.mkdir(parents=True, exist_ok=True)
-    for name in (INFO, REFERENCES, REFERENCE_TABLE):
+    for name in (INFO, REFERENCES, REFERENCE_TABLE, THUMBNAILS):
         (folder / name).unlink(missing_ok=True)
     with written_atomically(folder / WEIGHTS) as temporary:
         save_file({name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}, temporary)

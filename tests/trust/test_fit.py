@@ -14,8 +14,8 @@ from leafid.learning import Run, answers_for, copies_for, network_of
 from leafid.learning.probing import fit_probe, together
 from leafid.learning.run import ProbeInfo
 from leafid.trust import ReferenceSpecimens, evaluate, fit_trust
+from leafid.trust.disagreements import disagreements, write_disagreements
 from leafid.trust.familiarity import TrainingFeatures
-from leafid.trust.references import disagreements, write_disagreements
 from tests.identify.small_bundle import COLOURS, leaf
 
 COLOURS_IN_TURN = dict(zip(COLOURS, [*list(COLOURS)[1:], next(iter(COLOURS))], strict=True))
@@ -116,7 +116,7 @@ def test_a_run_without_validation_images_is_told(run_folder: Path) -> None:
 def test_the_nearest_specimens_of_a_taxon_are_cited_one_for_each_gathering(with_val: Path) -> None:
     bundle = fit_trust(with_val, device="cpu")
     references = ReferenceSpecimens.of_bundle(bundle)
-    found = references.nearest(references.training.features[0], int(references.training.labels[0]), count=5)
+    found = references.nearest(references.training.features[0], [int(references.training.labels[0])], count=5)
     assert found[0].similarity == pytest.approx(1, abs=1e-3) and found[0].image_id == references.table["image_id"][0]
     gatherings = references.table.set_index("image_id").loc[[one.image_id for one in found], "gathering_id"]
     assert gatherings.is_unique and all(one.scientific_name == found[0].scientific_name for one in found)
@@ -136,9 +136,11 @@ def test_a_wrong_label_is_found_by_its_neighbours_and_told_as_darwin_core(tmp_pa
     assert [(one.image_id, one.determination, one.suggestion, one.votes) for one in found] == [("i5", "C c", "A a", 5)]
     one_gathering = disagreements(training, names, ids, ["same"] * 60)
     assert one_gathering == []
-    write_disagreements(found, tmp_path / "list.csv", identifier="small@1")
+    specimens = pd.DataFrame({"image_id": ids, "catalogNumber": [f"K{n}" for n in range(60)]})
+    write_disagreements(found, tmp_path / "list.csv", specimens, identifier="small@1")
     table = pd.read_csv(tmp_path / "list.csv")
-    assert table["scientificName"].tolist() == ["A a"] and "no determination" in table["identificationRemarks"][0]
+    assert table["scientificName"].tolist() == ["A a"] and table["catalogNumber"].tolist() == ["K5"]
+    assert "no determination" in table["identificationRemarks"][0]
 
 
 def test_a_fitted_bundle_answers_with_prediction_sets_and_refuses_what_it_never_saw(with_val: Path) -> None:

@@ -13,6 +13,7 @@ from leafid.cli.collect import collect
 from leafid.cli.columns import columns
 from leafid.cli.crossvalidate import crossvalidate
 from leafid.cli.demo import demo
+from leafid.cli.doubts import doubts
 from leafid.cli.draw import draw
 from leafid.cli.evaluate import evaluate
 from leafid.cli.explain import explain
@@ -49,6 +50,7 @@ for command in (
     crossvalidate,
     identify,
     explain,
+    doubts,
     export,
     measure,
     draw,

@@ -49,6 +49,9 @@ def identify(
         int | None,
         typer.Option("--batch-size", min=1, help="Images that go through the network together.", show_default="16"),
     ] = None,
+    references: Annotated[
+        int, typer.Option("--references", min=0, metavar="K", help="Cite the K most similar specimens per candidate.")
+    ] = 0,
     characters: Annotated[
         bool, typer.Option("--characters", help="Measure the best leaf too and compare it with the floras.")
     ] = False,
@@ -116,7 +119,7 @@ def identify(
     console = Console()
     for note in inputs.remarks:
         console.print(note, style="dim", highlight=False, markup=False)
-    identifier = Identifier.load(bundle, device=device.value, engine=engine.value)
+    identifier = Identifier.load(bundle, device=device.value, engine=engine.value, references=references)
     fetching = FetchingSettings(contact=contact, allow_private_addresses=allow_private_addresses)
     with progress_bar("Identifying") as on_progress:
         if output is None:

@@ -8,10 +8,10 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import chain, islice
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO
+from typing import TYPE_CHECKING, Any, BinaryIO, get_args, get_type_hints
 
 from leafid.files import written_atomically
-from leafid.identify.records import COLUMNS, Candidate, Record, Status, as_values, from_values
+from leafid.identify.records import COLUMNS, Candidate, CitedSpecimen, Record, Status, as_values, from_values
 
 if TYPE_CHECKING:
     import pyarrow
@@ -88,7 +88,11 @@ def guarded(value: str) -> str:
 
 def _csv_line(record: Record) -> bytes:
     values = as_values(record)
-    values |= {column.name: candidates_text(getattr(record, column.name)) for column in COLUMNS if column.kind is tuple}
+    for column in COLUMNS:
+        if column.element is Candidate:
+            values[column.name] = candidates_text(getattr(record, column.name))
+        elif column.element is not None:
+            values[column.name] = json.dumps(values[column.name], ensure_ascii=False) if values[column.name] else None
     cells = [
         "" if value is None else value if isinstance(value, float) else guarded(value) for value in values.values()
     ]
@@ -109,8 +113,10 @@ def _csv_record(line: bytes) -> Record:
     values: dict[str, Any] = {}
     for column, cell in zip(COLUMNS, rows[0], strict=True):
         text = cell if column.name == "path" else cell.removeprefix("'")
-        if column.kind is tuple:
+        if column.element is Candidate:
             values[column.name] = parse_candidates(text)
+        elif column.element is not None:
+            values[column.name] = tuple(column.element(**one) for one in json.loads(text or "[]"))
         elif column.kind is float:
             values[column.name] = float(text) if text else None
         else:
@@ -170,19 +176,41 @@ def read_parquet(path: Path) -> Iterator[Record]:
             yield from map(from_values, batch.to_pylist())
 
 
+def rows_of_parquet(path: Path) -> int:
+    """Return the number of records of a Parquet file.
+
+    Raises:
+        ValueError: it is none.
+    """
+    from pyarrow import parquet
+
+    with parquet.ParquetFile(path) as opened:
+        return int(opened.metadata.num_rows)
+
+
 def _arrow_schema() -> "pyarrow.Schema":
     import pyarrow
 
-    candidate = pyarrow.struct(
-        [
-            pyarrow.field("scientific_name", pyarrow.string(), nullable=False),
-            pyarrow.field("score", pyarrow.float64(), nullable=False),
-        ]
-    )
-    kinds = {str: pyarrow.string(), Status: pyarrow.string(), float: pyarrow.float64(), tuple: pyarrow.list_(candidate)}
+    kinds: dict[type, pyarrow.DataType] = {
+        str: pyarrow.string(),
+        Status: pyarrow.string(),
+        float: pyarrow.float64(),
+    }
+    for element in (Candidate, CitedSpecimen):
+        hints = get_type_hints(element)
+        kinds[element] = pyarrow.list_(
+            pyarrow.struct(
+                [
+                    pyarrow.field(name, kinds[next(iter(get_args(hint)), hint)], nullable=bool(get_args(hint)))
+                    for name, hint in hints.items()
+                ]
+            )
+        )
     return pyarrow.schema(
         [
-            pyarrow.field(column.name, kinds[column.kind], column.optional, {"description": column.description})
+            pyarrow.field(
+                column.name, kinds[column.element or column.kind], column.optional, {"description": column.description}
+            )
             for column in COLUMNS
         ]
     )

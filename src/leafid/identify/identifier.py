@@ -6,6 +6,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, Self
 
+import numpy as np
+from numpy.typing import NDArray
+
 from leafid.bundle import BundleInfo, read_bundle
 from leafid.cores import usable_cores
 from leafid.errors import UsageError
@@ -15,10 +18,18 @@ from leafid.identify.engine_choice import choose_engine
 from leafid.identify.fetched import fetched_ahead
 from leafid.identify.flora import character_values
 from leafid.identify.pipeline import Opened, opened_in_order
-from leafid.identify.records import Candidate, Record, Status
+from leafid.identify.records import Candidate, CitedSpecimen, Record, Status
 from leafid.jobs import FetchingSettings
 from leafid.sheets import PreparedImage
-from leafid.trust import TrainingFeatures, Verdict, decide, familiarity, image_quality, probabilities
+from leafid.trust import (
+    ReferenceSpecimens,
+    TrainingFeatures,
+    Verdict,
+    decide,
+    familiarity,
+    image_quality,
+    probabilities,
+)
 from leafid.version import __version__
 
 BATCH_SIZE = 16
@@ -43,9 +54,20 @@ class Identifier:
     engine: Engine
     training: TrainingFeatures | None = None
     """What a familiar image is like; None for a bundle whose trust was never fitted."""
+    references: ReferenceSpecimens | None = None
+    """The known specimens, where they are to be cited."""
+    cited: int = 0
+    """Specimens that a record cites for each of its candidates."""
 
     @classmethod
-    def load(cls, bundle: Path | str, *, device: str = "auto", engine: EngineName | Literal["auto"] = "auto") -> Self:
+    def load(
+        cls,
+        bundle: Path | str,
+        *,
+        device: str = "auto",
+        engine: EngineName | Literal["auto"] = "auto",
+        references: int = 0,
+    ) -> Self:
         """Load a bundle, or the bundle of a run.
 
         Args:
@@ -53,14 +75,22 @@ class Identifier:
             device: ``auto`` (a GPU where there is one), ``cpu``, ``cuda`` or ``mps``.
             engine: ``torch``; ``openvino`` or ``onnx``, once ``export_engine`` has written it into the bundle; or
                 ``auto``: on a CPU the fastest of those that are there, else torch.
+            references: known specimens that a record cites for each of its candidates.
 
         Raises:
-            BundleError: it is missing, damaged, foreign, or written by a newer leafid; or so is the engine named.
+            BundleError: it is missing, damaged, foreign, or written by a newer leafid; or so is the engine named; or
+                references are asked for and it has none.
             InstallationError: the engine named is not installed.
             UsageError: there is no such device or engine.
         """
         read = read_bundle(Path(bundle))
-        return cls(read.info, choose_engine(read, engine, device=device), TrainingFeatures.of_bundle(read))
+        return cls(
+            read.info,
+            choose_engine(read, engine, device=device),
+            TrainingFeatures.of_bundle(read),
+            ReferenceSpecimens.of_bundle(read) if references else None,
+            references,
+        )
 
     def identify(
         self,
@@ -120,12 +150,12 @@ class Identifier:
         verdicts = iter(self._verdicts([one.image for one in batch if isinstance(one.image, PreparedImage)]))
         for one in batch:
             if isinstance(one.image, PreparedImage):
-                yield self._answer(one, next(verdicts), top, _told_by_camera(one.image.shot, keep_location))
+                yield self._answer(one, *next(verdicts), top, _told_by_camera(one.image.shot, keep_location))
             else:
                 yield self._record(one.path, Status.FAILED, reason=str(one.image))
 
-    def _verdicts(self, images: Sequence[PreparedImage]) -> list[Verdict]:
-        """Decide on each image, by all its views together."""
+    def _verdicts(self, images: Sequence[PreparedImage]) -> list[tuple[Verdict, NDArray[np.float32]]]:
+        """Decide on each image, by all its views together; its features (F,) are told too."""
         if not images:
             return []
         answers = self.engine.answer(images)
@@ -134,12 +164,15 @@ class Identifier:
             values = familiarity(self.info.unknowns.score, answers.logits, answers.embeddings, self.training)
             familiar = [float(value) for value in values]
         rows = probabilities(answers.logits, self.info.calibration)
-        return [
+        verdicts = [
             decide(row, self.info, familiarity=one, quality=image_quality(image, self.info.preprocessing))
             for row, one, image in zip(rows, familiar, images, strict=True)
         ]
+        return list(zip(verdicts, answers.embeddings, strict=True))
 
-    def _answer(self, opened: Opened, verdict: Verdict, top: int, told: dict[str, Any]) -> Record:
+    def _answer(
+        self, opened: Opened, verdict: Verdict, features: NDArray[np.float32], top: int, told: dict[str, Any]
+    ) -> Record:
         scores, target = dict(verdict.candidates), self.info.taxonomy.target_label
         candidates = self._candidates(verdict.candidates[:top])
         return self._record(
@@ -151,6 +184,7 @@ class Identifier:
             target_score=None if target is None else round(scores[target], DIGITS),
             candidates=candidates,
             prediction_set=self._candidates([(label, scores[label]) for label in verdict.prediction_set or ()]),
+            specimens=self._specimens(features, [label for label, _ in verdict.candidates[:top]]),
             reason=None if verdict.reason is None else verdict.reason.value,
             **({} if opened.leaf is None else character_values(opened.leaf, candidates)),
             **told,
@@ -159,6 +193,23 @@ class Identifier:
     def _candidates(self, scored: Iterable[tuple[int, float]]) -> tuple[Candidate, ...]:
         names = self.info.taxonomy.names
         return tuple(Candidate(names[label], round(score, DIGITS)) for label, score in scored)
+
+    def _specimens(self, features: NDArray[np.float32], labels: Sequence[int]) -> tuple[CitedSpecimen, ...]:
+        if self.references is None:
+            return ()
+        return tuple(
+            CitedSpecimen(
+                one.scientific_name,
+                round(one.similarity, DIGITS),
+                one.image_id,
+                catalog_number=one.cited.get("catalogNumber"),
+                institution_code=one.cited.get("institutionCode"),
+                license=one.cited.get("license"),
+                rights_holder=one.cited.get("rightsHolder"),
+                references=one.cited.get("references"),
+            )
+            for one in self.references.nearest(features, labels, count=self.cited)
+        )
 
     def _record(self, path: str, status: Status, **answer: Any) -> Record:  # noqa: ANN401 -- the fields of a record
         return Record(path=path, status=status, **answer, bundle=self.info.identifier, leafid_version=__version__)

@@ -3,7 +3,7 @@
 It is declared here, once; CSV, JSONL, Parquet, the tables of the terminal and the documentation are views of it.
 """
 
-from dataclasses import dataclass, fields
+from dataclasses import asdict, dataclass, fields
 from enum import StrEnum
 from types import UnionType
 from typing import Annotated, Any, get_args, get_origin, get_type_hints
@@ -30,6 +30,24 @@ class Candidate:
 
     scientific_name: str
     score: float
+
+
+@dataclass(frozen=True, slots=True)
+class CitedSpecimen:
+    """A specimen whose taxon is known and that is like the image; collectors and determiners are never named."""
+
+    scientific_name: str
+    """Its determination."""
+    similarity: float
+    """Cosine of the features, at most 1."""
+    image_id: str
+    """In the catalog of the training run; names its picture in the bundle, where there is one."""
+    catalog_number: str | None = None
+    institution_code: str | None = None
+    license: str | None = None
+    rights_holder: str | None = None
+    references: str | None = None
+    """Its page on the web."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,6 +78,11 @@ class Record:
         tuple[Candidate, ...],
         "Every taxon that cannot be excluded, with its score, best first; holds the true one as often as the bundle's "
         "`coverage` says, if the image is like those of validation. Empty when the bundle has no such sets.",
+    ] = ()
+    specimens: Annotated[
+        tuple[CitedSpecimen, ...],
+        "With `--references`, the known specimens of each candidate that are most like the image, one for each "
+        "gathering: determination, similarity, catalogue number, institution, licence. In CSV as JSON.",
     ] = ()
     reason: Annotated[
         str | None,
@@ -109,12 +132,16 @@ class Record:
 
 @dataclass(frozen=True)
 class Column:
-    """One field of a record: its name, the type of its values, whether they may be missing, its meaning."""
+    """One field of a record: its name, the type of its values, whether they may be missing, its meaning.
+
+    ``element`` is the type of what a tuple holds.
+    """
 
     name: str
     kind: type
     optional: bool
     description: str
+    element: type | None = None
 
 
 def _columns() -> tuple[Column, ...]:
@@ -124,7 +151,8 @@ def _columns() -> tuple[Column, ...]:
         declared, description = get_args(hints[field.name])
         members = get_args(declared) if isinstance(declared, UnionType) else (declared,)
         kind = next(member for member in members if member is not type(None))
-        columns.append(Column(field.name, get_origin(kind) or kind, type(None) in members, description))
+        origin, element = get_origin(kind) or kind, next(iter(get_args(kind)), None)
+        columns.append(Column(field.name, origin, type(None) in members, description, element))
     return tuple(columns)
 
 
@@ -134,11 +162,12 @@ COLUMNS = _columns()
 
 def column_documentation() -> str:
     """Return the columns of a result as Markdown."""
-    words = {str: "text", Status: "text", float: "number", tuple: "list of name and score"}
+    words: dict[type | None, str] = {str: "text", Status: "text", float: "number"}
+    words |= {Candidate: "list of name and score", CitedSpecimen: "list of specimens"}
     rows = ["| column | type | may be missing | meaning |", "| --- | --- | --- | --- |"]
     for column in COLUMNS:
         missing = "yes" if column.optional else ""
-        rows.append(f"| `{column.name}` | {words[column.kind]} | {missing} | {column.description} |")
+        rows.append(f"| `{column.name}` | {words[column.element or column.kind]} | {missing} | {column.description} |")
     return "\n".join(rows) + "\n"
 
 
@@ -160,9 +189,7 @@ def as_values(record: Record) -> dict[str, Any]:
     values["status"] = record.status.value
     for column in COLUMNS:
         if column.kind is tuple:
-            values[column.name] = [
-                {"scientific_name": one.scientific_name, "score": one.score} for one in getattr(record, column.name)
-            ]
+            values[column.name] = [asdict(one) for one in getattr(record, column.name)]
     if record.reason is not None:
         values["reason"] = written_path(record.reason)
     return values
@@ -177,6 +204,6 @@ def from_values(values: dict[str, Any]) -> Record:
     known = {column.name: values[column.name] for column in COLUMNS}
     known["status"] = Status(known["status"])
     for column in COLUMNS:
-        if column.kind is tuple:
-            known[column.name] = tuple(Candidate(one["scientific_name"], one["score"]) for one in known[column.name])
+        if column.element is not None:
+            known[column.name] = tuple(column.element(**one) for one in known[column.name])
     return Record(**known)

@@ -4,6 +4,7 @@ from leafid.sources.addresses import is_web_address
 from leafid.sources.collect import Collected, collect
 from leafid.sources.found import Failure, Found, FoundImage, Measured, SourceReason
 from leafid.sources.image_fetcher import ImageFetcher
+from leafid.sources.licences import read_licence
 from leafid.sources.public import DryRun, dry_run
 
 __all__ = [
@@ -18,4 +19,5 @@ __all__ = [
     "collect",
     "dry_run",
     "is_web_address",
+    "read_licence",
 ]

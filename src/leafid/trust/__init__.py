@@ -2,6 +2,7 @@
 
 from leafid.trust.crossvalidate import Crossvalidation, crossvalidate
 from leafid.trust.decision import UndeterminedReason, Verdict, decide
+from leafid.trust.disagreements import Disagreement, list_disagreements
 from leafid.trust.evaluate import evaluate
 from leafid.trust.explanation import Explanation, draw_explanation, explain_file
 from leafid.trust.familiarity import TrainingFeatures, familiarity
@@ -13,6 +14,7 @@ from leafid.trust.references import ReferenceSpecimens, Specimen
 
 __all__ = [
     "Crossvalidation",
+    "Disagreement",
     "Evaluation",
     "Explanation",
     "Failure",
@@ -32,5 +34,6 @@ __all__ = [
     "familiarity",
     "fit_trust",
     "image_quality",
+    "list_disagreements",
     "probabilities",
 ]

@@ -18,6 +18,7 @@ from leafid.trust.out_of_fold import familiarity_out_of_fold, folds_of_series, k
 from leafid.trust.prediction_sets import fit_prediction_sets
 from leafid.trust.probabilities import probabilities
 from leafid.trust.references import reference_table
+from leafid.trust.thumbnails import write_thumbnails
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -94,7 +95,9 @@ def fit_trust(run: Path, *, device: str = "auto") -> Bundle:
         "labels": seen.labels,
     }
     card = measured_card(info, opened.split)
-    return write_trust(bundle, info, card, references, reference_table(opened, seen.rows))
+    table = reference_table(opened, seen.rows)
+    write_thumbnails(bundle.folder, opened, table)
+    return write_trust(bundle, info, card, references, table)
 
 
 def _fitted(info: BundleInfo, seen: _Seen, run: "Run") -> BundleInfo:

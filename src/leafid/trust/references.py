@@ -1,6 +1,5 @@
-"""Reference specimens: the training images that speak for an answer, and those whose label their neighbours doubt."""
+"""Reference specimens: the known images that speak for an answer."""
 
-import io
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,9 +11,8 @@ from numpy.typing import NDArray
 from leafid.bundle import REFERENCE_TABLE, Bundle
 from leafid.catalog import read_catalog
 from leafid.errors import BundleError, CatalogError
-from leafid.files import written_atomically
-from leafid.statements import LIMITS
 from leafid.trust.familiarity import TrainingFeatures
+from leafid.trust.thumbnails import read_thumbnail
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -24,13 +22,10 @@ if TYPE_CHECKING:
 CITED = ("catalogNumber", "institutionCode", "license", "rightsHolder", "references")
 """What is said of a specimen. Collectors and determiners are people, and never named in bundles and results."""
 
-NEIGHBOURS = 5
-"""Nearest images of other gatherings that have a vote on a label."""
-
 
 @dataclass(frozen=True)
 class Specimen:
-    """A training image that is like the one asked about.
+    """A known image that is like the one asked about.
 
     Attributes:
         image_id: as in the catalog.
@@ -47,10 +42,11 @@ class Specimen:
 
 @dataclass(frozen=True)
 class ReferenceSpecimens:
-    """The training images of a bundle, searched exactly: some 0.1 s for 100,000 images of 1,280 features."""
+    """The known images of a bundle, train and val, searched exactly: 0.1 s for 100,000 of 1,280 features."""
 
     training: TrainingFeatures
     table: "pd.DataFrame"
+    bundle: Path
 
     @classmethod
     def of_bundle(cls, bundle: Bundle) -> "ReferenceSpecimens":
@@ -73,17 +69,20 @@ class ReferenceSpecimens:
             ) from None
         if len(table) != len(training.labels):
             raise BundleError(f"{bundle.folder} is damaged: {REFERENCE_TABLE} has lost rows. Copy the bundle again.")
-        return cls(training, table)
+        return cls(training, table, bundle.folder)
 
-    def nearest(self, features: NDArray[np.floating], label: int, *, count: int = 3) -> tuple[Specimen, ...]:
-        """Return the training images of a taxon that are most like an image, one for each gathering.
+    def nearest(self, features: NDArray[np.floating], labels: Sequence[int], *, count: int = 3) -> tuple[Specimen, ...]:
+        """Return the known images of each taxon that are most like an image, one for each gathering.
 
         Args:
             features: (F,), of the image.
-            label: the taxon.
-            count: how many, at most.
+            labels: the taxa, in the order of the answer.
+            count: how many of each taxon, at most.
         """
         (similarity,) = self.training.similarity(features[None])
+        return tuple(one for label in labels for one in self._of_taxon(label, similarity, count))
+
+    def _of_taxon(self, label: int, similarity: NDArray[np.float32], count: int) -> list[Specimen]:
         mine = np.flatnonzero(self.training.labels == label)
         found: list[Specimen] = []
         gatherings: set[str] = set()
@@ -96,7 +95,11 @@ class ReferenceSpecimens:
             found.append(Specimen(row["image_id"], row["scientificName"], float(similarity[place]), cited))
             if len(found) == count:
                 break
-        return tuple(found)
+        return found
+
+    def thumbnail(self, image_id: str) -> bytes | None:
+        """Return a small picture of a specimen as JPEG; None where its licence did not allow to keep one."""
+        return read_thumbnail(self.bundle, image_id)
 
 
 def reference_table(run: "Run", rows: "pd.DataFrame") -> str:
@@ -114,105 +117,3 @@ def reference_table(run: "Run", rows: "pd.DataFrame") -> str:
         values = known[column] if column in known else pd.Series("", index=known.index)
         table[column] = values.fillna("").to_numpy()
     return str(table.to_csv(index=False, lineterminator="\n"))
-
-
-@dataclass(frozen=True)
-class Disagreement:
-    """An image whose label its nearest neighbours of other gatherings contradict.
-
-    Attributes:
-        image_id: as in the catalog.
-        determination: its label.
-        suggestion: the taxon of most of its neighbours.
-        votes: how many of the ``NEIGHBOURS`` are of it.
-        similarity: mean cosine with those.
-    """
-
-    image_id: str
-    determination: str
-    suggestion: str
-    votes: int
-    similarity: float
-
-
-def disagreements(
-    training: TrainingFeatures,
-    names: Sequence[str],
-    image_ids: Sequence[str],
-    gatherings: Sequence[str],
-    *,
-    neighbours: int = NEIGHBOURS,
-) -> list[Disagreement]:
-    """List labels that more than half of the nearest neighbours contradict, the clearest first.
-
-    A network that was trained on these images has learnt some wrong labels by heart, so that the list is not complete.
-    An image's own gathering has no vote, since a wrong name stands on all its sheets.
-
-    Args:
-        training: features and labels of M images.
-        names: the taxa in label order.
-        image_ids: of the M images.
-        gatherings: of the M images.
-        neighbours: how many vote.
-    """
-    own = np.asarray(gatherings, dtype=str)
-    found = []
-    for place in range(len(own)):
-        (similarity,) = training.similarity(training.features[place : place + 1])
-        others = np.flatnonzero(own != own[place])
-        near = others[np.argsort(-similarity[others], kind="stable")][:neighbours]
-        if not len(near):
-            continue
-        votes = np.bincount(training.labels[near], minlength=len(names))
-        label = int(votes.argmax())
-        if label != training.labels[place] and votes[label] * 2 > len(near):
-            agreeing = near[training.labels[near] == label]
-            found.append(
-                Disagreement(
-                    str(image_ids[place]),
-                    names[int(training.labels[place])],
-                    names[label],
-                    int(votes[label]),
-                    float(similarity[agreeing].mean()),
-                )
-            )
-    return sorted(found, key=lambda one: (-one.votes, -one.similarity, one.image_id))
-
-
-def write_disagreements(found: Sequence[Disagreement], path: Path, *, identifier: str) -> None:
-    """Write the list as rows of Darwin Core's Identification class (``http://rs.tdwg.org/dwc/terms/Identification``).
-
-    Args:
-        found: the list.
-        path: a ``.csv`` file.
-        identifier: the bundle's, which stands for who made the suggestion.
-    """
-    import pandas as pd
-
-    rows = [
-        {
-            "associatedMedia": one.image_id,
-            "scientificName": one.suggestion,
-            "identificationQualifier": "?",
-            "identifiedBy": f"leafid, bundle {identifier}",
-            "identificationVerificationStatus": "unverified",
-            "verbatimIdentification": one.determination,
-            "identificationRemarks": f"{one.votes} of the {NEIGHBOURS} most similar sheets of other gatherings bear "
-            f"this name (mean similarity {one.similarity:.3f}). A hint for a curator, no determination. {LIMITS}",
-        }
-        for one in found
-    ]
-    columns = [
-        "associatedMedia",
-        "scientificName",
-        "identificationQualifier",
-        "identifiedBy",
-        "identificationVerificationStatus",
-        "verbatimIdentification",
-        "identificationRemarks",
-    ]
-    content = io.StringIO()
-    pd.DataFrame(rows, columns=columns).to_csv(content, index=False, lineterminator="\n")
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with written_atomically(path) as temporary:
-        temporary.write_text(content.getvalue(), encoding="utf-8")
