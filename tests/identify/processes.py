@@ -13,6 +13,7 @@ import pytest
 
 from leafid.errors import OutputError
 from leafid.identify import Existing, Identifier, Record, find_inputs, identify_to_file, read_records
+from leafid.identify.parquet_results import ROWS_PER_FILE
 
 _CONTEXT = multiprocessing.get_context("forkserver")
 _CONTEXT.set_forkserver_preload(["tests.identify.processes", "leafid.learning"])
@@ -21,15 +22,21 @@ NOBODY = 65534
 
 
 def start(
-    bundle: Path, inputs: list[str], output: Path, existing: Existing, *, user: Literal["same", "nobody"] = "same"
+    bundle: Path,
+    inputs: list[str],
+    output: Path,
+    existing: Existing,
+    *,
+    user: Literal["same", "nobody"] = "same",
+    rows_per_file: int = ROWS_PER_FILE,
 ) -> BaseProcess:
     """Start a process that identifies into a file and ends with the exit code of the command."""
-    process = _CONTEXT.Process(target=_identify, args=(bundle, inputs, output, existing, user))
+    process = _CONTEXT.Process(target=_identify, args=(bundle, inputs, output, existing, user, rows_per_file))
     process.start()
     return process
 
 
-def _identify(bundle: Path, inputs: list[str], output: Path, existing: Existing, user: str) -> None:
+def _identify(bundle: Path, inputs: list[str], output: Path, existing: Existing, user: str, rows_per_file: int) -> None:
     import torch
 
     # Where the suite runs in the background, Ctrl-C is ignored from the start, and so it would be here.
@@ -41,7 +48,13 @@ def _identify(bundle: Path, inputs: list[str], output: Path, existing: Existing,
         os.setgid(NOBODY)
         os.setuid(NOBODY)
     summary = identify_to_file(
-        identifier, find_inputs(inputs).paths, output, existing=existing, batch_size=4, workers=2
+        identifier,
+        find_inputs(inputs).paths,
+        output,
+        existing=existing,
+        batch_size=4,
+        workers=2,
+        rows_per_file=rows_per_file,
     )
     os._exit(summary.exit_code)
 

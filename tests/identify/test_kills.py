@@ -9,13 +9,30 @@ import pytest
 
 from leafid.errors import ExitCode
 from leafid.identify import Record, read_records
+from leafid.identify.parquet_results import ROWS_PER_FILE
 from tests.identify.processes import agree, reach, rows_of, start, stopped
 
-KILLS = {".csv": 7, ".jsonl": 7, ".parquet": 6}
+FORMATS = {
+    "csv": ("results.csv", ROWS_PER_FILE),
+    "jsonl": ("results.jsonl", ROWS_PER_FILE),
+    "parquet": ("results.parquet", ROWS_PER_FILE),
+    "parquet in parts": ("results.parquet", 30),
+}
+"""Name of the result and records of a Parquet file."""
+
+KILLS = 5
 """How often the run of each format is killed: twenty times in all."""
 
 
-def killed(bundle: Path, inputs: list[str], output: Path, chance: random.Random, *, kills: int) -> int:
+def killed(
+    bundle: Path,
+    inputs: list[str],
+    output: Path,
+    chance: random.Random,
+    *,
+    kills: int,
+    rows_per_file: int = ROWS_PER_FILE,
+) -> int:
     """Begin or resume a run and kill it, so many times; return how many processes were still at work.
 
     Half the kills come while records are written, spread over the run, so that it is caught everywhere; the others
@@ -24,7 +41,7 @@ def killed(bundle: Path, inputs: list[str], output: Path, chance: random.Random,
     caught = kept = 0
     goals = sorted(chance.sample(range(4, len(inputs)), (kills + 1) // 2))
     for number in range(kills):
-        process = start(bundle, inputs, output, "resume")
+        process = start(bundle, inputs, output, "resume", rows_per_file=rows_per_file)
         if number % 2:
             time.sleep(chance.random())
         else:
@@ -37,16 +54,19 @@ def killed(bundle: Path, inputs: list[str], output: Path, chance: random.Random,
     return caught
 
 
-@pytest.mark.parametrize("ending", KILLS)
+@pytest.mark.parametrize("form", FORMATS)
 def test_killed_again_and_again_then_completed(
-    bundle_folder: Path, photos: list[Path], expected: list[Record], tmp_path: Path, ending: str
+    bundle_folder: Path, photos: list[Path], expected: list[Record], tmp_path: Path, form: str
 ) -> None:
-    output = tmp_path / f"results{ending}"
+    name, rows_per_file = FORMATS[form]
+    output = tmp_path / name
     inputs = [str(path) for path in photos]
-    caught = killed(bundle_folder, inputs, output, random.Random(ending), kills=KILLS[ending])
-    assert caught >= (KILLS[ending] + 1) // 2
-    process = start(bundle_folder, inputs, output, "resume")
+    caught = killed(bundle_folder, inputs, output, random.Random(form), kills=KILLS, rows_per_file=rows_per_file)
+    assert caught >= (KILLS + 1) // 2
+    process = start(bundle_folder, inputs, output, "resume", rows_per_file=rows_per_file)
     process.join(240)
     assert process.exitcode == ExitCode.SOME_FAILED
     agree(list(read_records(output)), expected)
-    assert [path.name for path in tmp_path.iterdir()] == [output.name]
+    assert [path.name for path in tmp_path.iterdir()] == [name]
+    if rows_per_file < ROWS_PER_FILE:
+        assert [path.name for path in sorted(output.iterdir())] == [f"part-{n:05}.parquet" for n in range(1, 9)]

@@ -9,6 +9,7 @@ from typing import Literal
 
 from leafid.errors import OutputError
 from leafid.identify.identifier import BATCH_SIZE, TOP, Identifier
+from leafid.identify.parquet_results import ROWS_PER_FILE
 from leafid.identify.records import Record, Status
 from leafid.identify.summary import Summary, Tally
 from leafid.identify.writers import Existing, open_output, path_in_output
@@ -28,6 +29,7 @@ def identify_to_file(
     characters: bool = False,
     keep_location: bool = False,
     fetching: FetchingSettings | None = None,
+    rows_per_file: int = ROWS_PER_FILE,
     on_progress: OnProgress | None = None,
 ) -> Summary:
     """Write one record for each path to a ``.csv``, ``.jsonl`` or ``.parquet`` file, as they come, in order.
@@ -44,6 +46,7 @@ def identify_to_file(
         characters: also measure the best leaf of each image.
         keep_location: copy the position in a photo's EXIF into its record.
         fetching: how images are taken from the web; see ``Identifier.identify``.
+        rows_per_file: records from which on a ``.parquet`` output is a folder of several files.
         on_progress: told how many of the paths are done.
 
     Raises:
@@ -51,7 +54,7 @@ def identify_to_file(
             or of images that are not among ``paths``.
     """
     resumed = _Resumed(identifier, paths, output, characters, keep_location)
-    with open_output(output, existing=existing, on_earlier=resumed.add) as writer:
+    with open_output(output, existing=existing, on_earlier=resumed.add, rows_per_file=rows_per_file) as writer:
         rest = resumed.still_to_do()
         tally = resumed.tally
         earlier = tally.images

@@ -1,17 +1,24 @@
 """Result files: records are written as they come, so that whatever stops the run, all finished records are kept.
 
-CSV and JSONL are appended to, a batch at a time. Parquet cannot be: its records wait in a journal beside it
-(``results.parquet.journal.jsonl``), which becomes the Parquet file when the run ends, and stays when it does not.
+CSV and JSONL are appended to, a batch at a time; of Parquet tells ``parquet_results``.
 """
 
 import os
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import closing, contextmanager, suppress
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
-from typing import IO, Literal
+from typing import Literal
 
 from leafid.errors import OutputError
-from leafid.identify.formats import CSV, JSONL, LineFormat, csv_path, read_parquet, write_parquet
+from leafid.identify.formats import CSV, JSONL, LineFormat, csv_path
+from leafid.identify.line_files import RecordWriter, records_in
+from leafid.identify.parquet_results import (
+    ROWS_PER_FILE,
+    ParquetWriter,
+    is_foreign_folder,
+    journal_of,
+    parquet_records,
+)
 from leafid.identify.records import Record, written_path
 
 Existing = Literal["refuse", "resume", "replace"]
@@ -21,59 +28,6 @@ ENDINGS = (".csv", ".jsonl", ".parquet")
 """Endings of result files, each with its format."""
 
 
-class RecordWriter:
-    """An open result file to which records are appended."""
-
-    def __init__(self, opened: IO[bytes], lines: LineFormat) -> None:
-        self._opened = opened
-        self._lines = lines
-
-    def lock(self, path: Path) -> None:
-        """Keep other runs out until the file is closed or the process dies; ``path`` is the result they are told of."""
-        try:
-            import fcntl
-        except ImportError:  # Windows
-            return
-        try:
-            fcntl.flock(self._opened, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise OutputError(
-                f"{path} is being written by another leafid. Wait for it, or name another output."
-            ) from None
-
-    def cut(self, length: int) -> None:
-        """Keep the first ``length`` bytes."""
-        self._opened.truncate(length)
-
-    def begin(self) -> None:
-        """Write what stands before the first record."""
-        self._append(self._lines.header)
-
-    def write(self, records: Sequence[Record]) -> None:
-        """Append records; when this returns they survive the death of the process.
-
-        Raises:
-            OutputError: the disk is full or gone.
-        """
-        self._append(b"".join(map(self._lines.line, records)))
-
-    def close(self) -> None:
-        """Close the file once its content is on the disk."""
-        with self._opened, suppress(OSError):  # a pipe cannot be synchronised
-            os.fsync(self._opened.fileno())
-
-    def _append(self, content: bytes) -> None:
-        rest = memoryview(content)
-        try:
-            while rest:
-                rest = rest[os.write(self._opened.fileno(), rest) :]
-        except OSError as error:
-            raise OutputError(
-                f"{self._opened.name} cannot be written: {error.strerror}. "
-                "What was finished is kept; go on with --resume."
-            ) from None
-
-
 def check_output(path: Path, existing: Existing) -> None:
     """Check, before anything slow is done, that a result can be written to ``path``.
 
@@ -81,7 +35,7 @@ def check_output(path: Path, existing: Existing) -> None:
         OutputError: the ending is none of ``ENDINGS``, or a result is there and neither resumed nor replaced.
     """
     file, _ = _line_file(path)
-    if path.is_dir():
+    if path.is_dir() and (path.suffix != ".parquet" or is_foreign_folder(path)):
         raise OutputError(f"{path} is a folder. Name a file.")
     found = next((one for one in (path, file) if one.exists()), None)
     if existing == "refuse" and found is not None:
@@ -112,7 +66,11 @@ def check_view(option: str, path: Path, existing: Existing, *, output: Path | No
 
 @contextmanager
 def open_output(
-    path: Path, *, existing: Existing = "refuse", on_earlier: Callable[[Record], None] | None = None
+    path: Path,
+    *,
+    existing: Existing = "refuse",
+    on_earlier: Callable[[Record], None] | None = None,
+    rows_per_file: int = ROWS_PER_FILE,
 ) -> Iterator[RecordWriter]:
     """Open a result file for appending; folders above it are made.
 
@@ -123,42 +81,44 @@ def open_output(
         path: the result file.
         existing: what to do when it is there.
         on_earlier: called with each record that is there already, when resuming.
+        rows_per_file: records from which on a Parquet result goes on in another file.
 
     Raises:
         OutputError: see ``check_output``; or the file cannot be written, is no result of leafid, or is in use.
     """
     check_output(path, existing)
-    with closing(_opened(path, existing, on_earlier)) as writer:
+    with closing(_opened(path, existing, on_earlier, rows_per_file)) as writer:
         yield writer
+        writer.finish()
     if path.suffix == ".parquet":
-        write_parquet(read_records(path), path)
-        _journal(path).unlink()
+        journal_of(path).unlink()
 
 
-def _opened(path: Path, existing: Existing, on_earlier: Callable[[Record], None] | None) -> RecordWriter:
+def _opened(
+    path: Path, existing: Existing, on_earlier: Callable[[Record], None] | None, rows_per_file: int
+) -> RecordWriter:
     """Open the file that is appended to, with its header and, when resuming, with its complete records."""
     file, lines = _line_file(path)
     is_new = not file.exists()
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        writer = RecordWriter(file.open("xb" if existing == "refuse" else "ab", buffering=0), lines)
+        opened = file.open("xb" if existing == "refuse" else "ab", buffering=0)
     except OSError as error:
         raise OutputError(f"{path} cannot be written: {error.strerror or error}.") from None
+    writer = RecordWriter(opened, lines) if file == path else ParquetWriter(opened, path, rows_per_file)
     try:
         writer.lock(path)
         if existing == "replace":
-            if not is_new or path.exists():
+            if os.path.getsize(file) or (file != path and path.exists()):
                 next(read_records(path), None)  # what is no result of leafid is not replaced
-            if file != path:
-                path.unlink(missing_ok=True)
-            writer.cut(0)
+            writer.replace()
         elif existing == "resume":
-            if file != path and path.exists() and not os.path.getsize(file):
+            if os.path.getsize(file) or (file != path and path.exists()):
                 for record in read_records(path):
-                    writer.write([record])
-            writer.cut(_replayed(path, on_earlier))
-        if not os.path.getsize(file):
-            writer.begin()
+                    if on_earlier:
+                        on_earlier(record)
+            writer.resume()
+        writer.begin()
     except BaseException:
         writer.close()
         if is_new:
@@ -175,57 +135,16 @@ def read_records(path: Path) -> Iterator[Record]:
     """
     file, lines = _line_file(path)
     try:
-        if file != path and not (file.exists() and os.path.getsize(file)):
-            yield from read_parquet(path)
-        else:
-            yield from (record for record, _ in _records_in(file, lines))
+        yield from records_in(file, lines) if file == path else parquet_records(path)
     except OSError as error:
         raise OutputError(f"{path} cannot be read: {error.strerror or error}.") from None
     except (ValueError, KeyError, TypeError) as error:
         raise OutputError(f"{path} is no result of this leafid: {error}. Name another file.") from None
 
 
-def _replayed(path: Path, on_earlier: Callable[[Record], None] | None) -> int:
-    """Tell of every record that is there; return the length of the file without a half-written last line."""
-    file, lines = _line_file(path)
-    end = 0
-    try:
-        for record, offset in _records_in(file, lines):
-            end = offset
-            if on_earlier:
-                on_earlier(record)
-    except (ValueError, KeyError, TypeError) as error:
-        raise OutputError(f"{path} is no result of this leafid: {error}. Name another output.") from None
-    return end
-
-
-def _records_in(file: Path, lines: LineFormat) -> Iterator[tuple[Record, int]]:
-    """Yield each complete record and the offset of its end.
-
-    Raises:
-        ValueError: the file holds something else.
-    """
-    with file.open("rb") as opened:
-        start = opened.read(len(lines.start))
-        if start != lines.start:
-            if not lines.start.startswith(start):
-                raise ValueError(f"it does not begin with {lines.start.decode().strip()}")
-            return
-        opened.seek(len(lines.header))
-        for number, (content, end) in enumerate(lines.complete(opened), start=1):
-            try:
-                yield lines.record(content), end
-            except (ValueError, KeyError, TypeError) as error:
-                raise ValueError(f"record {number} is damaged ({type(error).__name__}: {error})") from None
-
-
 def path_in_output(path: str, output: Path) -> str:
     """Return the form that the path of an image has in a result file, by which a resumed run knows it again."""
     return csv_path(written_path(path)) if output.suffix == ".csv" else written_path(path)
-
-
-def _journal(path: Path) -> Path:
-    return path.with_name(f"{path.name}.journal.jsonl")
 
 
 def _line_file(path: Path) -> tuple[Path, LineFormat]:
@@ -236,6 +155,6 @@ def _line_file(path: Path) -> tuple[Path, LineFormat]:
         case ".jsonl":
             return path, JSONL
         case ".parquet":
-            return _journal(path), JSONL
+            return journal_of(path), JSONL
         case _:
             raise OutputError(f"{path}: a result ends in {', '.join(ENDINGS[:-1])} or {ENDINGS[-1]}.")
