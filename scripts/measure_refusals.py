@@ -1,0 +1,118 @@
+"""Measure what is refused before it is named: blurred copies of good photos, and pictures without a plant.
+
+Blurred: test images of a run, blurred more and more. Without a plant: drawn herbarium sheets on which everything lies
+but the plant, drawn labels alone, and the largest parts of real sheets in which no plant is (by exact masks).
+
+    python scripts/measure_refusals.py runs/bench-remp --masks ../shared/sheets/masks_kymillev
+"""
+
+from __future__ import annotations
+
+import argparse
+import tempfile
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from PIL import Image
+
+from leafid.bundle import read_bundle
+from leafid.demo import HERBARIA
+from leafid.demo.furniture import (
+    Desk,
+    lay_barcode,
+    lay_colour_chart,
+    lay_label,
+    lay_pocket,
+    lay_ruler,
+    press_stamp,
+)
+from leafid.demo.paper import bare_sheet, photographed
+from leafid.identify import Identifier
+from leafid.images import open_image
+from leafid.learning import Run
+
+BLURS = (0.0, 0.002, 0.004, 0.008, 0.016, 0.032)
+"""Spread of the blur, as a share of the image's shorter side."""
+
+LINES = ["Mitragyna speciosa Korth.", "A. Collector  123", "12 May 1931"]
+PX_PER_MM = 3.0
+
+
+def bare_sheets(count: int) -> Iterator[NDArray[np.uint8]]:
+    """Draw sheets with ruler, chart, label and stamp, and without a plant."""
+    for seed in range(count):
+        rng, herbarium = np.random.default_rng(seed), HERBARIA[seed % len(HERBARIA)]
+        desk = Desk(bare_sheet(herbarium, PX_PER_MM, rng), PX_PER_MM)
+        for lay in (lay_ruler, lay_colour_chart, lay_pocket, press_stamp):
+            lay(desk, herbarium, rng)
+        lay_label(desk, herbarium, herbarium.label, LINES, rng)
+        lay_barcode(desk, herbarium, f"K{seed:09d}", rng)
+        yield photographed(desk.image, rng)
+
+
+def labels(count: int) -> Iterator[NDArray[np.uint8]]:
+    """Draw labels that fill the picture."""
+    for seed in range(count):
+        rng, herbarium = np.random.default_rng(seed), HERBARIA[seed % len(HERBARIA)]
+        width, height = (round(side * 6) for side in herbarium.label_size)
+        desk = Desk(np.full((height, width, 3), 240, dtype=np.uint8), 6.0)
+        lay_label(desk, herbarium, (0, 0), LINES, rng)
+        yield photographed(desk.image, rng)
+
+
+def plantless_parts(masks: Path) -> Iterator[NDArray[np.uint8]]:
+    """Cut the largest square without a plant out of each sheet."""
+    for mask_path in sorted((masks / "plant_masks").glob("*.png")):
+        rgb = np.asarray(open_image(next((masks / "img").glob(f"{mask_path.stem}.*"))).rgb)
+        mask = np.asarray(Image.open(mask_path).convert("L").resize(rgb.shape[1::-1], Image.Resampling.NEAREST)) > 0
+        framed = np.pad(~mask, 1).astype(np.uint8)  # a square must lie inside the image
+        distance = cv2.distanceTransform(framed, cv2.DIST_C, 3)
+        half = int(distance.max()) - 1
+        row, column = (int(place) - 1 for place in np.unravel_index(int(distance.argmax()), distance.shape))
+        yield np.ascontiguousarray(rgb[row - half : row + half, column - half : column + half])
+
+
+def answered(identifier: Identifier, pictures: Iterator[NDArray[np.uint8]]) -> dict[str, float]:
+    """Identify pictures; return how many there are, and the shares of each answer."""
+    with tempfile.TemporaryDirectory() as folder:
+        paths = []
+        for number, pixels in enumerate(pictures):
+            paths.append(Path(folder) / f"{number}.jpg")
+            Image.fromarray(pixels).save(paths[-1], quality=92)
+        answers = Counter(record.reason_code or "named" for record in identifier.identify(paths))
+    total = sum(answers.values())
+    return {"images": total, **{answer: count / total for answer, count in sorted(answers.items())}}
+
+
+def main() -> None:
+    """Measure, and print the table."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("run", type=Path, help="a finished run")
+    parser.add_argument("--bundle", type=Path, help="another bundle of it, such as one that was fitted again")
+    parser.add_argument("--masks", type=Path, help="sheets (img/) with exact masks (plant_masks/)")
+    parser.add_argument("--images", type=int, default=40, help="test images that are blurred (default: 40)")
+    arguments = parser.parse_args()
+    run = Run.open(arguments.run)
+    identifier = Identifier.load(arguments.bundle or arguments.run)
+    print(f"{read_bundle(arguments.bundle or run.bundle_folder).info.identifier}\n{identifier.info.decision}")
+    test = run.split[run.split["split"] == "test"]
+    drawn = np.random.default_rng(0).permutation(len(test))[: arguments.images]
+    photos = [np.asarray(open_image(path).rgb) for path in run.image_paths(test.iloc[drawn])]
+    table = {}
+    for blur in BLURS:
+        blurred = (cv2.GaussianBlur(one, (0, 0), blur * min(one.shape[:2])) if blur else one for one in photos)
+        table[f"test images, blur {blur:.1%}"] = answered(identifier, (np.asarray(one, np.uint8) for one in blurred))
+    table["drawn sheets without a plant"] = answered(identifier, bare_sheets(20))
+    table["drawn labels"] = answered(identifier, labels(20))
+    if arguments.masks:
+        table["parts of real sheets without a plant"] = answered(identifier, plantless_parts(arguments.masks))
+    print(pd.DataFrame(table).T.fillna(0).round(3).to_string())
+
+
+if __name__ == "__main__":
+    main()
