@@ -20,6 +20,14 @@ class EngineChoice(StrEnum):
     ONNX = "onnx"
 
 
+class HeatMapsOf(StrEnum):
+    """Images for which the report has heat maps."""
+
+    NONE = "none"
+    UNDETERMINED = "undetermined"
+    ALL = "all"
+
+
 def identify(
     bundle: Annotated[Path, typer.Argument(metavar="BUNDLE", help="The model folder, or the run that holds it.")],
     paths: Annotated[
@@ -42,6 +50,14 @@ def identify(
         Path | None,
         typer.Option("--report", metavar="FILE", help="Also write a page with thumbnails to sort and filter (.html)."),
     ] = None,
+    heat_maps: Annotated[
+        HeatMapsOf,
+        typer.Option(
+            "--heat-maps",
+            help="In the report, show what speaks for the two best candidates of these images. It takes about as long "
+            "as ten answers for each of them.",
+        ),
+    ] = HeatMapsOf.NONE,
     top: Annotated[
         int | None, typer.Option("--top", min=1, help="Candidates that a record lists.", show_default="5")
     ] = None,
@@ -105,6 +121,8 @@ def identify(
         raise UsageError("--resume keeps the output and --force replaces it: give one of them.")
     if resume and output is None:
         raise UsageError("--resume goes on with a file: name it with -o.")
+    if heat_maps is not HeatMapsOf.NONE and report is None:
+        raise UsageError("--heat-maps are shown in the report: name it with --report results.html")
     existing: Existing = "resume" if resume else "replace" if force else "refuse"
     if output is not None:
         check_output(output, existing)
@@ -166,6 +184,9 @@ def identify(
                 identifier.info,
                 on=today,
                 images=summary.images,
+                bundle=bundle,
+                heat_maps=heat_maps.value,
+                device=device.value,
                 on_progress=on_progress,
             )
         console.print(f"Report: {report}", highlight=False, markup=False)

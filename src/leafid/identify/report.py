@@ -8,11 +8,11 @@ from dataclasses import dataclass
 from datetime import date
 from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from PIL import Image
 
-from leafid.bundle import BundleInfo
+from leafid.bundle import BundleInfo, read_bundle
 from leafid.cores import usable_cores
 from leafid.errors import ImageError
 from leafid.files import written_atomically
@@ -21,13 +21,21 @@ from leafid.identify.records import Record, Status, as_values
 from leafid.identify.summary import Tally
 from leafid.images import open_image
 from leafid.progress import OnProgress
+from leafid.sources import is_web_address
 from leafid.statements import LIMITS_LONG
+from leafid.trust import HeatPictures, read_thumbnail
 
 _THUMBNAIL = (120, 120)  # largest width and height in pixels
 _QUALITY = 60  # of JPEG: a thumbnail has 3 KB, so that 5,000 rows make 20 MB
 _LEAF = 260  # longer side of a drawn leaf in pixels, at which its veins can be told apart
+_HEAT = 200  # longer side of a heat map in pixels
 _AT_ONCE = 64
+
+HeatMaps = Literal["none", "undetermined", "all"]
+"""For which images a report shows what speaks for the first candidate, and what for the next."""
+
 _SHOWN = ("path", "status", "scientific_name", "score", "target_score", "candidates", "prediction_set", "reason")
+_MORE = ("flora_sentence", "photo_taken", "camera", "specimens")
 
 
 def write_report(
@@ -37,11 +45,16 @@ def write_report(
     *,
     on: date,
     images: int | None = None,
+    bundle: Path | None = None,
+    heat_maps: HeatMaps = "none",
+    device: str = "auto",
     on_progress: OnProgress | None = None,
 ) -> None:
     """Write the report, all or nothing; images are opened again for their thumbnails, one that is gone has none.
 
-    Where a record tells of leaf characters, the leaf is measured again, and drawn with what was measured on it.
+    Images of the web are not fetched again: they have a link. Where a record tells of leaf characters, the leaf is
+    measured again, and drawn with what was measured on it. Where it cites specimens, those of the first candidate and
+    of the next stand side by side, with their pictures where the bundle has them.
 
     Args:
         records: in order.
@@ -49,18 +62,29 @@ def write_report(
         info: of the bundle that answered.
         on: when the images were identified.
         images: number of records, for ``on_progress``.
+        bundle: its folder, or the run that holds it; without it there are no heat maps and no pictures of specimens.
+        heat_maps: for which images, those of the web left out; each takes about as long as ten answers.
+        device: where heat maps are computed.
         on_progress: told how many thumbnails are done.
 
     Raises:
         OutputError: the file cannot be written.
+        BundleError: ``bundle`` is missing or damaged.
     """
     from jinja2 import Environment, PackageLoader, StrictUndefined
 
+    folder = None if bundle is None else read_bundle(bundle).folder
+    heat = None if folder is None or heat_maps == "none" else HeatPictures.of_bundle(folder, device=device)
     tally = Tally()
     rows: list[dict[str, Any]] = []
+    specimens: dict[str, str] = {}
     for batch, pictures in _with_pictures(iter(records)):
         tally.add(batch)
-        rows += map(_row, batch, pictures)
+        for record, shown in zip(batch, pictures, strict=True):
+            wanted = heat is not None and (heat_maps == "all" or record.status is Status.UNDETERMINED)
+            rows.append(_row(record, shown) | {"heat": _heat(heat, record) if heat is not None and wanted else []})
+            if folder is not None:
+                _add_pictures(specimens, record, folder)
         if on_progress:
             on_progress(len(rows), images or len(rows))
     environment = Environment(
@@ -74,6 +98,7 @@ def write_report(
         statuses={status.value: number for status, number in summary.statuses.items()},
         taxa=summary.taxa,
         target=info.taxonomy.target,
+        specimens=specimens,
         limits=LIMITS_LONG,
     )
     with written_atomically(path) as temporary:
@@ -95,7 +120,7 @@ def _with_pictures(records: Iterator[Record]) -> Iterator[tuple[Sequence[Record]
 
 
 def _pictures(record: Record) -> _Pictures:
-    if record.status is Status.FAILED:
+    if record.status is Status.FAILED or is_web_address(record.path):
         return _Pictures()
     path = Path(record.path)
     try:
@@ -110,10 +135,36 @@ def _pictures(record: Record) -> _Pictures:
 def _data_address(picture: Image.Image) -> str:
     content = io.BytesIO()
     picture.save(content, "JPEG", quality=_QUALITY)
-    return "data:image/jpeg;base64," + base64.b64encode(content.getvalue()).decode("ascii")
+    return _as_data_address(content.getvalue())
+
+
+def _as_data_address(jpeg: bytes) -> str:
+    return "data:image/jpeg;base64," + base64.b64encode(jpeg).decode("ascii")
+
+
+def _heat(heat: HeatPictures, record: Record) -> list[dict[str, str]]:
+    """Name and heat map of the two best candidates; nothing where the image is gone."""
+    names = [one.scientific_name for one in record.candidates[:2]]
+    if record.status is Status.FAILED or is_web_address(record.path) or not names:
+        return []
+    try:
+        pictures = heat.draw(Path(record.path), names, longest=_HEAT)
+    except ImageError:
+        return []
+    return [
+        {"scientific_name": name, "picture": _data_address(picture)}
+        for name, picture in zip(names, pictures, strict=True)
+    ]
+
+
+def _add_pictures(specimens: dict[str, str], record: Record, bundle: Path) -> None:
+    """Add the pictures of cited specimens, each once however often it is cited."""
+    for one in record.specimens:
+        if one.image_id not in specimens and (content := read_thumbnail(bundle, one.image_id)) is not None:
+            specimens[one.image_id] = _as_data_address(content)
 
 
 def _row(record: Record, pictures: _Pictures) -> dict[str, Any]:
     values = as_values(record)
-    shown = {name: values[name] for name in (*_SHOWN, "flora_sentence")}
+    shown = {name: values[name] for name in (*_SHOWN, *_MORE)}
     return shown | {"thumbnail": pictures.thumbnail, "leaf": pictures.leaf}

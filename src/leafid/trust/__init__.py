@@ -8,9 +8,11 @@ from leafid.trust.explanation import Explanation, draw_explanation, explain_file
 from leafid.trust.familiarity import TrainingFeatures, familiarity
 from leafid.trust.figures import Evaluation, Failure, TargetFigures, TaxonFigures
 from leafid.trust.fit import fit_trust
+from leafid.trust.heat_pictures import HeatPictures
 from leafid.trust.image_quality import ImageQuality, image_quality
 from leafid.trust.probabilities import probabilities
 from leafid.trust.references import ReferenceSpecimens, Specimen
+from leafid.trust.thumbnails import read_thumbnail
 
 __all__ = [
     "Crossvalidation",
@@ -18,6 +20,7 @@ __all__ = [
     "Evaluation",
     "Explanation",
     "Failure",
+    "HeatPictures",
     "ImageQuality",
     "ReferenceSpecimens",
     "Specimen",
@@ -36,4 +39,5 @@ __all__ = [
     "image_quality",
     "list_disagreements",
     "probabilities",
+    "read_thumbnail",
 ]

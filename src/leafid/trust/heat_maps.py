@@ -71,7 +71,9 @@ def explain(
     """
     return tuple(
         _explained(network, pixels, kind, weight, labels, calibration)
-        for pixels, kind, weight in zip(prepared.views, prepared.kinds, _weights(network, prepared), strict=True)
+        for pixels, kind, weight in zip(
+            prepared.views, prepared.kinds, weights_of_views(network, prepared), strict=True
+        )
     )
 
 
@@ -164,8 +166,8 @@ def _explained(
     return ExplainedView(pixels, kind, weight, float(plant.mean()), tuple(maps))
 
 
-def _weights(network: "Network", prepared: PreparedImage) -> list[float]:
-    """The weight of each view in the answer, in their order; they sum to 1."""
+def weights_of_views(network: "Network", prepared: PreparedImage) -> list[float]:
+    """Return the weight of each view in the answer, in their order; they sum to 1."""
     import torch
 
     from leafid.learning import Bags

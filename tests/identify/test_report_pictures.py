@@ -1,0 +1,67 @@
+"""Heat maps and the duel of look-alikes in the report: folded, loaded when they are opened, and harmless."""
+
+from dataclasses import replace
+from datetime import date
+from pathlib import Path
+
+from selenium.webdriver import Chrome
+from selenium.webdriver.common.by import By
+
+from leafid.identify import Identifier, Record, Status, write_report
+from tests.identify.small_bundle import COLOURS, coloured, leaf
+from tests.identify.test_report import browser
+from tests.identify.test_specimens import cited_run, run_folder
+
+__all__ = ["browser", "cited_run", "run_folder"]
+
+
+def _records(identifier: Identifier, folder: Path) -> list[Record]:
+    """Two leaves, one between two colours that is undetermined, one of the web, and one that is gone."""
+    for number, name in enumerate(list(COLOURS)[:2]):
+        leaf(name, 900 + number).save(folder / f"{number}.png")
+    coloured((120, 120, 120), 7).save(folder / "between.png")
+    found = list(identifier.identify([folder / "0.png", folder / "1.png", folder / "between.png"]))
+    found[2] = replace(found[2], status=Status.UNDETERMINED, scientific_name=None, reason="below_threshold")
+    web = replace(found[0], path="https://example.org/leaf.jpg", photo_taken="2024-03-17T08:09:10+07:00", camera="<b>X")
+    return [*found, web, replace(found[1], path=str(folder / "gone.png"))]
+
+
+def test_heat_maps_and_specimens_are_shown_when_they_are_asked_for(
+    browser: Chrome, cited_run: Path, tmp_path: Path
+) -> None:
+    identifier = Identifier.load(cited_run, device="cpu", references=2)
+    page = tmp_path / "report.html"
+    records = _records(identifier, tmp_path)
+    write_report(records, page, identifier.info, on=date(2026, 3, 1), bundle=cited_run, heat_maps="all", device="cpu")
+    browser.get_log("browser")  # type: ignore[no-untyped-call]
+    browser.get(page.as_uri())
+    lines = browser.find_elements(By.CSS_SELECTOR, "#records tbody tr")
+    titles = [[one.text for one in line.find_elements(By.TAG_NAME, "summary")] for line in lines]
+    heat, duel = "what speaks for it", "beside specimens"
+    assert titles == [[heat, duel]] * 3 + [[duel]] * 2
+    assert not lines[0].find_elements(By.CSS_SELECTOR, "details img")
+    for summary in lines[0].find_elements(By.TAG_NAME, "summary"):
+        summary.click()
+    sides = lines[0].find_elements(By.CSS_SELECTOR, ".pair > div")
+    names = [one.scientific_name for one in records[0].candidates[:2]]
+    assert [side.find_element(By.TAG_NAME, "i").text for side in sides] == names * 2
+    figures = [side.find_elements(By.TAG_NAME, "figure") for side in sides[2:]]
+    assert [len(one) for one in figures] == [2, 2]
+    assert all("K K0" in figure.text and "likeness" in figure.text for both in figures for figure in both)
+    pictures = lines[0].find_elements(By.CSS_SELECTOR, "details img")
+    shown = sum(one.image_id.startswith("v") for one in records[0].specimens if one.scientific_name in names)
+    assert len(pictures) == 2 + shown and shown > 0
+    assert all(browser.execute_script("return arguments[0].naturalWidth > 10", one) for one in pictures)
+    assert lines[3].find_element(By.TAG_NAME, "a").get_attribute("href") == "https://example.org/leaf.jpg"
+    assert "2024-03-17 08:09:10+07:00, <b>X" in lines[3].text
+    assert not browser.get_log("browser")  # type: ignore[no-untyped-call]
+
+
+def test_heat_maps_of_the_undetermined_only_and_none_without_the_option(cited_run: Path, tmp_path: Path) -> None:
+    identifier = Identifier.load(cited_run, device="cpu")
+    records = _records(identifier, tmp_path)
+    page = tmp_path / "report.html"
+    write_report(records, page, identifier.info, on=date(2026, 3, 1), bundle=cited_run, heat_maps="undetermined")
+    assert page.read_text(encoding="utf-8").count('"picture": "data:') == 2
+    write_report(records, page, identifier.info, on=date(2026, 3, 1), bundle=cited_run)
+    assert '"picture": "data:' not in page.read_text(encoding="utf-8")
