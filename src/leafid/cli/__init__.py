@@ -25,6 +25,7 @@ from leafid.cli.measure import measure
 from leafid.cli.prepare import prepare
 from leafid.cli.sweep import sweep
 from leafid.cli.train import train
+from leafid.cli.watch import watch
 from leafid.errors import ExitCode, LeafidError
 from leafid.statements import LIMITS
 from leafid.version import __version__
@@ -49,6 +50,7 @@ for command in (
     evaluate,
     crossvalidate,
     identify,
+    watch,
     explain,
     doubts,
     export,

@@ -12,7 +12,8 @@ from leafid.identify.report import write_report
 from leafid.identify.running import identify_to_file, identify_to_list
 from leafid.identify.shards import shard_of
 from leafid.identify.summary import Summary
-from leafid.identify.terminal import FEW, records_table, summary_table
+from leafid.identify.terminal import FEW, record_line, records_table, summary_table
+from leafid.identify.watching import check_watching, watch_folder
 from leafid.identify.writers import Existing, check_output, check_view, read_records
 
 __all__ = [
@@ -33,15 +34,18 @@ __all__ = [
     "Summary",
     "check_output",
     "check_view",
+    "check_watching",
     "column_documentation",
     "export_engine",
     "find_inputs",
     "identify_to_file",
     "identify_to_list",
     "read_records",
+    "record_line",
     "records_table",
     "shard_of",
     "summary_table",
+    "watch_folder",
     "write_darwin_core",
     "write_report",
 ]

@@ -101,12 +101,12 @@ def find_inputs(arguments: Sequence[str | Path]) -> Inputs:
         mistakes.append(f"images end in {' '.join(sorted(IMAGE_ENDINGS))}")
     if mistakes:
         raise UsageError("\n".join(["These images cannot be identified:", *_indented(mistakes)]))
-    paths, paged = _with_pages(named)
+    paths, paged = with_pages(named)
     return Inputs(paths, dict(others), hidden, repeated, tuple(empty), paged)
 
 
-def _with_pages(named: Iterable[str | Path]) -> tuple[tuple[str, ...], int]:
-    """Put the pages of a TIFF file in its place; return also how many files that was done for."""
+def with_pages(named: Iterable[str | Path]) -> tuple[tuple[str, ...], int]:
+    """Put the pages of a TIFF file in its place, web addresses being text; return also how often that was done."""
     paths: list[str] = []
     paged = 0
     counted: dict[Path, int] = {}
@@ -137,6 +137,15 @@ def _expanded(arguments: Iterable[str | Path], mistakes: list[str]) -> list[str 
             mistakes.append(f"{argument}: no file matches; the search started in {Path.cwd()}")
         paths += map(Path, matches)
     return paths
+
+
+def images_below(folder: Path) -> list[Path]:
+    """Return the images in a folder and its subfolders, by ending, sorted.
+
+    Raises:
+        OSError: there is no such folder.
+    """
+    return _search(folder).images
 
 
 @dataclass

@@ -50,6 +50,13 @@ def records_table(records: Sequence[Record], *, target: str | None = None) -> "R
     return Group(table, *([Text(), *leaves] if leaves else []), Text(), Text(LIMITS, "dim"))
 
 
+def record_line(record: Record) -> "Text":
+    """Show a record in one line: the image, the answer and its score."""
+    from rich.text import Text
+
+    return Text(" ").join([Text(printable(record.path)), _answer(record), Text(_percent(record.score))])
+
+
 def summary_table(summary: Summary) -> "RenderableType":
     """Show what a run comes to: images by status, by taxon, and why images have no name."""
     from rich.console import Group
