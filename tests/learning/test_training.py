@@ -120,10 +120,12 @@ def test_a_probe_learns_from_augmented_copies_too(weights: str, make_job: MakeJo
 
 
 def test_fine_tuning_starts_from_the_probe_and_keeps_it_when_nothing_is_better(
-    weights: str, make_job: MakeJob, tmp_path: Path
+    weights: str, make_job: MakeJob, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     job = make_job(model={"weights": weights}, max_epochs=1, learning_rate=1e-9)
     run = train(job, run=tmp_path / "run")
+    told = capsys.readouterr().err
+    assert "epoch 1/1" in told and "best so far" not in told
     assert run.info.probe is not None
     assert run.info.best_epoch == 0 and run.info.val_macro_f1 == run.info.probe.val_macro_f1
     metrics = pd.read_csv(run.folder / "metrics.csv")

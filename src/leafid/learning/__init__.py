@@ -11,7 +11,7 @@ from leafid.learning.devices import choose_device
 from leafid.learning.inference import FileAnswers, answers_of
 from leafid.learning.model_card import model_card
 from leafid.learning.network import Answers, Network, build_network, network_of
-from leafid.learning.out_of_fold import logits_out_of_fold
+from leafid.learning.out_of_fold import discriminant, logits_out_of_fold
 from leafid.learning.preparing import StoredViews, prepare_job
 from leafid.learning.run import Run, RunInfo
 from leafid.learning.run_images import answers_for, copies_for
@@ -34,6 +34,7 @@ __all__ = [
     "build_network",
     "choose_device",
     "copies_for",
+    "discriminant",
     "first_views",
     "logits_out_of_fold",
     "look_at_augmentation",

@@ -55,3 +55,17 @@ def logits_out_of_fold(
         weight, bias = Discriminants(*rest, network.taxa, balanced=balanced).under(shrinkage)
         logits[mine] = (embeddings[mine] @ weight.T + bias) / scale
     return logits
+
+
+def discriminant(
+    embeddings: NDArray[np.float32], labels: NDArray[np.int64], taxa: int, *, shrinkage: float
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return weights (T, F) and biases (T,) of the probe of some images, all taxa being equally probable.
+
+    Args:
+        embeddings: (N, F).
+        labels: (N,); two images or more of one taxon among them.
+        taxa: T. A taxon without an image is never the answer.
+        shrinkage: of the covariance.
+    """
+    return Discriminants(embeddings, labels, taxa, balanced=True).under(shrinkage)

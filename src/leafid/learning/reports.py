@@ -34,9 +34,17 @@ OnEpoch = Callable[[int, float], None]
 
 
 class EpochReport(Callback):
-    """Keeps the rows of all epochs, those before an interruption included."""
+    """Keeps the rows of all epochs, those before an interruption included.
 
-    def __init__(self, metrics: Path, plot: Path, on_epoch: OnEpoch | None = None) -> None:
+    Args:
+        metrics: the table of all epochs.
+        plot: its picture.
+        score_before: macro-F1 on val before the first epoch, of the probe; an epoch below it is not the best so far.
+        on_epoch: see ``OnEpoch``.
+    """
+
+    def __init__(self, metrics: Path, plot: Path, score_before: float | None, on_epoch: OnEpoch | None) -> None:
+        self.score_before = -1.0 if score_before is None else score_before
         self.on_epoch = on_epoch
         self.metrics = metrics
         self.plot = plot
@@ -71,7 +79,7 @@ class EpochReport(Callback):
             "seconds": round(time.monotonic() - self._begun, 1),
             "images_per_s": self._images_per_s(),
         }
-        best = max((earlier["val_macro_f1"] for earlier in self.rows), default=-1.0)
+        best = max([self.score_before, *(earlier["val_macro_f1"] for earlier in self.rows)])
         self.rows.append(row)
         if not trainer.is_global_zero:
             return
@@ -94,11 +102,12 @@ class EpochReport(Callback):
 
     def state_dict(self) -> dict[str, Any]:
         """Return what must survive an interruption."""
-        return {"rows": self.rows}
+        return {"rows": self.rows, "score_before": self.score_before}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Take it up again."""
         self.rows = list(state_dict["rows"])
+        self.score_before = state_dict["score_before"]
 
 
 def draw(rows: list[dict[str, Any]], path: Path) -> None:

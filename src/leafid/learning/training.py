@@ -245,7 +245,7 @@ def _fit(
         # First, so that the others see the metrics and save the weights of the average.
         *([EMAWeightAveraging(decay=recipe.average_decay)] if recipe.average_decay else []),
         EarlyStopping("val_macro_f1", mode="max", patience=training.patience),
-        EpochReport(this.folder / METRICS, this.folder / PLOT, on_epoch),
+        EpochReport(this.folder / METRICS, this.folder / PLOT, score_before, on_epoch),
         BestAndLast(this.checkpoints, score_before),
     ]
     trainer = build_trainer(job, this, device, callbacks, resumed_steps or 0)
