@@ -34,11 +34,18 @@ def coloured(colour: tuple[int, int, int], seed: int, *, side: int = 48, noise: 
     return Image.fromarray(np.clip(np.array(colour) + grain, 0, 255).astype(np.uint8))
 
 
-def make_bundle(folder: Path, *, target: str | None = TARGET, min_score: float = 0.8, name: str = "colours") -> Bundle:
+def make_bundle(
+    folder: Path,
+    *,
+    target: str | None = TARGET,
+    min_score: float = 0.8,
+    name: str = "colours",
+    network_spec: NetworkSpec = NETWORK,
+) -> Bundle:
     """Write a bundle that names the colours."""
     taxonomy = Taxonomy.from_names(COLOURS, target=target)
     torch.manual_seed(0)
-    network = build_network(NETWORK, len(taxonomy)).eval()
+    network = build_network(network_spec, len(taxonomy)).eval()
     labels = np.repeat(np.arange(len(taxonomy)), 20)
     pixels = np.stack(
         [np.asarray(leaf(taxonomy.names[label], seed, side=SIZE)) for seed, label in enumerate(labels, start=1000)]
@@ -48,17 +55,19 @@ def make_bundle(folder: Path, *, target: str | None = TARGET, min_score: float =
     weights, bias = _head(features, labels)
     state = network.state_dict()
     state["head.1.weight"], state["head.1.bias"] = torch.from_numpy(weights), torch.from_numpy(bias)
-    info = bundle_info(taxonomy=taxonomy, min_score=min_score, name=name)
+    info = bundle_info(taxonomy=taxonomy, min_score=min_score, name=name, network_spec=network_spec)
     return write_bundle(folder, info, state, "# A bundle of the tests\n")
 
 
-def bundle_info(*, taxonomy: Taxonomy, min_score: float, name: str = "colours") -> BundleInfo:
+def bundle_info(
+    *, taxonomy: Taxonomy, min_score: float, name: str = "colours", network_spec: NetworkSpec = NETWORK
+) -> BundleInfo:
     """Describe a bundle that was never trained."""
     return BundleInfo(
         name=name,
         taxonomy=taxonomy,
         preprocessing=Preprocessing(size=SIZE),
-        network=NETWORK,
+        network=network_spec,
         decision=Decision(min_score=min_score),
         provenance=Provenance(
             job={},

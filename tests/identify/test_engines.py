@@ -14,11 +14,11 @@ import pytest
 from leafid.bundle import read_bundle
 from leafid.errors import BundleError, InstallationError, UsageError
 from leafid.identify import COMPILED, CompiledName, Identifier, Parity, export_engine
-from leafid.identify.backbone_formats import is_installed
+from leafid.identify.backbone_formats import INT8, is_installed
 from leafid.identify.compiled_engine import CompiledEngine, load_compiled
 from leafid.identify.engine import TorchEngine
 from leafid.sheets import CropKind, PreparedImage
-from tests.identify.small_bundle import COLOURS, leaf
+from tests.identify.small_bundle import COLOURS, NETWORK, leaf, make_bundle
 
 ENGINES = [
     pytest.param(
@@ -55,6 +55,8 @@ def test_an_exported_engine_answers_like_torch(bundle: Path, photos: list[Path],
     assert told == [(8, 10), (10, 10)]
     assert sorted(path.name for path in (bundle / "engines").iterdir()) == [name]
     assert "same first answer for 100.0%" in str(parity)
+    assert parity.times_as_fast is not None and parity.times_as_fast > 0 and "times as fast on" in str(parity)
+    _set_times(bundle, name, 2.0)
 
     torch = Identifier.load(bundle, device="cpu", engine="torch")
     fast = Identifier.load(bundle, device="cpu", engine=name)
@@ -69,6 +71,67 @@ def test_an_exported_engine_answers_like_torch(bundle: Path, photos: list[Path],
             )
             scores = [[one.score for one in either.candidates] for either in (ours, theirs)]
             assert scores[0] == pytest.approx(scores[1], abs=1e-4)
+
+
+def _set_times(bundle: Path, name: CompiledName, times: float | None) -> None:
+    """Let an engine have been so many times as fast as torch when it was exported."""
+    file = bundle / "engines" / name / "parity.json"
+    file.write_text(json.dumps(json.loads(file.read_text()) | {"times_as_fast": times}))
+
+
+@pytest.mark.skipif(not all(map(is_installed, COMPILED)), reason="not all engines are installed")
+def test_auto_takes_the_engine_that_was_measured_to_be_the_fastest(bundle: Path, photos: list[Path]) -> None:
+    for name in COMPILED:
+        export_engine(bundle, name, photos)
+    for openvino, onnx, expected in (
+        (3.0, 2.0, "openvino"),
+        (2.0, 3.0, "onnx"),
+        (0.8, 0.9, "torch"),
+        (None, 0.9, "openvino"),
+        (None, 2.0, "onnx"),
+    ):
+        _set_times(bundle, "openvino", openvino)
+        _set_times(bundle, "onnx", onnx)
+        assert Identifier.load(bundle, device="cpu").engine.name == expected
+
+
+QUANTISED = [
+    pytest.param(
+        name,
+        marks=pytest.mark.skipif(
+            not (is_installed(name) and find_spec("onnx") and find_spec("nncf")),
+            reason="leafid[int8] is not installed",
+        ),
+    )
+    for name in INT8
+]
+
+
+@pytest.mark.parametrize("name", QUANTISED)
+def test_8_bit_integers_are_used_only_when_named_and_answer_nearly_alike(
+    tmp_path: Path, photos: list[Path], name: CompiledName
+) -> None:
+    bundle = make_bundle(
+        tmp_path / "bundle", network_spec=NETWORK.model_copy(update={"backbone": "resnet18"}), min_score=0.5
+    ).folder
+    parity = export_engine(bundle, name, photos, calibration=photos)
+    assert parity.passed and parity.agreement == 1
+    assert 1e-7 < parity.embedding_difference < 0.5 and parity.mean_difference is not None
+    assert Identifier.load(bundle, device="cpu").engine.name == "torch"
+    quantised = Identifier.load(bundle, device="cpu", engine=name)
+    expected = [record.scientific_name for record in Identifier.load(bundle, engine="torch").identify(photos)]
+    assert [record.scientific_name for record in quantised.identify(photos)] == expected
+
+
+@pytest.mark.parametrize("name", QUANTISED)
+def test_8_bit_integers_need_images_and_are_refused_when_too_far(
+    bundle: Path, photos: list[Path], name: CompiledName
+) -> None:
+    with pytest.raises(UsageError, match=r"2 of 2 images for calibration can be read; at least 8 .*--calibrate"):
+        export_engine(bundle, name, photos, calibration=photos[:2])
+    # The random weights of mobilenet_v3 tell colours apart by differences that 8 bits cannot hold.
+    with pytest.raises(BundleError, match=r"[Ll]ess than 95% agreement, is refused: .* was not written"):
+        export_engine(bundle, name, photos, calibration=photos)
 
 
 @pytest.mark.parametrize("name", ENGINES)
@@ -192,3 +255,8 @@ def test_parity_has_limits() -> None:
     assert not perfect.model_copy(update={"embedding_difference": 0.0011}).passed
     assert not perfect.model_copy(update={"embedding_difference": float("nan")}).passed
     assert not perfect.model_copy(update={"agreement": 0.98}).passed
+    rough = perfect.model_copy(update={"engine": "openvino-int8", "embedding_difference": 0.2, "agreement": 0.95})
+    assert rough.model_copy(update={"mean_difference": 0.05}).passed
+    assert not rough.passed  # it was not measured
+    assert not rough.model_copy(update={"mean_difference": 0.051}).passed
+    assert not rough.model_copy(update={"mean_difference": 0.05, "agreement": 0.94}).passed

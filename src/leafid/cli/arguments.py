@@ -2,9 +2,11 @@
 
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
+
+from leafid.errors import UsageError
 
 JobFile = Annotated[Path, typer.Argument(metavar="JOB", help="The job file (YAML).", show_default=False)]
 Overrides = Annotated[
@@ -25,6 +27,20 @@ class Device(StrEnum):
 DeviceOption = Annotated[
     Device, typer.Option("--device", help="Where the network runs; auto takes a GPU if there is one.")
 ]
+
+
+def number_or_auto(option: str, value: str) -> int | Literal["auto"]:
+    """Return the value of an option that takes a number of at least 1, or ``auto``.
+
+    Raises:
+        UsageError: it is neither.
+    """
+    if value == "auto":
+        return "auto"
+    if not value.isascii() or not value.isdecimal() or int(value) < 1:
+        raise UsageError(f"{option} {value}: give a whole number of at least 1, or auto.")
+    return int(value)
+
 
 ContactOption = Annotated[
     str | None,

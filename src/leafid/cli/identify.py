@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from leafid.cli.arguments import ContactOption, Device, DeviceOption, PrivateAddressesOption
+from leafid.cli.arguments import ContactOption, Device, DeviceOption, PrivateAddressesOption, number_or_auto
 from leafid.errors import UsageError
 
 
@@ -18,6 +18,8 @@ class EngineChoice(StrEnum):
     TORCH = "torch"
     OPENVINO = "openvino"
     ONNX = "onnx"
+    OPENVINO_INT8 = "openvino-int8"
+    ONNX_INT8 = "onnx-int8"
 
 
 class HeatMapsOf(StrEnum):
@@ -54,17 +56,20 @@ def identify(
         HeatMapsOf,
         typer.Option(
             "--heat-maps",
-            help="In the report, show what speaks for the two best candidates of these images. It takes about as long "
-            "as ten answers for each of them.",
+            help="In the report, show what speaks for the two best candidates of these images; each takes about as long "
+            "as two answers.",
         ),
     ] = HeatMapsOf.NONE,
     top: Annotated[
         int | None, typer.Option("--top", min=1, help="Candidates that a record lists.", show_default="5")
     ] = None,
     batch_size: Annotated[
-        int | None,
-        typer.Option("--batch-size", min=1, help="Images that go through the network together.", show_default="16"),
-    ] = None,
+        str,
+        typer.Option("--batch-size", metavar="N", help="Images that go through the network together; or auto."),
+    ] = "auto",
+    workers: Annotated[
+        str, typer.Option("--workers", metavar="N", help="Threads that open images; auto: one for each core.")
+    ] = "auto",
     references: Annotated[
         int, typer.Option("--references", min=0, metavar="K", help="Cite the K most similar specimens per candidate.")
     ] = 0,
@@ -96,7 +101,6 @@ def identify(
     from rich.console import Console
 
     from leafid.identify import (
-        BATCH_SIZE,
         FEW,
         TOP,
         Existing,
@@ -144,7 +148,8 @@ def identify(
             records, summary = identify_to_list(
                 identifier,
                 images,
-                batch_size=batch_size or BATCH_SIZE,
+                batch_size=number_or_auto("--batch-size", batch_size),
+                workers=number_or_auto("--workers", workers),
                 top=top or TOP,
                 characters=characters,
                 keep_location=keep_location,
@@ -157,7 +162,8 @@ def identify(
                 images,
                 output,
                 existing=existing,
-                batch_size=batch_size or BATCH_SIZE,
+                batch_size=number_or_auto("--batch-size", batch_size),
+                workers=number_or_auto("--workers", workers),
                 top=top or TOP,
                 characters=characters,
                 keep_location=keep_location,

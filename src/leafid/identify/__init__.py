@@ -5,7 +5,7 @@ from leafid.identify.compiled_engine import Parity
 from leafid.identify.darwin_core import DWC_COLUMNS, write_darwin_core
 from leafid.identify.engine import EngineName
 from leafid.identify.exporting import export_engine
-from leafid.identify.identifier import BATCH_SIZE, TOP, Identifier
+from leafid.identify.identifier import TOP, Identifier
 from leafid.identify.inputs import Inputs, find_inputs
 from leafid.identify.records import Candidate, Record, Status, column_documentation
 from leafid.identify.report import write_report
@@ -17,7 +17,6 @@ from leafid.identify.watching import check_watching, watch_folder
 from leafid.identify.writers import Existing, check_output, check_view, read_records
 
 __all__ = [
-    "BATCH_SIZE",
     "COMPILED",
     "DWC_COLUMNS",
     "FEW",

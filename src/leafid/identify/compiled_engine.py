@@ -16,9 +16,10 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from leafid.bundle import Bundle
+from leafid.cores import usable_cores
 from leafid.errors import BundleError
 from leafid.files import sha256_of
-from leafid.identify.backbone_formats import CompiledName, Features, load_model, require
+from leafid.identify.backbone_formats import INT8, CompiledName, Features, load_model, require
 from leafid.identify.engine import EngineAnswers, EngineName
 from leafid.jobs import Preprocessing
 from leafid.sheets import PreparedImage
@@ -27,6 +28,11 @@ TOLERANCE = 0.001
 """Largest difference of a probability, and of embeddings as a share of their length, that is accepted."""
 AGREEMENT = 0.99
 """Share of images whose first answer must be torch's; the others can only be ties within the tolerance."""
+
+INT8_TOLERANCE = 0.05
+"""With 8-bit integers: mean over the images of the largest difference of a probability."""
+INT8_AGREEMENT = 0.95
+"""With 8-bit integers: share of images whose first answer must be torch's."""
 
 PARITY = "parity.json"
 _VIEWS_AT_ONCE = 64
@@ -37,7 +43,9 @@ class Parity(BaseModel):
 
     ``largest_difference`` is that of any calibrated probability of any image; ``embedding_difference`` that of an
     image's embeddings, as a share of their length: it also tells where the probabilities are all but 0 and 1;
-    ``agreement`` is the share of images with the same first answer; ``files`` the SHA-256 of each file of the engine.
+    ``agreement`` is the share of images with the same first answer; ``mean_difference`` the mean over the images of the
+    largest difference of a probability; ``files`` the SHA-256 of each file of the engine. ``times_as_fast`` as torch
+    it answered for the same images on the machine ``measured_on``; both are missing where an older leafid wrote it.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -51,11 +59,17 @@ class Parity(BaseModel):
     largest_difference: float
     embedding_difference: float
     agreement: float
+    mean_difference: float | None = None
+    times_as_fast: float | None = None
+    measured_on: str | None = None
     files: dict[str, str]
 
     @property
     def passed(self) -> bool:
         """Whether the engine may stand in for torch."""
+        if self.engine in INT8:
+            near = self.mean_difference is not None and self.mean_difference <= INT8_TOLERANCE
+            return near and self.agreement >= INT8_AGREEMENT
         differences = (self.largest_difference, self.embedding_difference)
         return all(difference <= TOLERANCE for difference in differences) and self.agreement >= AGREEMENT
 
@@ -65,11 +79,19 @@ class Parity(BaseModel):
             f"{self.engine} ({self.version}) beside torch on {self.images} images: largest difference of a probability "
             f"{self.largest_difference:.1e}, of embeddings {self.embedding_difference:.1e} of their length, "
             f"same first answer for {self.agreement:.1%}"
+            + ("" if self.mean_difference is None else f", mean difference {self.mean_difference:.1e}")
+            + ("" if self.times_as_fast is None else f"; {self.times_as_fast:.1f} times as fast on {self.measured_on}")
         )
 
 
 class CompiledEngine:
-    """Runs the backbone with OpenVINO or ONNX Runtime on the CPU."""
+    """Runs the backbone with OpenVINO or ONNX Runtime on the CPU.
+
+    Each call of ``answer`` is calculated by one thread, and as many of them at once as there are cores: nothing waits
+    for the other part of a calculation while threads that open images have the core.
+    """
+
+    views_at_once = 8
 
     def __init__(self, bundle: Bundle, name: CompiledName, folder: Path) -> None:
         """Load the models in a folder; ``load_compiled`` checks them before."""
@@ -78,8 +100,9 @@ class CompiledEngine:
         self.name: EngineName = name
         network = network_of(bundle)
         self._pooling, self._head = network.pooling, network.head
+        self.at_once = usable_cores()
         self._models: dict[int, Features] = {
-            side: load_model(folder, name, side) for side in view_sides(bundle.info.preprocessing)
+            side: load_model(folder, name, side, threads=self.at_once) for side in view_sides(bundle.info.preprocessing)
         }
 
     def answer(self, images: Sequence[PreparedImage]) -> EngineAnswers:
@@ -111,7 +134,13 @@ def engine_folder(bundle: Bundle, name: CompiledName) -> Path:
 
 
 def load_compiled(bundle: Bundle, name: CompiledName) -> CompiledEngine:
-    """Load an engine of a bundle.
+    """Load an engine of a bundle; raises as ``checked_parity``."""
+    checked_parity(bundle, name)
+    return CompiledEngine(bundle, name, engine_folder(bundle, name))
+
+
+def checked_parity(bundle: Bundle, name: CompiledName) -> Parity:
+    """Check an engine of a bundle, and return how it compares with torch.
 
     Raises:
         InstallationError: its packages are not installed.
@@ -119,7 +148,7 @@ def load_compiled(bundle: Bundle, name: CompiledName) -> CompiledEngine:
     """
     require(name)
     folder = engine_folder(bundle, name)
-    again = f"`leafid export {bundle.folder} --to {name}` writes it."
+    again = f"`leafid export {bundle.folder} --to {name.replace('-int8', ' --int8 --calibrate PATHS')}` writes it."
     if not folder.is_dir():
         raise BundleError(f"{bundle.folder} has no engine {name}. {again}")
     try:
@@ -137,4 +166,4 @@ def load_compiled(bundle: Bundle, name: CompiledName) -> CompiledEngine:
         Path(one).stem for one in parity.files
     }:
         raise BundleError(f"{folder} has no model for views of {', '.join(sorted(missing))} pixels. {again}")
-    return CompiledEngine(bundle, name, folder)
+    return parity

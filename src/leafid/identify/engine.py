@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from leafid.bundle import Bundle
 from leafid.sheets import PreparedImage
 
-EngineName = Literal["torch", "openvino", "onnx"]
+EngineName = Literal["torch", "openvino", "onnx", "openvino-int8", "onnx-int8"]
 
 
 @dataclass(frozen=True)
@@ -28,6 +28,14 @@ class Engine(Protocol):
     def name(self) -> EngineName:
         """Which one it is."""
 
+    @property
+    def at_once(self) -> int:
+        """How many calls of ``answer`` may run at the same time, and should, to use all of the device."""
+
+    @property
+    def views_at_once(self) -> int:
+        """How many views an answer is fastest for, by view; measured, see ``scripts/measure_engines.py``."""
+
     def answer(self, images: Sequence[PreparedImage]) -> EngineAnswers:
         """Answer for each image, by all its views."""
 
@@ -36,12 +44,14 @@ class TorchEngine:
     """Runs the network as torch trained it."""
 
     name: EngineName = "torch"
+    at_once = 1  # torch shares one calculation among its threads
 
     def __init__(self, bundle: Bundle, *, device: str = "auto") -> None:
         from leafid.learning import choose_device, network_of
 
         self.device = choose_device(device)
         self.network = network_of(bundle).to(self.device)
+        self.views_at_once = 16 if self.device.type == "cpu" else 64
 
     def answer(self, images: Sequence[PreparedImage]) -> EngineAnswers:
         """Answer for each image; see ``Engine``."""

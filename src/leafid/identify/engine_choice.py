@@ -5,9 +5,11 @@ from typing import Literal
 
 from leafid.bundle import Bundle
 from leafid.errors import BundleError, UsageError
-from leafid.identify.backbone_formats import COMPILED, is_installed
-from leafid.identify.compiled_engine import engine_folder, load_compiled
+from leafid.identify.backbone_formats import COMPILED, INT8, is_installed
+from leafid.identify.compiled_engine import CompiledEngine, checked_parity, engine_folder, load_compiled
 from leafid.identify.engine import Engine, EngineName, TorchEngine
+
+_UNMEASURED = 1.01  # engines of an older leafid: they were never slower than torch, on the machines that were tried
 
 _log = logging.getLogger(__name__)
 
@@ -17,8 +19,9 @@ def choose_engine(bundle: Bundle, name: EngineName | Literal["auto"] = "auto", *
 
     Args:
         bundle: the bundle.
-        name: the engine. ``auto``: on the CPU the fastest that was exported and is installed, else torch. One that is
-            named is used or refused, and never replaced by another.
+        name: the engine. ``auto``: on the CPU, of those that were exported, are installed and answer like torch, the
+            one that was fastest beside torch when it was exported, if it was faster; else torch. To measure anew, on
+            another machine, is to export again. One that is named is used or refused, and never replaced.
         device: see ``Identifier.load``; compiled engines run on the CPU.
 
     Raises:
@@ -31,15 +34,24 @@ def choose_engine(bundle: Bundle, name: EngineName | Literal["auto"] = "auto", *
         return TorchEngine(bundle, device=device)
     on_cpu = choose_device(device).type == "cpu"
     if name == "auto":
-        for compiled in COMPILED:
-            if on_cpu and engine_folder(bundle, compiled).is_dir() and is_installed(compiled):
-                try:
-                    return load_compiled(bundle, compiled)
-                except BundleError as error:
-                    _log.warning("%s Not used now.", error)
-        return TorchEngine(bundle, device=device)
-    if name not in COMPILED:
-        raise UsageError(f"There is no engine {name!r}. Choose auto, torch, {' or '.join(COMPILED)}.")
+        return (_fastest(bundle) if on_cpu else None) or TorchEngine(bundle, device=device)
+    if name not in (*COMPILED, *INT8):
+        raise UsageError(f"There is no engine {name!r}. Choose auto, torch, {' or '.join((*COMPILED, *INT8))}.")
     if device not in ("auto", "cpu"):
         raise UsageError(f"The engine {name} runs on the CPU, not on {device}. Leave out one of --engine and --device.")
     return load_compiled(bundle, name)
+
+
+def _fastest(bundle: Bundle) -> CompiledEngine | None:
+    """Load the fastest of the engines that can be used; None where torch is as fast, or there is none."""
+    rates = {}
+    for name in COMPILED:
+        if engine_folder(bundle, name).is_dir() and is_installed(name):
+            try:
+                times = checked_parity(bundle, name).times_as_fast
+            except BundleError as error:
+                _log.warning("%s Not used now.", error)
+            else:
+                rates[name] = _UNMEASURED if times is None else times
+    fastest = max(rates, key=rates.__getitem__, default=None)
+    return None if fastest is None or rates[fastest] <= 1 else load_compiled(bundle, fastest)

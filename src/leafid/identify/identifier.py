@@ -17,11 +17,12 @@ from leafid.identify.engine import Engine, EngineName
 from leafid.identify.engine_choice import choose_engine
 from leafid.identify.fetched import fetched_ahead
 from leafid.identify.flora import character_values
-from leafid.identify.pipeline import Opened, opened_in_order
+from leafid.identify.pipeline import Opened, answered_in_order
 from leafid.identify.records import Candidate, CitedSpecimen, Record, Status
 from leafid.jobs import FetchingSettings
 from leafid.sheets import PreparedImage
 from leafid.trust import (
+    ImageQuality,
     ReferenceSpecimens,
     TrainingFeatures,
     Verdict,
@@ -31,9 +32,6 @@ from leafid.trust import (
     probabilities,
 )
 from leafid.version import __version__
-
-BATCH_SIZE = 16
-"""Images that go through the network together."""
 
 TOP = 5
 """Candidates that a record lists."""
@@ -96,7 +94,7 @@ class Identifier:
         self,
         paths: Iterable[Path | str],
         *,
-        batch_size: int = BATCH_SIZE,
+        batch_size: int | Literal["auto"] = "auto",
         workers: int | Literal["auto"] = "auto",
         top: int = TOP,
         characters: bool = False,
@@ -109,7 +107,8 @@ class Identifier:
 
         Args:
             paths: image files and web addresses; folders, globs and tables are expanded by ``find_inputs``.
-            batch_size: images that go through the network together; does not change the answers.
+            batch_size: images that go through the network together; does not change the answers. ``auto``: as many as
+                the engine is fast with.
             workers: threads that open images; ``auto``: one for each CPU core.
             top: candidates that a record lists.
             characters: also measure the best leaf of each image; does not change the answers.
@@ -121,10 +120,16 @@ class Identifier:
         """
         if isinstance(paths, str | Path):
             raise UsageError(f"identify() takes a list of paths; write [{str(paths)!r}].")
-        threads = usable_cores() if workers == "auto" else workers
-        if min(batch_size, threads, top) < 1:
+        threads, size = usable_cores() if workers == "auto" else workers, self.batch_size(batch_size)
+        if min(size, threads, top) < 1:
             raise UsageError(f"batch_size ({batch_size}), workers ({workers}) and top ({top}) must be at least 1.")
-        return self._records(paths, batch_size, threads, top, characters, keep_location, fetching or FetchingSettings())
+        return self._records(paths, size, threads, top, characters, keep_location, fetching or FetchingSettings())
+
+    def batch_size(self, setting: int | Literal["auto"] = "auto") -> int:
+        """Return how many images go through the network together, given the setting of ``identify``."""
+        return (
+            max(1, self.engine.views_at_once // self.info.preprocessing.views.total) if setting == "auto" else setting
+        )
 
     def _records(
         self,
@@ -136,21 +141,25 @@ class Identifier:
         keep_location: bool,
         fetching: FetchingSettings,
     ) -> Iterator[Record]:
-        preprocessing = self.info.preprocessing
-        with (
-            fetched_ahead(paths, fetching) as there,
-            closing(
-                opened_in_order(there, preprocessing, batch_size=batch_size, workers=workers, characters=characters)
-            ) as batches,
-        ):
-            for batch in batches:
-                yield from self._answers(batch, top, keep_location)
+        with fetched_ahead(paths, fetching) as there:
+            answers = answered_in_order(
+                there,
+                self.info.preprocessing,
+                lambda batch: list(self._answers(batch, top, keep_location)),
+                batch_size=batch_size,
+                workers=workers,
+                at_once=self.engine.at_once,
+                characters=characters,
+            )
+            with closing(answers) as batches:
+                for records in batches:
+                    yield from records
 
     def _answers(self, batch: Sequence[Opened], top: int, keep_location: bool) -> Iterator[Record]:
         verdicts = iter(self._verdicts([one.image for one in batch if isinstance(one.image, PreparedImage)]))
         for one in batch:
             if isinstance(one.image, PreparedImage):
-                yield self._answer(one, *next(verdicts), top, _told_by_camera(one.image.shot, keep_location))
+                yield self._answer(one, next(verdicts), top, _told_by_camera(one.image.shot, keep_location))
             else:
                 yield self._record(one.path, Status.FAILED, reason=str(one.image))
 
@@ -164,11 +173,18 @@ class Identifier:
             values = familiarity(self.info.unknowns.score, answers.logits, answers.embeddings, self.training)
             familiar = [float(value) for value in values]
         rows = probabilities(answers.logits, self.info.calibration)
-        verdicts = [
-            decide(row, self.info, familiarity=one, quality=image_quality(image, self.info.preprocessing))
+        return [
+            decide(row, self.info, familiarity=one, quality=self._quality(image))
             for row, one, image in zip(rows, familiar, images, strict=True)
         ]
         return list(zip(verdicts, answers.embeddings, strict=True))
+
+    def _quality(self, image: PreparedImage) -> ImageQuality | None:
+        """Look at an image where the bundle has limits for that: to find a plant takes longer than to name it."""
+        limits = self.info.decision
+        if limits.min_side is None and limits.min_sharpness is None and not limits.needs_plant:
+            return None
+        return image_quality(image, self.info.preprocessing)
 
     def _answer(
         self, opened: Opened, verdict: Verdict, features: NDArray[np.float32], top: int, told: dict[str, Any]

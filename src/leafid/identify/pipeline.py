@@ -1,17 +1,20 @@
-"""Images are opened and prepared ahead of the network, in threads, in order, and no more of them than are soon needed.
+"""Images are opened ahead of the engine and answered for in order, and no more of them than are soon needed.
 
-Threads, not processes: Pillow releases the interpreter lock while it decodes and resizes, so threads keep all cores
-busy, start at once and share the memory of the process.
+Threads, not processes: Pillow, OpenCV and the engines release the interpreter lock while they work, so threads keep all
+cores busy, start at once and share the memory of the process. As many threads open images as there are cores, and
+compiled engines run one thread on each core too: the system shares the cores between them as the work demands, and no
+thread ever waits for another's part of the same calculation.
 """
 
 import os
 from collections import deque
-from collections.abc import Generator, Iterable
+from collections.abc import Callable, Generator, Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import nullcontext
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from leafid.errors import ImageError
 from leafid.identify.fetched import Fetched
@@ -21,6 +24,11 @@ from leafid.sheets import PreparedImage, prepare_file
 
 if TYPE_CHECKING:
     from leafid.characters import MeasuredImage
+
+Answer = TypeVar("Answer")
+
+_BATCHES_AHEAD = 2
+"""Batches that are opened while others are answered for; more need memory and change nothing."""
 
 
 @dataclass(frozen=True)
@@ -38,38 +46,47 @@ class Opened:
     leaf: "MeasuredImage | ImageError | None" = None
 
 
-def opened_in_order(
+def answered_in_order(
     paths: Iterable[str | Path | Fetched],
     preprocessing: Preprocessing,
+    answer: Callable[[tuple[Opened, ...]], Answer],
     *,
     batch_size: int,
     workers: int,
+    at_once: int,
     characters: bool = False,
-) -> Generator[tuple[Opened, ...], None, None]:
-    """Yield the images in order, ``batch_size`` at a time, while two batches more are prepared.
+) -> Generator[Answer, None, None]:
+    """Open the images, ``batch_size`` at a time, and yield the answer for each batch, in order.
 
     Args:
-        paths: may be endless; no more of it is taken than is prepared.
+        paths: may be endless; no more of it is taken than is opened.
         preprocessing: the bundle's.
-        batch_size: images in each tuple; the last may have fewer.
+        answer: called with each batch, in a thread of its own.
+        batch_size: images in a batch; the last may have fewer.
         workers: threads that open and prepare.
+        at_once: batches that may be answered for at the same time.
         characters: whether the best leaf is measured.
     """
-    pool = ThreadPoolExecutor(workers, thread_name_prefix="leafid-open")
-    waiting: deque[Future[Opened]] = deque()
+    opening = ThreadPoolExecutor(workers, thread_name_prefix="leafid-open")
+    answering = ThreadPoolExecutor(at_once, thread_name_prefix="leafid-answer")
+    waiting: deque[Future[Answer]] = deque()
+
+    def answer_when_opened(batch: list[Future[Opened]]) -> Answer:
+        return answer(tuple(image.result() for image in batch))
+
+    names = iter(paths)
     try:
-        for path in paths:
-            waiting.append(pool.submit(_open, path, preprocessing, characters))
-            if len(waiting) >= 3 * batch_size:
-                yield _next(waiting, batch_size)
+        while some := list(islice(names, batch_size)):
+            batch = [opening.submit(_open, name, preprocessing, characters) for name in some]
+            waiting.append(answering.submit(answer_when_opened, batch))
+            if len(waiting) >= at_once + _BATCHES_AHEAD:
+                yield waiting.popleft().result()
         while waiting:
-            yield _next(waiting, batch_size)
+            yield waiting.popleft().result()
     finally:
-        pool.shutdown(cancel_futures=True)
-
-
-def _next(waiting: "deque[Future[Opened]]", batch_size: int) -> tuple[Opened, ...]:
-    return tuple(waiting.popleft().result() for _ in range(min(batch_size, len(waiting))))
+        opening.shutdown(wait=False, cancel_futures=True)
+        answering.shutdown(cancel_futures=True)
+        opening.shutdown()
 
 
 def _open(one: str | Path | Fetched, preprocessing: Preprocessing, characters: bool) -> Opened:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Literal
 
 from leafid.errors import OutputError
-from leafid.identify.identifier import BATCH_SIZE, TOP, Identifier
+from leafid.identify.identifier import TOP, Identifier
 from leafid.identify.parquet_results import ROWS_PER_FILE
 from leafid.identify.records import Record, Status
 from leafid.identify.summary import Summary, Tally
@@ -23,7 +23,7 @@ def identify_to_file(
     output: Path,
     *,
     existing: Existing = "refuse",
-    batch_size: int = BATCH_SIZE,
+    batch_size: int | Literal["auto"] = "auto",
     workers: int | Literal["auto"] = "auto",
     top: int = TOP,
     characters: bool = False,
@@ -40,7 +40,8 @@ def identify_to_file(
         output: the result file; folders above it are made.
         existing: when it is there, ``refuse``; ``resume``: keep its records and add those that are missing, in order;
             ``replace`` it. To resume when there is nothing yet is to begin.
-        batch_size: images that go through the network together, and records that are written together.
+        batch_size: images that go through the network together, and records that are written together; see
+            ``Identifier.identify``.
         workers: threads that open images.
         top: candidates that a record lists.
         characters: also measure the best leaf of each image.
@@ -68,7 +69,7 @@ def identify_to_file(
             keep_location=keep_location,
             fetching=fetching,
         )
-        for batch in _batches(records, batch_size):
+        for batch in _batches(records, identifier.batch_size(batch_size)):
             writer.write(batch)
             tally.add(batch)
             if on_progress:
@@ -81,7 +82,7 @@ def identify_to_list(
     identifier: Identifier,
     paths: Sequence[Path | str],
     *,
-    batch_size: int = BATCH_SIZE,
+    batch_size: int | Literal["auto"] = "auto",
     workers: int | Literal["auto"] = "auto",
     top: int = TOP,
     characters: bool = False,
@@ -102,7 +103,7 @@ def identify_to_list(
         keep_location=keep_location,
         fetching=fetching,
     )
-    for batch in _batches(records, batch_size):
+    for batch in _batches(records, identifier.batch_size(batch_size)):
         collected += batch
         tally.add(batch)
         if on_progress:
