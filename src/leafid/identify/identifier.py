@@ -159,7 +159,7 @@ class Identifier:
         verdicts = iter(self._verdicts([one.image for one in batch if isinstance(one.image, PreparedImage)]))
         for one in batch:
             if isinstance(one.image, PreparedImage):
-                yield self._answer(one, next(verdicts), top, _told_by_camera(one.image.shot, keep_location))
+                yield self._answer(one, *next(verdicts), top, _told_by_camera(one.image.shot, keep_location))
             else:
                 yield self._record(one.path, Status.FAILED, reason=str(one.image))
 
@@ -173,7 +173,7 @@ class Identifier:
             values = familiarity(self.info.unknowns.score, answers.logits, answers.embeddings, self.training)
             familiar = [float(value) for value in values]
         rows = probabilities(answers.logits, self.info.calibration)
-        return [
+        verdicts = [
             decide(row, self.info, familiarity=one, quality=self._quality(image))
             for row, one, image in zip(rows, familiar, images, strict=True)
         ]
