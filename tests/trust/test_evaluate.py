@@ -42,6 +42,25 @@ def test_figures_and_files_of_a_run(run_folder: Path) -> None:
         assert min(picture.size) > 300
 
 
+def test_what_takes_minutes_is_measured_when_asked_for(run_folder: Path) -> None:
+    plain, full = evaluate(run_folder, device="cpu"), evaluate(run_folder, device="cpu", full=True)
+    assert plain.controls == () and plain.heat is None and plain.learning_curve == ()
+    assert full.accuracy == plain.accuracy
+    assert [one.left for one in full.controls] == ["whole", "plant", "border", "background", "objects"]
+    assert all(one.images == 14 for one in full.controls) and full.controls[0].accuracy == pytest.approx(12 / 14)
+    assert full.heat is not None and full.heat.images == 10 and full.heat.insertion >= full.heat.deletion
+    assert full.learning_curve == ()  # its head was made by hand
+    page = (run_folder / "evaluation" / "test" / "evaluation.html").read_text()
+    assert "Without the plant" in page and "Where it looks" in page and "Would more sheets help" not in page
+
+
+def test_images_are_grouped_by_size_and_sharpness(run_folder: Path) -> None:
+    groups = evaluate(run_folder, device="cpu").groups
+    by_side = [group for group in groups if group.column == "shorterSide"]
+    assert [(one.value, one.images) for one in by_side] == [("48 to 48", 14)]
+    assert sum(group.images for group in groups if group.column == "sharpness") in (14, 10, 9, 5)
+
+
 def test_predictions_hold_every_image_and_every_probability(run_folder: Path) -> None:
     evaluate(run_folder, device="cpu", on="train")
     predictions = pd.read_csv(run_folder / "evaluation" / "train" / "predictions.csv")

@@ -20,6 +20,10 @@ def evaluate(
         Path | None,
         typer.Option("--out", metavar="FOLDER", help="Where to write.", show_default="<run>/evaluation/<on>"),
     ] = None,
+    full: Annotated[
+        bool,
+        typer.Option("--full", help="Also learning curve, controls without the plant, and heat figures: minutes more."),
+    ] = False,
     device: DeviceOption = Device.AUTO,
 ) -> None:
     """Measure a trained network on images it was not trained on."""
@@ -30,5 +34,7 @@ def evaluate(
     from leafid.trust import evaluate as evaluate_run
 
     with progress_bar("Evaluating") as on_progress:
-        evaluation = evaluate_run(run, on=on, catalog=catalog, out=out, device=device.value, on_progress=on_progress)
+        evaluation = evaluate_run(
+            run, on=on, catalog=catalog, out=out, device=device.value, full=full, on_progress=on_progress
+        )
     print(evaluation)

@@ -6,10 +6,11 @@ from leafid.trust.disagreements import Disagreement, list_disagreements
 from leafid.trust.evaluate import evaluate
 from leafid.trust.explanation import Explanation, draw_explanation, explain_file
 from leafid.trust.familiarity import TrainingFeatures, familiarity
-from leafid.trust.figures import Evaluation, Failure, TargetFigures, TaxonFigures
+from leafid.trust.figures import Evaluation
 from leafid.trust.fit import fit_trust
 from leafid.trust.heat_pictures import HeatPictures
 from leafid.trust.image_quality import ImageQuality, image_quality
+from leafid.trust.part_figures import Failure, TargetFigures, TaxonFigures
 from leafid.trust.probabilities import probabilities
 from leafid.trust.references import ReferenceSpecimens, Specimen
 from leafid.trust.thumbnails import read_thumbnail

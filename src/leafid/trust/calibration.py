@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from leafid.bundle import Calibration, FittedOn
-from leafid.trust.figures import CalibrationFigures, ReliabilityBin
+from leafid.trust.part_figures import CalibrationFigures, ReliabilityBin
 from leafid.trust.probabilities import probabilities
 from leafid.trust.resampling import interval, one_per_gathering, resampled_weights
 

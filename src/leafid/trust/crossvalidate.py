@@ -9,7 +9,7 @@ from leafid.bundle import Interval
 from leafid.catalog import read_catalog
 from leafid.errors import SplitError
 from leafid.files import written_atomically
-from leafid.jobs import Job
+from leafid.jobs import Job, with_settings
 from leafid.statements import LIMITS
 from leafid.trust.evaluate import evaluate
 from leafid.trust.figures import Evaluation
@@ -99,10 +99,8 @@ def crossvalidate(
 
 def left_out_job(job: Job, by: str, value: str) -> Job:
     """Return the job whose test is the part with this value."""
-    content = job.model_dump(mode="json")
     split = {"by": "institution"} if by == "institution" else {"by": "column", "column": by}
-    content["curation"]["split"] = split | {"test_values": [value], "val": job.curation.split.val}
-    return Job.model_validate(content)
+    return with_settings(job, {"curation.split": split | {"test_values": [value], "val": job.curation.split.val}})
 
 
 def _fold(job: Job, by: str, value: str, run: Path, device: str) -> Fold:

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from leafid.bundle import Interval
 from leafid.taxonomy import Taxonomy
-from leafid.trust.figures import TargetFigures, TaxonFigures
+from leafid.trust.part_figures import TargetFigures, TaxonFigures
 from leafid.trust.resampling import interval, resampled_weights
 
 Labels = NDArray[np.int64]

@@ -2,7 +2,8 @@
 
 A fold is one stretch of each taxon's gatherings in the order of the split, not a random part of them: neighbours in a
 series of photos may show the same leaf, or the same day, and then know each other too well (leaf_remp: the limit of
-familiarity is 0.948 by random folds and 0.931 by stretches). Where the order says nothing, a stretch is a random part.
+familiarity is 0.948 by five random folds and 0.934 by five stretches). Where the order says nothing, a stretch is a
+random part.
 Roberts et al. 2017, Cross-validation strategies for data with temporal, spatial, hierarchical, or phylogenetic
 structure, Ecography 40.
 """

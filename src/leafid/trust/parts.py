@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from leafid.bundle import Interval
 from leafid.taxonomy import Taxonomy
 from leafid.trust.decision import Verdict, ranks_to_tell
-from leafid.trust.figures import ConfusedPair, GroupFigures, PooledFigures, RankFigures
+from leafid.trust.part_figures import ConfusedPair, GroupFigures, PooledFigures, RankFigures
 from leafid.trust.resampling import mean_interval, resampled_weights
 
 if TYPE_CHECKING:
@@ -64,10 +64,11 @@ def by_rank(
 def by_group(
     rows: "pd.DataFrame", truth: Labels, predicted: Labels, verdicts: list[Verdict], *, seed: int = 0
 ) -> tuple[GroupFigures, ...]:
-    """Measure the images of each institution, domain and decade, where the rows say them.
+    """Measure the images of each institution, domain and decade, and each third of size and sharpness.
 
     Args:
-        rows: (N); the columns ``institutionCode``, ``domain`` and ``eventDate`` may be missing.
+        rows: (N); the columns ``institutionCode``, ``domain``, ``eventDate``, ``shorterSide`` (pixels) and
+            ``sharpness`` may be missing.
         truth: (N,) labels.
         predicted: (N,) labels.
         verdicts: the N answers.
@@ -76,7 +77,7 @@ def by_group(
     gatherings = rows["gathering_id"].to_numpy(dtype=str)
     figures = []
     for column, values in _groupings(rows):
-        for value in sorted(set(values.dropna())):
+        for value in sorted(set(values.dropna()), key=lambda one: (_number(one), one)):
             mine = (values == value).to_numpy(dtype=bool, na_value=False)
             if mine.sum() < GROUP_IMAGES:
                 continue
@@ -144,6 +145,24 @@ def _groupings(rows: "pd.DataFrame") -> Iterator[tuple[str, "pd.Series"]]:
     if "eventDate" in rows:
         decades = rows["eventDate"].str.extract(r"^(\d{3})\d", expand=False)
         yield "decade", decades + "0s"
+    for column in ("shorterSide", "sharpness"):
+        if column in rows:
+            yield column, _thirds(rows[column])
+
+
+def _number(value: str) -> float:
+    """The number at the beginning, so that ranges stand in their order; names stand before them."""
+    digits = str(value).replace(",", "").partition(" ")[0]
+    return float(digits) if digits.isdigit() else -1.0
+
+
+def _thirds(values: "pd.Series") -> "pd.Series":
+    """Say of each value in which third of them it lies, as the range of that third; one range where all are alike."""
+    import pandas as pd
+
+    ranges = pd.qcut(values, 3, duplicates="drop") if values.nunique() > 1 else values
+    groups = values.groupby(ranges, observed=True)
+    return groups.transform("min").map("{:,.0f}".format) + " to " + groups.transform("max").map("{:,.0f}".format)
 
 
 def _interval(right: NDArray[np.bool_], gatherings: NDArray[np.str_], seed: int) -> Interval | None:

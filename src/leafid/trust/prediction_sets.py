@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from leafid.bundle import PredictionSets, SetLevel
 from leafid.trust.calibration import Known
-from leafid.trust.figures import SetFigures
+from leafid.trust.part_figures import SetFigures
 from leafid.trust.resampling import mean_interval, one_per_gathering, resampled_weights
 
 REPORTED = (0.90, 0.95)

@@ -15,7 +15,8 @@ from leafid.files import write_text
 from leafid.images import open_image
 from leafid.statements import LIMITS, LIMITS_LONG
 from leafid.taxonomy import Taxonomy
-from leafid.trust.figures import Evaluation, ReliabilityBin
+from leafid.trust.figures import Evaluation
+from leafid.trust.part_figures import CurvePoint, ReliabilityBin
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -32,6 +33,22 @@ REASONS = {
     "not_a_leaf": "no plant found",
     "unknown_taxon": "like nothing in training",
     "ambiguous": "no taxon certain enough",
+}
+
+COLUMNS = {
+    "institutionCode": "Institution",
+    "domain": "Domain",
+    "decade": "Decade of collecting",
+    "shorterSide": "Shorter side, pixels",
+    "sharpness": "Sharpness (edges of the sharpest view, grey values)",
+}
+
+LEFT_WORDS = {
+    "whole": "everything (the same images, no larger)",
+    "plant": "the plant on plain paper",
+    "border": "the border",
+    "background": "all but the plant",
+    "objects": "labels, rulers, stamps",
 }
 
 
@@ -54,10 +71,13 @@ def write_report(
         taxonomy: the bundle's.
         files: where the images lie, by the path of their row.
     """
-    from jinja2 import Environment, PackageLoader, StrictUndefined
+    from jinja2 import ChoiceLoader, Environment, PackageLoader, StrictUndefined
 
     environment = Environment(
-        loader=PackageLoader("leafid.trust"), autoescape=True, undefined=StrictUndefined, trim_blocks=True
+        loader=ChoiceLoader([PackageLoader("leafid.trust"), PackageLoader("leafid")]),  # the stylesheet is shared
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
     )
     shown = {one for pair in evaluation.pairs for one in pair.paths}
     html = environment.get_template("evaluation.html").render(
@@ -65,7 +85,8 @@ def write_report(
         pictures=_pictures(evaluation, truth, scores, taxonomy),
         thumbnails={one: thumbnail for one in sorted(shown) if (thumbnail := _thumbnail(files[one]))},
         reasons=REASONS,
-        columns={"institutionCode": "Institution", "domain": "Domain", "decade": "Decade of collecting"},
+        columns=COLUMNS,
+        left=LEFT_WORDS,
         limits=LIMITS,
         limits_long=LIMITS_LONG,
     )
@@ -80,6 +101,8 @@ def _pictures(
     if evaluation.read:
         pictures["reliability"] = _drawn(_reliability(evaluation.reliability))
         pictures["confusion"] = _drawn(_confusion(np.asarray(evaluation.confusion), taxonomy.names))
+    if evaluation.learning_curve:
+        pictures["curve"] = _drawn(_curve(evaluation.learning_curve))
     label = taxonomy.target_label
     if label is not None and evaluation.target is not None and evaluation.target.auroc is not None:
         pictures["target"] = _drawn(_target(truth == label, scores[:, label]))
@@ -107,6 +130,30 @@ def _reliability(bins: tuple[ReliabilityBin, ...]) -> "Figure":
     below.set_ylabel("images")
     below.set_xlabel("score of the first candidate")
     below.set_xlim(0, 1)
+    return figure
+
+
+def _curve(points: tuple[CurvePoint, ...]) -> "Figure":
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(6, 3.8), layout="constrained")
+    axes = figure.subplots()
+    sizes = [one.gatherings for one in points]
+    axes.errorbar(
+        sizes,
+        [one.macro_f1 for one in points],
+        yerr=[one.spread for one in points],
+        color=LEAF,
+        marker="o",
+        markersize=4,
+        capsize=3,
+    )
+    axes.set_xscale("log", base=2)
+    axes.set_xticks(sizes, [f"{one.gatherings}\n({one.images})" for one in points])
+    axes.minorticks_off()
+    axes.set_xlabel("gatherings of each taxon to train on, at most (images in all)")
+    axes.set_ylabel("macro-F1")
+    axes.grid(axis="y", color="0.9")
     return figure
 
 

@@ -61,10 +61,15 @@ def write_page(
         pairs_shown: how many pairs of near-duplicates are shown.
         conflicts: the columns ``CONFLICT_COLUMNS``.
     """
-    from jinja2 import Environment, PackageLoader, StrictUndefined
+    from jinja2 import ChoiceLoader, Environment, PackageLoader, StrictUndefined
 
     environment = Environment(
-        loader=PackageLoader("leafid.curation.auditing"), autoescape=True, undefined=StrictUndefined, trim_blocks=True
+        loader=ChoiceLoader(
+            [PackageLoader("leafid.curation.auditing"), PackageLoader("leafid")]
+        ),  # the stylesheet is shared
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
     )
     sheets = [(name, list(rows)) for name, rows in groupby(contacts, key=lambda contact: contact.taxon)]
     html = environment.get_template("audit.html").render(

@@ -1,0 +1,28 @@
+"""More gatherings tell taxa apart better, and no image is judged by a probe that has seen its fold."""
+
+import numpy as np
+
+from leafid.trust.learning_curve import DRAWS, learning_curve
+
+
+def _world(noise: float) -> tuple[np.ndarray, np.ndarray]:
+    labels = np.tile(np.arange(3), 32)
+    random = np.random.default_rng(0)
+    return (random.normal(0, 1, (3, 40))[labels] + random.normal(0, noise, (96, 40))).astype(np.float32), labels
+
+
+def test_the_curve_rises_to_all_gatherings_there_are() -> None:
+    features, labels = _world(4)
+    curve = learning_curve(features, labels, [f"g{n}" for n in range(96)], 3, shrinkage=0.4)
+    assert [point.gatherings for point in curve] == [2, 4, 8, 16, 24]  # of 32 a fold of 8 is left out
+    assert [point.images for point in curve] == [6, 12, 24, 48, 72] and curve[0].draws == DRAWS
+    assert curve[-1].macro_f1 > curve[0].macro_f1 + 0.1
+    assert curve[-1].spread == 0  # all were taken in every draw
+    assert learning_curve(features, labels, [f"g{n}" for n in range(96)], 3, shrinkage=0.4) == curve
+
+
+def test_names_without_meaning_are_not_learnt() -> None:
+    features, labels = _world(1)
+    shuffled = np.random.default_rng(1).permutation(labels)
+    curve = learning_curve(features, shuffled, [f"g{n}" for n in range(96)], 3, shrinkage=0.4)
+    assert curve[-1].macro_f1 < 0.5
