@@ -90,6 +90,8 @@ class _Search:
         return self._upright(CropKind.PLANT, x - margin, y - margin, w + 2 * margin, h + 2 * margin)
 
     def leaves(self, count: int) -> list[CropPlan]:
+        if count < 1:
+            return []  # to separate leaves takes as long as to find the plant
         regions = [
             (self._leaf_quality(region), region)
             for region in separate_leaves(self.plant.reduced)

@@ -79,7 +79,7 @@ def prepare(image: OpenedImage, preprocessing: Preprocessing, *, enlarged: float
         from leafid.sheets.views import cut_views, find_views  # OpenCV is only needed here
 
         found = find_views(image, preprocessing)
-        crops, notes = cut_views(image, found, preprocessing), found.notes
+        crops, notes = cut_views(found, preprocessing), found.notes
     if wanted.image or not crops:
         crops.insert(0, (CropKind.IMAGE, image.rgb))
     return PreparedImage(

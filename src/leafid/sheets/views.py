@@ -24,11 +24,13 @@ class FoundViews:
     """Where the views of the plant lie.
 
     Attributes:
+        pixels: the decoded image, uint8 RGB (H, W, 3); of a large sheet it is copied out of Pillow once, not twice.
         plant: the mask, of the size of the decoded image.
         plans: the views in the order plant, leaves, tiles, in pixels of the decoded image; empty without a plant.
         notes: which of the wanted views are not to be had.
     """
 
+    pixels: NDArray[np.uint8]
     plant: PlantMask
     plans: tuple[CropPlan, ...]
     notes: tuple[str, ...]
@@ -40,7 +42,7 @@ def find_views(image: OpenedImage, preprocessing: Preprocessing) -> FoundViews:
     pixels = np.asarray(image.rgb, dtype=np.uint8)
     plant = find_plant(pixels)
     if plant.fraction < LEAST_PLANT:
-        return FoundViews(plant, (), ("no plant was found; the whole image is seen",))
+        return FoundViews(pixels, plant, (), ("no plant was found; the whole image is seen",))
     tile_side = (preprocessing.tile_side or preprocessing.size) * image.rgb.width / image.width
     whole, *parts = find_crops(
         pixels, plant, leaves=wanted.leaves, tiles=wanted.tiles, tile_side=max(1, round(tile_side))
@@ -53,17 +55,14 @@ def find_views(image: OpenedImage, preprocessing: Preprocessing) -> FoundViews:
     ]
     if not plans and not wanted.image:
         plans, notes = [whole], [*notes, "the whole plant is seen instead"]
-    return FoundViews(plant, tuple(plans), tuple(notes))
+    return FoundViews(pixels, plant, tuple(plans), tuple(notes))
 
 
-def cut_views(
-    image: OpenedImage, found: FoundViews, preprocessing: Preprocessing
-) -> list[tuple[CropKind, Image.Image]]:
+def cut_views(found: FoundViews, preprocessing: Preprocessing) -> list[tuple[CropKind, Image.Image]]:
     """Cut the views out of the decoded image, with their background kept or painted white."""
-    pixels: NDArray[np.uint8] = np.asarray(image.rgb, dtype=np.uint8)
     crops = [
         cut_crop(
-            pixels,
+            found.pixels,
             plan,
             background=preprocessing.background,
             longest=round(_LONGEST * side_of(plan.kind, preprocessing)),
