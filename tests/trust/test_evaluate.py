@@ -56,9 +56,11 @@ def test_what_takes_minutes_is_measured_when_asked_for(run_folder: Path) -> None
 
 def test_images_are_grouped_by_size_and_sharpness(run_folder: Path) -> None:
     groups = evaluate(run_folder, device="cpu").groups
-    by_side = [group for group in groups if group.column == "shorterSide"]
-    assert [(one.value, one.images) for one in by_side] == [("48 to 48", 14)]
-    assert sum(group.images for group in groups if group.column == "sharpness") in (14, 10, 9, 5)
+    assert not any(group.column == "shorterSide" for group in groups)  # all are alike
+    by_sharpness = [group for group in groups if group.column == "sharpness"]
+    assert by_sharpness and all(5 <= group.images < 14 for group in by_sharpness)
+    lows = [float(group.value.partition(" ")[0].replace(",", "")) for group in by_sharpness]
+    assert lows == sorted(lows)
 
 
 def test_predictions_hold_every_image_and_every_probability(run_folder: Path) -> None:

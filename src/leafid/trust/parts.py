@@ -24,6 +24,9 @@ PAIR_IMAGES = 4
 GROUP_IMAGES = 5
 """Images from which on a group is worth a line."""
 
+FEWEST_VALUES = 3
+"""Different values from which on their thirds are worth looking at."""
+
 
 def by_rank(
     truth: Labels, scores: NDArray[np.float64], verdicts: list[Verdict], taxonomy: Taxonomy
@@ -146,7 +149,7 @@ def _groupings(rows: "pd.DataFrame") -> Iterator[tuple[str, "pd.Series"]]:
         decades = rows["eventDate"].str.extract(r"^(\d{3})\d", expand=False)
         yield "decade", decades + "0s"
     for column in ("shorterSide", "sharpness"):
-        if column in rows:
+        if column in rows and rows[column].nunique() >= FEWEST_VALUES:
             yield column, _thirds(rows[column])
 
 
@@ -157,11 +160,10 @@ def _number(value: str) -> float:
 
 
 def _thirds(values: "pd.Series") -> "pd.Series":
-    """Say of each value in which third of them it lies, as the range of that third; one range where all are alike."""
+    """Say of each value in which third of them it lies, as the range of that third."""
     import pandas as pd
 
-    ranges = pd.qcut(values, 3, duplicates="drop") if values.nunique() > 1 else values
-    groups = values.groupby(ranges, observed=True)
+    groups = values.groupby(pd.qcut(values, 3, duplicates="drop"), observed=True)
     return groups.transform("min").map("{:,.0f}".format) + " to " + groups.transform("max").map("{:,.0f}".format)
 
 
