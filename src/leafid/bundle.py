@@ -116,7 +116,7 @@ class Unknowns(_Part):
 
 
 class References(_Part):
-    """What is known of the training images: ``references.safetensors`` with features, ``references.csv`` with names."""
+    """What is known of train and val: ``references.safetensors`` with features, ``references.csv`` with names."""
 
     images: int
     sha256: str

@@ -47,7 +47,7 @@ def test_everything_that_is_fitted_stands_in_the_bundle(with_val: Path) -> None:
     assert info.decision.min_side == 16 and info.decision.min_sharpness is not None
     assert not info.decision.needs_plant  # the squares of the tests show none
     card = (with_val / "bundle" / "MODEL_CARD.md").read_text()
-    assert "24 val images of 24 gatherings" in card and "Not yet measured on test images" in card
+    assert "val: 24 images of 24 gatherings" in card and "Not yet measured on test images" in card
 
 
 def test_of_a_probe_all_gatherings_have_a_say(with_val: Path) -> None:

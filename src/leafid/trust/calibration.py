@@ -53,7 +53,7 @@ def fit_calibration(known: Known, *, seed: int = 0) -> Calibration:
     Guo et al. 2017, On calibration of modern neural networks, ICML; here with a weak prior (``PRIOR_SPREAD``).
 
     Args:
-        known: validation images; never those of training or test.
+        known: images with the logits of a network that was not fitted to them: val, or out of fold; never test.
         seed: of the bootstrap.
     """
     each = one_per_gathering(known.gatherings)

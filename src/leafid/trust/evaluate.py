@@ -44,7 +44,8 @@ def evaluate(
 
     Args:
         run_or_bundle: a run, or a bundle; a bundle that lies in its run is measured on the run's split.
-        on: ``train``, ``val`` or ``test`` of the split; with ``catalog`` also ``all``.
+        on: ``train``, ``val`` or ``test`` of the split; with ``catalog`` also ``all``. Train and val are among the
+            images with which the unknown is compared, so that none of these is found unknown.
         catalog: measure on the images of this catalog instead.
         out: where to write; by default ``<run>/evaluation/<on>``.
         device: ``auto``, ``cpu``, ``cuda`` or ``mps``.

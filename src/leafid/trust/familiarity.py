@@ -122,11 +122,11 @@ def familiarity(
 
 
 def fit_unknowns(familiarities: NDArray[np.float64], known: Known, acceptance: float) -> Unknowns:
-    """Find the threshold that accepts a share of validation gatherings.
+    """Find the threshold that accepts a share of gatherings of known taxa.
 
     Args:
-        familiarities: (N,), of the images of ``known``.
-        known: validation images.
+        familiarities: (N,), of the images of ``known``, compared with others.
+        known: val, or train and val out of fold.
         acceptance: 0..1; a gathering weighs one.
     """
     return Unknowns(

@@ -121,7 +121,7 @@ def _never_tested(split: "pd.DataFrame", evaluation: Evaluation | None) -> list[
 
 
 def _by(fitted: FittedOn) -> str:
-    return f"{fitted.images} {fitted.split} images of {fitted.gatherings} gatherings"
+    return f"{fitted.split}: {fitted.images} images of {fitted.gatherings} gatherings"
 
 
 def _figure(value: float | None, ends: Interval | None = None) -> str:

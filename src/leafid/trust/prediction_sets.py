@@ -4,6 +4,11 @@ The set of an image holds the true taxon in at least ``coverage`` of all cases, 
 gatherings by which the threshold was fitted and the new ones are exchangeable: drawn in the same way from the same
 flora, herbaria and cameras. A photo of another kind, or of a taxon that the network does not know, has no such promise.
 
+Where the network is a probe, the threshold is fitted on all gatherings of train and val, each scored by a probe without
+its fold, as in cross-conformal prediction (Vovk 2015, Annals of Mathematics and Artificial Intelligence 74). Proven is
+then a coverage of 1 - 2 (1 - ``coverage``), not more (Barber et al. 2021, Predictive inference with the jackknife+,
+Annals of Statistics 49); what is measured lies near ``coverage`` all the same.
+
 Scores are those of adaptive prediction sets (Romano, Sesia & Candès 2020, Classification with valid and adaptive
 coverage, NeurIPS) in their form without chance: the probability of all taxa that are more probable. The first
 candidate has 0, so no set is empty, the same image always gets the same set, and where the network is right more often
@@ -73,7 +78,7 @@ def fit_prediction_sets(
     penalty: float = 0.0,
     free_ranks: int = 1,
 ) -> PredictionSets:
-    """Find the thresholds on validation images.
+    """Find the thresholds on images that the network, or the probe that scored them, was not fitted to.
 
     Args:
         probabilities: (N, T), calibrated, of the images of ``known``.
