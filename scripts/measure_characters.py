@@ -151,7 +151,7 @@ def _drawn_cells(count: int, factor: float, noise: float) -> str:
             "secondary_veins_right": leaf.traits.pairs_right,
             "secondary_vein_angle_deg": leaf.venation.mean_angle_deg(),
             "blade_length_cm": leaf.traits.length_mm / 10,
-            "blade_width_cm": leaf.blade.width_mm() / 10,
+            "blade_width_cm": float(leaf.blade.left.max() + leaf.blade.right.max()) / 10,
         }
         for name, truth in truths.items():
             value = getattr(found, name)

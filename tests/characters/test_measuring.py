@@ -8,6 +8,7 @@ import pytest
 from numpy.typing import NDArray
 
 from leafid.characters import Measured, NotMeasured, measure_leaf
+from leafid.characters.blade import without_shadow
 from tests.characters.leaves import drawn_leaf, on_paper
 
 
@@ -139,3 +140,58 @@ def test_wrong_arrays_are_refused() -> None:
         measure_leaf(np.zeros((5, 5), np.uint8), np.ones((5, 5), np.bool_))
     with pytest.raises(ValueError, match="mask must be bool"):
         measure_leaf(np.zeros((5, 5, 3), np.uint8), np.ones((5, 6), np.bool_))
+
+
+def test_the_width_reaches_from_outermost_point_to_outermost_point() -> None:
+    """Halves that are broadest at different heights: a ruler laid along the midrib touches both."""
+    mask = np.zeros((900, 700), np.bool_)
+    along = np.linspace(0, np.pi, 700)
+    left, right = 220 * np.sin(along) * (1 - 0.5 * np.cos(along)), 220 * np.sin(along) * (1 + 0.5 * np.cos(along))
+    for row, (here, there) in enumerate(zip(left, right, strict=True), start=100):
+        mask[row, 350 - round(here) : 351 + round(there)] = True
+    pixels = np.full((*mask.shape, 3), 225, np.uint8)
+    pixels[mask] = (90, 120, 60)
+    pixels[100:800, 347:354][mask[100:800, 347:354]] = (170, 190, 120)
+    measured = measure_leaf(pixels, mask)
+    assert _value(measured.characters.blade_width_px) == pytest.approx(left.max() + right.max(), rel=0.02)
+    assert (left + right).max() < 0.96 * (left.max() + right.max())
+    assert measured.lines is not None and measured.lines.widest.shape == (4, 2)
+
+
+def test_the_midrib_ends_in_a_tip_that_lies_aside() -> None:
+    leaf = drawn_leaf("Coffea canephora", 6)
+    pixels = on_paper(leaf)
+    rows = np.arange(leaf.mask.shape[0])
+    apex, base = np.flatnonzero(leaf.mask.any(axis=1))[[0, -1]]
+    bend = 0.05 * (base - apex) * np.clip(1 - (rows - apex) / (0.2 * (base - apex)), 0, 1) ** 2
+    columns = np.arange(leaf.mask.shape[1])
+    x = (columns[None] + bend[:, None]).astype(np.float32)
+    y = np.broadcast_to(rows[:, None], x.shape).astype(np.float32)
+    bent = cv2.remap(pixels, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    mask = cv2.remap(leaf.mask.astype(np.uint8), x, y, cv2.INTER_NEAREST) > 0
+    measured = measure_leaf(np.asarray(bent, np.uint8), np.asarray(mask))
+    assert measured.lines is not None
+    tip = np.array([np.flatnonzero(mask[apex + 1]).mean(), apex + 1])
+    assert np.hypot(*(measured.lines.midrib[0] - tip)) < 0.02 * (base - apex)
+
+
+def _blotched(rough: bool) -> tuple[NDArray[np.uint8], NDArray[np.bool_], NDArray[np.bool_]]:
+    """A green leaf with a blotch, darker than the paper and of its colour, in the lower end of its mask."""
+    rng = np.random.default_rng(3)
+    rows, columns = np.mgrid[:500, :400]
+    mask = ((rows - 250) / 200) ** 2 + ((columns - 200) / 120) ** 2 < 1
+    blotch = mask & (rows > 400)
+    pixels = np.full((*mask.shape, 3), 225.0)
+    grain = np.asarray(cv2.GaussianBlur(rng.normal(0, 30, mask.shape), (0, 0), 1.2))[..., None]
+    pixels[mask] = (np.array([85.0, 120, 55]) + grain)[mask]
+    pixels[blotch] = (np.array([135.0, 128, 122]) + grain * rough)[blotch]
+    mask = np.asarray(cv2.erode(mask.astype(np.uint8), np.ones((5, 5), np.uint8)) > 0)  # half-light is no plant
+    return np.clip(pixels + rng.normal(0, 1, pixels.shape), 0, 255).astype(np.uint8), mask, blotch & mask
+
+
+def test_a_smooth_shadow_is_taken_off_and_a_rough_spot_stays() -> None:
+    for rough in (False, True):
+        pixels, mask, blotch = _blotched(rough)
+        kept = without_shadow(pixels, mask)
+        assert (kept & blotch).sum() < 0.2 * blotch.sum() if not rough else (kept & blotch).sum() > 0.95 * blotch.sum()
+        assert (kept & ~blotch).sum() > 0.99 * (mask & ~blotch).sum()

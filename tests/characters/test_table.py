@@ -3,6 +3,7 @@
 import csv
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,7 @@ from PIL import Image
 
 from leafid.characters import column_documentation, measure_to_file, table_columns
 from leafid.errors import OutputError
+from leafid.version import __version__
 from tests.characters.leaves import drawn_leaf, on_paper
 
 LEAFID = str(Path(sys.executable).with_name("leafid"))
@@ -59,7 +61,7 @@ def test_an_existing_table_is_not_lost(folder: Path, tmp_path: Path) -> None:
     with pytest.raises(OutputError, match="is there already: replace it with --force"):
         measure_to_file([folder / "blank.png"], table, leaves=1)
     assert table.read_text(encoding="utf-8") == "mine"
-    measure_to_file([folder / "blank.png"], table, leaves=1, replace=True)
+    measure_to_file([folder / "blank.png"], table, leaves=1, existing="replace")
     assert len(_rows(table)) == 1
 
 
@@ -73,6 +75,68 @@ def test_processes_give_the_same_rows_in_the_same_order(folder: Path, tmp_path: 
     measure_to_file(paths, tmp_path / "one.csv", leaves=2)
     measure_to_file(paths, tmp_path / "two.csv", leaves=2, workers=2)
     assert (tmp_path / "one.csv").read_text("utf-8") == (tmp_path / "two.csv").read_text("utf-8")
+
+
+def test_an_interrupted_table_is_completed_wherever_it_ends(folder: Path, tmp_path: Path) -> None:
+    """Two leaves in one image, so that a cut between its rows must not lose the second; one image named twice."""
+    leaf = Image.open(folder / "a leaf.png")
+    pair = Image.new("RGB", (2 * leaf.width, leaf.height), (228, 224, 214))
+    pair.paste(leaf, (0, 0))
+    pair.paste(leaf, (leaf.width, 0))
+    pair.save(tmp_path / "pair.png")
+    paths = [folder / "blank.png", tmp_path / "pair.png", folder / "broken.jpg", folder / "blank.png"]
+    whole, table = tmp_path / "whole.csv", tmp_path / "cut.csv"
+    summary = measure_to_file(paths, whole, leaves=2)
+    content = whole.read_bytes()
+    lines = content.splitlines(keepends=True)
+    assert len(lines) == 6
+    ends = [len(b"".join(lines[:number])) for number in range(7)]
+    told: list[int] = []
+    pair_begins, between, pair_ends = ends[2], ends[3], ends[4]
+    for end in (0, 40, ends[1], ends[1] + 9, pair_begins + 30, between, between + 30, pair_ends, ends[5] - 1, ends[6]):
+        table.write_bytes(content[:end])
+        told.clear()
+        resumed = measure_to_file(
+            paths, table, leaves=2, existing="resume", on_progress=lambda done, _: told.append(done)
+        )
+        assert table.read_bytes() == content, end
+        assert (resumed, told[-1]) == (summary, 4), end
+
+
+def test_a_killed_measurement_goes_on(tmp_path: Path) -> None:
+    for number in range(30):
+        Image.new("RGB", (500, 600), (228, 224, 214)).save(tmp_path / f"{number:02}.png")
+    table = tmp_path / "characters.csv"
+    command = [LEAFID, "measure", str(tmp_path), "-o", str(table), "--workers", "1"]
+    running = subprocess.Popen(command, stdout=subprocess.DEVNULL)
+    waited = time.monotonic()
+    while running.poll() is None and time.monotonic() - waited < 60:
+        if table.exists() and table.read_bytes().count(b"\n") > 4:
+            break
+        time.sleep(0.002)
+    running.kill()
+    running.wait()
+    assert _leafid(*command[1:]).returncode == 2  # it is there already
+    assert _leafid(*command[1:], "--resume", "--force").returncode == 2
+    run = _leafid(*command[1:], "--resume")
+    assert run.returncode == 0, run.stderr
+    assert [Path(row["path"]).stem for row in _rows(table)] == [f"{number:02}" for number in range(30)]
+    assert "30 images" in run.stdout
+
+
+def test_another_table_is_not_resumed(folder: Path, tmp_path: Path) -> None:
+    table = tmp_path / "characters.csv"
+    measure_to_file([folder / "blank.png", folder / "broken.jpg"], table, leaves=1)
+    with pytest.raises(OutputError, match=r"blank\.png, not among these images"):
+        measure_to_file([folder / "broken.jpg"], table, leaves=1, existing="resume")
+    content = table.read_text("utf-8")
+    table.write_text(content.replace(__version__, "0.0.1"), encoding="utf-8", newline="")
+    with pytest.raises(OutputError, match=r"measured by leafid 0\.0\.1"):
+        measure_to_file([folder / "blank.png", folder / "broken.jpg"], table, leaves=1, existing="resume")
+    table.write_text("path,note\na.png,mine\n", encoding="utf-8")
+    with pytest.raises(OutputError, match="has other columns"):
+        measure_to_file([folder / "blank.png"], table, leaves=1, existing="resume")
+    assert table.read_text("utf-8") == "path,note\na.png,mine\n"
 
 
 def test_the_command_refuses_what_it_cannot_write(folder: Path, tmp_path: Path) -> None:

@@ -12,6 +12,9 @@ from leafid.characters.straightening import StraightBlade
 _THIN = 0.16  # breadth of a petiole, at most, as a share of the blade's greatest breadth
 _LEAST_PETIOLE = 0.012  # of the length; less is the blade's own tip
 _WIDENS_BY, _WIDENS_AT_LEAST = 1.4, 0.03  # the blade begins where the petiole has widened by so much
+_TIP_ASIDE = 0.08  # of the length: near its end a midrib is too fine to be followed, and a tip may lie so far aside
+_TIP_SLANT = 0.35  # what a point loses, as a tip, for each pixel that it lies aside
+_TIP_DEPTH, _TIP_BREADTH = 0.04, 0.13  # of the length: a tip is no broader at this depth, a shoulder or lobe is
 _STRETCH = (0.12, 0.75)  # of the way to the margin: where the veins' lean is taken
 
 
@@ -79,7 +82,7 @@ def find_extent(straight: StraightBlade) -> Extent:
     rows = np.flatnonzero(run > 0)
     if not len(rows):
         return Extent(straight.top, straight.bottom, straight.bottom, left, right, run)
-    apex, lowest = int(rows[0]), int(rows[-1])
+    apex, lowest = _tip(filled, column, int(rows[0]), int(rows[-1])), int(rows[-1])
     breadth = left + right
     broadest = float(np.percentile(breadth[breadth > 0], 97))
     narrow = lowest
@@ -93,6 +96,20 @@ def find_extent(straight: StraightBlade) -> Extent:
     while base > apex and run[base] < limit:
         base -= 1
     return Extent(apex, base, lowest, left, right, run)
+
+
+def _tip(filled: NDArray[np.bool_], column: int, first: int, last: int) -> int:
+    """Row of the apex: the midrib's first row, or that of a narrow tip which lies above and a little aside."""
+    length = last - first
+    reach = round(_TIP_ASIDE * length)
+    near = filled[:first, max(0, column - reach) : column + reach + 1]
+    rows, across = np.nonzero(near)
+    if not len(rows):
+        return first
+    best = int(np.argmin(rows + _TIP_SLANT * np.abs(across - min(reach, column))))
+    tip = int(rows[best])
+    beneath = filled[min(last, tip + round(_TIP_DEPTH * length))]
+    return first if np.count_nonzero(beneath) > _TIP_BREADTH * length else tip
 
 
 def _reach(half: NDArray[np.bool_]) -> NDArray[np.float64]:

@@ -38,7 +38,8 @@ class Form:
     """Form of a blade; lengths are shares of the blade's length, angles in degrees.
 
     Attributes:
-        length_width_ratio: length by greatest breadth.
+        length_width_ratio: length by width; the width goes from the outermost point on the left to that on the right;
+            the two need not lie opposite each other.
         widest: where the blade is broadest, 0 base to 1 apex.
         shape: one of `SHAPES`.
         shape_certainty: how far `widest` lies from the limits between them, 0 on a limit to 1.
@@ -84,6 +85,7 @@ def measure_form(straight: StraightBlade, extent: Extent) -> Form:
         )
 
     broadest = float(breadth[extent.apex :].max())
+    width = float(extent.left[extent.apex :].max() + extent.right[extent.apex :].max())
     wide = np.flatnonzero(breadth[: extent.base + 1] >= 0.97 * broadest)
     widest = float((extent.base - wide.mean()) / length) if len(wide) else 0.0
     lobes = np.flatnonzero(breadth[extent.base :] - extent.run[extent.base :] > 0.1 * broadest)
@@ -92,7 +94,7 @@ def measure_form(straight: StraightBlade, extent: Extent) -> Form:
     base_form, base_certainty = _base(at(0.04, breadth) / max(at(0.25, breadth), 1.0), sinus)
     left, right = (float(half[extent.apex : extent.base].sum()) for half in (extent.left, extent.right))
     return Form(
-        length_width_ratio=length / max(broadest, 1.0),
+        length_width_ratio=length / max(width, 1.0),
         widest=float(np.clip(widest, 0, 1)),
         shape=SHAPES[int(np.digitize(widest, _ELLIPTIC))],
         shape_certainty=float(np.clip(min(abs(widest - limit) for limit in _ELLIPTIC) / 0.05, 0, 1)),

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from leafid.characters.measuring import MeasuredLeaf, measure_leaf
 from leafid.characters.values import LeafCharacters, NotMeasured
 from leafid.images import OpenedImage, open_image
-from leafid.sheets import CropKind, CropPlan, PlantMask, cut_crop, find_crops, find_plant
+from leafid.sheets import CropKind, CropPlan, PlantMask, cut_crop, find_crops, find_plant, find_ruler_scale
 
 MOST_LEAVES = 6
 LEAST_PLANT = 0.002  # share of the image below which what was found is no plant
@@ -44,30 +44,39 @@ class MeasuredImage:
     Attributes:
         leaves: those that could be told apart, the best first; also those of which nothing could be measured.
         not_measured: why there is none.
+        px_per_mm: scale of the original, where it was given or a ruler told it.
     """
 
     leaves: tuple[FoundLeaf, ...]
     not_measured: NotMeasured | None = None
+    px_per_mm: float | None = None
 
 
-def measure_file(path: Path, *, leaves: int = MOST_LEAVES, px_per_mm: float | None = None) -> MeasuredImage:
+def measure_file(
+    path: Path, *, leaves: int = MOST_LEAVES, px_per_mm: float | None = None, rulers: bool = False
+) -> MeasuredImage:
     """Measure the leaves of an image file; arguments as in `measure_image`.
 
     Raises:
         ImageError: the file cannot be read.
     """
-    return measure_image(open_image(path, needed_side=_NEEDED_SIDE), leaves=leaves, px_per_mm=px_per_mm)
+    opened = open_image(path, needed_side=_NEEDED_SIDE)
+    return measure_image(opened, leaves=leaves, px_per_mm=px_per_mm, rulers=rulers)
 
 
-def measure_image(image: OpenedImage, *, leaves: int = MOST_LEAVES, px_per_mm: float | None = None) -> MeasuredImage:
+def measure_image(
+    image: OpenedImage, *, leaves: int = MOST_LEAVES, px_per_mm: float | None = None, rulers: bool = False
+) -> MeasuredImage:
     """Find and measure the leaves of a sheet or photo.
 
     Args:
         image: perhaps decoded smaller than the original.
         leaves: most leaves to measure, best first.
         px_per_mm: scale of the original, where known.
+        rulers: where it is not, look for a ruler in the image.
     """
     pixels = np.asarray(image.rgb, np.uint8)
+    decoded = image.rgb.width / image.width
     plant = find_plant(pixels)
     if plant.fraction < LEAST_PLANT:
         return MeasuredImage((), NotMeasured.NO_LEAF)
@@ -76,9 +85,11 @@ def measure_image(image: OpenedImage, *, leaves: int = MOST_LEAVES, px_per_mm: f
         for plan in find_crops(pixels, plant, leaves=leaves, tiles=0, whole=False)
         if plan.kind is CropKind.LEAF and plan.quality.wholeness >= _WHOLE
     ]
-    decoded = image.rgb.width / image.width
+    if rulers and px_per_mm is None and plans:
+        ruler = find_ruler_scale(pixels)
+        px_per_mm = None if ruler is None else ruler.px_per_mm / decoded
     found = tuple(_measured(pixels, plant, plan, decoded, px_per_mm) for plan in plans)
-    return MeasuredImage(found, None if found else NotMeasured.NO_LEAF)
+    return MeasuredImage(found, None if found else NotMeasured.NO_LEAF, px_per_mm)
 
 
 def _measured(

@@ -107,7 +107,7 @@ def measure_leaf(
         **(petiole_characters(extent, sizes, beyond_px) if ends_clear else {}),
         **({} if no_veins else vein_characters(veins, extent, evidence)),
     )
-    lines = lines_over(blade, straight, extent, form, None if no_veins else veins)
+    lines = lines_over(blade, straight, extent, None if no_veins else veins)
     return MeasuredLeaf(characters, lines, evidence, no_veins=no_veins)
 
 

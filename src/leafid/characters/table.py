@@ -4,20 +4,25 @@ from __future__ import annotations
 
 import csv
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
 from enum import StrEnum
 from multiprocessing import get_context
 from pathlib import Path
+from typing import Literal
 
 from leafid.characters.comparison import compare, sentence
+from leafid.characters.resuming import finished_rows, still_to_measure
 from leafid.characters.values import CHARACTERS, LeafCharacters, Measured
 from leafid.cores import usable_cores
 from leafid.errors import ExitCode, ImageError, OutputError
+from leafid.files import written_atomically
 from leafid.progress import OnProgress
 from leafid.version import __version__
+
+Existing = Literal["refuse", "resume", "replace"]
 
 _TOLD = 3  # taxa in the sentence of a row
 _FEW = 12  # images for which starting other processes takes longer than measuring
@@ -41,6 +46,7 @@ _FIRST = {
     "top": "As `left`.",
     "right": "As `left`.",
     "bottom": "As `left`.",
+    "px_per_mm": "Scale of the image: as given, or of a ruler in millimetres that lies in it; empty where neither is.",
 }
 _LAST = {
     "flora_fit": "Taxa of the leaf-character table by how well the leaf fits their ranges, with the likelihood "
@@ -97,7 +103,7 @@ def measure_to_file(
     *,
     leaves: int,
     px_per_mm: float | None = None,
-    replace: bool = False,
+    existing: Existing = "refuse",
     workers: int | None = None,
     on_progress: OnProgress | None = None,
 ) -> MeasuredSummary:
@@ -107,39 +113,67 @@ def measure_to_file(
         paths: image files.
         output: the table, .csv.
         leaves: most leaves of an image.
-        px_per_mm: scale of all images, where it is known.
-        replace: write over an existing table.
+        px_per_mm: scale of all images, where it is known; without, a ruler in the image tells it, if there is one.
+        existing: when the table is there, ``refuse``; ``resume``: keep the rows of all images but the last, which may
+            be incomplete, and measure the rest; ``replace`` it. To resume when there is nothing yet is to begin.
         workers: processes; by default one per core, one in all for a few images.
         on_progress: told how many images are done.
 
     Raises:
-        OutputError: the output is there already, or cannot be written.
+        OutputError: the output is there already, cannot be written, or cannot be resumed: it is another table, of
+            another version of leafid, or holds images that are not among ``paths``.
     """
     columns = list(table_columns())
+    resumed = existing == "resume" and output.exists()
+    finished = finished_rows(output, columns) if resumed else []
+    rest = [paths[place] for place in still_to_measure([_written_path(path) for path in paths], finished, output)]
     counts = dict.fromkeys(("failed", "without", "leaves", "counted"), 0)
-    try:
-        with output.open("w" if replace else "x", encoding="utf-8", newline="") as opened:
+    if resumed:
+        with written_atomically(output) as temporary, temporary.open("w", encoding="utf-8", newline="") as opened:
             writer = csv.DictWriter(opened, columns)
             writer.writeheader()
-            for done, rows in enumerate(_measured(paths, leaves, px_per_mm, workers), start=1):
+            writer.writerows(row for image in finished for row in image)
+    for image in finished:
+        _add(image, counts)
+    try:
+        with output.open(
+            "a" if resumed else "w" if existing == "replace" else "x", encoding="utf-8", newline=""
+        ) as opened:
+            writer = csv.DictWriter(opened, columns)
+            if not resumed:
+                writer.writeheader()
+            for done, rows in enumerate(_measured(rest, leaves, px_per_mm, workers), start=len(finished) + 1):
                 writer.writerows(rows)
                 opened.flush()
-                measured = [row for row in rows if row["status"] == RowStatus.MEASURED]
-                counts["leaves"] += len(measured)
-                counts["counted"] += sum("secondary_vein_pairs" in row for row in measured)
-                counts["failed"] += rows[0]["status"] == RowStatus.FAILED
-                counts["without"] += not measured and rows[0]["status"] != RowStatus.FAILED
+                _add(rows, counts)
                 if on_progress:
                     on_progress(done, len(paths))
     except FileExistsError:
-        raise OutputError(f"{output} is there already: replace it with --force, or name another file.") from None
+        raise OutputError(
+            f"{output} is there already: replace it with --force, go on with it with --resume, or name another file."
+        ) from None
     except BrokenProcessPool:
         raise OutputError(
-            f"A measuring process was killed, probably for want of memory. {output} holds the rows up to then."
+            f"A measuring process was killed, probably for want of memory. {output} holds the rows up to then; "
+            "--resume goes on with it."
         ) from None
     except OSError as error:
         raise OutputError(f"{output} cannot be written: {error.strerror or error}.") from None
     return MeasuredSummary(images=len(paths), **counts)
+
+
+def _add(rows: Sequence[Mapping[str, str]], counts: dict[str, int]) -> None:
+    """Count the rows of one image."""
+    measured = [row for row in rows if row["status"] == RowStatus.MEASURED]
+    counts["leaves"] += len(measured)
+    counts["counted"] += sum(bool(row.get("secondary_vein_pairs")) for row in measured)
+    counts["failed"] += rows[0]["status"] == RowStatus.FAILED
+    counts["without"] += not measured and rows[0]["status"] != RowStatus.FAILED
+
+
+def _written_path(path: Path) -> str:
+    """A path as a row names it: bytes that are no UTF-8 are escaped."""
+    return os.fsencode(path).decode("utf-8", "backslashreplace")
 
 
 def _measured(
@@ -165,9 +199,9 @@ def image_rows(path: Path, leaves: int, px_per_mm: float | None = None) -> list[
     """Measure one image; its rows, at least one, missing values left out."""
     from leafid.characters.images import measure_file
 
-    first = {"path": os.fsencode(path).decode("utf-8", "backslashreplace"), "leafid_version": __version__}
+    first = {"path": _written_path(path), "leafid_version": __version__}
     try:
-        measured = measure_file(path, leaves=leaves, px_per_mm=px_per_mm)
+        measured = measure_file(path, leaves=leaves, px_per_mm=px_per_mm, rulers=True)
     except ImageError as error:
         return [first | {"status": RowStatus.FAILED, "reason": str(error)}]
     if measured.not_measured is not None:
@@ -182,6 +216,8 @@ def image_rows(path: Path, leaves: int, px_per_mm: float | None = None) -> list[
             "reason": reason or "",
         }
         row |= dict(zip(("left", "top", "right", "bottom"), map(str, leaf.box), strict=True))
+        if measured.px_per_mm is not None:
+            row["px_per_mm"] = _written(measured.px_per_mm)
         rows.append(row | _character_cells(one.characters))
     return rows
 

@@ -52,7 +52,10 @@ class LeafCharacters:
     """The characters of one leaf; None is a character that could not be seen, never a guess."""
 
     blade_length_cm: Annotated[Measured | None, "Midrib from base to apex, without petiole; with a known scale."] = None
-    blade_width_cm: Annotated[Measured | None, "Greatest width perpendicular to the midrib; with a known scale."] = None
+    blade_width_cm: Annotated[
+        Measured | None,
+        "From the outermost point left of the midrib to that on the right, perpendicular to it; with a known scale.",
+    ] = None
     blade_length_px: Annotated[Measured | None, "The length in pixels of the image."] = None
     blade_width_px: Annotated[Measured | None, "The width in pixels of the image."] = None
     length_width_ratio: Annotated[Measured | None, "Length by width."] = None

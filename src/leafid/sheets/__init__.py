@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from leafid.sheets.look import draw_look, look_at
     from leafid.sheets.oriented_ridges import line_responses
     from leafid.sheets.plants import PlantMask, find_plant, plant_mask
+    from leafid.sheets.ruler_scale import RulerScale, find_ruler_scale
     from leafid.sheets.vein_map import VeinField, vein_field, vein_scores
 
 __all__ = [
@@ -29,11 +30,13 @@ __all__ = [
     "LeafCrop",
     "PlantMask",
     "PreparedImage",
+    "RulerScale",
     "VeinField",
     "cut_crop",
     "draw_look",
     "find_crops",
     "find_plant",
+    "find_ruler_scale",
     "flat_blade",
     "leaf_crops",
     "line_responses",
@@ -56,6 +59,8 @@ _MODULES = {
     "PlantMask": "plants",
     "find_plant": "plants",
     "plant_mask": "plants",
+    "RulerScale": "ruler_scale",
+    "find_ruler_scale": "ruler_scale",
     "VeinField": "vein_map",
     "vein_field": "vein_map",
     "vein_scores": "vein_map",

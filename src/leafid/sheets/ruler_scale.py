@@ -1,0 +1,193 @@
+"""The scale of an image from a ruler that lies on the sheet: evenly spaced ticks, every tenth of them the longest.
+
+Even spacing alone is not enough: squared paper, cloth and rulers in inches have it, too. A scale is only told where
+every tenth tick is longer than those between, as on a ruler in millimetres; otherwise it is absent.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+_PERIODS = (3.0, 30.0)  # distance of ticks looked for, pixels
+_BANDS = 400  # strips into which the image is cut across the ruler
+_WINDOWS = 6  # a ruler covers at least about this part of a side
+_LEAST_WINDOW = 256  # pixels
+_PADDED = 2  # length of a transform, in windows
+_EVEN = 0.5  # share of a strip's detail that evenly spaced ticks explain
+_LEAST_PEAK = 0.5  # share of that in the fundamental alone, about
+_FAINTEST = 2.0  # standard deviation of that detail, grey levels
+_CANDIDATES = 4  # strips of a period that are looked at closely
+_FEWEST_TICKS = 40
+_STEPS = 91  # periods tried about a first guess
+_LONGER = 1.2  # of a centimetre's tick to those between
+_REGULAR = 0.75  # share of the centimetres' ticks that must be longer
+_ELSEWHERE = 0.15  # share of the ticks between that may seem to be
+
+
+@dataclass(frozen=True)
+class RulerScale:
+    """What a ruler tells.
+
+    Attributes:
+        px_per_mm: pixels of the image that was given per millimetre.
+        ticks: millimetres of the ruler by which it was measured.
+        upright: whether the ruler runs from top to bottom.
+    """
+
+    px_per_mm: float
+    ticks: int
+    upright: bool
+
+
+@dataclass(frozen=True)
+class _Strip:
+    """Where evenly spaced ticks were found: rows, columns, their distance, and how clearly."""
+
+    row: int
+    left: int
+    right: int
+    period: float
+    clearness: float
+
+
+def find_ruler_scale(pixels: NDArray[np.uint8]) -> RulerScale | None:
+    """Find a ruler in millimetres that lies along a side of the image.
+
+    Args:
+        pixels: uint8 RGB (H, W, 3), a few pixels per millimetre at least.
+
+    Returns:
+        The scale; None where no ruler is found, or where its divisions are not clearly millimetres.
+    """
+    grey = np.asarray(cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY), np.float32)
+    found = []
+    for upright, turned in ((False, grey), (True, np.ascontiguousarray(grey.T))):
+        for strip in _strips(turned):
+            counted = _centimetres(turned, strip)
+            if counted is not None:
+                found.append(RulerScale(counted[0], counted[1], upright))
+    return max(found, key=lambda scale: scale.ticks, default=None)
+
+
+def _strips(grey: NDArray[np.float32]) -> list[_Strip]:
+    """Strips with evenly spaced detail, the clearest first."""
+    height, width = grey.shape
+    thick = max(2, height // _BANDS)
+    count = height // thick
+    window = max(_LEAST_WINDOW, width // _WINDOWS)
+    if width < window or count < 2:
+        return []
+    profiles = grey[: count * thick].reshape(count, thick, width).mean(axis=1)
+    profiles -= cv2.GaussianBlur(profiles, (0, 0), sigmaX=1.0 * _PERIODS[1] / 2, sigmaY=1e-6)
+    frequency = np.fft.rfftfreq(_PADDED * window)  # zero-padded: peaks lie between the bins
+    looked_for = (frequency > max(1 / _PERIODS[1], 8 / window)) & (frequency < 1 / _PERIODS[0])
+    shape = np.hanning(window).astype(np.float32)
+    step = 2 * _PADDED  # half-width of a peak in padded bins
+    strips = []
+    for left in range(0, width - window + 1, window // 2):
+        part = profiles[:, left : left + window] * shape
+        power = np.abs(np.fft.rfft(part, _PADDED * window, axis=1)) ** 2
+        total = power[:, frequency > 0.5 / _PERIODS[1]].sum(axis=1) + 1e-6
+        bounded = np.where(looked_for, power, 0.0)
+        cumulated = np.cumsum(power, axis=1)
+        peaks = bounded.argmax(axis=1)
+        highest = np.take_along_axis(power, peaks[:, None], axis=1)[:, 0]
+        likely = (highest * step > _EVEN / 2 * _LEAST_PEAK * total) & (part.std(axis=1) > _FAINTEST)
+        for band in np.flatnonzero(likely):
+            peak = int(peaks[band])
+            harmonics = np.arange(peak, len(frequency), max(1, peak))
+            low, high = harmonics - step - 1, np.minimum(harmonics + step, len(frequency) - 1)
+            explained = float((cumulated[band, high] - cumulated[band, low]).sum()) / float(total[band])
+            by_chance = float((high - low).sum()) / len(frequency)  # what noise has there
+            clear = (explained - by_chance) / max(1 - by_chance, 0.1)
+            if clear > _EVEN:
+                row = int(band) * thick + thick // 2
+                strips.append(_Strip(row, left, left + window, 1 / float(frequency[peak]), clear))
+    chosen: dict[int, list[_Strip]] = {}  # by period: long ticks, five or ten times as far apart, are as even
+    for strip in sorted(strips, key=lambda strip: -strip.clearness):
+        alike = chosen.setdefault(round(20 * float(np.log(strip.period))), [])
+        if len(alike) < _CANDIDATES:
+            alike.append(strip)
+    return [strip for alike in chosen.values() for strip in alike]
+
+
+def _centimetres(grey: NDArray[np.float32], strip: _Strip) -> tuple[float, int] | None:
+    """Distance of the ticks in pixels and their number, where every tenth is the longest."""
+    period, phase = _refined(grey[strip.row, strip.left : strip.right], strip.period)
+    left, right = _reach(grey[strip.row], strip, period)
+    period, phase = _refined(grey[strip.row, left:right], period)
+    number = int((right - left - 1 - phase - period / 2) / period)
+    if number < _FEWEST_TICKS:
+        return None
+    reach = round(12 * period)
+    rows = np.arange(max(0, strip.row - reach), min(len(grey), strip.row + reach + 1))
+    at = left + phase + period * np.arange(number)
+    contrast = _at(grey, rows, at) - (_at(grey, rows, at - period / 2) + _at(grey, rows, at + period / 2)) / 2
+    here = int(strip.row - rows[0])
+    usual = float(np.median(contrast[here]))
+    if abs(usual) < _FAINTEST:
+        return None
+    inked = contrast / usual > 0.45
+    lengths = _run(inked[here:]) + _run(inked[here::-1]) - 1.0
+    best = max(range(10), key=lambda first: float(np.median(lengths[first::10])))
+    tenth = np.arange(number) % 10 == best
+    between = ~tenth & (np.arange(number) % 5 != best % 5)
+    longer = lengths > _LONGER * float(np.median(lengths[between]))
+    halves = float(np.median(lengths[~tenth & ~between]))
+    if (
+        np.mean(longer[tenth]) < _REGULAR
+        or np.mean(longer[between]) > _ELSEWHERE
+        or float(np.median(lengths[tenth])) < 1.05 * halves
+    ):
+        return None
+    return period, number
+
+
+def _refined(profile: NDArray[np.float32], period: float) -> tuple[float, float]:
+    """The period near a first guess that explains most of a profile, and the place of its first tick."""
+    detail = profile - np.asarray(cv2.GaussianBlur(profile.reshape(1, -1), (0, 0), period)).ravel()
+    places = np.arange(len(detail))
+    shape = np.hanning(len(detail))
+    periods = period * np.linspace(0.985, 1.015, _STEPS)
+    waves = np.exp(-2j * np.pi * places[None] / periods[:, None])
+    answers = waves @ (detail * shape)
+    best = int(np.abs(answers).argmax())
+    found = float(periods[best])
+    # Ticks are the narrow side of the profile: dark lines on a light ruler, or light ones on a dark.
+    dark = float(np.mean(detail**3)) < 0
+    angle = float(np.angle(answers[best])) + (np.pi if dark else 0.0)
+    return found, (-angle / (2 * np.pi) * found) % found
+
+
+def _reach(profile: NDArray[np.float32], strip: _Strip, period: float) -> tuple[int, int]:
+    """Columns to which the ticks of a strip go on at the same distance."""
+    detail = profile - np.asarray(cv2.GaussianBlur(profile.reshape(1, -1), (0, 0), period)).ravel()
+    ten = round(10 * period)
+
+    def swing(start: int) -> complex:
+        part = detail[start : start + ten]
+        return complex((part * np.exp(-2j * np.pi * np.arange(start, start + ten) / period)).mean())
+
+    inside = [swing(start) for start in range(strip.left, strip.right - ten, ten)]
+    usual = float(np.median(np.abs(inside))) if inside else 0.0
+    left, right = strip.left, strip.right
+    while left - ten >= 0 and abs(swing(left - ten)) > 0.5 * usual > 0:
+        left -= ten
+    while right + ten <= len(profile) and abs(swing(right)) > 0.5 * usual > 0:
+        right += ten
+    return left, right
+
+
+def _at(grey: NDArray[np.float32], rows: NDArray[np.int64], columns: NDArray[np.float64]) -> NDArray[np.float32]:
+    """Grey levels at rows and (between) columns, (rows, columns)."""
+    x, y = np.meshgrid(columns.astype(np.float32), rows.astype(np.float32))
+    return np.asarray(cv2.remap(grey, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE), np.float32)
+
+
+def _run(inked: NDArray[np.bool_]) -> NDArray[np.float64]:
+    """How many rows a tick goes on from the first."""
+    return np.where(inked.all(axis=0), len(inked), (~inked).argmax(axis=0)).astype(np.float64)
