@@ -38,12 +38,12 @@ def test_each_page_is_opened_by_its_name(scan: Path) -> None:
 def test_a_page_that_is_not_there_fails_with_a_reason(scan: Path, tmp_path: Path) -> None:
     Image.new("RGB", (8, 8)).save(tmp_path / "photo.png")
     for path, detail in [
-        (f"{scan}#page=4", "there is no page 4; the file has 3"),
+        (Path(f"{scan}#page=4"), "there is no page 4; the file has 3"),
         (tmp_path / "photo.png#page=1", "only TIFF files have pages"),
         (tmp_path / "gone.tif#page=1", "there is no such file"),
     ]:
         with pytest.raises(ImageError, match=detail) as failure:
-            open_image(Path(path))
+            open_image(path)
         assert failure.value.reason is FailureReason.MISSING
 
 

@@ -81,7 +81,8 @@ def _taken(main: Mapping[int, Any], details: Mapping[int, Any]) -> str | None:
         if found is None:
             continue
         try:
-            taken = datetime(*map(int, found.groups()))
+            year, month, day, hour, minute, second = map(int, found.groups())
+            taken = datetime(year, month, day, hour, minute, second)
         except ValueError:  # 0000:00:00 stands for a clock that was never set
             continue
         shift = _text(details.get(offset)) or ""

@@ -18,6 +18,7 @@ MAX_PAGES = 10_000
 _PAGE = re.compile(r"(?P<file>.+)#page=(?P<page>[1-9]\d{0,4})", re.DOTALL | re.ASCII)
 _NO_PAGES = 0b101  # NewSubfileType: bit 0 a reduced copy, bit 2 a mask
 _NEW_SUBFILE_TYPE = 254
+_ORDERS = {b"II": "<", b"MM": ">"}
 
 
 def page_path(path: Path | str, page: int) -> str:
@@ -63,8 +64,10 @@ def page_frames(opened: BinaryIO) -> tuple[int, ...]:
 def _subfile_types(opened: BinaryIO) -> list[int]:
     """Follow the chain of directories (TIFF 6.0, and BigTIFF with its longer numbers); their NewSubfileType, or 0."""
     start = opened.read(16)
-    order = {b"II": "<", b"MM": ">"}.get(start[:2])
-    magic = struct.unpack_from(f"{order}H", start, 2)[0] if order else 0
+    if start[:2] not in _ORDERS:
+        raise ValueError("no TIFF")
+    order = _ORDERS[start[:2]]
+    (magic,) = struct.unpack_from(f"{order}H", start, 2)
     if magic not in (42, 43):
         raise ValueError("no TIFF")
     big = magic == 43

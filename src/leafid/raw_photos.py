@@ -5,6 +5,7 @@ What the sensor saw is not developed: every program does so differently, and the
 
 import io
 
+import numpy as np
 from PIL import Image
 
 from leafid.errors import FailureReason, ImageError
@@ -33,8 +34,8 @@ def preview(content: bytes) -> bytes:
     except (rawpy.LibRawError, rawpy.NotSupportedError) as error:
         detail = error.args[0].decode() if error.args and isinstance(error.args[0], bytes) else str(error)
         raise ImageError(FailureReason.UNSUPPORTED, f"no preview in this raw photo: {detail}") from None
-    if found.format == rawpy.ThumbFormat.JPEG:
-        return bytes(found.data)
+    if isinstance(found.data, bytes):  # a JPEG
+        return found.data
     picture = io.BytesIO()
-    Image.fromarray(found.data).save(picture, "PNG")
+    Image.fromarray(np.asarray(found.data)).save(picture, "PNG")
     return picture.getvalue()

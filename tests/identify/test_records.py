@@ -87,7 +87,9 @@ def test_candidates_read_like_a_sentence() -> None:
 @given(records)
 def test_no_cell_is_run_by_a_spreadsheet(record: Record) -> None:
     (row,) = csv.reader(io.StringIO(CSV.line(record).decode(), newline=""))
-    text_cells = [cell for cell, column in zip(row, COLUMNS, strict=True) if column.kind is not float]  # -3.5 is a number
+    text_cells = [
+        cell for cell, column in zip(row, COLUMNS, strict=True) if column.kind is not float
+    ]  # -3.5 is a number
     assert not any(cell.startswith(("=", "+", "-", "@", "\t", "\r")) for cell in text_cells)
 
 

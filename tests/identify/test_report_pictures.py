@@ -6,6 +6,8 @@ from pathlib import Path
 
 from selenium.webdriver import Chrome
 from selenium.webdriver.common.by import By
+from selenium.webdriver.remote.webelement import WebElement
+from selenium.webdriver.support.ui import WebDriverWait
 
 from leafid.identify import Identifier, Record, Status, write_report
 from tests.identify.small_bundle import COLOURS, coloured, leaf
@@ -26,6 +28,11 @@ def _records(identifier: Identifier, folder: Path) -> list[Record]:
     return [*found, web, replace(found[1], path=str(folder / "gone.png"))]
 
 
+def _four(found: list[WebElement]) -> list[WebElement]:
+    """Nothing until there are four: what is folded is built a moment after it was opened."""
+    return found if len(found) == 4 else []
+
+
 def test_heat_maps_and_specimens_are_shown_when_they_are_asked_for(
     browser: Chrome, cited_run: Path, tmp_path: Path
 ) -> None:
@@ -37,12 +44,12 @@ def test_heat_maps_and_specimens_are_shown_when_they_are_asked_for(
     browser.get(page.as_uri())
     lines = browser.find_elements(By.CSS_SELECTOR, "#records tbody tr")
     titles = [[one.text for one in line.find_elements(By.TAG_NAME, "summary")] for line in lines]
-    heat, duel = "what speaks for it", "beside specimens"
+    heat, duel = "what speaks for each", "beside specimens"
     assert titles == [[heat, duel]] * 3 + [[duel]] * 2
     assert not lines[0].find_elements(By.CSS_SELECTOR, "details img")
     for summary in lines[0].find_elements(By.TAG_NAME, "summary"):
         summary.click()
-    sides = lines[0].find_elements(By.CSS_SELECTOR, ".pair > div")
+    sides = WebDriverWait(browser, 20).until(lambda _: _four(lines[0].find_elements(By.CSS_SELECTOR, ".pair > div")))
     names = [one.scientific_name for one in records[0].candidates[:2]]
     assert [side.find_element(By.TAG_NAME, "i").text for side in sides] == names * 2
     figures = [side.find_elements(By.TAG_NAME, "figure") for side in sides[2:]]
@@ -51,7 +58,8 @@ def test_heat_maps_and_specimens_are_shown_when_they_are_asked_for(
     pictures = lines[0].find_elements(By.CSS_SELECTOR, "details img")
     shown = sum(one.image_id.startswith("v") for one in records[0].specimens if one.scientific_name in names)
     assert len(pictures) == 2 + shown and shown > 0
-    assert all(browser.execute_script("return arguments[0].naturalWidth > 10", one) for one in pictures)
+    loaded = "return arguments[0].every(one => one.complete && one.naturalWidth > 10)"
+    WebDriverWait(browser, 20).until(lambda _: browser.execute_script(loaded, pictures))
     assert lines[3].find_element(By.TAG_NAME, "a").get_attribute("href") == "https://example.org/leaf.jpg"
     assert "2024-03-17 08:09:10+07:00, <b>X" in lines[3].text
     assert not browser.get_log("browser")  # type: ignore[no-untyped-call]

@@ -127,7 +127,7 @@ def test_a_full_disk_is_told_and_nothing_finished_is_lost(identifier: Identifier
     if not Path("/dev/full").exists():
         pytest.skip("needs /dev/full, which only Linux has")
     from leafid.identify.formats import JSONL
-    from leafid.identify.writers import RecordWriter
+    from leafid.identify.line_files import RecordWriter
 
     with Path("/dev/full").open("wb", buffering=0) as full, pytest.raises(OutputError, match="go on with --resume"):
         RecordWriter(full, JSONL).write(list(identifier.identify(photos[:2])))

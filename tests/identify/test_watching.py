@@ -19,7 +19,7 @@ LEAFID = Path(sys.executable).with_name("leafid")
 
 
 def _watching(bundle: Path, cwd: Path) -> subprocess.Popen[str]:
-    words = [LEAFID, "watch", bundle, "photos", "-o", "results.csv", "--settle", "1.5", "--interval", "0.1"]
+    words = [str(LEAFID), "watch", str(bundle), "photos", "-o", "results.csv", "--settle", "1.5", "--interval", "0.1"]
     # A shell that runs tests in the background lets its children ignore Ctrl-C; a terminal does not.
     return subprocess.Popen(
         words,

@@ -1,6 +1,8 @@
 """Images of the web beside those on disk: the same records, in order, and a failed one where a host gives none."""
 
 import io
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -8,11 +10,14 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
+from leafid.errors import ExitCode
 from leafid.identify import Identifier, Status, find_inputs, identify_to_file, read_records
 from leafid.identify.fetched import AHEAD, Fetched, fetched_ahead
 from leafid.jobs import FetchingSettings
 from tests.identify.small_bundle import COLOURS, TARGET, leaf
 from tests.sources.web_server import PAGE, Asked, Reply, WebServer, as_json, misbehave
+
+LEAFID = Path(sys.executable).with_name("leafid")
 
 SETTINGS = FetchingSettings(allow_private_addresses=True, spacing=0, first_pause=0.01, longest_pause=0.05, attempts=3)
 
@@ -125,7 +130,7 @@ def test_no_more_is_fetched_than_is_soon_needed_and_nothing_stays(server: WebSer
 
 
 def test_files_alone_start_nothing(tmp_path: Path) -> None:
-    paths = [tmp_path / "a.jpg", str(tmp_path / "b.jpg")]
+    paths: list[Path | str] = [tmp_path / "a.jpg", str(tmp_path / "b.jpg")]
     before = threading.active_count()
     with fetched_ahead(paths, SETTINGS) as ahead:
         assert list(ahead) == paths and threading.active_count() == before
@@ -136,3 +141,14 @@ def test_addresses_come_from_standard_input_and_parquet_too(tmp_path: Path, monk
     pd.DataFrame({"path": ["http://c.org/x y.tif"]}).to_parquet(tmp_path / "list.parquet")
     found = find_inputs(["-", str(tmp_path / "list.parquet")]).paths
     assert found == ("https://a.org/1.jpg", "HTTP://b.org/2.jpg", "http://c.org/x y.tif")
+
+
+def test_the_command_names_a_photo_of_the_web(bundle_folder: Path, server: WebServer, tmp_path: Path) -> None:
+    command = [str(LEAFID), "identify", str(bundle_folder), f"{server.url}/1.jpg", "--allow-private-addresses"]
+    command += ["--contact", "me@example.org", "-o", "results.jsonl"]
+    shown = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, timeout=200, check=False)
+    assert shown.returncode == ExitCode.OK, shown.stderr
+    (record,) = read_records(tmp_path / "results.jsonl")
+    assert record.status is Status.IDENTIFIED
+    (asked,) = server.asked
+    assert asked.headers["User-Agent"].endswith("(me@example.org)")

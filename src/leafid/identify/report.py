@@ -32,7 +32,7 @@ _HEAT = 200  # longer side of a heat map in pixels
 _AT_ONCE = 64
 
 HeatMaps = Literal["none", "undetermined", "all"]
-"""For which images a report shows what speaks for the first candidate, and what for the next."""
+"""For which images a report shows what speaks for the first candidate rather than the next, and the reverse."""
 
 _SHOWN = ("path", "status", "scientific_name", "score", "target_score", "candidates", "prediction_set", "reason")
 _MORE = ("flora_sentence", "photo_taken", "camera", "specimens")
@@ -63,7 +63,7 @@ def write_report(
         on: when the images were identified.
         images: number of records, for ``on_progress``.
         bundle: its folder, or the run that holds it; without it there are no heat maps and no pictures of specimens.
-        heat_maps: for which images, those of the web left out; each takes about as long as ten answers.
+        heat_maps: for which images, those of the web left out; each takes about as long as two answers.
         device: where heat maps are computed.
         on_progress: told how many thumbnails are done.
 
@@ -143,10 +143,10 @@ def _as_data_address(jpeg: bytes) -> str:
 
 
 def _heat(heat: HeatPictures, record: Record) -> list[dict[str, str]]:
-    """Name and heat map of the two best candidates; nothing where the image is gone."""
-    names = [one.scientific_name for one in record.candidates[:2]]
-    if record.status is Status.FAILED or is_web_address(record.path) or not names:
+    """Name and heat map of the two best candidates; nothing where there are no two, or the image is gone."""
+    if record.status is Status.FAILED or is_web_address(record.path) or len(record.candidates) < 2:
         return []
+    names = (record.candidates[0].scientific_name, record.candidates[1].scientific_name)
     try:
         pictures = heat.draw(Path(record.path), names, longest=_HEAT)
     except ImageError:

@@ -1,9 +1,10 @@
-"""Heat maps for many images, small: the view with most weight, once for each taxon asked for.
+"""Heat maps for many images, small: what speaks for one taxon rather than for its look-alike, and the reverse.
 
-They are the maps of ``leafid explain`` without its measures of how true they are, which take most of its time.
+They are the difference of the maps of ``leafid explain``, in the view with most weight. Taken each for itself, the maps
+of look-alikes are nearly the same: what both share is hot in both, and decides nothing. The measures of how true a map
+is, which take most of the time there, are left out.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
@@ -43,29 +44,28 @@ class HeatPictures:
         bundle = read_bundle(folder)
         return cls(network_of(bundle).to(choose_device(device)), bundle.info)
 
-    def draw(self, photo: Path, names: Sequence[str], *, longest: int) -> tuple[Image.Image, ...]:
-        """Draw what speaks for each taxon in the view of a photo that has most weight in the answer.
+    def draw(self, photo: Path, names: tuple[str, str], *, longest: int) -> tuple[Image.Image, Image.Image]:
+        """Draw what speaks for the first taxon rather than the second in a photo, and for the second rather than it.
 
         Args:
             photo: the file.
-            names: taxa of the bundle.
+            names: two taxa of the bundle.
             longest: longer side of the pictures in pixels.
 
         Raises:
             ImageError: the photo cannot be read.
         """
         prepared = prepare_file(photo, self.info.preprocessing)
-        weights = weights_of_views(self.network, prepared)
-        view = prepared.views[int(np.argmax(weights))]
-        labels = [self.info.taxonomy.names.index(name) for name in names]
-        return tuple(_drawn(view, heat_of(self.network, view, label), longest) for label in labels)
+        view = prepared.views[int(np.argmax(weights_of_views(self.network, prepared)))]
+        one, other = (heat_of(self.network, view, self.info.taxonomy.names.index(name)) for name in names)
+        difference = one - other
+        hottest = float(np.abs(difference).max()) or 1.0
+        return _drawn(view, difference / hottest, longest), _drawn(view, -difference / hottest, longest)
 
 
 def _drawn(view: NDArray[np.uint8], heat: NDArray[np.float32], longest: int) -> Image.Image:
-    """Lay the positive heat over a view, the hottest place strongest."""
-    positive = np.maximum(heat, 0)
-    share = positive / positive.max() if positive.max() > 0 else positive
-    strength = _STRONGEST * np.sqrt(share)[..., None]
+    """Lay positive heat, at most 1, over a view."""
+    strength = (_STRONGEST * np.maximum(heat, 0))[..., None]
     picture = Image.fromarray((view * (1 - strength) + _HOT * strength).astype(np.uint8))
     picture.thumbnail((longest, longest))
     return picture
