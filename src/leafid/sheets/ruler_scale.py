@@ -125,8 +125,9 @@ def _centimetres(grey: NDArray[np.float32], strip: _Strip) -> tuple[float, int] 
         return None
     reach = round(12 * period)
     rows = np.arange(max(0, strip.row - reach), min(len(grey), strip.row + reach + 1))
-    at = left + phase + period * np.arange(number)
-    contrast = _at(grey, rows, at) - (_at(grey, rows, at - period / 2) + _at(grey, rows, at + period / 2)) / 2
+    at = np.asarray(left + phase + period * np.arange(number), np.float64)
+    between = np.stack([_at(grey, rows, at - period / 2), _at(grey, rows, at + period / 2)]).mean(axis=0)
+    contrast = _at(grey, rows, at) - between
     here = int(strip.row - rows[0])
     usual = float(np.median(contrast[here]))
     if abs(usual) < _FAINTEST:
@@ -135,12 +136,12 @@ def _centimetres(grey: NDArray[np.float32], strip: _Strip) -> tuple[float, int] 
     lengths = _run(inked[here:]) + _run(inked[here::-1]) - 1.0
     best = max(range(10), key=lambda first: float(np.median(lengths[first::10])))
     tenth = np.arange(number) % 10 == best
-    between = ~tenth & (np.arange(number) % 5 != best % 5)
-    longer = lengths > _LONGER * float(np.median(lengths[between]))
-    halves = float(np.median(lengths[~tenth & ~between]))
+    others = ~tenth & (np.arange(number) % 5 != best % 5)
+    longer = lengths > _LONGER * float(np.median(lengths[others]))
+    halves = float(np.median(lengths[~tenth & ~others]))
     if (
         np.mean(longer[tenth]) < _REGULAR
-        or np.mean(longer[between]) > _ELSEWHERE
+        or np.mean(longer[others]) > _ELSEWHERE
         or float(np.median(lengths[tenth])) < 1.05 * halves
     ):
         return None
