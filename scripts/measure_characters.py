@@ -59,6 +59,7 @@ def main() -> int:
         report_counted(arguments.shared / "veins" / "vein_counts.csv")
     if arguments.only in (None, "drawn"):
         report_drawn(arguments.drawn)
+        report_petioles_and_margins(arguments.drawn // 3)
     if arguments.only in (None, "absence"):
         report_absence(arguments.shared)
     return 0
@@ -168,6 +169,48 @@ def _drawn_cells(count: int, factor: float, noise: float) -> str:
         f"| {np.mean(errors['blade_width_cm']):.1%} | {np.mean(errors['base_form']):.0%} "
         f"| {np.mean(errors['apex_form']):.0%} | {np.median(errors['seconds']):.2f} s"
     )
+
+
+def report_petioles_and_margins(count: int) -> None:
+    """Compare with petioles drawn below drawn leaves, and with teeth cut into their margins."""
+    shares, missed, words = [], 0, {"entire": [0, 0, 0], "toothed": [0, 0, 0]}
+    for number in range(count):
+        rng = np.random.default_rng([DRAWN_SEED, number])
+        plant = sample_plant(DEMO_TAXA[number % len(DEMO_TAXA)], rng)
+        leaf = draw_leaf(sample_leaf(plant, rng), plant.look, rng, px_per_mm=5.0, margin_px=160)
+        pixels = leaf.on_background(np.full_like(leaf.image, 225))
+        length = 0.08 + 0.12 * number / count
+        start, end = leaf.midrib_px[0], leaf.midrib_px[0] + [0.0, length * leaf.traits.length_mm * 5.0]
+        mask = leaf.mask.astype(np.uint8)
+        for image, colour in ((pixels, (110, 120, 70)), (mask, (1,))):
+            cv2.line(image, tuple(map(round, start)), tuple(map(round, end)), colour, 8)
+        found = measure_leaf(pixels, mask > 0, beyond_px=0.0).characters
+        if found.petiole_share is None:
+            missed += 1
+        else:
+            shares.append(found.petiole_share.value - length)
+        for form, shape in (("entire", leaf.mask), ("toothed", _toothed(leaf.mask))):
+            margin = measure_leaf(pixels, shape).characters.margin
+            words[form][2 if margin is None else 0 if margin.value == form else 1] += 1
+    error, largest = np.mean(np.abs(shares)), np.max(np.abs(shares))
+    print(
+        f"Petioles of 0.08 to 0.2 of the length: {len(shares)} of {count} seen, "
+        f"error {error:.3f} of the length, largest {largest:.3f}"
+    )
+    for form, (right, wrong, untold) in words.items():
+        print(f"Margins {form}: {right} told so, {wrong} told otherwise, {untold} not told")
+    print()
+
+
+def _toothed(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """The same blade with notches cut out of its margin, as deep as 1.2 % of its length."""
+    contours, _ = cv2.findContours(mask.astype(np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
+    outline = max(contours, key=len)[:, 0]
+    depth = max(2, round(0.012 * np.ptp(outline[:, 1])))
+    notched = mask.astype(np.uint8)
+    for x, y in outline[:: 5 * depth]:
+        cv2.circle(notched, (int(x), int(y)), depth, (0,), cv2.FILLED)
+    return np.asarray(notched > 0)
 
 
 def report_absence(shared: Path) -> None:

@@ -175,6 +175,22 @@ def test_the_midrib_ends_in_a_tip_that_lies_aside() -> None:
     assert np.hypot(*(measured.lines.midrib[0] - tip)) < 0.02 * (base - apex)
 
 
+def test_the_petiole_is_measured_where_all_of_it_is_seen() -> None:
+    leaf = drawn_leaf("Coffea canephora", 6, px_per_mm=3)
+    pixels, mask = on_paper(leaf), leaf.mask.astype(np.uint8)
+    petiole = 0.12 * leaf.traits.length_mm * 3
+    rim = round(petiole)
+    pixels = np.pad(pixels, ((rim, rim), (0, 0), (0, 0)), mode="edge")
+    mask = np.pad(mask, ((rim, rim), (0, 0)))
+    x, y = leaf.midrib_px[0] + [0, rim]
+    for image, colour in ((pixels, (110, 120, 70)), (mask, (1,))):
+        cv2.line(image, (round(x), round(y)), (round(x), round(y + petiole)), colour, 6)
+    seen = measure_leaf(pixels, mask > 0, beyond_px=0.0).characters
+    assert _value(seen.petiole_share) == pytest.approx(0.12, abs=0.03)
+    assert _value(seen.length_width_ratio) == pytest.approx(leaf.traits.length_mm / leaf.blade.width_mm(), rel=0.06)
+    assert measure_leaf(pixels, mask > 0).characters.petiole_share is None
+
+
 def _blotched(rough: bool) -> tuple[NDArray[np.uint8], NDArray[np.bool_], NDArray[np.bool_]]:
     """A green leaf with a blotch, darker than the paper and of its colour, in the lower end of its mask."""
     rng = np.random.default_rng(3)
