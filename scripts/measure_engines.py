@@ -55,6 +55,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("folder", type=Path, help="images, .jpg")
     parser.add_argument("--images", type=int, default=16)
+    parser.add_argument("--backbones", nargs="+", default=BACKBONES, choices=BACKBONES)
     parser.add_argument("--repetitions", type=int, default=3)
     arguments = parser.parse_args()
     torch.set_num_threads(1)
@@ -65,7 +66,7 @@ def main() -> None:
     )
     print("| backbone | engine | features | probabilities | same first answer | CPU ms per view | times torch |")
     print("| --- | --- | --- | --- | --- | --- | --- |")
-    for backbone in BACKBONES:
+    for backbone in arguments.backbones:
         network = alive(backbone, pixels)
         plain = torch.from_numpy(pixels).contiguous(memory_format=torch.channels_last)
         with torch.inference_mode(), tempfile.TemporaryDirectory() as folder:
