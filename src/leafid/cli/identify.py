@@ -56,8 +56,8 @@ def identify(
         HeatMapsOf,
         typer.Option(
             "--heat-maps",
-            help="In the report, show what speaks for the two best candidates of these images; each takes about as long "
-            "as two answers.",
+            help="In the report, show what speaks for the two best candidates of these images; each takes about as "
+            "long as two answers.",
         ),
     ] = HeatMapsOf.NONE,
     top: Annotated[
