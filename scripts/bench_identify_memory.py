@@ -66,7 +66,7 @@ def write(folder: Path, curve: list[tuple[int, float]]) -> None:
     axes = figure.subplots()
     axes.plot([done for done, _ in curve], [memory for _, memory in curve])
     axes.set(xlabel="images", ylabel="memory of the process (RSS), MB")
-    axes.set_ylim(bottom=0)
+    axes.set_ylim(0, 1.1 * max(memory for _, memory in curve))
     axes.grid(alpha=0.3)
     figure.savefig(folder / "memory.png", dpi=120)
 
