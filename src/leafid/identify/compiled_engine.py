@@ -45,7 +45,7 @@ class Parity(BaseModel):
     image's embeddings, as a share of their length: it also tells where the probabilities are all but 0 and 1;
     ``agreement`` is the share of images with the same first answer; ``mean_difference`` the mean over the images of the
     largest difference of a probability; ``files`` the SHA-256 of each file of the engine. ``times_as_fast`` as torch
-    it answered for the same images on the machine ``measured_on``; both are missing where an older leafid wrote it.
+    it answered for the same images on the machine ``measured_on``.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -59,17 +59,16 @@ class Parity(BaseModel):
     largest_difference: float
     embedding_difference: float
     agreement: float
-    mean_difference: float | None = None
-    times_as_fast: float | None = None
-    measured_on: str | None = None
+    mean_difference: float
+    times_as_fast: float
+    measured_on: str
     files: dict[str, str]
 
     @property
     def passed(self) -> bool:
         """Whether the engine may stand in for torch."""
         if self.engine in INT8:
-            near = self.mean_difference is not None and self.mean_difference <= INT8_TOLERANCE
-            return near and self.agreement >= INT8_AGREEMENT
+            return self.mean_difference <= INT8_TOLERANCE and self.agreement >= INT8_AGREEMENT
         differences = (self.largest_difference, self.embedding_difference)
         return all(difference <= TOLERANCE for difference in differences) and self.agreement >= AGREEMENT
 
@@ -78,9 +77,8 @@ class Parity(BaseModel):
         return (
             f"{self.engine} ({self.version}) beside torch on {self.images} images: largest difference of a probability "
             f"{self.largest_difference:.1e}, of embeddings {self.embedding_difference:.1e} of their length, "
-            f"same first answer for {self.agreement:.1%}"
-            + ("" if self.mean_difference is None else f", mean difference {self.mean_difference:.1e}")
-            + ("" if self.times_as_fast is None else f"; {self.times_as_fast:.1f} times as fast on {self.measured_on}")
+            f"same first answer for {self.agreement:.1%}, mean difference {self.mean_difference:.1e}; "
+            f"{self.times_as_fast:.1f} times as fast on {self.measured_on}"
         )
 
 

@@ -9,8 +9,6 @@ from leafid.identify.backbone_formats import COMPILED, INT8, is_installed
 from leafid.identify.compiled_engine import CompiledEngine, checked_parity, engine_folder, load_compiled
 from leafid.identify.engine import Engine, EngineName, TorchEngine
 
-_UNMEASURED = 1.01  # engines of an older leafid: they were never slower than torch, on the machines that were tried
-
 _log = logging.getLogger(__name__)
 
 
@@ -48,10 +46,8 @@ def _fastest(bundle: Bundle) -> CompiledEngine | None:
     for name in COMPILED:
         if engine_folder(bundle, name).is_dir() and is_installed(name):
             try:
-                times = checked_parity(bundle, name).times_as_fast
+                rates[name] = checked_parity(bundle, name).times_as_fast
             except BundleError as error:
                 _log.warning("%s Not used now.", error)
-            else:
-                rates[name] = _UNMEASURED if times is None else times
     fastest = max(rates, key=rates.__getitem__, default=None)
     return None if fastest is None or rates[fastest] <= 1 else load_compiled(bundle, fastest)
