@@ -193,6 +193,9 @@ def test_a_stale_or_damaged_engine_is_refused_when_named_and_passed_over_when_no
         "largest_difference": 0.0,
         "embedding_difference": 0.0,
         "agreement": 1.0,
+        "mean_difference": 0.0,
+        "times_as_fast": 2.0,
+        "measured_on": "here",
         "files": {},
     }
     (bundle / "engines" / name).mkdir(parents=True)

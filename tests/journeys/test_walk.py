@@ -56,7 +56,7 @@ def test_a_run_holds_what_is_needed_to_judge_and_repeat_it(walked: Path) -> None
     run = walked / "runs" / "walk"
     for name in ("job.yaml", "split.csv", "metrics.csv", "run.json", "logs", "checkpoints", "bundle/bundle.json"):
         assert (run / name).exists(), name
-    assert {file.suffix for file in (run / "bundle").iterdir()} == {".json", ".safetensors", ".md", ".csv"}
+    assert {file.suffix for file in (run / "bundle").iterdir()} == {".json", ".safetensors", ".md", ".csv", ".zip"}
     assert "nothing about alkaloid" in (run / "bundle" / "MODEL_CARD.md").read_text()
 
 
