@@ -41,6 +41,8 @@ bench: $(INSTALLED)
 	@test -d $(SHARED) || { echo "make bench measures on real images; name their folder: make bench SHARED=../shared"; exit 2; }
 	$(BIN)/python scripts/bench_fetch.py --images 2000 --kilobytes 200
 	$(BIN)/python scripts/bench_reading.py $(SHARED)/sheets/full_size
+	$(BIN)/python scripts/bench_identify.py --shared $(SHARED) --out runs/bench-identify
+	$(BIN)/python scripts/bench_identify_memory.py --shared $(SHARED) --out runs/bench-identify
 	$(BIN)/python scripts/measure_plant_masks.py --shared $(SHARED)
 	$(BIN)/python scripts/measure_vein_maps.py --shared $(SHARED)
 	$(BIN)/python scripts/measure_leaf_crops.py
