@@ -5,8 +5,12 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Literal
 
 from leafid.errors import OutputError
+
+Existing = Literal["refuse", "resume", "replace"]
+"""What becomes of an output that is there already."""
 
 
 @contextmanager

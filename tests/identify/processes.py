@@ -12,7 +12,8 @@ from typing import Literal
 import pytest
 
 from leafid.errors import OutputError
-from leafid.identify import Existing, Identifier, Record, find_inputs, identify_to_file, read_records
+from leafid.files import Existing
+from leafid.identify import Identifier, Record, find_inputs, identify_to_file, read_records
 from leafid.identify.parquet_results import ROWS_PER_FILE
 
 _CONTEXT = multiprocessing.get_context("forkserver")

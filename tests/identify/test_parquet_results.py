@@ -8,7 +8,8 @@ import pytest
 from pyarrow import dataset
 
 from leafid.errors import OutputError
-from leafid.identify import Existing, Record, Status, check_output, read_records
+from leafid.files import Existing
+from leafid.identify import Record, Status, check_output, read_records
 from leafid.identify.formats import JSONL, write_parquet
 from leafid.identify.parquet_results import journal_of, parts_of
 from leafid.identify.writers import open_output

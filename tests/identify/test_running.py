@@ -12,7 +12,8 @@ import pandas as pd
 import pytest
 
 from leafid.errors import ExitCode, FailureReason, OutputError
-from leafid.identify import Existing, Identifier, Record, Status, identify_to_file, identify_to_list, read_records
+from leafid.files import Existing
+from leafid.identify import Identifier, Record, Status, identify_to_file, identify_to_list, read_records
 from leafid.identify.formats import parse_candidates
 from tests.identify.bad_files import BAD_KINDS, write_bad_files
 from tests.identify.processes import agree, reach, start, stopped

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from leafid.characters.lines import Lines
     from leafid.characters.measuring import MeasuredLeaf, measure_leaf
     from leafid.characters.ranges import FloraRanges, flora_ranges, read_ranges
-    from leafid.characters.table import Existing, MeasuredSummary, column_documentation, measure_to_file, table_columns
+    from leafid.characters.table import MeasuredSummary, column_documentation, measure_to_file, table_columns
 
 __all__ = [
     "CHARACTERS",
@@ -31,7 +31,6 @@ __all__ = [
     "Character",
     "CharacterFit",
     "Described",
-    "Existing",
     "Fit",
     "FloraRanges",
     "FoundLeaf",
@@ -80,7 +79,6 @@ _MODULES = {
     "FloraRanges": "ranges",
     "flora_ranges": "ranges",
     "read_ranges": "ranges",
-    "Existing": "table",
     "MeasuredSummary": "table",
     "column_documentation": "table",
     "measure_to_file": "table",

@@ -11,18 +11,15 @@ from dataclasses import dataclass
 from enum import StrEnum
 from multiprocessing import get_context
 from pathlib import Path
-from typing import Literal
 
 from leafid.characters.comparison import compare, sentence
 from leafid.characters.resuming import finished_rows, still_to_measure
 from leafid.characters.values import CHARACTERS, LeafCharacters, Measured
 from leafid.cores import usable_cores
 from leafid.errors import ExitCode, ImageError, OutputError
-from leafid.files import written_atomically
+from leafid.files import Existing, written_atomically
 from leafid.progress import OnProgress
 from leafid.version import __version__
-
-Existing = Literal["refuse", "resume", "replace"]
 
 _TOLD = 3  # taxa in the sentence of a row
 _FEW = 12  # images for which starting other processes takes longer than measuring

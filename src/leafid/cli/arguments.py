@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 import typer
 
 from leafid.errors import UsageError
+from leafid.files import Existing
 
 JobFile = Annotated[Path, typer.Argument(metavar="JOB", help="The job file (YAML).", show_default=False)]
 Overrides = Annotated[
@@ -42,6 +43,24 @@ def number_or_auto(option: str, value: str) -> int | Literal["auto"]:
     return int(value)
 
 
+def existing_output(resume: bool, force: bool, *, output: str = "output") -> Existing:
+    """Return what becomes of an output that is there, by ``--resume`` and ``--force``.
+
+    Raises:
+        UsageError: both are given; ``output`` is what the command calls it.
+    """
+    if resume and force:
+        raise UsageError(f"--resume keeps the {output} and --force replaces it: give one of them.")
+    return "resume" if resume else "replace" if force else "refuse"
+
+
+BundleArgument = Annotated[Path, typer.Argument(metavar="BUNDLE", help="The model folder, or the run that holds it.")]
+CharactersOption = Annotated[
+    bool, typer.Option("--characters", help="Measure the best leaf too and compare it with the floras.")
+]
+KeepLocationOption = Annotated[
+    bool, typer.Option("--keep-location", help="Copy the position in a photo's EXIF into its record.")
+]
 ContactOption = Annotated[
     str | None,
     typer.Option(

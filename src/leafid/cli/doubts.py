@@ -5,13 +5,14 @@ from typing import Annotated
 
 import typer
 
+from leafid.cli.arguments import BundleArgument
 from leafid.errors import UsageError
 
 SHOWN = 10
 
 
 def doubts(
-    bundle: Annotated[Path, typer.Argument(metavar="BUNDLE", help="The model folder, or the run that holds it.")],
+    bundle: BundleArgument,
     output: Annotated[
         Path, typer.Option("-o", "--output", metavar="FILE", help="Darwin Core Identification rows (.csv).")
     ],

@@ -5,12 +5,12 @@ from typing import Annotated
 
 import typer
 
-from leafid.cli.arguments import Device, DeviceOption
+from leafid.cli.arguments import BundleArgument, Device, DeviceOption
 from leafid.errors import ImageError, UsageError
 
 
 def explain(
-    bundle: Annotated[Path, typer.Argument(metavar="BUNDLE", help="The model folder, or the run that holds it.")],
+    bundle: BundleArgument,
     photo: Annotated[Path, typer.Argument(metavar="PHOTO", help="A sheet or photo.", show_default=False)],
     output: Annotated[Path, typer.Option("-o", "--output", metavar="FILE", help="The picture, .png or .jpg.")],
     device: DeviceOption = Device.AUTO,

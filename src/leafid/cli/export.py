@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from leafid.cli.arguments import BundleArgument
 from leafid.errors import UsageError
 
 
@@ -18,7 +19,7 @@ class Format(StrEnum):
 
 
 def export(
-    bundle: Annotated[Path, typer.Argument(metavar="BUNDLE", help="The model folder, or the run that holds it.")],
+    bundle: BundleArgument,
     to: Annotated[Format, typer.Option("--to", help="The engine; needs leafid[openvino] or leafid[onnx].")],
     images: Annotated[
         list[str] | None,

@@ -7,7 +7,17 @@ from typing import Annotated
 
 import typer
 
-from leafid.cli.arguments import ContactOption, Device, DeviceOption, PrivateAddressesOption, number_or_auto
+from leafid.cli.arguments import (
+    BundleArgument,
+    CharactersOption,
+    ContactOption,
+    Device,
+    DeviceOption,
+    KeepLocationOption,
+    PrivateAddressesOption,
+    existing_output,
+    number_or_auto,
+)
 from leafid.errors import UsageError
 
 
@@ -31,7 +41,7 @@ class HeatMapsOf(StrEnum):
 
 
 def identify(
-    bundle: Annotated[Path, typer.Argument(metavar="BUNDLE", help="The model folder, or the run that holds it.")],
+    bundle: BundleArgument,
     paths: Annotated[
         list[str],
         typer.Argument(
@@ -73,12 +83,8 @@ def identify(
     references: Annotated[
         int, typer.Option("--references", min=0, metavar="K", help="Cite the K most similar specimens per candidate.")
     ] = 0,
-    characters: Annotated[
-        bool, typer.Option("--characters", help="Measure the best leaf too and compare it with the floras.")
-    ] = False,
-    keep_location: Annotated[
-        bool, typer.Option("--keep-location", help="Copy the position in a photo's EXIF into its record.")
-    ] = False,
+    characters: CharactersOption = False,
+    keep_location: KeepLocationOption = False,
     contact: ContactOption = None,
     allow_private_addresses: PrivateAddressesOption = False,
     shard: Annotated[
@@ -103,8 +109,8 @@ def identify(
     from leafid.identify import (
         FEW,
         TOP,
-        Existing,
         Identifier,
+        IdentifyOptions,
         check_output,
         check_view,
         find_inputs,
@@ -121,13 +127,19 @@ def identify(
     from leafid.jobs import FetchingSettings
     from leafid.progress import progress_bar
 
-    if resume and force:
-        raise UsageError("--resume keeps the output and --force replaces it: give one of them.")
+    existing = existing_output(resume, force)
     if resume and output is None:
         raise UsageError("--resume goes on with a file: name it with -o.")
     if heat_maps is not HeatMapsOf.NONE and report is None:
         raise UsageError("--heat-maps are shown in the report: name it with --report results.html")
-    existing: Existing = "resume" if resume else "replace" if force else "refuse"
+    options: IdentifyOptions = {
+        "batch_size": number_or_auto("--batch-size", batch_size),
+        "workers": number_or_auto("--workers", workers),
+        "top": top or TOP,
+        "characters": characters,
+        "keep_location": keep_location,
+        "fetching": FetchingSettings(contact=contact, allow_private_addresses=allow_private_addresses),
+    }
     if output is not None:
         check_output(output, existing)
     for option, view in (("--darwin-core", darwin_core), ("--report", report)):
@@ -142,33 +154,12 @@ def identify(
     for note in inputs.remarks:
         console.print(note, style="dim", highlight=False, markup=False)
     identifier = Identifier.load(bundle, device=device.value, engine=engine.value, references=references)
-    fetching = FetchingSettings(contact=contact, allow_private_addresses=allow_private_addresses)
     with progress_bar("Identifying") as on_progress:
         if output is None:
-            records, summary = identify_to_list(
-                identifier,
-                images,
-                batch_size=number_or_auto("--batch-size", batch_size),
-                workers=number_or_auto("--workers", workers),
-                top=top or TOP,
-                characters=characters,
-                keep_location=keep_location,
-                fetching=fetching,
-                on_progress=on_progress,
-            )
+            records, summary = identify_to_list(identifier, images, on_progress=on_progress, **options)
         else:
             summary = identify_to_file(
-                identifier,
-                images,
-                output,
-                existing=existing,
-                batch_size=number_or_auto("--batch-size", batch_size),
-                workers=number_or_auto("--workers", workers),
-                top=top or TOP,
-                characters=characters,
-                keep_location=keep_location,
-                fetching=fetching,
-                on_progress=on_progress,
+                identifier, images, output, existing=existing, on_progress=on_progress, **options
             )
     if output is None:
         console.print(records_table(records, target=identifier.info.taxonomy.target))

@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from leafid.cli.arguments import existing_output
 from leafid.errors import UsageError
 
 
@@ -33,16 +34,14 @@ def measure(
     What cannot be seen is left empty, never guessed; images that cannot be read are rows too. Each leaf is compared
     with the ranges of the floras. Exit code: 0; 3 when some images could not be read; 2 when nothing could begin.
     """
-    from leafid.characters import Existing, measure_to_file
+    from leafid.characters import measure_to_file
     from leafid.identify import find_inputs
     from leafid.progress import progress_bar
     from leafid.sources import is_web_address
 
     if output.suffix.lower() != ".csv":
         raise UsageError(f"-o {output}: name a file that ends in .csv.")
-    if resume and force:
-        raise UsageError("--resume keeps the table and --force replaces it: give one of them.")
-    existing: Existing = "resume" if resume else "replace" if force else "refuse"
+    existing = existing_output(resume, force, output="table")
     inputs = find_inputs(paths)
     if addresses := [path for path in inputs.paths if is_web_address(path)]:
         raise UsageError("Only files are measured, save these first: " + ", ".join(addresses))

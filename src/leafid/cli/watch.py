@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from leafid.cli.arguments import Device, DeviceOption
+from leafid.cli.arguments import BundleArgument, CharactersOption, Device, DeviceOption, KeepLocationOption
 from leafid.errors import ExitCode
 
 if TYPE_CHECKING:
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 def watch(
-    bundle: Annotated[Path, typer.Argument(metavar="BUNDLE", help="The model folder, or the run that holds it.")],
+    bundle: BundleArgument,
     folder: Annotated[Path, typer.Argument(metavar="DIR", help="The folder; its subfolders are watched, too.")],
     output: Annotated[
         Path, typer.Option("-o", "--output", metavar="FILE", help="Append records to a .csv or .jsonl file.")
@@ -24,12 +24,8 @@ def watch(
     ] = 3.0,
     interval: Annotated[float, typer.Option("--interval", min=0.01, help="Seconds between two looks.")] = 1.0,
     top: Annotated[int, typer.Option("--top", min=1, help="Candidates that a record lists.")] = 5,
-    characters: Annotated[
-        bool, typer.Option("--characters", help="Measure the best leaf too and compare it with the floras.")
-    ] = False,
-    keep_location: Annotated[
-        bool, typer.Option("--keep-location", help="Copy the position in a photo's EXIF into its record.")
-    ] = False,
+    characters: CharactersOption = False,
+    keep_location: KeepLocationOption = False,
     device: DeviceOption = Device.AUTO,
 ) -> None:
     """Name photos as they arrive in a folder, until Ctrl-C; called again, it goes on with those that have no record.

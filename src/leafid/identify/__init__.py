@@ -5,7 +5,7 @@ from leafid.identify.compiled_engine import Parity
 from leafid.identify.darwin_core import DWC_COLUMNS, write_darwin_core
 from leafid.identify.engine import EngineName
 from leafid.identify.exporting import export_engine
-from leafid.identify.identifier import TOP, Identifier
+from leafid.identify.identifier import TOP, Identifier, IdentifyOptions
 from leafid.identify.inputs import Inputs, find_inputs
 from leafid.identify.records import Candidate, Record, Status, column_documentation
 from leafid.identify.report import write_report
@@ -14,7 +14,7 @@ from leafid.identify.shards import shard_of
 from leafid.identify.summary import Summary
 from leafid.identify.terminal import FEW, record_line, records_table, summary_table
 from leafid.identify.watching import check_watching, watch_folder
-from leafid.identify.writers import Existing, check_output, check_view, read_records
+from leafid.identify.writers import check_output, check_view, read_records
 
 __all__ = [
     "COMPILED",
@@ -24,8 +24,8 @@ __all__ = [
     "Candidate",
     "CompiledName",
     "EngineName",
-    "Existing",
     "Identifier",
+    "IdentifyOptions",
     "Inputs",
     "Parity",
     "Record",

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import Any, Literal, Self, TypedDict
 
 import numpy as np
 from numpy.typing import NDArray
@@ -38,6 +38,17 @@ TOP = 5
 
 DIGITS = 6
 """Decimal places of scores; beyond them they depend on the batch and the machine."""
+
+
+class IdentifyOptions(TypedDict, total=False):
+    """The options of ``Identifier.identify``, for those who pass them on."""
+
+    batch_size: int | Literal["auto"]
+    workers: int | Literal["auto"]
+    top: int
+    characters: bool
+    keep_location: bool
+    fetching: FetchingSettings | None
 
 
 @dataclass(frozen=True)

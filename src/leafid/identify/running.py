@@ -5,15 +5,15 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
 from pathlib import Path
-from typing import Literal
+from typing import Unpack
 
 from leafid.errors import OutputError
-from leafid.identify.identifier import TOP, Identifier
+from leafid.files import Existing
+from leafid.identify.identifier import Identifier, IdentifyOptions
 from leafid.identify.parquet_results import ROWS_PER_FILE
 from leafid.identify.records import Record, Status
 from leafid.identify.summary import Summary, Tally
-from leafid.identify.writers import Existing, open_output, path_in_output
-from leafid.jobs import FetchingSettings
+from leafid.identify.writers import open_output, path_in_output
 from leafid.progress import OnProgress
 
 
@@ -23,14 +23,9 @@ def identify_to_file(
     output: Path,
     *,
     existing: Existing = "refuse",
-    batch_size: int | Literal["auto"] = "auto",
-    workers: int | Literal["auto"] = "auto",
-    top: int = TOP,
-    characters: bool = False,
-    keep_location: bool = False,
-    fetching: FetchingSettings | None = None,
     rows_per_file: int = ROWS_PER_FILE,
     on_progress: OnProgress | None = None,
+    **options: Unpack[IdentifyOptions],
 ) -> Summary:
     """Write one record for each path to a ``.csv``, ``.jsonl`` or ``.parquet`` file, as they come, in order.
 
@@ -40,40 +35,22 @@ def identify_to_file(
         output: the result file; folders above it are made.
         existing: when it is there, ``refuse``; ``resume``: keep its records and add those that are missing, in order;
             ``replace`` it. To resume when there is nothing yet is to begin.
-        batch_size: images that go through the network together, and records that are written together; see
-            ``Identifier.identify``.
-        workers: threads that open images.
-        top: candidates that a record lists.
-        characters: also measure the best leaf of each image.
-        keep_location: copy the position in a photo's EXIF into its record.
-        fetching: how images are taken from the web; see ``Identifier.identify``.
         rows_per_file: records from which on a ``.parquet`` output is a folder of several files.
         on_progress: told how many of the paths are done.
+        options: see ``Identifier.identify``; as many records as go through the network together are written together.
 
     Raises:
         OutputError: the output exists, cannot be written, or cannot be resumed: it holds records of another bundle
             or of images that are not among ``paths``.
     """
-    resumed = _Resumed(identifier, paths, output, characters, keep_location)
+    resumed = _Resumed(identifier, paths, output, options.get("characters", False), options.get("keep_location", False))
     with open_output(output, existing=existing, on_earlier=resumed.add, rows_per_file=rows_per_file) as writer:
         rest = resumed.still_to_do()
         tally = resumed.tally
         earlier = tally.images
         started = time.perf_counter()
-        records = identifier.identify(
-            rest,
-            batch_size=batch_size,
-            workers=workers,
-            top=top,
-            characters=characters,
-            keep_location=keep_location,
-            fetching=fetching,
-        )
-        for batch in _batches(records, identifier.batch_size(batch_size)):
+        for batch in _told(identifier, rest, tally, len(paths), on_progress, options):
             writer.write(batch)
-            tally.add(batch)
-            if on_progress:
-                on_progress(tally.images, len(paths))
         seconds = time.perf_counter() - started
     return tally.summary(earlier=earlier, seconds=seconds)
 
@@ -82,32 +59,15 @@ def identify_to_list(
     identifier: Identifier,
     paths: Sequence[Path | str],
     *,
-    batch_size: int | Literal["auto"] = "auto",
-    workers: int | Literal["auto"] = "auto",
-    top: int = TOP,
-    characters: bool = False,
-    keep_location: bool = False,
-    fetching: FetchingSettings | None = None,
     on_progress: OnProgress | None = None,
+    **options: Unpack[IdentifyOptions],
 ) -> tuple[tuple[Record, ...], Summary]:
     """Return one record for each path, and their summary; arguments as in ``identify_to_file``."""
     tally = Tally()
     collected: list[Record] = []
     started = time.perf_counter()
-    records = identifier.identify(
-        paths,
-        batch_size=batch_size,
-        workers=workers,
-        top=top,
-        characters=characters,
-        keep_location=keep_location,
-        fetching=fetching,
-    )
-    for batch in _batches(records, identifier.batch_size(batch_size)):
+    for batch in _told(identifier, paths, tally, len(paths), on_progress, options):
         collected += batch
-        tally.add(batch)
-        if on_progress:
-            on_progress(tally.images, len(paths))
     return tuple(collected), tally.summary(earlier=0, seconds=time.perf_counter() - started)
 
 
@@ -169,6 +129,23 @@ class _Resumed:
 
     def _form(self, path: Path | str) -> str:
         return path_in_output(str(path), self._output)
+
+
+def _told(
+    identifier: Identifier,
+    paths: Iterable[Path | str],
+    tally: Tally,
+    total: int,
+    on_progress: OnProgress | None,
+    options: IdentifyOptions,
+) -> Iterator[tuple[Record, ...]]:
+    """Identify, and give the records batch by batch; a batch counts, and is told of, once it has been dealt with."""
+    records = identifier.identify(paths, **options)
+    for batch in _batches(records, identifier.batch_size(options.get("batch_size", "auto"))):
+        yield batch
+        tally.add(batch)
+        if on_progress:
+            on_progress(tally.images, total)
 
 
 def _batches(records: Iterable[Record], size: int) -> Iterator[tuple[Record, ...]]:

@@ -7,9 +7,9 @@ import os
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
-from typing import Literal
 
 from leafid.errors import OutputError
+from leafid.files import Existing
 from leafid.identify.formats import CSV, JSONL, LineFormat, csv_path
 from leafid.identify.line_files import RecordWriter, records_in
 from leafid.identify.parquet_results import (
@@ -20,9 +20,6 @@ from leafid.identify.parquet_results import (
     parquet_records,
 )
 from leafid.identify.records import Record, written_path
-
-Existing = Literal["refuse", "resume", "replace"]
-"""What to do when the output is already there."""
 
 ENDINGS = (".csv", ".jsonl", ".parquet")
 """Endings of result files, each with its format."""

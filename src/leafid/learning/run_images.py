@@ -28,7 +28,7 @@ def samples_of(run: Run, part: Part, *, drawn: int | None) -> Samples:
     Raises:
         RunError: images cannot be read; all of them are listed.
     """
-    return _samples(run, part, strength_for(run.job, part), drawn=drawn, copy=0)
+    return _samples(run, part, strength_for(run.job, part), drawn=drawn)
 
 
 def answers_for(run: Run, part: Part, network: Network, *, device: torch.device) -> FileAnswers:
@@ -52,22 +52,22 @@ def copies_for(run: Run, network: Network, *, device: torch.device) -> Embedded:
     Returns:
         Embeddings (C N, F) of the C copies one after the other, each in the order of the split, and labels (C N,).
     """
-    training = run.job.training
-    copies = training.probe_copies if training.augmentation != "none" else 0
+    training, features = run.job.training, network.last_linear.in_features
+    if training.augmentation == "none" or not training.probe_copies:
+        return np.empty((0, features), dtype=np.float32), np.empty(0, dtype=np.int64)
+    samples = _samples(run, "train", training.augmentation, drawn=None)
     workers = worker_count(training.workers)
-    rows = [np.empty((0, network.last_linear.in_features), dtype=np.float32)]
-    labels: list[int] = []
-    for number in range(1, copies + 1):
-        samples = _samples(run, "train", training.augmentation, drawn=None, copy=number)
-        rows.append(embeddings_of(network, samples, device=device, workers=workers))
-        labels += samples.labels
-    return np.concatenate(rows), np.array(labels, dtype=np.int64)
+    rows = [
+        embeddings_of(network, samples.copied(number), device=device, workers=workers)
+        for number in range(1, training.probe_copies + 1)
+    ]
+    return np.concatenate(rows), np.tile(np.array(samples.labels, dtype=np.int64), training.probe_copies)
 
 
-def _samples(run: Run, part: Part, strength: Strength, *, drawn: int | None, copy: int) -> Samples:
+def _samples(run: Run, part: Part, strength: Strength, *, drawn: int | None) -> Samples:
     rows = run.split[run.split["split"] == part]
     store = view_store(run.job, strength)
     ids = list(rows["image_id"])
     fill_store(store, part, ids, run.image_paths(rows), job=run.job)
     labels = run.info.taxonomy.labels(list(rows["scientificName"]))
-    return Samples(store, ids, labels, drawn=drawn, augmentation=strength, copy=copy)
+    return Samples(store, ids, labels, drawn=drawn, augmentation=strength)

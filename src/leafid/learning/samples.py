@@ -94,6 +94,10 @@ class Samples(Dataset[Sample]):
         index, seed = (draw.index, draw.seed) if isinstance(draw, Draw) else (draw, 0)
         return Sample(self._views(index, seed), self.labels[index])
 
+    def copied(self, number: int) -> "Samples":
+        """Return the same images as the augmented copy ``number``, from 1."""
+        return Samples(self.store, self.image_ids, self.labels, drawn=None, augmentation=self.augmentation, copy=number)
+
     def _views(self, index: int, seed: int) -> Views:
         image_id, count = self.image_ids[index], self.drawn
         if count is None and not self.copy:
