@@ -66,3 +66,9 @@ def test_proportions_are_kept() -> None:
 @given(side=st.integers(32, 2048))
 def test_the_side_that_is_seen_follows_from_the_prepared_one(side: int) -> None:
     assert seen_side(round(side * margin("light"))) == side
+
+
+def test_a_job_without_colours_stays_without() -> None:
+    grey = leaf(round(64 * margin("strong"))).mean(axis=2).astype(np.uint8)
+    view = np.repeat(grey[..., None], 3, axis=2)
+    assert all(not np.ptp(augment(view, "strong", seed), axis=2).any() for seed in range(40))

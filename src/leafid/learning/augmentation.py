@@ -2,8 +2,9 @@
 
 What stays true of a leaf: its outline, its proportions and its veins. What may change: how it lies on the sheet, which
 side of the midrib is left, how far the camera was, light, paper, ageing, focus, and that a part is torn or covered. So
-images are turned and mirrored freely, scaled alike in both directions, recoloured mildly, blurred a little and covered
-in places; they are not stretched, and hue stays near what it was.
+images are turned and mirrored freely, scaled alike in both directions, recoloured between green and brown, blurred a
+little, torn, eaten and strapped down in places (``leaf_changes``); they are not stretched, and other hues stay near
+what they were. Scale is not kept: no view knows its millimetres.
 
 albumentations 2.0.8 is the last MIT release and no longer maintained; nothing else in leafid depends on it.
 """
@@ -17,9 +18,13 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from leafid.learning.leaf_changes import CHANGES
 from leafid.sheets import PAPER
 
 Strength = Literal["none", "light", "medium", "strong"]
+
+AUGMENTATION = 2
+"""Rises when the same strength and seed give other pixels than before, so that what was kept of them is not used."""
 
 MARGIN = 1.15
 """Views to be augmented are prepared this much larger, so that turning and cropping do not blur the veins."""
@@ -59,6 +64,8 @@ def augment(view: NDArray[np.uint8], strength: Strength, seed: int) -> NDArray[n
     transform = _transform(seen_side(len(view)), strength)
     transform.set_random_seed(seed)
     result: NDArray[np.uint8] = transform(image=view)["image"]
+    if not np.ptp(view[::8, ::8], axis=2).any():  # a job without colours: ageing and paper have none either
+        result = np.repeat(np.asarray(Image.fromarray(result).convert("L"))[..., None], 3, axis=2)
     return result
 
 
@@ -98,24 +105,41 @@ def _light(a: Any, size: int) -> list[Any]:  # noqa: ANN401
 
 def _medium(a: Any, size: int) -> list[Any]:  # noqa: ANN401
     return [
+        _changed("other paper", p=0.1),
         *_placed(a, size, turn=180, scale=(0.85, 1.3)),
+        _changed("dried or fresh", p=0.4),
+        _changed("torn", p=0.1),
+        _changed("insect holes", p=0.15),
+        _changed("mounting strip", p=0.15),
         a.RandomBrightnessContrast(brightness_limit=0.2, contrast_limit=0.2, p=0.7),
         a.HueSaturationValue(hue_shift_limit=6, sat_shift_limit=25, val_shift_limit=0, p=0.5),
         a.GaussianBlur(sigma_limit=(0.3, 1.0), p=0.1),
-        a.CoarseDropout(
-            num_holes_range=(1, 4), hole_height_range=(0.06, 0.2), hole_width_range=(0.06, 0.2), fill=PAPER, p=0.3
-        ),
     ]
 
 
 def _strong(a: Any, size: int) -> list[Any]:  # noqa: ANN401
     return [
+        _changed("other paper", p=0.2),
         *_placed(a, size, turn=180, scale=(0.7, 1.7)),
+        _changed("dried or fresh", p=0.6),
+        _changed("torn", p=0.2),
+        _changed("insect holes", p=0.3),
+        _changed("mounting strip", p=0.3),
         a.RandomBrightnessContrast(brightness_limit=0.3, contrast_limit=0.3, p=0.8),
         a.HueSaturationValue(hue_shift_limit=10, sat_shift_limit=40, val_shift_limit=0, p=0.7),
         a.ToGray(p=0.1),
         a.OneOf([a.GaussianBlur(sigma_limit=(0.3, 1.5)), a.GaussNoise(std_range=(0.02, 0.06))], p=0.25),
-        a.CoarseDropout(
-            num_holes_range=(2, 8), hole_height_range=(0.08, 0.25), hole_width_range=(0.08, 0.25), fill=PAPER, p=0.5
-        ),
     ]
+
+
+def _changed(name: str, *, p: float) -> Any:  # noqa: ANN401
+    """Make a link of the chain from a change of leaves, which is done with probability ``p``."""
+    import albumentations
+
+    change = CHANGES[name]
+
+    class Changed(albumentations.ImageOnlyTransform):  # type: ignore[misc]
+        def apply(self, img: NDArray[np.uint8], **params: object) -> NDArray[np.uint8]:
+            return change(img, self.random_generator)
+
+    return Changed(p=p)

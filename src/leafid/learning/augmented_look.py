@@ -3,20 +3,25 @@
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
 from leafid.jobs import Preprocessing
 from leafid.learning.augmentation import Strength, augment, margin, unaugmented
+from leafid.learning.leaf_changes import CHANGES
 from leafid.sheets import prepare_file
 
 _STRENGTHS: tuple[Strength, ...] = ("light", "medium", "strong")
 _EACH = 3  # draws of a strength
+_ALONE = 2  # draws of a change by itself, so that the two rows of a view are equally long
 _GAP, _CAPTION = 10, 24
 _ROOM = 230  # pixels across of a view
 
 
 def look_at_augmentation(path: Path, preprocessing: Preprocessing, *, seed: int = 0) -> Image.Image:
-    """Draw the first view of each kind as identification sees it, and beside it three draws of each strength.
+    """Draw the first view of each kind as identification sees it, and what is done to it.
+
+    Beside it lie three draws of each strength, below it two draws of each change of leaves by itself.
 
     Args:
         path: an image file.
@@ -27,18 +32,22 @@ def look_at_augmentation(path: Path, preprocessing: Preprocessing, *, seed: int 
         ImageError: the file cannot be read.
     """
     prepared = prepare_file(path, preprocessing, enlarged=margin("medium"))
-    rows = {kind: view for view, kind in reversed(list(zip(prepared.views, prepared.kinds, strict=True)))}
-    columns = 1 + _EACH * len(_STRENGTHS)
-    across, down = _ROOM + _GAP, _ROOM + _CAPTION + _GAP
-    canvas = Image.new("RGB", (columns * across + _GAP, len(rows) * down + _GAP), "white")
+    views = {kind: view for view, kind in reversed(list(zip(prepared.views, prepared.kinds, strict=True)))}
     seeds = np.random.default_rng(seed)
-    for row, kind in enumerate(sorted(rows)):
-        view = rows[kind]
-        pictures = [(f"{kind} as it is", unaugmented(view, "medium"))]
-        for strength in _STRENGTHS:
-            pictures += [(strength, augment(view, strength, int(seeds.integers(2**31)))) for _ in range(_EACH)]
+    rows = [row for kind in sorted(views) for row in _rows(kind, views[kind], seeds)]
+    across, down = _ROOM + _GAP, _ROOM + _CAPTION + _GAP
+    canvas = Image.new("RGB", (max(map(len, rows)) * across + _GAP, len(rows) * down + _GAP), "white")
+    for row, pictures in enumerate(rows):
         for column, (caption, pixels) in enumerate(pictures):
             x, y = _GAP + column * across, _GAP + row * down
             ImageDraw.Draw(canvas).text((x, y), caption, "black", ImageFont.load_default(16))
             canvas.paste(Image.fromarray(pixels).resize((_ROOM, _ROOM), Image.Resampling.LANCZOS), (x, y + _CAPTION))
     return canvas
+
+
+def _rows(kind: str, view: NDArray[np.uint8], seeds: np.random.Generator) -> list[list[tuple[str, NDArray[np.uint8]]]]:
+    """Return the two rows of a view: captions and pictures."""
+    plain = unaugmented(view, "medium")
+    strengths = [(name, augment(view, name, int(seeds.integers(2**31)))) for name in _STRENGTHS for _ in range(_EACH)]
+    changes = [(name, change(plain, seeds)) for name, change in CHANGES.items() for _ in range(_ALONE)]
+    return [[(f"{kind} as it is", plain), *strengths], changes]

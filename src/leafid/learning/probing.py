@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from torch.utils.data import DataLoader
 
 from leafid.files import written_atomically
+from leafid.learning.augmentation import AUGMENTATION
 from leafid.learning.network import Network
 from leafid.learning.samples import Samples, batch_of
 from leafid.progress import progress_bar
@@ -179,5 +180,5 @@ def _digest(network: Network, samples: Samples) -> str:
             digest.update(name.encode() + value.cpu().numpy().tobytes())
     digest.update("\n".join(samples.image_ids).encode())
     if samples.copy:
-        digest.update(f"{samples.augmentation} copy {samples.copy}".encode())
+        digest.update(f"{samples.augmentation} {AUGMENTATION} copy {samples.copy}".encode())
     return digest.hexdigest()[:16]
