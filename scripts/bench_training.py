@@ -23,11 +23,11 @@ from leafid.jobs import Job, load_job, with_settings
 from leafid.learning import Run, train
 from leafid.learning.backbones import network_spec
 from leafid.learning.devices import choose_device, lightning_precision
-from leafid.learning.fine_tuning import FineTuning
 from leafid.learning.network import build_network
 from leafid.learning.recipe import Recipe, optimiser
 from leafid.learning.run_images import samples_of
 from leafid.learning.samples import Batch, training_loader
+from leafid.learning.taxon_loss import TaxonLoss
 
 EPOCHS = 3
 WARM_UP_S, MEASURED_S = 5.0, 30.0
@@ -45,7 +45,7 @@ def bare_rate(job: Job, run: Run) -> float:
     batch = batch.to(device)
     network = build_network(network_spec(job.model), len(run.info.taxonomy)).to(device).train()
     recipe = Recipe.of(job, steps_per_epoch=len(loader))
-    module = FineTuning(network, recipe, job.training, samples.labels, job.seed).to(device)
+    loss_of = TaxonLoss.of(job.training, run.info.taxonomy, samples.labels).to(device)
     steps, _ = optimiser(network, recipe)
     mixed = "mixed" in lightning_precision(job.training, device)
     done, started = 0, time.perf_counter()
@@ -54,7 +54,7 @@ def bare_rate(job: Job, run: Run) -> float:
             done, begun = 0, time.perf_counter()
         steps.zero_grad()
         with torch.autocast(device.type, torch.bfloat16, enabled=mixed):
-            loss = module.loss(network(batch.bags).logits.float(), batch.labels)
+            loss = loss_of(network(batch.bags).logits.float(), batch.labels)
         loss.backward()
         steps.step()
         loss.item()  # waits for a GPU

@@ -42,6 +42,12 @@ class TrainingSettings(Section):
     than the weights of any one step; 0: the weights as they are."""
     label_smoothing: Share = 0.1
     """Share of each label that is spread over all taxa."""
+    higher_ranks: tuple[Literal["genus", "family"], ...] = ()
+    """Ranks at which an error counts beside that at species, equally: an answer in the right genus is then less wrong.
+    Genus and family are those of the catalog."""
+    mix: Literal["none", "mixup", "cutmix", "both"] = "none"
+    """Mix the images of a step in pairs, their labels with them: laid over each other (``mixup``), a square of one put
+    into the other (``cutmix``), or now the one, now the other (``both``). Val is never mixed."""
     balance: Literal["sampling", "loss", "none"] = "sampling"
     """Against rare taxa being overlooked: draw all taxa equally often, weigh errors on rare ones more, or neither."""
     augmentation: Literal["none", "light", "medium", "strong"] = "medium"

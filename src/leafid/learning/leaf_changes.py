@@ -7,6 +7,7 @@ plant's pixels 97 to 99 % in views of the plant, 81 to 99 % in views of a leaf) 
 """
 
 from collections.abc import Callable
+from typing import Any
 
 import cv2
 import numpy as np
@@ -37,7 +38,7 @@ def dried_or_fresh(view: View, random: np.random.Generator) -> View:
     towards = BROWN if random.random() < 0.5 else GREEN
     gains = np.float32(random.random()) * (towards - 1)
     plantness = _plantness(view, _paper(view, random))
-    return _bytes(view + view * (plantness[..., None] * gains))
+    return _bytes(view.astype(np.float32) * (1 + plantness[..., None] * gains))
 
 
 def torn(view: View, random: np.random.Generator) -> View:
@@ -135,13 +136,13 @@ def _plantness(pixels: View, paper: Colour) -> NDArray[np.float32]:
     """How much pixels (..., 3) are of a plant, (...), 0..1: paper reflects all colours, a plant at least not blue."""
     lightness = np.minimum(np.minimum(pixels[..., 0], pixels[..., 1]), pixels[..., 2])
     by_lightness = np.clip((0.9 - np.arange(256) / paper.min()) / 0.6, 0, 1).astype(np.float32)
-    return by_lightness[lightness]
+    return np.asarray(by_lightness[lightness], dtype=np.float32)
 
 
 def _some_paper(random: np.random.Generator, *, darkest: float) -> Colour:
     """Draw the colour of a paper, from white or grey to the brown of an old one."""
     colour = random.uniform(darkest, 250) * (1 - random.random() * np.array([0.0, 0.05, 0.2]))
-    return colour.astype(np.float32)
+    return np.asarray(colour, dtype=np.float32)
 
 
 def _paper(view: View, random: np.random.Generator) -> Colour:
@@ -151,7 +152,7 @@ def _paper(view: View, random: np.random.Generator) -> Colour:
     inside = darkest < min(PAPER)
     if inside.any():
         light = pixels[inside & (darkest >= np.quantile(darkest[inside], 0.7))]
-        paper = np.median(light, axis=0).astype(np.float32)
+        paper = np.asarray(np.median(light, axis=0), dtype=np.float32)
         if paper.min() > _DARKEST_PAPER:
             return paper
     return _some_paper(random, darkest=210)
@@ -159,16 +160,16 @@ def _paper(view: View, random: np.random.Generator) -> Colour:
 
 def _without_padding(view: View) -> tuple[slice, slice]:
     """Return where the view is not the white border that fills a square up."""
-    inside = (view < min(PAPER)).any(axis=2)
+    inside = view.min(axis=2) < min(PAPER)
     down, right = np.flatnonzero(inside.any(axis=1)), np.flatnonzero(inside.any(axis=0))
     return np.s_[down[0] : down[-1] + 1, right[0] : right[-1] + 1] if len(down) else np.s_[:, :]
 
 
-def _soft(mask: NDArray[np.uint8]) -> NDArray[np.float32]:
+def _soft(mask: NDArray[Any]) -> NDArray[np.float32]:
     """Return a mask (S, S), 0 or 255, as shares (S, S, 1) with a soft edge."""
     blurred = cv2.GaussianBlur(mask, (3, 3), 0).astype(np.float32)
     return np.asarray(blurred[..., None] / 255, dtype=np.float32)
 
 
 def _bytes(values: NDArray[np.float32]) -> View:
-    return np.clip(values + np.float32(0.5), 0, 255).astype(np.uint8)
+    return np.asarray(np.clip(values + np.float32(0.5), 0, 255), dtype=np.uint8)

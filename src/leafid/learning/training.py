@@ -58,6 +58,7 @@ from leafid.learning.run import (
 )
 from leafid.learning.run_images import copies_for, samples_of
 from leafid.learning.samples import training_loader, validation_loader
+from leafid.learning.taxon_loss import TaxonLoss
 from leafid.learning.trainer import build_trainer
 
 log = logging.getLogger(__name__)
@@ -240,7 +241,8 @@ def _fit(
     )
     val_loader = validation_loader(val_samples, batch_size=training.batch_size, workers=workers, pin=pin, place=place)
     recipe = Recipe.of(job, steps_per_epoch=len(train_loader))
-    module = FineTuning(network, recipe, training, train_samples.labels, seed)
+    loss = TaxonLoss.of(training, this.info.taxonomy, train_samples.labels)
+    module = FineTuning(network, recipe, loss, mix=training.mix, seed=seed)
     callbacks: list[Callback] = [
         # First, so that the others see the metrics and save the weights of the average.
         *([EMAWeightAveraging(decay=recipe.average_decay)] if recipe.average_decay else []),
