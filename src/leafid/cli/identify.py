@@ -32,6 +32,13 @@ class EngineChoice(StrEnum):
     ONNX_INT8 = "onnx-int8"
 
 
+class EngineCluster(StrEnum):
+    """Where the engines run."""
+
+    NONE = "none"
+    RAY = "ray"
+
+
 class HeatMapsOf(StrEnum):
     """Images for which the report has heat maps."""
 
@@ -99,6 +106,14 @@ def identify(
             "--engine", help="What runs the network; auto takes the fastest that `leafid export` has written."
         ),
     ] = EngineChoice.AUTO,
+    engine_cluster: Annotated[
+        EngineCluster,
+        typer.Option(
+            "--engine-cluster",
+            help="ray: on the Ray cluster at RAY_ADDRESS, all of whose machines see the same files, or without that "
+            "variable on one of its own here; needs leafid[ray].",
+        ),
+    ] = EngineCluster.NONE,
 ) -> None:
     """Name photos: one record for each image, whatever becomes of it.
 
@@ -109,6 +124,7 @@ def identify(
     from leafid.identify import (
         FEW,
         TOP,
+        ClusterIdentifier,
         Identifier,
         IdentifyOptions,
         check_output,
@@ -149,11 +165,13 @@ def identify(
     images = inputs.paths if shard is None else shard_of(inputs.paths, shard)
     if output is None and len(images) > FEW:
         raise UsageError(f"{len(images):,} images are too many for the terminal: name a file with -o results.csv")
-    require_torch()
+    kind = ClusterIdentifier if engine_cluster is EngineCluster.RAY else Identifier
+    if kind is Identifier:
+        require_torch()
     console = Console()
     for note in inputs.remarks:
         console.print(note, style="dim", highlight=False, markup=False)
-    identifier = Identifier.load(bundle, device=device.value, engine=engine.value, references=references)
+    identifier = kind.load(bundle, device=device.value, engine=engine.value, references=references)
     with progress_bar("Identifying") as on_progress:
         if output is None:
             records, summary = identify_to_list(identifier, images, on_progress=on_progress, **options)

@@ -7,6 +7,7 @@ from leafid.identify.engine import EngineName
 from leafid.identify.exporting import export_engine
 from leafid.identify.identifier import TOP, Identifier, IdentifyOptions
 from leafid.identify.inputs import Inputs, find_inputs
+from leafid.identify.ray_cluster import ClusterIdentifier
 from leafid.identify.records import Candidate, Record, Status, column_documentation
 from leafid.identify.report import write_report
 from leafid.identify.running import identify_to_file, identify_to_list
@@ -22,6 +23,7 @@ __all__ = [
     "FEW",
     "TOP",
     "Candidate",
+    "ClusterIdentifier",
     "CompiledName",
     "EngineName",
     "Identifier",

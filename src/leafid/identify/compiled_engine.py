@@ -91,14 +91,14 @@ class CompiledEngine:
 
     views_at_once = 8
 
-    def __init__(self, bundle: Bundle, name: CompiledName, folder: Path) -> None:
+    def __init__(self, bundle: Bundle, name: CompiledName, folder: Path, *, cores: int | None = None) -> None:
         """Load the models in a folder; ``load_compiled`` checks them before."""
         from leafid.learning import network_of
 
         self.name: EngineName = name
         network = network_of(bundle)
         self._pooling, self._head = network.pooling, network.head
-        self.at_once = usable_cores()
+        self.at_once = cores or usable_cores()
         self._models: dict[int, Features] = {
             side: load_model(folder, name, side, threads=self.at_once) for side in view_sides(bundle.info.preprocessing)
         }
@@ -131,10 +131,10 @@ def engine_folder(bundle: Bundle, name: CompiledName) -> Path:
     return bundle.folder / "engines" / name
 
 
-def load_compiled(bundle: Bundle, name: CompiledName) -> CompiledEngine:
+def load_compiled(bundle: Bundle, name: CompiledName, *, cores: int | None = None) -> CompiledEngine:
     """Load an engine of a bundle; raises as ``checked_parity``."""
     checked_parity(bundle, name)
-    return CompiledEngine(bundle, name, engine_folder(bundle, name))
+    return CompiledEngine(bundle, name, engine_folder(bundle, name), cores=cores)
 
 
 def checked_parity(bundle: Bundle, name: CompiledName) -> Parity:

@@ -49,9 +49,13 @@ class TorchEngine:
     name: EngineName = "torch"
     at_once = 1  # torch shares one calculation among its threads
 
-    def __init__(self, bundle: Bundle, *, device: str = "auto") -> None:
+    def __init__(self, bundle: Bundle, *, device: str = "auto", cores: int | None = None) -> None:
+        import torch
+
         from leafid.learning import choose_device, network_of
 
+        if cores is not None:
+            torch.set_num_threads(cores)
         self.device = choose_device(device)
         self.network = network_of(bundle).to(self.device)
         self.views_at_once = 16 if self.device.type == "cpu" else 64

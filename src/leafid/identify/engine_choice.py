@@ -12,7 +12,9 @@ from leafid.identify.engine import Engine, EngineName, TorchEngine
 _log = logging.getLogger(__name__)
 
 
-def choose_engine(bundle: Bundle, name: EngineName | Literal["auto"] = "auto", *, device: str = "auto") -> Engine:
+def choose_engine(
+    bundle: Bundle, name: EngineName | Literal["auto"] = "auto", *, device: str = "auto", cores: int | None = None
+) -> Engine:
     """Load the engine of a bundle.
 
     Args:
@@ -21,6 +23,7 @@ def choose_engine(bundle: Bundle, name: EngineName | Literal["auto"] = "auto", *
             one that was fastest beside torch when it was exported, if it was faster; else torch. To measure anew, on
             another machine, is to export again. One that is named is used or refused, and never replaced.
         device: see ``Identifier.load``; compiled engines run on the CPU.
+        cores: see ``Identifier.load``.
 
     Raises:
         BundleError, InstallationError: the engine that is named cannot be used.
@@ -29,18 +32,18 @@ def choose_engine(bundle: Bundle, name: EngineName | Literal["auto"] = "auto", *
     from leafid.learning import choose_device
 
     if name == "torch":
-        return TorchEngine(bundle, device=device)
+        return TorchEngine(bundle, device=device, cores=cores)
     on_cpu = choose_device(device).type == "cpu"
     if name == "auto":
-        return (_fastest(bundle) if on_cpu else None) or TorchEngine(bundle, device=device)
+        return (_fastest(bundle, cores) if on_cpu else None) or TorchEngine(bundle, device=device, cores=cores)
     if name not in (*COMPILED, *INT8):
         raise UsageError(f"There is no engine {name!r}. Choose auto, torch, {' or '.join((*COMPILED, *INT8))}.")
     if device not in ("auto", "cpu"):
         raise UsageError(f"The engine {name} runs on the CPU, not on {device}. Leave out one of --engine and --device.")
-    return load_compiled(bundle, name)
+    return load_compiled(bundle, name, cores=cores)
 
 
-def _fastest(bundle: Bundle) -> CompiledEngine | None:
+def _fastest(bundle: Bundle, cores: int | None) -> CompiledEngine | None:
     """Load the fastest of the engines that can be used; None where torch is as fast, or there is none."""
     rates = {}
     for name in COMPILED:
@@ -50,4 +53,4 @@ def _fastest(bundle: Bundle) -> CompiledEngine | None:
             except BundleError as error:
                 _log.warning("%s Not used now.", error)
     fastest = max(rates, key=rates.__getitem__, default=None)
-    return None if fastest is None or rates[fastest] <= 1 else load_compiled(bundle, fastest)
+    return None if fastest is None or rates[fastest] <= 1 else load_compiled(bundle, fastest, cores=cores)

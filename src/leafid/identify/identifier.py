@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, Self, TypedDict
 
@@ -67,6 +67,8 @@ class Identifier:
     """The known specimens, where they are to be cited."""
     cited: int = 0
     """Specimens that a record cites for each of its candidates."""
+    cores: int = field(default_factory=usable_cores)
+    """CPU cores that it may keep busy."""
 
     @classmethod
     def load(
@@ -76,6 +78,7 @@ class Identifier:
         device: str = "auto",
         engine: EngineName | Literal["auto"] = "auto",
         references: int = 0,
+        cores: int | None = None,
     ) -> Self:
         """Load a bundle, or the bundle of a run.
 
@@ -85,6 +88,7 @@ class Identifier:
             engine: ``torch``; ``openvino`` or ``onnx``, once ``export_engine`` has written it into the bundle; or
                 ``auto``: on a CPU the fastest of those that are there, else torch.
             references: known specimens that a record cites for each of its candidates.
+            cores: CPU cores to keep busy; None: all that this process may use.
 
         Raises:
             BundleError: it is missing, damaged, foreign, or written by a newer leafid; or so is the engine named; or
@@ -95,10 +99,11 @@ class Identifier:
         read = read_bundle(Path(bundle))
         return cls(
             read.info,
-            choose_engine(read, engine, device=device),
+            choose_engine(read, engine, device=device, cores=cores),
             TrainingFeatures.of_bundle(read),
             ReferenceSpecimens.of_bundle(read) if references else None,
             references,
+            cores or usable_cores(),
         )
 
     def identify(
@@ -131,7 +136,7 @@ class Identifier:
         """
         if isinstance(paths, str | Path):
             raise UsageError(f"identify() takes a list of paths; write [{str(paths)!r}].")
-        threads, size = usable_cores() if workers == "auto" else workers, self.batch_size(batch_size)
+        threads, size = self.cores if workers == "auto" else workers, self.batch_size(batch_size)
         if min(size, threads, top) < 1:
             raise UsageError(f"batch_size ({batch_size}), workers ({workers}) and top ({top}) must be at least 1.")
         return self._records(paths, size, threads, top, characters, keep_location, fetching or FetchingSettings())

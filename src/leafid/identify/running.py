@@ -11,6 +11,7 @@ from leafid.errors import OutputError
 from leafid.files import Existing
 from leafid.identify.identifier import Identifier, IdentifyOptions
 from leafid.identify.parquet_results import ROWS_PER_FILE
+from leafid.identify.ray_cluster import ClusterIdentifier
 from leafid.identify.records import Record, Status
 from leafid.identify.summary import Summary, Tally
 from leafid.identify.writers import open_output, path_in_output
@@ -18,7 +19,7 @@ from leafid.progress import OnProgress
 
 
 def identify_to_file(
-    identifier: Identifier,
+    identifier: Identifier | ClusterIdentifier,
     paths: Sequence[Path | str],
     output: Path,
     *,
@@ -56,7 +57,7 @@ def identify_to_file(
 
 
 def identify_to_list(
-    identifier: Identifier,
+    identifier: Identifier | ClusterIdentifier,
     paths: Sequence[Path | str],
     *,
     on_progress: OnProgress | None = None,
@@ -75,7 +76,12 @@ class _Resumed:
     """What an interrupted run has left: which paths are done, and the count of their records."""
 
     def __init__(
-        self, identifier: Identifier, paths: Sequence[Path | str], output: Path, characters: bool, keep_location: bool
+        self,
+        identifier: Identifier | ClusterIdentifier,
+        paths: Sequence[Path | str],
+        output: Path,
+        characters: bool,
+        keep_location: bool,
     ) -> None:
         self.tally = Tally()
         self._bundle = identifier.info.identifier
@@ -132,7 +138,7 @@ class _Resumed:
 
 
 def _told(
-    identifier: Identifier,
+    identifier: Identifier | ClusterIdentifier,
     paths: Iterable[Path | str],
     tally: Tally,
     total: int,
