@@ -1,9 +1,10 @@
-"""Does training wait for its data? Images per second of a whole training, and of bare steps on one batch in memory.
+"""Does training wait for its data? Images per second of a whole training, and of bare steps on the same batches.
 
-The job is trained for three epochs in a temporary folder, as `leafid train` does it: views read and augmented in worker
-processes, averaged weights, logs. The rate of its last epoch (``images_per_s`` of metrics.csv: training steps without
-validation) is divided by the rate of the bare loop: forward, backward and optimiser step, over and over on one batch of
-the same job, in the same process. 1.0 means that data and everything else cost nothing.
+The job is trained for a few epochs in a temporary folder, as `leafid train` does it: views read and augmented in worker
+processes, averaged weights, logs. Its rate is that of all epochs but the first (``images_per_s`` of metrics.csv:
+training steps without validation). The bare loop, in the same process, has the batches of one of these epochs in memory
+and does forward, backward and optimiser step with them, nothing else; before the training and once more after it, since
+the speed of a machine changes, and the mean counts. 1.0 means that data and everything else cost nothing.
 
     leafid draw data/demo/drawn --sheets 288 --seed 1 && leafid collect configs/demo.yaml
     python scripts/bench_training.py configs/demo.yaml # small views, the fastest network: hard on data
@@ -26,61 +27,77 @@ from leafid.learning.devices import choose_device, lightning_precision
 from leafid.learning.network import build_network
 from leafid.learning.recipe import Recipe, optimiser
 from leafid.learning.run_images import samples_of
-from leafid.learning.samples import Batch, training_loader
+from leafid.learning.samples import Batch, EpochSampler, training_loader
 from leafid.learning.taxon_loss import TaxonLoss
 
-EPOCHS = 3
-WARM_UP_S, MEASURED_S = 5.0, 30.0
+EPOCHS = 4
+LEAST_S = 20.0
+"""The bare loop goes over its batches until this much time has passed, after one step that does not count."""
 
 
-def bare_rate(job: Job, run: Run) -> float:
+def batches_of(job: Job, run: Run) -> list[Batch]:
+    """Return the batches of the last epoch, as training draws them."""
+    samples = samples_of(run, "train", drawn=job.training.views_per_step)
+    settings = job.training
+    loader = training_loader(
+        samples, batch_size=settings.batch_size, balance=settings.balance, seed=job.seed, workers=2, pin=False
+    )
+    assert isinstance(loader.sampler, EpochSampler)
+    loader.sampler.set_epoch(EPOCHS - 1)
+    device = choose_device(settings.device)
+    batches = [batch.to(device) for batch in loader if isinstance(batch, Batch)]
+    return batches[1:]  # the first of an epoch is not counted in training either
+
+
+def bare_rate(job: Job, run: Run, batches: list[Batch]) -> float:
     """Return images per second of forward, backward and step alone."""
     device = choose_device(job.training.device)
-    samples = samples_of(run, "train", drawn=job.training.views_per_step)
-    loader = training_loader(
-        samples, batch_size=job.training.batch_size, balance="none", seed=job.seed, workers=0, pin=False
-    )
-    batch = next(iter(loader))
-    assert isinstance(batch, Batch)
-    batch = batch.to(device)
     network = build_network(network_spec(job.model), len(run.info.taxonomy)).to(device).train()
-    recipe = Recipe.of(job, steps_per_epoch=len(loader))
-    loss_of = TaxonLoss.of(job.training, run.info.taxonomy, samples.labels).to(device)
-    steps, _ = optimiser(network, recipe)
+    loss_of = TaxonLoss.of(job.training, run.info.taxonomy, [0]).to(device)
+    steps, _ = optimiser(network, Recipe.of(job, steps_per_epoch=len(batches)))
     mixed = "mixed" in lightning_precision(job.training, device)
-    done, started = 0, time.perf_counter()
-    while (seconds := time.perf_counter() - started) < MEASURED_S or not done:
-        if seconds < WARM_UP_S:
-            done, begun = 0, time.perf_counter()
+
+    def step(batch: Batch) -> int:
         steps.zero_grad()
         with torch.autocast(device.type, torch.bfloat16, enabled=mixed):
             loss = loss_of(network(batch.bags).logits.float(), batch.labels)
         loss.backward()
         steps.step()
         loss.item()  # waits for a GPU
-        done += len(batch.labels)
-    return done / (time.perf_counter() - begun)
+        return len(batch.labels)
+
+    step(batches[0])
+    done, started = 0, time.perf_counter()
+    while time.perf_counter() - started < LEAST_S:
+        done += sum(step(batch) for batch in batches)
+    return done / (time.perf_counter() - started)
 
 
 def main() -> None:
-    """Train, step barely, and print both rates with their ratio."""
+    """Step barely, train, step barely, and print the rates with their ratio."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("job", type=Path)
     parser.add_argument("--set", dest="overrides", action="append", default=[], metavar="KEY=VALUE")
     options = parser.parse_args()
-    job = with_settings(
-        load_job(options.job, options.overrides), {"training.mode": "fine-tune", "training.max_epochs": EPOCHS}
-    )
+    changed = {"training.mode": "fine-tune", "training.max_epochs": EPOCHS, "model.weights": "none"}
+    job = with_settings(load_job(options.job, options.overrides), changed)
     with tempfile.TemporaryDirectory() as folder:
+        # One epoch first: it makes the run's folder, and prepares views that are not there yet.
+        first = train(with_settings(job, {"training.max_epochs": 1}), run=Path(folder) / "first")
+        batches = batches_of(job, first)
+        before = bare_rate(job, first, batches)
         run = train(job, run=Path(folder) / "run")
-        whole = float(pd.read_csv(run.folder / "metrics.csv")["images_per_s"].iloc[-1])
-        bare = bare_rate(job, run)
+        rates = pd.read_csv(run.folder / "metrics.csv")["images_per_s"].iloc[1:]
+        after = bare_rate(job, first, batches)
+    whole, bare = len(rates) / (1 / rates).sum(), (before + after) / 2
     figures = {
         "backbone": job.model.backbone,
         "view px": job.sheets.size,
         "device": run.info.device,
         "training images/s": round(whole, 1),
+        "its epochs": rates.round(1).tolist(),
         "bare steps images/s": round(bare, 1),
+        "before and after": [round(before, 1), round(after, 1)],
         "ratio": round(whole / bare, 3),
     }
     print(json.dumps(figures, indent=2))

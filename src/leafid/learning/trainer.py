@@ -28,6 +28,9 @@ def build_trainer(job: Job, this: Run, device: torch.device, callbacks: list[Cal
         UsageError: the device cannot train in the number format.
     """
     training = job.training
+    # With deterministic algorithms torch writes NaN into all new memory, which nobody here reads before it is written,
+    # and a training step takes a quarter longer.
+    torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
     terminal, several = sys.stderr.isatty(), Place.of(training).several
     bar = [RichProgressBar(leave=False, console_kwargs={"stderr": True})] if terminal else []
     return Trainer(
