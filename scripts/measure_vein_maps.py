@@ -6,11 +6,11 @@ Two sets with truth: 17 tomato leaflets with veins drawn by hand (`SHARED/veins/
 are exact.
 
 The measure is that of boundary benchmarks (Martin et al. 2004): a map is thresholded and thinned, the truth is thinned,
-and precision is the share of predicted pixels within 3 px of a true one, recall the share of true pixels within 3 px of
-a predicted one. ODS is the F1 of all leaves together at the one best threshold; OIS the mean over leaves of the F1 at
-each leaf's own best threshold. Thresholds are 15 logarithmic steps from 0.02 to 1. Maps of scikit-image, which have no
-fixed range, are divided by the 99.5th percentile of the leaf; the vein map is taken as it is. Every filter sees the
-same blade, and its answer is cut to the same blade a few pixels inside the margin.
+and precision is the share of predicted pixels within 3 px (`--tolerance`) of a true one, recall the share of true
+pixels within 3 px of a predicted one. ODS is the F1 of all leaves together at the one best threshold; OIS the mean over
+leaves of the F1 at each leaf's own best threshold. Thresholds are 15 logarithmic steps from 0.02 to 1. Maps of
+scikit-image, which have no fixed range, are divided by the 99.5th percentile of the leaf; the vein map is taken as it
+is. Every filter sees the same blade, and its answer is cut to the same blade a few pixels inside the margin.
 
 Tuning: scales, polarity and flattening of the three filters are chosen by grid. The tomato leaves are halved (every
 second), and the choice made on five leaves of the tune half, the same on which the constants of the vein map were
@@ -43,7 +43,6 @@ from leafid.demo import DEMO_TAXA, Vein, draw_leaf, sample_leaf, sample_plant
 from leafid.sheets.illumination import flat_blade
 from leafid.sheets.vein_map import FLATTENING_SIGMA, WORKING_SIDE, vein_map
 
-TOLERANCE_PX = 3
 THRESHOLDS = np.geomspace(0.02, 1, 15)
 FILTERS: dict[str, Callable[..., Any]] = {"frangi": frangi, "sato": sato, "meijering": meijering}
 DEFAULT_SIGMAS = (1.0, 3.0, 5.0, 7.0, 9.0)
@@ -111,6 +110,7 @@ def main() -> int:
     parser.add_argument("--shared", type=Path, default=Path("../shared"), help="folder with veins/tomato")
     parser.add_argument("--json", type=Path, help="also write the figures to this file")
     parser.add_argument("--workers", type=int, default=2, help="processes (default 2)")
+    parser.add_argument("--tolerance", type=float, default=3, help="pixels within which lines agree (default 3)")
     parser.add_argument("--alone", action="store_true", help="the vein map alone, without the filters of scikit-image")
     arguments = parser.parse_args()
 
@@ -124,7 +124,7 @@ def main() -> int:
     for scale in PX_PER_MM:
         parts[f"drawn, {scale:g} px/mm"] = (f"drawn:{scale:g}", range(6), f"drawn-tune:{scale:g}", range(2))
 
-    with ProcessPoolExecutor(arguments.workers, initializer=_one_thread, initargs=(arguments.shared,)) as pool:
+    with ProcessPoolExecutor(arguments.workers, None, _start, (arguments.shared, arguments.tolerance)) as pool:
         known: dict[Job, Answer] = {}
         rows = []
         for title, (measured, numbers, tuning, tuning_numbers) in parts.items():
@@ -165,12 +165,12 @@ def _answer(pool: ProcessPoolExecutor, known: dict[Job, Answer], doing: str, job
     known.update(zip(missing, answers, strict=True))
 
 
-_shared = Path("../shared")
+_shared, _tolerance_px = Path("../shared"), 3.0
 
 
-def _one_thread(shared: Path) -> None:
-    global _shared
-    _shared = shared
+def _start(shared: Path, tolerance_px: float) -> None:
+    global _shared, _tolerance_px
+    _shared, _tolerance_px = shared, tolerance_px
     cv2.setNumThreads(1)
 
 
@@ -241,7 +241,7 @@ def _near(lines: NDArray[np.bool_]) -> NDArray[np.bool_]:
     if not lines.any():
         return lines
     distance = cv2.distanceTransform((~lines).astype(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_PRECISE)
-    return np.asarray(distance <= TOLERANCE_PX)
+    return np.asarray(distance <= _tolerance_px)
 
 
 def f1_of(counts: NDArray[np.int64]) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:

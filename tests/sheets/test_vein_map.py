@@ -134,6 +134,13 @@ def test_vein_that_changes_from_lighter_to_darker_is_one_line() -> None:
     assert (found > 0.3).mean() > 0.97
 
 
+def test_vein_is_followed_to_its_ends() -> None:
+    ends, size = (100, 300), 500  # the image is of working size: no part of the vein is lost to resampling
+    strength = vein_map(with_vein(blank(size, size, noise=5), (ends[0], 250), (ends[1], 250), 25))[247:254].max(axis=0)
+    assert strength[ends[0] + 3 : ends[1] - 3].min() > 0.75
+    assert strength[: ends[0] - 20].max() < 0.45 and strength[ends[1] + 20 :].max() < 0.45
+
+
 @pytest.mark.parametrize(("noise", "grain"), [(0, 0), (2, 0), (12, 0), (30, 0), (6, 2), (12, 5)])
 def test_blank_blade_stays_near_zero(noise: float, grain: float) -> None:
     result = vein_map(blank(500, 400, noise, grain))
