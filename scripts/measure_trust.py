@@ -29,12 +29,19 @@ from leafid.learning import (
     answers_of,
     build_network,
     choose_device,
+    folds_of_series,
+    known_elsewhere,
     logits_out_of_fold,
     network_of,
 )
 from leafid.learning.probing import fit_probe
-from leafid.trust.familiarity import FAMILIARITY_SCORES, TrainingFeatures, accepting_threshold, familiarity
-from leafid.trust.out_of_fold import familiarity_out_of_fold, folds_of_series, known_elsewhere
+from leafid.trust.familiarity import (
+    FAMILIARITY_SCORES,
+    TrainingFeatures,
+    accepting_threshold,
+    familiarity,
+    familiarity_out_of_fold,
+)
 
 HELD_OUT, ROTATIONS, ACCEPTED = 4, 3, 0.95
 

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from leafid.learning.folds import folds_of_series
 from leafid.trust.calibration import Known
 from leafid.trust.familiarity import (
     FAMILIARITY_SCORES,
@@ -10,6 +11,7 @@ from leafid.trust.familiarity import (
     TrainingFeatures,
     accepting_threshold,
     familiarity,
+    familiarity_out_of_fold,
     fit_unknowns,
 )
 
@@ -70,3 +72,17 @@ def test_a_fitted_limit_refuses_the_unknown() -> None:
     assert (values >= fitted.threshold).mean() == pytest.approx(0.95, abs=0.01)
     strange = familiarity("nearest_neighbour", *_images(TAXA, 60, 201), training)
     assert (strange >= fitted.threshold).mean() < 0.05
+
+
+def test_an_image_is_compared_with_other_folds_only() -> None:
+    random = np.random.default_rng(0)
+    series = np.repeat(random.normal(size=(4, 20)), 5, axis=0) + random.normal(
+        0, 0.05, (20, 20)
+    )  # four leaves, 5 times
+    labels = np.zeros(20, dtype=np.int64)
+    folds = folds_of_series(labels, [str(n) for n in range(20)])
+    familiar = familiarity_out_of_fold("nearest_neighbour", np.zeros((20, 1)), series, labels, folds)
+    by_random_folds = familiarity_out_of_fold("nearest_neighbour", np.zeros((20, 1)), series, labels, np.arange(20) % 4)
+    assert familiar.max() < 0.8 < by_random_folds.min()
+    others = TrainingFeatures.of(series[5:], labels[5:])
+    assert np.allclose(familiar[:5], others.nearest(series[:5]))

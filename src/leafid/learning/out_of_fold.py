@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from leafid.learning.network import Network
-from leafid.learning.probing import Discriminants, Embedded, together
+from leafid.learning.probing import Discriminants, Embedded, only, together, without
 
 SAME_HEAD = 0.01
 """Largest distance, relative to its length, between a head and the probe of which it is taken to be one."""
@@ -39,7 +39,7 @@ def logits_out_of_fold(
         balanced: see ``fit_probe``.
     """
     embeddings, labels = every
-    train = (embeddings[is_train], labels[is_train])
+    train = only(every, is_train)
     if min(len(train[1]), *(int((folds != fold).sum()) for fold in np.unique(folds))) <= network.taxa:
         return None
     weight, _ = Discriminants(*together(train, copies), network.taxa, balanced=balanced).under(shrinkage)
@@ -48,11 +48,12 @@ def logits_out_of_fold(
     if np.linalg.norm(weight / scale - head) > SAME_HEAD * np.linalg.norm(head):
         return None
     logits = np.empty((len(labels), network.taxa))
-    copied_folds = np.tile(folds[is_train], len(copies[1]) // len(train[1]))
     for fold in np.unique(folds):
-        mine, others = folds == fold, copied_folds != fold
-        rest = together((embeddings[~mine], labels[~mine]), (copies[0][others], copies[1][others]))
-        weight, bias = Discriminants(*rest, network.taxa, balanced=balanced).under(shrinkage)
+        mine = folds == fold
+        rest = without(train, copies, mine[is_train])
+        weight, bias = Discriminants(
+            *together(rest, only(every, ~mine & ~is_train)), network.taxa, balanced=balanced
+        ).under(shrinkage)
         logits[mine] = (embeddings[mine] @ weight.T + bias) / scale
     return logits
 

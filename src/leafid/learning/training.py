@@ -33,11 +33,12 @@ from leafid.learning.checkpoints import (
 )
 from leafid.learning.devices import choose_device, worker_count
 from leafid.learning.fine_tuning import FineTuning
+from leafid.learning.folds import folds_of_series
 from leafid.learning.lightning_manners import interruptible, quiet, readable_errors
 from leafid.learning.model_card import model_card
 from leafid.learning.network import Network, build_network
 from leafid.learning.pretrained import start_network
-from leafid.learning.probing import embeddings_of, fit_probe, together
+from leafid.learning.probing import embeddings_of, fit_probe
 from leafid.learning.processes import Place
 from leafid.learning.recipe import Recipe
 from leafid.learning.reports import EpochReport, OnEpoch
@@ -280,7 +281,16 @@ def _probe(job: Job, this: Run, network: Network, device: torch.device) -> float
             for samples in (train_samples, val_samples)
         )
         copies = copies_for(this, network, device=device)
-    probe = fit_probe(together(train, copies), val, network.taxa, balanced=job.training.balance != "none")
+    rows = this.split
+    gatherings = list(rows.loc[rows["split"] == "train", "gathering_id"])
+    probe = fit_probe(
+        train,
+        val,
+        network.taxa,
+        balanced=job.training.balance != "none",
+        copies=copies,
+        folds=folds_of_series(train[1], gatherings),
+    )
     probe.put_into(network)
     seconds = round(time.monotonic() - started, 1)
     this.record(probe=ProbeInfo(shrinkage=probe.shrinkage, val_macro_f1=probe.val_macro_f1, seconds=seconds))

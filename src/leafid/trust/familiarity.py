@@ -146,6 +146,30 @@ def accepting_threshold(familiarities: NDArray[np.float64], gatherings: Sequence
     return float(familiarities[order][np.flatnonzero(reached >= acceptance - 1e-12)[0]])
 
 
+def familiarity_out_of_fold(
+    score: FamiliarityScore,
+    logits: NDArray[np.floating],
+    features: NDArray[np.floating],
+    labels: NDArray[np.int64],
+    folds: NDArray[np.int64],
+) -> NDArray[np.float64]:
+    """Return how familiar each image is (N,), compared with the images of the other folds; two folds or more.
+
+    Args:
+        score: see ``familiarity``.
+        logits: (N, T).
+        features: (N, F).
+        labels: (N,).
+        folds: (N,).
+    """
+    familiar = np.empty(len(labels))
+    for fold in np.unique(folds):
+        mine = folds == fold
+        others = TrainingFeatures.of(features[~mine], labels[~mine])
+        familiar[mine] = familiarity(score, logits[mine], features[mine], others)
+    return familiar
+
+
 def unit_length(features: NDArray[np.floating]) -> NDArray[np.float32]:
     """Bring each row (N, F) to length 1; a row of zeros stays one."""
     wide = np.asarray(features, dtype=np.float32)

@@ -11,10 +11,16 @@ from leafid.bundle import Bundle, BundleInfo, Unknowns, read_bundle, write_trust
 from leafid.errors import RunError
 from leafid.progress import progress_bar
 from leafid.trust.calibration import Known, fit_calibration
-from leafid.trust.familiarity import SHIPPED, TrainingFeatures, familiarity, fit_unknowns, unit_length
+from leafid.trust.familiarity import (
+    SHIPPED,
+    TrainingFeatures,
+    familiarity,
+    familiarity_out_of_fold,
+    fit_unknowns,
+    unit_length,
+)
 from leafid.trust.image_quality import ViewQuality, fit_min_sharpness, plants_are_found, view_quality
 from leafid.trust.model_card import measured_card
-from leafid.trust.out_of_fold import familiarity_out_of_fold, folds_of_series, known_elsewhere
 from leafid.trust.prediction_sets import fit_prediction_sets
 from leafid.trust.probabilities import probabilities
 from leafid.trust.references import reference_table
@@ -59,6 +65,8 @@ class _Seen:
     @property
     def folded(self) -> NDArray[np.bool_]:
         """The images that can be judged out of fold."""
+        from leafid.learning import known_elsewhere
+
         return known_elsewhere(self.labels, self.folds)
 
     def known(self, logits: NDArray[np.floating], where: NDArray[np.bool_], split: str) -> Known:
@@ -157,7 +165,14 @@ def _seen(run: "Run", bundle: Bundle, device: str) -> _Seen:
     """Run the network over train and val, by their prepared views."""
     import pandas as pd
 
-    from leafid.learning import answers_for, choose_device, copies_for, logits_out_of_fold, network_of
+    from leafid.learning import (
+        answers_for,
+        choose_device,
+        copies_for,
+        folds_of_series,
+        logits_out_of_fold,
+        network_of,
+    )
 
     network, split, where = network_of(bundle), run.split, choose_device(device)
     train, val = (answers_for(run, part, network, device=where) for part in ("train", "val"))

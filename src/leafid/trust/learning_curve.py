@@ -7,7 +7,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from leafid.progress import OnProgress
-from leafid.trust.out_of_fold import folds_of_series
 from leafid.trust.part_figures import CurvePoint
 
 if TYPE_CHECKING:
@@ -70,6 +69,8 @@ def learning_curve(
         seed: of the draws.
         on_progress: called with (probes fitted, probes in all).
     """
+    from leafid.learning import folds_of_series
+
     folds = folds_of_series(labels, gatherings)
     turns = [_turns(labels, gatherings, np.random.default_rng((seed, draw))) for draw in range(DRAWS)]
     most = max(

@@ -1,4 +1,4 @@
-"""Every known image judged without its own stretch of the series: how limits can rest on all gatherings.
+"""Folds that take a stretch of a series away, so that images can be judged without those beside them.
 
 A fold is one stretch of each taxon's gatherings in the order of the split, not a random part of them: neighbours in a
 series of photos may show the same leaf, or the same day, and then know each other too well (leaf_remp: the limit of
@@ -12,8 +12,6 @@ from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
-
-from leafid.trust.familiarity import FamiliarityScore, TrainingFeatures, familiarity
 
 FOLDS = 4
 """A fold leaves as wide a gap in a series as a test usually takes, a quarter."""
@@ -41,27 +39,3 @@ def known_elsewhere(labels: NDArray[np.int64], folds: NDArray[np.int64]) -> NDAr
     for fold in np.unique(folds):
         there |= (folds == fold) & np.isin(labels, labels[folds != fold])
     return there
-
-
-def familiarity_out_of_fold(
-    score: FamiliarityScore,
-    logits: NDArray[np.floating],
-    features: NDArray[np.floating],
-    labels: NDArray[np.int64],
-    folds: NDArray[np.int64],
-) -> NDArray[np.float64]:
-    """Return how familiar each image is (N,), compared with the images of the other folds; two folds or more.
-
-    Args:
-        score: see ``familiarity``.
-        logits: (N, T).
-        features: (N, F).
-        labels: (N,).
-        folds: (N,).
-    """
-    familiar = np.empty(len(labels))
-    for fold in np.unique(folds):
-        mine = folds == fold
-        others = TrainingFeatures.of(features[~mine], labels[~mine])
-        familiar[mine] = familiarity(score, logits[mine], features[mine], others)
-    return familiar
