@@ -73,12 +73,11 @@ class Features:
     owners: torch.Tensor
     kinds: torch.Tensor
 
-    def pooled(self, subset: tuple[CropKind, ...], images: int) -> NDArray[np.float32]:
+    def pooled(self, subset: tuple[CropKind, ...], images: int, pooling: AttentionPooling) -> NDArray[np.float32]:
         """Return embeddings (N, F) by these kinds of views; where an image has none of them, by the whole image."""
         wanted = torch.isin(self.kinds, torch.tensor([KINDS.index(kind) for kind in subset]))
         seen = torch.zeros(images, dtype=torch.bool).index_fill(0, self.owners[wanted], True)
         wanted |= ~seen[self.owners] & (self.kinds == KINDS.index(IMAGE))
-        pooling = AttentionPooling(self.values.shape[1])
         with torch.inference_mode():
             pooled, _ = pooling(self.values[wanted], self.owners[wanted], self.kinds[wanted], images)
         embeddings: NDArray[np.float32] = pooled.numpy()
@@ -162,6 +161,7 @@ def main() -> None:
     split, taxonomy = curated.split.reset_index(drop=True), curated.taxonomy
     labels = np.array(taxonomy.labels(list(split["scientificName"])), dtype=np.int64)
     options.out.mkdir(parents=True, exist_ok=True)
+    pooling = start_network(job.model, 2)[0].pooling
     rows: list[Row] = []
     by_taxon = pd.DataFrame({"taxon": taxonomy.names, "images": np.bincount(labels, minlength=len(taxonomy))})
     print(f"{'views':28} {'look':18} {'val F1':>8} {'test F1':>8} {'folds F1':>16}", flush=True)
@@ -170,7 +170,8 @@ def main() -> None:
         features = features_of(looked, split, options.out / f"features, {look}.pt")
         for subset in SUBSETS:
             name = ", ".join(subset)
-            scores, folded = measure(features.pooled(subset, len(split)), split, labels, len(taxonomy), job.seed)
+            embeddings = features.pooled(subset, len(split), pooling)
+            scores, folded = measure(embeddings, split, labels, len(taxonomy), job.seed)
             rows.append(Row(name, look, **scores))
             print(rows[-1], flush=True)
             pd.DataFrame(rows).to_csv(options.out / "ablation.csv", index=False, float_format="%.4g")

@@ -22,6 +22,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from leafid.errors import BundleError
 from leafid.files import sha256_of, write_text, written_atomically
+from leafid.jobs.model import Pooling, Scales
 from leafid.jobs.sheets import Preprocessing
 from leafid.taxonomy import Taxonomy
 from leafid.version import __version__
@@ -49,6 +50,8 @@ class NetworkSpec(_Part):
     """
 
     backbone: str
+    pooling: Pooling = "average"
+    scales: Scales = (1.0,)
     dropout: float
     mean: tuple[float, float, float]
     std: tuple[float, float, float]

@@ -35,7 +35,7 @@ def test_weights_reach_the_backbone_and_the_classifier_is_reported(
     saved = torch.load(weights, weights_only=True)
     assert all(torch.equal(value, saved[name]) for name, value in network.backbone.state_dict().items())
     assert unused == ["fc.weight", "fc.bias"]
-    assert "not used, because the head is new: fc.weight, fc.bias" in caplog.text
+    assert "not used, for the network ends before them: fc.weight, fc.bias" in caplog.text
 
 
 def test_safetensors_and_wrapped_files_load_alike(weights: Path, tmp_path: Path) -> None:

@@ -1,7 +1,7 @@
 """Section ``model``: the network and the weights it starts from."""
 
 from difflib import get_close_matches
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import Field, field_validator
 
@@ -21,6 +21,10 @@ BACKBONES = (
 """CNNs of torchvision that leafid knows how to fine-tune, from the fastest to the largest kind."""
 
 
+Pooling = Literal["average", "second-order"]
+
+Scales = Annotated[tuple[Annotated[float, Field(ge=0.25, le=4)], ...], Field(min_length=1, max_length=8)]
+
 TIMM = "timm/"
 """What the names of backbones begin with that timm builds, such as ``timm/convnext_nano.in12k_ft_in1k``."""
 
@@ -35,6 +39,13 @@ class ModelSettings(Section):
     weights: str = "imagenet"
     """``imagenet``: torchvision's or timm's own, downloaded once. ``none``: random. Else the path of a .pth or
     .safetensors file for the same backbone."""
+    pooling: Pooling = "average"
+    """What is kept of the features of a view: ``average``, how strong each is over all places; ``second-order``, which
+    of them occur together at a place, taken from the middle of the network, which is then cut there. The latter is
+    for textures, such as veins, and for few images; its embeddings have up to 4,656 numbers, not about 1,000."""
+    scales: Scales = (1.0,)
+    """Sizes, as shares of its own, at which the network sees a view; what it sees of each is averaged. Veins and hairs
+    are finer in one leaf than in the next; each size costs its square."""
     dropout: Annotated[float, Field(ge=0, lt=1)] = 0.2
     """Share of the features that is hidden from the head at each training step."""
 

@@ -18,10 +18,12 @@ class AttentionPooling(nn.Module):
 
     Args:
         features: length F of the features of a view.
+        root: what makes the embedding of an image of its pooled features.
     """
 
-    def __init__(self, features: int) -> None:
+    def __init__(self, features: int, root: nn.Module | None = None) -> None:
         super().__init__()
+        self.root = root or nn.Identity()
         self.score = nn.Linear(features, 1, bias=False)
         nn.init.zeros_(self.score.weight)
 
@@ -45,4 +47,4 @@ class AttentionPooling(nn.Module):
         powers = (scores - largest[owners]).exp() / alike
         weights = powers / powers.new_zeros(images).index_add(0, owners, powers)[owners]
         weighted = features * weights[:, None].to(features.dtype)
-        return features.new_zeros(images, features.shape[1]).index_add(0, owners, weighted), weights
+        return self.root(features.new_zeros(images, features.shape[1]).index_add(0, owners, weighted)), weights

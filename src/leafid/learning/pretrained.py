@@ -49,11 +49,12 @@ def start_network(model: ModelSettings, taxa: int) -> tuple[Network, list[str]]:
         origin, tensors = "ImageNet weights of torchvision", _downloaded(model.backbone)
     else:
         origin, tensors = model.weights, read_tensors(Path(model.weights))
-    backbone, unused = _fitting(tensors, model.backbone, origin)
+    backbone, unused = _fitting(tensors, network, origin)
     network.backbone.load_state_dict(backbone, strict=False)  # the fit has been checked, with better messages
     log.info("%s: %d tensors loaded into %s", origin, len(backbone), model.backbone)
     if unused:
-        log.info("%s: not used, because the head is new: %s", origin, ", ".join(unused))
+        more = f" and {len(unused) - 4} more" if len(unused) > 4 else ""
+        log.info("%s: not used, for the network ends before them: %s%s", origin, ", ".join(unused[:4]), more)
     return network, unused
 
 
@@ -96,13 +97,11 @@ def _downloaded(backbone: str) -> dict[str, Tensor]:
     return tensors
 
 
-def _fitting(tensors: Mapping[str, Tensor], backbone: str, origin: str) -> tuple[dict[str, Tensor], list[str]]:
+def _fitting(tensors: Mapping[str, Tensor], network: Network, origin: str) -> tuple[dict[str, Tensor], list[str]]:
     """Part the tensors into those of the backbone and the names of those not used; refuse what does not fit."""
     if all(name.startswith(("backbone.", "pooling.", "head.")) for name in tensors):  # a bundle of leafid
         tensors = {name.removeprefix("backbone."): value for name, value in tensors.items()}
-    expected = _shapes(whole_model(backbone))
-    classifier, _ = last_layer(whole_model(backbone))
-    needed = {name: shape for name, shape in expected.items() if not name.startswith(f"{classifier}.")}
+    backbone, needed = network.spec.backbone, _shapes(network.backbone)
     fitting = {name: value for name, value in tensors.items() if needed.get(name) == value.shape}
     # Files made before torch 0.4.1 lack these counters, which nothing here reads.
     missing = [name for name in needed if name not in fitting and not name.endswith("num_batches_tracked")]

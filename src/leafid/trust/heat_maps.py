@@ -3,7 +3,7 @@
 HiResCAM (Draelos & Carin 2020, arXiv:2011.08891), by captum's ``LayerGradientXActivation`` at the last convolution:
 gradient times activation, place by place. Where one linear layer follows the average over places, as in mobilenet_v2,
 resnet and efficientnet, heat summed over all places is exactly the logit less its bias; Grad-CAM is then the same, and
-Grad-CAM++ is not.
+Grad-CAM++ is not. With second-order pooling the answer is no such sum, and heat is the same only to first order.
 """
 
 from dataclasses import dataclass
@@ -26,6 +26,10 @@ STEPS = 16
 
 BLUR = 0.05
 """Spread of the blur that stands for a part that was taken away, as a share of the side; paper and colour stay."""
+
+
+OWN_SIZE = (1.0,)
+"""Where a network sees a view at several sizes, only its own is explained: one map of places, not several."""
 
 
 @dataclass(frozen=True)
@@ -98,7 +102,9 @@ def coarse_heat(network: "Network", pixels: NDArray[np.uint8], label: int) -> ND
 
     batch = _batch(pixels).to(network.mean.device)
     with torch.enable_grad():
-        way = LayerGradientXActivation(lambda views: network.head(network.features(views)), _last_map(network, batch))
+        way = LayerGradientXActivation(
+            lambda views: network.logits_of_views(views, OWN_SIZE), _last_map(network, batch)
+        )
         each = way.attribute(batch, target=label)  # (1, C, h, w)
     return np.asarray(each.detach().sum(dim=1)[0].float().cpu().numpy(), dtype=np.float32)
 
@@ -133,7 +139,7 @@ def faithfulness(
         stages += [np.where(hot, blurred, pixels), np.where(hot, pixels, blurred)]
     with torch.inference_mode():
         batch = torch.cat([_batch(np.asarray(stage, dtype=np.uint8)) for stage in stages]).to(network.mean.device)
-        logits = network.head(network.features(batch))
+        logits = network.logits_of_views(batch)
         scores = torch.softmax(logits.float() / calibration.temperature, dim=1)[:, label].cpu().numpy()
     return float(scores[0::2].mean()), float(scores[1::2].mean())
 
@@ -196,7 +202,7 @@ def _last_map(network: "Network", batch: "Tensor") -> "nn.Module":
     hooks = [block.register_forward_hook(keep) for block in network.blocks()]
     try:
         with torch.inference_mode():
-            network.features(batch)
+            network.features(batch, OWN_SIZE)
     finally:
         for hook in hooks:
             hook.remove()
