@@ -13,10 +13,11 @@ import pytest
 
 from leafid.bundle import read_bundle
 from leafid.errors import BundleError, InstallationError, UsageError
-from leafid.identify import COMPILED, CompiledName, Identifier, Parity, export_engine
+from leafid.identify import COMPILED, CompiledName, Identifier, Parity, export_engine, suggested_export
 from leafid.identify.backbone_formats import INT8, is_installed
 from leafid.identify.compiled_engine import CompiledEngine, load_compiled
 from leafid.identify.engine import TorchEngine
+from leafid.identify.engine_choice import choose_engine
 from leafid.sheets import CropKind, PreparedImage
 from tests.identify.small_bundle import COLOURS, NETWORK, leaf, make_bundle
 
@@ -265,3 +266,14 @@ def test_parity_has_limits() -> None:
     assert rough.passed
     assert not rough.model_copy(update={"mean_difference": 0.051}).passed
     assert not rough.model_copy(update={"agreement": 0.94}).passed
+
+
+@pytest.mark.skipif(not find_spec("openvino"), reason="leafid[openvino] is not installed")
+def test_an_export_is_suggested_once(bundle: Path) -> None:
+    copy = read_bundle(bundle)
+    engine = choose_engine(copy, "torch", device="cpu")
+    assert suggested_export(copy, engine) == (
+        f"On this machine OpenVINO is faster, once `leafid export {copy.folder} --to openvino` has been run."
+    )
+    (copy.folder / "engines" / "onnx").mkdir(parents=True)
+    assert suggested_export(copy, engine) is None

@@ -35,6 +35,7 @@ records = st.builds(
     camera=st.none() | text,
     latitude=st.none() | st.floats(-90, 90),
     bundle=text,
+    engine=st.none() | text,
     leafid_version=text,
 )
 

@@ -30,6 +30,23 @@ DeviceOption = Annotated[
 ]
 
 
+class EngineChoice(StrEnum):
+    """What runs the network."""
+
+    AUTO = "auto"
+    TORCH = "torch"
+    OPENVINO = "openvino"
+    ONNX = "onnx"
+    OPENVINO_INT8 = "openvino-int8"
+    ONNX_INT8 = "onnx-int8"
+
+
+EngineOption = Annotated[
+    EngineChoice,
+    typer.Option("--engine", help="What runs the network; auto takes the fastest that `leafid export` has written."),
+]
+
+
 def number_or_auto(option: str, value: str) -> int | Literal["auto"]:
     """Return the value of an option that takes a number of at least 1, or ``auto``.
 

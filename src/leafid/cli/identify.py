@@ -13,23 +13,14 @@ from leafid.cli.arguments import (
     ContactOption,
     Device,
     DeviceOption,
+    EngineChoice,
+    EngineOption,
     KeepLocationOption,
     PrivateAddressesOption,
     existing_output,
     number_or_auto,
 )
 from leafid.errors import UsageError
-
-
-class EngineChoice(StrEnum):
-    """What runs the network."""
-
-    AUTO = "auto"
-    TORCH = "torch"
-    OPENVINO = "openvino"
-    ONNX = "onnx"
-    OPENVINO_INT8 = "openvino-int8"
-    ONNX_INT8 = "onnx-int8"
 
 
 class EngineCluster(StrEnum):
@@ -100,12 +91,7 @@ def identify(
     resume: Annotated[bool, typer.Option("--resume", help="Keep the records that are there and do the rest.")] = False,
     force: Annotated[bool, typer.Option("--force", help="Replace an existing output.")] = False,
     device: DeviceOption = Device.AUTO,
-    engine: Annotated[
-        EngineChoice,
-        typer.Option(
-            "--engine", help="What runs the network; auto takes the fastest that `leafid export` has written."
-        ),
-    ] = EngineChoice.AUTO,
+    engine: EngineOption = EngineChoice.AUTO,
     engine_cluster: Annotated[
         EngineCluster,
         typer.Option(
@@ -121,6 +107,7 @@ def identify(
     """
     from rich.console import Console
 
+    from leafid.bundle import read_bundle
     from leafid.identify import (
         FEW,
         TOP,
@@ -135,6 +122,7 @@ def identify(
         read_records,
         records_table,
         shard_of,
+        suggested_export,
         summary_table,
         write_darwin_core,
         write_report,
@@ -172,6 +160,9 @@ def identify(
     for note in inputs.remarks:
         console.print(note, style="dim", highlight=False, markup=False)
     identifier = kind.load(bundle, device=device.value, engine=engine.value, references=references)
+    if engine is EngineChoice.AUTO and isinstance(identifier, Identifier) and len(images) > FEW:
+        if suggestion := suggested_export(read_bundle(bundle), identifier.engine):
+            console.print(suggestion, style="dim", highlight=False, markup=False)
     with progress_bar("Identifying") as on_progress:
         if output is None:
             records, summary = identify_to_list(identifier, images, on_progress=on_progress, **options)

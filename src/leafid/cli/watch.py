@@ -6,7 +6,15 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from leafid.cli.arguments import BundleArgument, CharactersOption, Device, DeviceOption, KeepLocationOption
+from leafid.cli.arguments import (
+    BundleArgument,
+    CharactersOption,
+    Device,
+    DeviceOption,
+    EngineChoice,
+    EngineOption,
+    KeepLocationOption,
+)
 from leafid.errors import ExitCode
 
 if TYPE_CHECKING:
@@ -27,6 +35,7 @@ def watch(
     characters: CharactersOption = False,
     keep_location: KeepLocationOption = False,
     device: DeviceOption = Device.AUTO,
+    engine: EngineOption = EngineChoice.AUTO,
 ) -> None:
     """Name photos as they arrive in a folder, until Ctrl-C; called again, it goes on with those that have no record.
 
@@ -40,7 +49,7 @@ def watch(
     check_watching(folder, output, interval=interval, settle=settle)
     require_torch()
     console = Console()
-    identifier = Identifier.load(bundle, device=device.value)
+    identifier = Identifier.load(bundle, device=device.value, engine=engine.value)
 
     def show(record: "Record") -> None:
         console.print(f"{datetime.now():%H:%M:%S}", record_line(record))

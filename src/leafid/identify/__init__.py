@@ -4,6 +4,7 @@ from leafid.identify.backbone_formats import COMPILED, CompiledName
 from leafid.identify.compiled_engine import Parity
 from leafid.identify.darwin_core import DWC_COLUMNS, write_darwin_core
 from leafid.identify.engine import EngineName
+from leafid.identify.engine_choice import suggested_export
 from leafid.identify.exporting import export_engine
 from leafid.identify.identifier import TOP, Identifier, IdentifyOptions
 from leafid.identify.inputs import Inputs, find_inputs
@@ -45,6 +46,7 @@ __all__ = [
     "record_line",
     "records_table",
     "shard_of",
+    "suggested_export",
     "summary_table",
     "watch_folder",
     "write_darwin_core",

@@ -43,6 +43,14 @@ def choose_engine(
     return load_compiled(bundle, name, cores=cores)
 
 
+def suggested_export(bundle: Bundle, engine: Engine) -> str | None:
+    """Return a sentence on how this bundle would be faster here, if an export would make it so; else None."""
+    exported = any(engine_folder(bundle, name).is_dir() for name in COMPILED)
+    if exported or not isinstance(engine, TorchEngine) or engine.device.type != "cpu" or not is_installed("openvino"):
+        return None
+    return f"On this machine OpenVINO is faster, once `leafid export {bundle.folder} --to openvino` has been run."
+
+
 def _fastest(bundle: Bundle, cores: int | None) -> CompiledEngine | None:
     """Load the fastest of the engines that can be used; None where torch is as fast, or there is none."""
     rates = {}

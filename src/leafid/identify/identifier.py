@@ -70,6 +70,11 @@ class Identifier:
     cores: int = field(default_factory=usable_cores)
     """CPU cores that it may keep busy."""
 
+    @property
+    def engine_name(self) -> EngineName:
+        """What runs the network."""
+        return self.engine.name
+
     @classmethod
     def load(
         cls,
@@ -218,6 +223,7 @@ class Identifier:
             prediction_set=self._candidates([(label, scores[label]) for label in verdict.prediction_set or ()]),
             specimens=self._specimens(features, [label for label, _ in verdict.candidates[:top]]),
             reason=None if verdict.reason is None else verdict.reason.value,
+            engine=self.engine.name,
             **({} if opened.leaf is None else character_values(opened.leaf, candidates)),
             **told,
         )

@@ -61,8 +61,8 @@ class ClusterIdentifier:
     info: BundleInfo
     bundle: Path
     device: str
-    engine: EngineName | Literal["auto"]
-    references: int
+    engine_name: EngineName | Literal["auto"]
+    cited: int
     cores: int
 
     @classmethod
@@ -218,8 +218,8 @@ class _Worker:
                 self._loaded = Identifier.load(
                     identifier.bundle,
                     device=identifier.device,
-                    engine=identifier.engine,
-                    references=identifier.references,
+                    engine=identifier.engine_name,
+                    references=identifier.cited,
                     cores=cores,
                 )
             except LeafidError as error:

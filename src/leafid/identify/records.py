@@ -122,6 +122,11 @@ class Record:
         "The bundle that answered: its name, `@`, the first 12 digits of its weights' SHA-256, `-`, and 6 digits that "
         "change with its temperature, thresholds and limits.",
     ]
+    engine: Annotated[
+        str | None,
+        "What ran the network: torch, openvino or onnx, which answer alike, or `openvino-int8` or `onnx-int8`, which "
+        "do not quite; missing when failed.",
+    ] = None
     leafid_version: Annotated[str, "The version of leafid that answered."]
 
     @property

@@ -9,11 +9,13 @@ import os
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Unpack
 
 from leafid.errors import OutputError, UsageError
-from leafid.identify.identifier import TOP, Identifier
+from leafid.identify.identifier import Identifier, IdentifyOptions
 from leafid.identify.inputs import images_below, with_pages
 from leafid.identify.records import Record
+from leafid.identify.resuming import check_alike
 from leafid.identify.summary import Summary, Tally
 from leafid.identify.writers import check_output, open_output, path_in_output
 
@@ -50,11 +52,9 @@ def watch_folder(
     *,
     interval: float = INTERVAL,
     settle: float = SETTLE,
-    top: int = TOP,
-    characters: bool = False,
-    keep_location: bool = False,
     on_record: Callable[[Record], None] | None = None,
     on_trouble: Callable[[str], None] | None = None,
+    **options: Unpack[IdentifyOptions],
 ) -> Summary:
     """Name the photos in a folder and below it, those that are there and those that arrive, until Ctrl-C.
 
@@ -67,25 +67,20 @@ def watch_folder(
         output: a ``.csv`` or ``.jsonl`` file; what is there is kept.
         interval: seconds between two looks.
         settle: seconds for which a file must not change before it is opened.
-        top: candidates that a record lists.
-        characters: also measure the best leaf of each image.
-        keep_location: copy the position in a photo's EXIF into its record.
         on_record: called with each record once it is written.
         on_trouble: told, once each time, that the folder cannot be read.
+        options: see ``Identifier.identify``.
 
     Raises:
-        UsageError, OutputError: see ``check_watching``; or the output cannot be written, or is of another bundle.
+        UsageError, OutputError: see ``check_watching``; or the output cannot be written, or its records were made
+            otherwise (see ``check_alike``).
     """
     check_watching(folder, output, interval=interval, settle=settle)
     tally = Tally()
     there: set[str] = set()
 
     def keep(record: Record) -> None:
-        if record.bundle != identifier.info.identifier:
-            raise OutputError(
-                f"{output}, record {tally.images + 1}: answered by the bundle {record.bundle}, not by "
-                f"{identifier.info.identifier}. Watch with that bundle, or name another output."
-            )
+        check_alike(record, identifier, options, place=f"{output}, record {tally.images + 1}")
         there.add(path_in_output(record.path, output))
         tally.add([record])
 
@@ -97,7 +92,7 @@ def watch_folder(
             while True:
                 arrived, _ = with_pages(_complete(arrivals, on_trouble))
                 new = [path for path in arrived if path_in_output(path, output) not in there]
-                for record in identifier.identify(new, top=top, characters=characters, keep_location=keep_location):
+                for record in identifier.identify(new, **options):
                     writer.write([record])
                     keep(record)
                     if on_record:
