@@ -71,15 +71,17 @@ def _column(browser: Chrome, number: int) -> list[str]:
     return [cell.text for cell in browser.find_elements(By.CSS_SELECTOR, f"#records tbody td:nth-child({number})")]
 
 
+@pytest.mark.parametrize("name", ["report.html", "report"])
 def test_the_page_sorts_filters_shows_pictures_and_runs_no_file_name(
-    browser: Chrome, identifier: Identifier, records: list[Record], tmp_path: Path
+    browser: Chrome, identifier: Identifier, records: list[Record], tmp_path: Path, name: str
 ) -> None:
     told: list[tuple[int, int]] = []
-    page = tmp_path / "report.html"
+    output = tmp_path / name
     write_report(
-        records, page, identifier.info, on=date(2026, 3, 1), images=10, on_progress=lambda *done: told.append(done)
+        records, output, identifier.info, on=date(2026, 3, 1), images=10, on_progress=lambda *done: told.append(done)
     )
     assert told == [(10, 10)]
+    page = output if output.is_file() else output / "index.html"
     assert not [word for word in ('src="http', 'href="http', "@import") if word in page.read_text(encoding="utf-8")]
     _open(browser, page)
     assert browser.title == f"Identification by {identifier.info.identifier}"
@@ -136,6 +138,32 @@ def test_five_thousand_rows_stay_quick(
     assert not _console(browser)
 
 
+def test_a_folder_is_loaded_from_many_files_and_replaces_only_a_report(
+    browser: Chrome, identifier: Identifier, records: list[Record], tmp_path: Path
+) -> None:
+    folder = tmp_path / "report"
+    address = "https://example.org/leaf.jpg"
+    many = [replace(records[9], path=f"{number}.png") for number in range(12_000)]
+    for rows in (records, [replace(records[0], path=address), *many]):
+        write_report(rows, folder, identifier.info, on=date(2026, 3, 1))
+    assert sorted(one.name for one in folder.rglob("*.*")) == ["0001.js", "0002.js", "0003.js", "index.html"]
+    _open(browser, folder / "index.html")
+    assert browser.find_element(By.ID, "count").text == "12001 of 12001 images"
+    assert _column(browser, 1)[:2] == ["on the web, no thumbnail", ""]
+    assert browser.find_element(By.CSS_SELECTOR, "td.path a").get_attribute("href") == address
+    assert not _console(browser)
+    check_view("--report", folder, "replace", output=None)
+    (folder / "my notes.txt").touch()
+    for refused in (lambda: check_view("--report", folder, "replace", output=None), lambda: _write(folder, identifier)):
+        with pytest.raises(OutputError, match="is no folder of a report and is not replaced"):
+            refused()
+    assert len(list(folder.iterdir())) == 3 and len(list(tmp_path.iterdir())) == 1
+
+
+def _write(folder: Path, identifier: Identifier) -> None:
+    write_report([], folder, identifier.info, on=date(2026, 3, 1))
+
+
 def test_an_image_that_is_gone_has_a_row_without_a_picture(
     identifier: Identifier, records: list[Record], tmp_path: Path
 ) -> None:
@@ -149,7 +177,7 @@ def test_a_view_is_refused_before_the_work(tmp_path: Path) -> None:
     (tmp_path / "there.html").touch()
     for option, name, message in [
         ("--report", "there.html", "already there"),
-        ("--report", "page.pdf", "ends in .html"),
+        ("--report", "page.pdf", "ends in .html, or a folder, whose name has no ending"),
         ("--darwin-core", "rows.txt", "ends in .csv"),
         ("--darwin-core", "nowhere/rows.csv", "no folder"),
         ("--darwin-core", "results.csv", "is the result file too"),

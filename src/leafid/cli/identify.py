@@ -58,7 +58,11 @@ def identify(
     ] = None,
     report: Annotated[
         Path | None,
-        typer.Option("--report", metavar="FILE", help="Also write a page with thumbnails to sort and filter (.html)."),
+        typer.Option(
+            "--report",
+            metavar="FILE|FOLDER",
+            help="Also write a page with thumbnails to sort and filter: one file (.html), or a folder for many images.",
+        ),
     ] = None,
     heat_maps: Annotated[
         HeatMapsOf,
@@ -110,6 +114,7 @@ def identify(
     from leafid.bundle import read_bundle
     from leafid.identify import (
         FEW,
+        ROWS_IN_A_FILE,
         TOP,
         ClusterIdentifier,
         Identifier,
@@ -119,6 +124,7 @@ def identify(
         find_inputs,
         identify_to_file,
         identify_to_list,
+        is_folder_form,
         read_records,
         records_table,
         shard_of,
@@ -151,6 +157,10 @@ def identify(
             check_view(option, view, existing, output=output)
     inputs = find_inputs(paths)
     images = inputs.paths if shard is None else shard_of(inputs.paths, shard)
+    if report is not None and not is_folder_form(report) and len(images) > ROWS_IN_A_FILE:
+        raise UsageError(
+            f"{len(images):,} images are too many for one file: name a folder with --report {report.with_suffix('')}"
+        )
     if output is None and len(images) > FEW:
         raise UsageError(f"{len(images):,} images are too many for the terminal: name a file with -o results.csv")
     kind = ClusterIdentifier if engine_cluster is EngineCluster.RAY else Identifier

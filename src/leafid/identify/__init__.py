@@ -11,6 +11,7 @@ from leafid.identify.inputs import Inputs, find_inputs
 from leafid.identify.ray_cluster import ClusterIdentifier
 from leafid.identify.records import Candidate, Record, Status, column_documentation
 from leafid.identify.report import write_report
+from leafid.identify.report_forms import ROWS_IN_A_FILE, is_folder_form
 from leafid.identify.running import identify_to_file, identify_to_list
 from leafid.identify.shards import shard_of
 from leafid.identify.summary import Summary
@@ -22,6 +23,7 @@ __all__ = [
     "COMPILED",
     "DWC_COLUMNS",
     "FEW",
+    "ROWS_IN_A_FILE",
     "TOP",
     "Candidate",
     "ClusterIdentifier",
@@ -42,6 +44,7 @@ __all__ = [
     "find_inputs",
     "identify_to_file",
     "identify_to_list",
+    "is_folder_form",
     "read_records",
     "record_line",
     "records_table",

@@ -1,11 +1,11 @@
-"""Records as one HTML file that needs nothing else: a table to sort and filter, with thumbnails and the limits."""
+"""Records as a page that needs nothing else: a table to sort and filter, with thumbnails and the limits."""
 
-import base64
 import io
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import date
+from functools import partial
 from itertools import islice
 from pathlib import Path
 from typing import Any, Literal
@@ -15,9 +15,9 @@ from PIL import Image
 from leafid.bundle import BundleInfo, read_bundle
 from leafid.cores import usable_cores
 from leafid.errors import ImageError
-from leafid.files import written_atomically
 from leafid.identify.flora import drawn_leaf, tells_of_characters
 from leafid.identify.records import Record, Status, as_values
+from leafid.identify.report_forms import ReportForm, report_at
 from leafid.identify.summary import Tally
 from leafid.images import open_image
 from leafid.progress import OnProgress
@@ -52,13 +52,15 @@ def write_report(
 ) -> None:
     """Write the report, all or nothing; images are opened again for their thumbnails, one that is gone has none.
 
-    Images of the web are not fetched again: they have a link. Where a record tells of leaf characters, the leaf is
-    measured again, and drawn with what was measured on it. Where it cites specimens, those of the first candidate and
-    of the next stand side by side, with their pictures where the bundle has them.
+    Images of the web are not fetched again: they have a link and no thumbnail, and the page says so. Where a record
+    tells of leaf characters, the leaf is measured again, and drawn with what was measured on it. Where it cites
+    specimens, those of the first candidate and of the next stand side by side, with their pictures where the bundle has
+    them.
 
     Args:
         records: in order.
-        path: the file.
+        path: a file that ends in ``.html`` and holds everything, or a folder, for more than ``ROWS_IN_A_FILE`` images:
+            ``index.html`` in it loads rows and pictures from files beside it.
         info: of the bundle that answered.
         on: when the images were identified.
         images: number of records, for ``on_progress``.
@@ -68,7 +70,7 @@ def write_report(
         on_progress: told how many thumbnails are done.
 
     Raises:
-        OutputError: the file cannot be written.
+        OutputError: it cannot be written, or another folder is there.
         BundleError: ``bundle`` is missing or damaged.
     """
     from jinja2 import Environment, PackageLoader, StrictUndefined
@@ -76,41 +78,42 @@ def write_report(
     folder = None if bundle is None else read_bundle(bundle).folder
     heat = None if folder is None or heat_maps == "none" else HeatPictures.of_bundle(folder, device=device)
     tally = Tally()
-    rows: list[dict[str, Any]] = []
     specimens: dict[str, str] = {}
-    for batch, pictures in _with_pictures(iter(records)):
-        tally.add(batch)
-        for record, shown in zip(batch, pictures, strict=True):
-            wanted = heat is not None and (heat_maps == "all" or record.status is Status.UNDETERMINED)
-            rows.append(_row(record, shown) | {"heat": _heat(heat, record) if heat is not None and wanted else []})
-            if folder is not None:
-                _add_pictures(specimens, record, folder)
-        if on_progress:
-            on_progress(len(rows), images or len(rows))
     environment = Environment(
         loader=PackageLoader("leafid.identify"), autoescape=True, undefined=StrictUndefined, trim_blocks=True
     )
-    summary = tally.summary(earlier=0, seconds=0)
-    html = environment.get_template("report.html").render(
-        info=info,
-        on=on,
-        rows=rows,
-        statuses={status.value: number for status, number in summary.statuses.items()},
-        taxa=summary.taxa,
-        target=info.taxonomy.target,
-        specimens=specimens,
-        limits=LIMITS_LONG,
-    )
-    with written_atomically(path) as temporary:
-        temporary.write_text(html, encoding="utf-8")
+    with report_at(path) as form:
+        for batch, pictures in _with_pictures(iter(records)):
+            tally.add(batch)
+            for record, shown in zip(batch, pictures, strict=True):
+                wanted = heat is not None and (heat_maps == "all" or record.status is Status.UNDETERMINED)
+                maps = _heat(heat, record, form) if heat is not None and wanted else []
+                form.add(_row(record, shown, form) | {"heat": maps})
+                if folder is not None:
+                    _add_pictures(specimens, record, folder, form)
+            if on_progress:
+                on_progress(tally.images, images or tally.images)
+        summary = tally.summary(earlier=0, seconds=0)
+        page = partial(
+            environment.get_template("report.html").render,
+            info=info,
+            on=on,
+            images=summary.images,
+            statuses={status.value: number for status, number in summary.statuses.items()},
+            taxa=summary.taxa,
+            target=info.taxonomy.target,
+            specimens=specimens,
+            limits=LIMITS_LONG,
+        )
+        form.finish(page)
 
 
 @dataclass(frozen=True)
 class _Pictures:
-    """Data addresses of an image's thumbnail and of its measured leaf; None where there is none."""
+    """JPEGs of an image's thumbnail and of its measured leaf; None where there is none."""
 
-    thumbnail: str | None = None
-    leaf: str | None = None
+    thumbnail: bytes | None = None
+    leaf: bytes | None = None
 
 
 def _with_pictures(records: Iterator[Record]) -> Iterator[tuple[Sequence[Record], Sequence[_Pictures]]]:
@@ -129,20 +132,16 @@ def _pictures(record: Record) -> _Pictures:
     except ImageError:
         return _Pictures()
     thumbnail.thumbnail(_THUMBNAIL)
-    return _Pictures(_data_address(thumbnail), None if leaf is None else _data_address(leaf))
+    return _Pictures(_jpeg(thumbnail), None if leaf is None else _jpeg(leaf))
 
 
-def _data_address(picture: Image.Image) -> str:
+def _jpeg(picture: Image.Image) -> bytes:
     content = io.BytesIO()
     picture.save(content, "JPEG", quality=_QUALITY)
-    return _as_data_address(content.getvalue())
+    return content.getvalue()
 
 
-def _as_data_address(jpeg: bytes) -> str:
-    return "data:image/jpeg;base64," + base64.b64encode(jpeg).decode("ascii")
-
-
-def _heat(heat: HeatPictures, record: Record) -> list[dict[str, str]]:
+def _heat(heat: HeatPictures, record: Record, form: ReportForm) -> list[dict[str, str]]:
     """Name and heat map of the two best candidates; nothing where there are no two, or the image is gone."""
     if record.status is Status.FAILED or is_web_address(record.path) or len(record.candidates) < 2:
         return []
@@ -152,19 +151,20 @@ def _heat(heat: HeatPictures, record: Record) -> list[dict[str, str]]:
     except ImageError:
         return []
     return [
-        {"scientific_name": name, "picture": _data_address(picture)}
+        {"scientific_name": name, "picture": form.picture(_jpeg(picture))}
         for name, picture in zip(names, pictures, strict=True)
     ]
 
 
-def _add_pictures(specimens: dict[str, str], record: Record, bundle: Path) -> None:
+def _add_pictures(specimens: dict[str, str], record: Record, bundle: Path, form: ReportForm) -> None:
     """Add the pictures of cited specimens, each once however often it is cited."""
     for one in record.specimens:
         if one.image_id not in specimens and (content := read_thumbnail(bundle, one.image_id)) is not None:
-            specimens[one.image_id] = _as_data_address(content)
+            specimens[one.image_id] = form.picture(content)
 
 
-def _row(record: Record, pictures: _Pictures) -> dict[str, Any]:
+def _row(record: Record, pictures: _Pictures, form: ReportForm) -> dict[str, Any]:
     values = as_values(record)
     shown = {name: values[name] for name in (*_SHOWN, *_MORE)}
-    return shown | {"thumbnail": pictures.thumbnail, "leaf": pictures.leaf}
+    kept = {"thumbnail": pictures.thumbnail, "leaf": pictures.leaf}
+    return shown | {name: None if jpeg is None else form.picture(jpeg) for name, jpeg in kept.items()}

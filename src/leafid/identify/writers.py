@@ -20,6 +20,7 @@ from leafid.identify.parquet_results import (
     parquet_records,
 )
 from leafid.identify.records import Record, written_path
+from leafid.identify.report_forms import check_replaceable
 
 ENDINGS = (".csv", ".jsonl", ".parquet")
 """Endings of result files, each with its format."""
@@ -39,8 +40,8 @@ def check_output(path: Path, existing: Existing) -> None:
         raise OutputError(f"{found} is already there. Add --resume to go on with it, or --force to replace it.")
 
 
-VIEW_ENDINGS = {"--darwin-core": ".csv", "--report": ".html"}
-"""Options of `leafid identify` that name a view of the records, and how the file ends; a view is written anew."""
+VIEW_ENDINGS = {"--darwin-core": (".csv",), "--report": (".html", "")}
+"""Options of `leafid identify` that name a view of the records, and how its name ends; a view is written anew."""
 
 
 def check_view(option: str, path: Path, existing: Existing, *, output: Path | None) -> None:
@@ -48,16 +49,19 @@ def check_view(option: str, path: Path, existing: Existing, *, output: Path | No
 
     Raises:
         OutputError: the ending is wrong, the folder is missing, it is the result itself, or it is there and neither
-            resumed nor replaced.
+            resumed nor replaced, or is no report.
     """
-    ending = VIEW_ENDINGS[option]
-    if path.suffix.lower() != ending:
-        raise OutputError(f"{option} {path}: name a file that ends in {ending}.")
+    endings = VIEW_ENDINGS[option]
+    if path.suffix.lower() not in endings:
+        folder = ", or a folder, whose name has no ending" if "" in endings else ""
+        raise OutputError(f"{option} {path}: name a file that ends in {endings[0]}{folder}.")
     if not path.parent.is_dir():
         raise OutputError(f"{option} {path}: there is no folder {path.parent}. Make it first.")
     if output is not None and path.absolute() == output.absolute():
         raise OutputError(f"{option} {path} is the result file too. Name another file.")
-    if path.is_dir() or (existing == "refuse" and path.exists()):
+    if not path.suffix and existing != "refuse":
+        check_replaceable(path)
+    elif (path.suffix and path.is_dir()) or (existing == "refuse" and path.exists()):
         raise OutputError(f"{option} {path} is already there. Name another file, or add --resume or --force.")
 
 
