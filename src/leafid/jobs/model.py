@@ -44,8 +44,9 @@ class ModelSettings(Section):
     of them occur together at a place, taken from the middle of the network, which is then cut there. The latter is
     for textures, such as veins, and for few images; its embeddings have up to 4,656 numbers, not about 1,000."""
     scales: Scales = (1.0,)
-    """Sizes, as shares of its own, at which the network sees a view; what it sees of each is averaged. Veins and hairs
-    are finer in one leaf than in the next; each size costs its square."""
+    """Sizes, as shares of its own, at which the network sees a view, at every second one turned by a quarter; what it
+    sees of each is averaged. Veins and hairs are finer in one leaf than in the next and run another way. A size costs
+    its square."""
     dropout: Annotated[float, Field(ge=0, lt=1)] = 0.2
     """Share of the features that is hidden from the head at each training step."""
 

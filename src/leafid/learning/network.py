@@ -69,7 +69,10 @@ class Network(nn.Module):
     def features(self, pixels: Tensor, scales: Sequence[float] | None = None) -> Tensor:
         """Turn pixels (N, 3, S, S), uint8 RGB, into features (N, F), at these sizes instead of those of the network."""
         own = normalised(pixels, self.mean, self.std)
-        seen: list[Tensor] = [self.summary(self.backbone(_resized(own, scale))) for scale in scales or self.spec.scales]
+        seen: list[Tensor] = []
+        for place, scale in enumerate(scales or self.spec.scales):
+            resized = _resized(own, scale)
+            seen.append(self.summary(self.backbone(resized.rot90(1, (2, 3)) if place % 2 else resized)))
         return seen[0] if len(seen) == 1 else torch.stack(seen).mean(dim=0)
 
     def forward(self, bags: Bags) -> Answers:

@@ -218,8 +218,8 @@ def _scale(logits: NDArray[np.float64], labels: NDArray[np.int64]) -> tuple[floa
 
 
 def _digest(network: Network, samples: Samples) -> str:
-    """Name what embeddings depend on beside the stored views: weights, images, and what is done to the views."""
-    digest = hashlib.sha256()
+    """Name what embeddings depend on beside the stored views: network, weights, images, and what is done to views."""
+    digest = hashlib.sha256(network.spec.model_dump_json().encode())
     for name, value in network.state_dict().items():
         if not name.startswith("head."):
             digest.update(name.encode() + value.cpu().numpy().tobytes())
