@@ -55,6 +55,32 @@ def test_touching_leaves_are_cut_at_the_neck() -> None:
     assert all(plan.quality.wholeness < 1 for plan in plans)
 
 
+@pytest.mark.parametrize(("points_to", "centre"), [(-45, (420, 460)), (-20, (430, 520)), (180, (380, 560))])
+def test_overlapping_leaves_are_cut_between_their_notches(points_to: int, centre: tuple[int, int]) -> None:
+    image = blank_sheet()
+    below = draw_leaf(image, (250, 400), length=400, width=170, points_to=-110)
+    above = draw_leaf(image, centre, length=400, width=170, points_to=points_to)
+    assert (above & below).sum() > 0.14 * above.sum()
+    plans = leaf_plans(image)
+    assert len(plans) == 2
+    for blade in (above, below):
+        assert max(covers(plan, blade) for plan in plans) > 0.7
+
+
+@pytest.mark.parametrize("width", [90, 170, 260])
+def test_one_leaf_is_not_cut_at_its_tip_and_petiole(width: int) -> None:
+    image = blank_sheet()
+    draw_leaf(image, (350, 450), length=380, width=width, petiole=100)
+    assert len(leaf_plans(image)) == 1
+
+
+def test_torn_leaf_stays_one() -> None:
+    image = blank_sheet()
+    draw_leaf(image, (350, 450), length=400, width=220, petiole=80)
+    image[470:560, 380:560] = image[20, 20]  # a bite from one side
+    assert len(leaf_plans(image)) == 1
+
+
 @pytest.mark.parametrize("points_to", range(-180, 180, 30))
 def test_leaf_with_petiole_is_turned_apex_up(points_to: int) -> None:
     image = blank_sheet(900, 900)

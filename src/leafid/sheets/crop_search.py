@@ -131,7 +131,7 @@ class _Search:
             cover[small:, small:] - cover[:-small, small:] - cover[small:, :-small] + cover[:-small, :-small]
         ).astype(np.float32) / (small * small)
         plans: list[CropPlan] = []
-        rows, columns = np.ogrid[: filled.shape[0], : filled.shape[1]]
+        rows, columns = (axis.astype(np.float32) for axis in np.ogrid[: filled.shape[0], : filled.shape[1]])
         distance = np.zeros(filled.shape, np.float32)
         while len(plans) < count:
             fullest = float(filled.max())
@@ -142,7 +142,7 @@ class _Search:
             plans.append(self._upright(CropKind.TILE, x, y, small, small))
             half = max(1, small // 2)
             filled[max(0, y - half) : y + half + 1, max(0, x - half) : x + half + 1] = -1
-            here = np.hypot(rows - y, columns - x).astype(np.float32)
+            here = (rows - y) ** 2 + (columns - x) ** 2  # squared: farther is farther
             distance = here if len(plans) == 1 else np.minimum(distance, here)
         return plans
 

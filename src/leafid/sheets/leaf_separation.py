@@ -2,7 +2,8 @@
 
 A blade is wide where a petiole is thin, so an opening keeps blades. Two leaves that touch are joined by a neck that
 is narrower than both; the watershed of the distance to the outline finds the neck, and it is cut only where it is
-clearly narrower than the leaves on both sides, so that lobed leaves stay whole.
+clearly narrower than the leaves on both sides, so that lobed leaves stay whole. Leaves that overlap have no neck: they
+are cut between the notches where their outlines cross (`outline_cuts`).
 """
 
 from __future__ import annotations
@@ -13,6 +14,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 from skimage.segmentation import watershed
+
+from leafid.sheets.outline_cuts import cut_between_notches
 
 SMALLEST_LEAF = (
     0.018  # diameter of the smallest blade looked for, as a share of the mask's long side (about 8 mm on a sheet)
@@ -146,7 +149,27 @@ def _cut_at_necks(blades: NDArray[np.uint8], depth: NDArray[np.float32], smalles
             parent[b] = a
             peak_depth[a] = max(peak_depth[a], peak_depth[b])
     merged = np.array([root(number) for number in range(peak_count)], np.int32)
-    return np.asarray(merged[labels])
+    return _cut_clumps(np.asarray(merged[labels]))
+
+
+def _cut_clumps(labels: NDArray[np.int32]) -> NDArray[np.int32]:
+    """Cut pieces between the notches of their outlines, where leaves overlap; each part has a number of its own."""
+    cut, free = labels.copy(), int(labels.max()) + 1
+    for number, (x, y, w, h) in _windows(labels).items():
+        piece = (labels[y : y + h, x : x + w] == number).astype(np.uint8)
+        outlines, _ = cv2.findContours(piece, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
+        lines = cut_between_notches(np.asarray(max(outlines, key=cv2.contourArea), np.int32))
+        if not lines:
+            continue
+        apart = piece.copy()
+        for start, end in lines:
+            cv2.line(apart, start, end, 0, 2)  # two pixels wide, so that the parts do not meet at a corner
+        count, parts = cv2.connectedComponents(apart, connectivity=4)
+        nearest = np.asarray(watershed(np.zeros(piece.shape), markers=parts, mask=piece > 0), np.int32)  # type: ignore[no-untyped-call]
+        view = cut[y : y + h, x : x + w]
+        view[piece > 0] = nearest[piece > 0] + free
+        free += count
+    return cut
 
 
 def _necks(labels: NDArray[np.int32], depth: NDArray[np.float32]) -> dict[tuple[int, int], float]:

@@ -11,7 +11,7 @@ from leafid.jobs import Preprocessing
 from leafid.sheets.crop_cutting import cut_crop
 from leafid.sheets.crop_plan import CropKind, CropPlan, side_of
 from leafid.sheets.crop_search import find_crops
-from leafid.sheets.plants import PlantMask, find_plant
+from leafid.sheets.plants import PlantMask, find_plant, reduced_to_search
 
 LEAST_PLANT = 0.002
 """Share of the image below which what was found is no plant."""
@@ -40,12 +40,13 @@ def find_views(image: OpenedImage, preprocessing: Preprocessing) -> FoundViews:
     """Find the plant and the parts of it that the network is to see."""
     wanted = preprocessing.views
     pixels = np.asarray(image.rgb, dtype=np.uint8)
-    plant = find_plant(pixels)
+    reduced = reduced_to_search(pixels)
+    plant = find_plant(reduced, size=(pixels.shape[1], pixels.shape[0]))
     if plant.fraction < LEAST_PLANT:
         return FoundViews(pixels, plant, (), ("no plant was found; the whole image is seen",))
     tile_side = (preprocessing.tile_side or preprocessing.size) * image.rgb.width / image.width
     whole, *parts = find_crops(
-        pixels, plant, leaves=wanted.leaves, tiles=wanted.tiles, tile_side=max(1, round(tile_side))
+        reduced, plant, leaves=wanted.leaves, tiles=wanted.tiles, tile_side=max(1, round(tile_side))
     )
     plans = [whole] * wanted.plant + parts
     notes = [

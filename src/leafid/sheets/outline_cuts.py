@@ -1,0 +1,90 @@
+"""Leaves that overlap, cut apart from notch to notch.
+
+Where the outlines of two leaves cross there are two notches, one on each side of the clump, and the line between them
+parts it into pieces that are each more convex than the clump (Kumar et al. 2006 do so with cells). Only the outline is
+looked at, so the strip where the leaves lie upon each other is shared out by a straight line.
+"""
+
+from __future__ import annotations
+
+from itertools import combinations
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+NOTCH = 0.05  # depth of a notch, at least, as a share of the root of the clump's area
+MOST_NOTCHES = 12  # the deepest; more only make rags of a torn leaf
+CONVEX_BY_CUT = 0.035  # share of its convex hull that a clump must gain by a cut
+LEAST_PART = 0.12  # of the clump's area; a lobe or a tooth is less
+LONGEST_CUT = 0.85  # of the length of each part: two leaves cross, one leaf alone is parted along its length
+LEAST_SOLID = 0.86  # share of its convex hull that each part fills
+
+
+def cut_between_notches(outline: NDArray[np.int32]) -> list[tuple[tuple[int, int], tuple[int, int]]]:
+    """Find the lines that part a clump of leaves.
+
+    Args:
+        outline: (N, 1, 2) x and y of every pixel on the outline, as from `cv2.findContours`.
+
+    Returns:
+        Both ends (x, y) of each line; none where no cut makes the pieces clearly more convex.
+    """
+    best = _best_cut(outline)
+    if best is None:
+        return []
+    first, second = best
+    one = outline[first : second + 1]
+    other = np.concatenate([outline[second:], outline[: first + 1]])
+    (x0, y0), (x1, y1) = outline[first, 0].tolist(), outline[second, 0].tolist()
+    return [((x0, y0), (x1, y1)), *cut_between_notches(one), *cut_between_notches(other)]
+
+
+def _best_cut(outline: NDArray[np.int32]) -> tuple[int, int] | None:
+    """Numbers of the two points of the outline to cut between; None where no cut is good enough."""
+    notches = _notches(outline)
+    area, whole = cv2.contourArea(outline), _solidity(outline)
+    best, gained = None, CONVEX_BY_CUT
+    for first, second in combinations(notches, 2):
+        if not _runs_inside(outline, first, second):
+            continue
+        parts = outline[first : second + 1], np.concatenate([outline[second:], outline[: first + 1]])
+        areas = [cv2.contourArea(part) for part in parts]
+        solid = [_solidity(part) for part in parts]
+        if min(areas) < LEAST_PART * area or min(solid) < min(LEAST_SOLID, whole):
+            continue
+        length = float(np.hypot(*(outline[first, 0] - outline[second, 0]).tolist()))
+        if length > LONGEST_CUT * min(max(cv2.minAreaRect(part)[1]) for part in parts):
+            continue
+        gain = float(np.average(solid, weights=areas)) - whole
+        if gain > gained:
+            best, gained = (first, second), gain
+    return best
+
+
+def _notches(outline: NDArray[np.int32]) -> list[int]:
+    """Numbers of the deepest points of the outline's bays, in the order of the outline."""
+    if len(outline) < 8:
+        return []
+    hull = np.sort(cv2.convexHull(outline, returnPoints=False), axis=0)[::-1]
+    try:
+        defects = cv2.convexityDefects(outline, hull)
+    except cv2.error:  # the outline touches itself
+        return []
+    if defects is None:
+        return []
+    defects = np.asarray(defects).reshape(-1, 4)  # start, end, deepest point, 256 times its depth
+    deep = defects[defects[:, 3] / 256 > NOTCH * np.sqrt(cv2.contourArea(outline))]
+    deepest = deep[np.argsort(-deep[:, 3])][:MOST_NOTCHES]
+    return sorted(int(point) for point in deepest[:, 2])
+
+
+def _solidity(outline: NDArray[np.int32]) -> float:
+    return cv2.contourArea(outline) / max(1.0, cv2.contourArea(cv2.convexHull(outline)))
+
+
+def _runs_inside(outline: NDArray[np.int32], first: int, second: int) -> bool:
+    """Whether the line between two points of the outline runs inside it."""
+    start, end = (outline[number, 0].astype(np.float64) for number in (first, second))
+    between = [start + share * (end - start) for share in (0.15, 0.3, 0.5, 0.7, 0.85)]
+    return all(cv2.pointPolygonTest(outline, (float(x), float(y)), False) > 0 for x, y in between)
