@@ -28,7 +28,7 @@ from leafid.jobs import Preprocessing
 from leafid.progress import OnProgress
 from leafid.sheets import CropKind, PreparedImage, prepare_file
 
-PREPARATION = 3
+PREPARATION = 4
 """Rises when the same settings give other pixels than before, so that stale views are not taken for new ones."""
 
 
