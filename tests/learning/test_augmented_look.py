@@ -14,12 +14,17 @@ def test_augmentations_are_shown_beside_the_view(data: Path, tmp_path: Path) -> 
     done = CliRunner().invoke(app, ["look", sheet, "-o", picture, "--augment"])
     assert done.exit_code == 0, done.output
     with Image.open(picture) as image:
-        cells = np.asarray(image.convert("L"))[34:264, 10:].astype(float)  # the first row, below its captions
+        rows = np.asarray(image.convert("L")).astype(float)
+    cells, alone = rows[34:264, 10:], rows[298:528, 10:]  # the first two rows, below their captions
     views = [cells[:, left : left + 230] for left in range(0, 10 * 240 - 10, 240)]
     changes = [np.abs(view - views[0]).mean() for view in views[1:]]
     assert len(views) == 10
     assert min(changes) > 1  # something is done to each
     assert np.mean(changes[:3]) < np.mean(changes[6:])  # less by light than by strong
+    by_itself = [np.abs(alone[:, left : left + 230] - views[0]).mean() for left in range(0, 10 * 240 - 10, 240)]
+    assert len(by_itself) == 10
+    either = np.maximum(by_itself[::2], by_itself[1::2])
+    assert either[1:].min() > 0.1  # each change does something; the paper is kept where a plant is not clearly found
 
 
 def test_two_pictures_at_once_are_refused(data: Path, tmp_path: Path) -> None:
