@@ -1,5 +1,6 @@
 """The picture of what the network will see."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -8,9 +9,12 @@ from PIL import Image
 from typer.testing import CliRunner
 
 from leafid.cli import app
+from leafid.demo.gatherings import sheet_spec
+from leafid.demo.sheet import draw_sheet
 from leafid.errors import UsageError
 from leafid.jobs import Preprocessing, ViewCounts
 from leafid.sheets import draw_look
+from leafid.sheets.look import panel_title
 
 from .drawings import blank_sheet
 from .test_preparation import opened, sheet
@@ -29,6 +33,14 @@ def test_without_a_plant_it_says_so() -> None:
     seen = Preprocessing(size=64, views=ViewCounts(leaves=3))
     picture = np.asarray(draw_look(opened(blank_sheet()), seen))
     assert (picture == (180, 0, 0)).all(axis=2).sum() > 100
+
+
+def test_the_scale_of_the_original_is_said_where_a_ruler_tells_it() -> None:
+    drawn = Image.fromarray(draw_sheet(sheet_spec(1, seed=99, px_per_mm=4.0)).image)
+    reduced = replace(opened(np.asarray(drawn)), width=2 * drawn.width, height=2 * drawn.height)
+    size = f"{2 * drawn.width} x {2 * drawn.height} pixels"
+    assert panel_title(reduced, "a.jpg") == f"a.jpg  {size}, 8.0 px/mm"
+    assert panel_title(opened(blank_sheet()), "b.jpg") == "b.jpg  700 x 1000 pixels"
 
 
 def test_the_command_writes_a_picture(tmp_path: Path) -> None:

@@ -15,6 +15,7 @@ from leafid.sheets.crop_cutting import cut_crop
 from leafid.sheets.crop_plan import CropKind, CropPlan
 from leafid.sheets.plants import PlantMask
 from leafid.sheets.preparation import PreparedImage, open_to_prepare, prepare
+from leafid.sheets.ruler_scale import find_ruler_scale
 from leafid.sheets.vein_map import vein_field
 from leafid.sheets.views import find_views
 
@@ -52,12 +53,12 @@ def look_at(path: Path, preprocessing: Preprocessing) -> Image.Image:
 def draw_look(image: OpenedImage, preprocessing: Preprocessing, *, title: str = "") -> Image.Image:
     """Draw, side by side: the image with outline and boxes, the mask, the views, and the vein maps of the leaves.
 
-    The mask is shown where views need it. Vein maps are made of the leaves as they are in the original; the network
-    does not see them.
+    The mask is shown where views need it. Above the image stands its scale if a ruler tells it. Vein maps are made of
+    the leaves as they are in the original; the network does not see them.
     """
     prepared = prepare(image, preprocessing)
     rows = [_views(prepared, CropKind.IMAGE) + _views(prepared, CropKind.PLANT), _views(prepared, CropKind.LEAF)]
-    panels = [_Cell(image.rgb, f"{title}  {image.width} x {image.height} pixels".strip(), OUTLINE)]
+    panels = [_Cell(image.rgb, panel_title(image, title), OUTLINE)]
     wanted = preprocessing.views
     if wanted.plant or wanted.leaves or wanted.tiles:
         found = find_views(image, preprocessing)
@@ -68,6 +69,13 @@ def draw_look(image: OpenedImage, preprocessing: Preprocessing, *, title: str = 
         rows.append(_vein_maps(np.asarray(image.rgb), found.plans))
     rows.append(_views(prepared, CropKind.TILE))
     return _composed(panels, [row for row in rows if row], prepared.notes)
+
+
+def panel_title(image: OpenedImage, title: str) -> str:
+    """Name, size in pixels, and, if a ruler in millimetres lies on the sheet, the scale of the original."""
+    ruler = find_ruler_scale(np.asarray(image.rgb))
+    scale = f", {ruler.px_per_mm * image.width / image.rgb.width:.1f} px/mm" if ruler else ""
+    return f"{title}  {image.width} x {image.height} pixels{scale}".strip()
 
 
 def _views(prepared: PreparedImage, kind: CropKind) -> list[_Cell]:
