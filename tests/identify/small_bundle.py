@@ -11,7 +11,7 @@ from sklearn.linear_model import LogisticRegression
 
 from leafid.bundle import Bundle, BundleInfo, Decision, NetworkSpec, Provenance, write_bundle
 from leafid.jobs import Preprocessing
-from leafid.learning import build_network
+from leafid.learning import Bags, build_network
 from leafid.taxonomy import Taxonomy
 
 TARGET = "Mitragyna speciosa"
@@ -51,7 +51,8 @@ def make_bundle(
         [np.asarray(leaf(taxonomy.names[label], seed, side=SIZE)) for seed, label in enumerate(labels, start=1000)]
     )
     with torch.inference_mode():
-        features = network.features(torch.from_numpy(pixels).permute(0, 3, 1, 2)).numpy().astype(np.float64)
+        views = Bags.of_single_views(torch.from_numpy(pixels).permute(0, 3, 1, 2))
+        features = network(views).embeddings.numpy().astype(np.float64)
     weights, bias = _head(features, labels)
     state = network.state_dict()
     state["head.1.weight"], state["head.1.bias"] = torch.from_numpy(weights), torch.from_numpy(bias)

@@ -74,6 +74,16 @@ def test_an_exported_engine_answers_like_torch(bundle: Path, photos: list[Path],
             assert scores[0] == pytest.approx(scores[1], abs=1e-4)
 
 
+@pytest.mark.parametrize("name", ENGINES)
+def test_second_order_pooling_at_several_sizes_answers_like_torch(
+    tmp_path: Path, photos: list[Path], name: CompiledName
+) -> None:
+    spec = NETWORK.model_copy(update={"pooling": "second-order", "scales": (1.0, 0.75)})
+    made = make_bundle(tmp_path / "bundle", network_spec=spec)
+    parity = export_engine(made.folder, name, photos)
+    assert parity.passed and parity.agreement == 1 and parity.embedding_difference < 1e-4
+
+
 def _set_times(bundle: Path, name: CompiledName, times: float) -> None:
     """Let an engine have been so many times as fast as torch when it was exported."""
     file = bundle / "engines" / name / "parity.json"

@@ -23,7 +23,7 @@ from leafid.sheets import PAPER
 
 Strength = Literal["none", "light", "medium", "strong"]
 
-AUGMENTATION = 2
+AUGMENTATION = 3
 """Rises when the same strength and seed give other pixels than before, so that what was kept of them is not used."""
 
 MARGIN = 1.15

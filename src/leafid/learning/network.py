@@ -72,7 +72,7 @@ class Network(nn.Module):
         seen: list[Tensor] = []
         for place, scale in enumerate(scales or self.spec.scales):
             resized = _resized(own, scale)
-            seen.append(self.summary(self.backbone(resized.rot90(1, (2, 3)) if place % 2 else resized)))
+            seen.append(self.summary(self.backbone(resized.transpose(2, 3).flip(2) if place % 2 else resized)))
         return seen[0] if len(seen) == 1 else torch.stack(seen).mean(dim=0)
 
     def forward(self, bags: Bags) -> Answers:
@@ -138,7 +138,7 @@ def network_of(bundle: Bundle) -> Network:
 def _resized(values: Tensor, scale: float) -> Tensor:
     if scale == 1:
         return values
-    side = round(values.shape[2] * scale)
+    side = round(int(values.shape[2]) * scale)
     return functional.interpolate(values, size=(side, side), mode="bilinear", align_corners=False)
 
 
