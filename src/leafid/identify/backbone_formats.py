@@ -172,7 +172,7 @@ def _write_onnx(network: "Network", path: Path, side: int) -> None:
     with torch.no_grad(), warnings.catch_warnings():
         # The exporter that torch prefers needs two packages more, and gains nothing for networks without branches.
         warnings.simplefilter("ignore", DeprecationWarning)
-        warnings.simplefilter("ignore", torch.jit.TracerWarning)  # the side of a view is fixed, and may be
+        warnings.filterwarnings("ignore", message="Converting a tensor to a Python")  # the side of a view is fixed
         warnings.filterwarnings("ignore", message=".*advanced indexing")  # no index is negative
         torch.onnx.export(
             Backbone().eval(),
