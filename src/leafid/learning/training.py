@@ -34,7 +34,6 @@ from leafid.learning.checkpoints import (
 from leafid.learning.devices import choose_device, worker_count
 from leafid.learning.fine_tuning import FineTuning
 from leafid.learning.folds import folds_of_series
-from leafid.learning.kept_memory import keep_freed_memory
 from leafid.learning.lightning_manners import interruptible, quiet, readable_errors
 from leafid.learning.model_card import model_card
 from leafid.learning.network import Network, build_network
@@ -96,8 +95,6 @@ def train(job: Job, *, run: Path, resume: bool = False, on_epoch: OnEpoch | None
     if this.info.state == "finished" and (this.bundle_folder / BUNDLE_INFO).is_file():
         log.warning("The run %s is finished; there is nothing to resume.", run)
         return this
-    if device.type == "cpu":
-        keep_freed_memory()
     with interruptible(), quiet():
         if job.training.mode == "probe":
             trained = _probed(job, this, device)
