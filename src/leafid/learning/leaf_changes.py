@@ -13,7 +13,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from leafid.sheets import PAPER, find_plant
+from leafid.sheets import PAPER, find_plant, reduced_to
 
 View = NDArray[np.uint8]
 Colour = NDArray[np.float32]
@@ -109,11 +109,7 @@ def mounting_strip(view: View, random: np.random.Generator) -> View:
 def other_paper(view: View, random: np.random.Generator) -> View:
     """Lay the plant on another paper; labels and rulers go with the old one. A plant not clearly found stays."""
     side, inside = len(view), _without_padding(view)
-    looked_at = view[inside]
-    if max(looked_at.shape) > _SEARCHED:
-        scale = _SEARCHED / max(looked_at.shape)
-        looked_at = np.asarray(cv2.resize(looked_at, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA), np.uint8)
-    plant = find_plant(looked_at, view[inside].shape[1::-1])
+    plant = find_plant(reduced_to(view[inside], _SEARCHED), view[inside].shape[1::-1])
     if plant.confidence < _LEAST_SURE or not _PLANT_SHARES[0] < plant.fraction < _PLANT_SHARES[1]:
         return view
     mask = np.zeros((side, side), np.uint8)

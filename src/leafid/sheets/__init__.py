@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from leafid.sheets.look import draw_look, look_at
     from leafid.sheets.oriented_ridges import line_responses
     from leafid.sheets.plants import PlantMask, find_plant, plant_mask
+    from leafid.sheets.reduction import reduced_to
     from leafid.sheets.ruler_scale import RulerScale, find_ruler_scale
     from leafid.sheets.vein_map import VeinField, vein_field, vein_scores
 
@@ -44,6 +45,7 @@ __all__ = [
     "plant_mask",
     "prepare",
     "prepare_file",
+    "reduced_to",
     "vein_field",
     "vein_scores",
 ]
@@ -59,6 +61,7 @@ _MODULES = {
     "PlantMask": "plants",
     "find_plant": "plants",
     "plant_mask": "plants",
+    "reduced_to": "reduction",
     "RulerScale": "ruler_scale",
     "find_ruler_scale": "ruler_scale",
     "VeinField": "vein_map",

@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from leafid.sheets.crop_plan import MARGIN, Background, CropKind, CropPlan, LeafCrop
+from leafid.sheets.reduction import reduced_to
 
 PLAIN = (255, 255, 255)  # RGB of a background taken away
 PALE_VEIN = 0.015  # width that a pale vein may have, as a share of the crop's longer side
@@ -30,9 +31,8 @@ def cut_crop(
     """
     left, top, right, bottom = plan.box
     pixels = original[top:bottom, left:right]
-    scale = longest / max(pixels.shape[:2]) if longest is not None and plan.kind is not CropKind.TILE else 1.0
-    if scale < 1:
-        pixels = np.asarray(cv2.resize(pixels, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA), dtype=np.uint8)
+    if longest is not None and plan.kind is not CropKind.TILE:
+        pixels = reduced_to(pixels, longest)
     mask = _refine(pixels, plan.shape, plan.others)
     if background == "plain":
         pixels = pixels.copy()

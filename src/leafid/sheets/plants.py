@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from leafid.sheets.furniture import Piece, judge_pieces
 from leafid.sheets.paper import Paper, model_paper, sheet_region, to_lab
+from leafid.sheets.reduction import reduced_to
 
 WORKING_SIDE = 1024  # pixels of the long side on which the mask is found
 
@@ -65,7 +66,7 @@ def find_plant(image: NDArray[np.uint8], size: tuple[int, int] | None = None) ->
     Returns:
         The mask with its share and confidence. An image without plant gives an empty mask with confidence 0.
     """
-    lab = to_lab(reduced_to_search(image))
+    lab = to_lab(reduced_to(image, WORKING_SIDE))
     paper = model_paper(lab)
     mask, confidence = _plant_in_the_open(lab) if paper is None or paper.share < 0.15 else _plant_on_paper(lab, paper)
     return PlantMask(
@@ -74,17 +75,6 @@ def find_plant(image: NDArray[np.uint8], size: tuple[int, int] | None = None) ->
         fraction=float(mask.mean()),
         confidence=confidence if mask.any() else 0.0,
     )
-
-
-def reduced_to_search(image: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """Reduce an image (H, W, 3) to the size at which plants and crops are searched; a smaller one is returned as it is.
-
-    Reducing a large sheet takes as long as the search: who searches twice reduces once.
-    """
-    scale = WORKING_SIDE / max(image.shape[:2])
-    if scale >= 1:
-        return image
-    return np.asarray(cv2.resize(image, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA), dtype=np.uint8)
 
 
 def _plant_on_paper(lab: NDArray[np.float32], paper: Paper) -> tuple[NDArray[np.bool_], float]:

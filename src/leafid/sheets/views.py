@@ -11,7 +11,8 @@ from leafid.jobs import Preprocessing
 from leafid.sheets.crop_cutting import cut_crop
 from leafid.sheets.crop_plan import CropKind, CropPlan, side_of
 from leafid.sheets.crop_search import find_crops
-from leafid.sheets.plants import PlantMask, find_plant, reduced_to_search
+from leafid.sheets.plants import WORKING_SIDE, PlantMask, find_plant
+from leafid.sheets.reduction import reduced_to
 
 LEAST_PLANT = 0.002
 """Share of the image below which what was found is no plant."""
@@ -40,7 +41,7 @@ def find_views(image: OpenedImage, preprocessing: Preprocessing) -> FoundViews:
     """Find the plant and the parts of it that the network is to see."""
     wanted = preprocessing.views
     pixels = np.asarray(image.rgb, dtype=np.uint8)
-    reduced = reduced_to_search(pixels)
+    reduced = reduced_to(pixels, WORKING_SIDE)  # once: that takes as long on a large sheet as either search
     plant = find_plant(reduced, size=(pixels.shape[1], pixels.shape[0]))
     if plant.fraction < LEAST_PLANT:
         return FoundViews(pixels, plant, (), ("no plant was found; the whole image is seen",))
