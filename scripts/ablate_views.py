@@ -28,6 +28,7 @@ from leafid.curation import assign_gatherings, training_split
 from leafid.jobs import Job, load_job, with_settings
 from leafid.learning.bags import KINDS
 from leafid.learning.devices import choose_device, worker_count
+from leafid.learning.frozen import frozen
 from leafid.learning.pooling import AttentionPooling
 from leafid.learning.preparing import fill_store, view_store
 from leafid.learning.pretrained import start_network
@@ -93,7 +94,7 @@ def features_of(job: Job, split: pd.DataFrame, path: Path) -> Features:
     fill_store(store, path.stem, ids, image_paths(split, job.catalog_path), job=job)
     samples = Samples(store, ids, [0] * len(ids), drawn=None, augmentation="none")
     device = choose_device(job.training.device)
-    network = start_network(job.model, 2)[0].to(device).eval()
+    network = frozen(start_network(job.model, 2)[0], device)
     loader = DataLoader(samples, 8, collate_fn=batch_of, num_workers=worker_count(job.training.workers))
     values, owners, kinds = [], [], []
     done = 0
@@ -102,7 +103,7 @@ def features_of(job: Job, split: pd.DataFrame, path: Path) -> Features:
             for pixels, its_owners, its_kinds in zip(
                 batch.bags.pixels, batch.bags.owners, batch.bags.kinds, strict=True
             ):
-                values.append(network.features(pixels.to(device)).float().cpu())
+                values.append(network.features_in_parts(pixels.to(device)).float().cpu())
                 owners.append(its_owners + done)
                 kinds.append(its_kinds)
             done += batch.bags.images

@@ -24,6 +24,7 @@ from leafid.jobs import Job, load_job, with_settings
 from leafid.learning import Run, train
 from leafid.learning.backbones import network_spec
 from leafid.learning.devices import choose_device, lightning_precision
+from leafid.learning.kept_memory import give_memory_back, keep_freed_memory
 from leafid.learning.network import build_network
 from leafid.learning.recipe import Recipe, optimiser
 from leafid.learning.run_images import samples_of
@@ -66,11 +67,15 @@ def bare_rate(job: Job, run: Run, batches: list[Batch]) -> float:
         loss.item()  # waits for a GPU
         return len(batch.labels)
 
+    if device.type == "cpu":
+        keep_freed_memory()  # as training does
     step(batches[0])
     done, started = 0, time.perf_counter()
     while time.perf_counter() - started < LEAST_S:
         done += sum(step(batch) for batch in batches)
-    return done / (time.perf_counter() - started)
+    rate = done / (time.perf_counter() - started)
+    give_memory_back()
+    return rate
 
 
 def main() -> None:

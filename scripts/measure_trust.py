@@ -94,9 +94,8 @@ def unknown_table(
     labels, gatherings = every.labels(names), list(every.rows["gathering_id"])
     folds = folds_of_series(labels, gatherings)
     there, is_train = known_elsewhere(labels, folds), (every.rows["split"] == "train").to_numpy()
-    none = (every.features[:0], labels[:0])  # no augmented copies
     logits = logits_out_of_fold(
-        network, (every.features, labels), is_train, none, folds, shrinkage=shrinkage, balanced=True
+        network, (every.features, labels), is_train, None, folds, shrinkage=shrinkage, balanced=True
     )
     if logits is None:
         raise SystemExit("Too few images for a probe without a fold.")

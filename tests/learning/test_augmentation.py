@@ -8,7 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from leafid.learning.augmentation import Strength, augment, margin, seen_side
+from leafid.jobs import Strength
+from leafid.learning.augmentation import augment, margin, seen_side
 
 STRENGTHS: tuple[Strength, ...] = get_args(Strength)
 

@@ -7,11 +7,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor
 
+from leafid.jobs import Mix
 from leafid.learning.bags import KINDS, Bags
-from leafid.learning.mixing import Mix, Mixed, mixed
+from leafid.learning.mixing import Mixed, mixed
 from leafid.sheets import CropKind
 
-SIDES = {CropKind.PLANT: 48, CropKind.LEAF: 32, CropKind.TILE: 32}
+SIDES = {CropKind.PLANT: 64, CropKind.LEAF: 32, CropKind.TILE: 32}
 
 
 def bags_of(kinds: list[list[CropKind]]) -> Bags:

@@ -20,13 +20,9 @@ def _embedded(count: int, seed: int, side: int) -> Embedded:
     return (centres[labels] + noise).astype(np.float32), labels
 
 
-def _no_copies(of: Embedded) -> Embedded:
-    return of[0][:0], of[1][:0]
-
-
 def _out_of_fold(network: Network, train: Embedded, folds: np.ndarray) -> np.ndarray | None:
     every = np.full(len(folds), True)
-    return logits_out_of_fold(network, train, every, _no_copies(train), folds, shrinkage=0.2, balanced=True)
+    return logits_out_of_fold(network, train, every, None, folds, shrinkage=0.2, balanced=True)
 
 
 @pytest.fixture
@@ -43,7 +39,7 @@ def test_each_fold_is_judged_by_the_probe_of_the_others(network: Network) -> Non
     every = np.concatenate([train[0], val[0]]), np.concatenate([train[1], val[1]])
     folds = np.arange(84) // 21
     logits = logits_out_of_fold(
-        network, every, np.arange(84) < 60, _no_copies(train), folds, shrinkage=probe.shrinkage, balanced=True
+        network, every, np.arange(84) < 60, None, folds, shrinkage=probe.shrinkage, balanced=True
     )
     assert logits is not None and logits.shape == (84, TAXA)
     weight, bias = Discriminants(every[0][21:], every[1][21:], TAXA, balanced=True).under(probe.shrinkage)

@@ -10,8 +10,8 @@ from safetensors.torch import save_file
 
 from leafid.errors import WeightsError
 from leafid.jobs import ModelSettings
-from leafid.learning import Run
-from leafid.learning.backbones import whole_model
+from leafid.learning import Run, build_network
+from leafid.learning.backbones import network_spec, whole_model
 from leafid.learning.pretrained import start_network
 
 
@@ -51,6 +51,18 @@ def test_weights_of_a_bundle_can_be_built_on(trained: Run) -> None:
     path = trained.bundle_folder / "model.safetensors"
     _, unused = start_network(settings("shufflenet_v2_x1_0", path), taxa=9)
     assert unused == ["head.1.bias", "head.1.weight", "pooling.score.weight"]
+
+
+def test_so_can_those_of_a_bundle_with_second_order_pooling_of_mixed_channels(tmp_path: Path) -> None:
+    model = ModelSettings(backbone="resnet18", pooling="second-order", weights="none")
+    tensors = build_network(network_spec(model), 3).state_dict()
+    assert "summary.mixing" in tensors
+    save_file({name: value.contiguous() for name, value in tensors.items()}, tmp_path / "model.safetensors")
+
+    network, unused = start_network(model.model_copy(update={"weights": str(tmp_path / "model.safetensors")}), taxa=9)
+
+    assert all(torch.equal(value, tensors[f"backbone.{name}"]) for name, value in network.backbone.state_dict().items())
+    assert "summary.mixing" in unused
 
 
 def test_weights_of_another_backbone_are_refused_and_named(weights: Path) -> None:

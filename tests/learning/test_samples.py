@@ -14,7 +14,7 @@ from leafid.errors import RunError
 from leafid.jobs import Preprocessing
 from leafid.learning.augmentation import margin
 from leafid.learning.prepared import ViewStore
-from leafid.learning.samples import EpochSampler, Samples, drawn_views, training_loader
+from leafid.learning.samples import Copy, EpochSampler, Samples, drawn_views, training_loader
 from leafid.sheets import CropKind
 
 
@@ -48,12 +48,14 @@ def test_a_drawn_sample_has_the_side_that_the_network_sees(store: ViewStore) -> 
 
 
 def test_copies_are_augmented_each_another_way_and_always_the_same(store: ViewStore) -> None:
-    def view(copy: int, index: int) -> NDArray[np.uint8]:
+    def view(copy: Copy | None, index: int) -> NDArray[np.uint8]:
         samples = Samples(store, ids(), [0, 1] * 4, drawn=None, augmentation="medium", copy=copy)
         return samples[index].views.pixels[0]
 
-    assert (view(1, 5) == view(1, 5)).all()
-    assert (view(0, 5) != view(1, 5)).any() and (view(1, 5) != view(2, 5)).any() and (view(1, 4) != view(1, 5)).any()
+    first = view(Copy(1, seed=0), 5)
+    assert (view(Copy(1, seed=0), 5) == first).all()
+    assert (view(None, 5) != first).any()
+    assert all((view(*other) != first).any() for other in [(Copy(2, 0), 5), (Copy(1, 7), 5), (Copy(1, 0), 4)])
 
 
 @given(

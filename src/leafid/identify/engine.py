@@ -52,12 +52,12 @@ class TorchEngine:
     def __init__(self, bundle: Bundle, *, device: str = "auto", cores: int | None = None) -> None:
         import torch
 
-        from leafid.learning import choose_device, network_of
+        from leafid.learning import choose_device, frozen, network_of
 
         if cores is not None:
             torch.set_num_threads(cores)
         self.device = choose_device(device)
-        self.network = network_of(bundle).to(self.device)
+        self.network = frozen(network_of(bundle), self.device)
         self.views_at_once = 16 if self.device.type == "cpu" else 64
 
     def answer(self, images: Sequence[PreparedImage]) -> EngineAnswers:

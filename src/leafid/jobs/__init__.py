@@ -22,7 +22,7 @@ from leafid.jobs.sources import (
 )
 from leafid.jobs.sweep import Range, SweepSettings
 from leafid.jobs.taxa import TaxaSettings, TaxonEntry
-from leafid.jobs.training import TrainingSettings
+from leafid.jobs.training import Mix, Strength, TrainingSettings
 from leafid.jobs.trust import TrustSettings
 
 __all__ = [
@@ -36,12 +36,14 @@ __all__ = [
     "GbifSearchSource",
     "IdigbioSource",
     "Job",
+    "Mix",
     "ModelSettings",
     "OutputSettings",
     "Preprocessing",
     "Range",
     "Source",
     "SplitSettings",
+    "Strength",
     "SweepSettings",
     "TableSource",
     "TaxaSettings",

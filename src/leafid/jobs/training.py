@@ -9,6 +9,9 @@ from leafid.jobs.section import Section
 Positive = Annotated[float, Field(gt=0)]
 Share = Annotated[float, Field(ge=0, lt=1)]
 
+Mix = Literal["none", "mixup", "cutmix", "both"]
+Strength = Literal["none", "light", "medium", "strong"]
+
 
 class TrainingSettings(Section):
     """How the network learns: a probe of its features, then all layers, those near the image most gently.
@@ -45,12 +48,12 @@ class TrainingSettings(Section):
     higher_ranks: tuple[Literal["genus", "family"], ...] = ()
     """Ranks at which an error counts beside that at species, equally: an answer in the right genus is then less wrong.
     Genus and family are those of the catalog."""
-    mix: Literal["none", "mixup", "cutmix", "both"] = "none"
+    mix: Mix = "none"
     """Mix the images of a step in pairs, their labels with them: laid over each other (``mixup``), a square of one put
     into the other (``cutmix``), or now the one, now the other (``both``). Val is never mixed."""
     balance: Literal["sampling", "loss", "none"] = "sampling"
     """Against rare taxa being overlooked: draw all taxa equally often, weigh errors on rare ones more, or neither."""
-    augmentation: Literal["none", "light", "medium", "strong"] = "medium"
+    augmentation: Strength = "medium"
     """How much training images are changed. ``light``: turned by 20 degrees, mirrored, scaled and lit otherwise.
     ``medium``: turned all round and recoloured; one in ten to one in three is dried or fresh, torn, eaten by insects,
     strapped down, blurred, or laid on another paper. ``strong``: each of these twice as often, and more of it.

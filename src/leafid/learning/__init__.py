@@ -9,6 +9,7 @@ from leafid.learning.augmented_look import look_at_augmentation
 from leafid.learning.bags import Bags
 from leafid.learning.devices import choose_device
 from leafid.learning.folds import folds_of_series, known_elsewhere
+from leafid.learning.frozen import frozen
 from leafid.learning.inference import FileAnswers, answers_of
 from leafid.learning.model_card import model_card
 from leafid.learning.network import Answers, Network, build_network, network_of
@@ -38,6 +39,7 @@ __all__ = [
     "discriminant",
     "first_views",
     "folds_of_series",
+    "frozen",
     "known_elsewhere",
     "logits_out_of_fold",
     "look_at_augmentation",

@@ -12,16 +12,15 @@ albumentations 2.0.8 is the last MIT release and no longer maintained; nothing e
 import os
 from collections.abc import Callable
 from functools import cache
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from leafid.jobs import Strength
 from leafid.learning.leaf_changes import CHANGES
 from leafid.sheets import PAPER
-
-Strength = Literal["none", "light", "medium", "strong"]
 
 AUGMENTATION = 3
 """Rises when the same strength and seed give other pixels than before, so that what was kept of them is not used."""

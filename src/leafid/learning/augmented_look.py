@@ -6,8 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
-from leafid.jobs import Preprocessing
-from leafid.learning.augmentation import Strength, augment, margin, unaugmented
+from leafid.jobs import Preprocessing, Strength
+from leafid.learning.augmentation import augment, margin, unaugmented
 from leafid.learning.leaf_changes import CHANGES
 from leafid.sheets import prepare_file
 

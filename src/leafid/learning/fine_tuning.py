@@ -7,8 +7,9 @@ from torch.optim import Optimizer
 from torchmetrics import MetricCollection
 from torchmetrics.classification import MulticlassAccuracy, MulticlassF1Score
 
+from leafid.jobs import Mix
 from leafid.learning.bags import Bags
-from leafid.learning.mixing import Mix, mixed
+from leafid.learning.mixing import mixed
 from leafid.learning.network import Network
 from leafid.learning.recipe import Recipe, optimiser
 from leafid.learning.samples import Batch

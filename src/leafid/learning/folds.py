@@ -49,3 +49,8 @@ def known_elsewhere(labels: NDArray[np.int64], folds: NDArray[np.int64]) -> NDAr
     for fold in np.unique(folds):
         there |= (folds == fold) & np.isin(labels, labels[folds != fold])
     return there
+
+
+def left_without_largest(folds: NDArray[np.int64]) -> int:
+    """Count the images that are left without the largest fold (N,): to no fewer will anything be fitted."""
+    return len(folds) - int(np.bincount(folds).max())

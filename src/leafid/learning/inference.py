@@ -14,6 +14,7 @@ from leafid.errors import ImageError
 from leafid.jobs import Preprocessing
 from leafid.learning.bags import Bags
 from leafid.learning.devices import worker_count
+from leafid.learning.frozen import frozen
 from leafid.learning.network import Answers, Network
 from leafid.progress import OnProgress
 from leafid.sheets import PreparedImage, prepare_file
@@ -50,10 +51,10 @@ def answers_of(
     look: Look | None = None,
     on_progress: OnProgress | None = None,
 ) -> FileAnswers:
-    """Run the network over image files, in eval mode; afterwards it is in the mode and on the device it was before.
+    """Run the network over image files.
 
     Args:
-        network: the network.
+        network: the network; it is used as if in eval mode, and stays as it is.
         paths: image files.
         preprocessing: the bundle's.
         device: where to compute.
@@ -74,13 +75,11 @@ def answers_of(
         collate_fn=_collate,
         pin_memory=device.type == "cuda",
     )
-    before, training = network.mean.device, network.training
-    network.to(device).eval()
-    done = 0
+    answering, done = frozen(network, device), 0
     with torch.inference_mode():
         for batch in loader:
             if len(batch.indices):
-                answers: Answers = network(batch.bags.to(device, non_blocking=True))
+                answers: Answers = answering(batch.bags.to(device, non_blocking=True))
                 logits[batch.indices] = answers.logits.float().cpu().numpy()
                 embeddings[batch.indices] = answers.embeddings.float().cpu().numpy()
             failures |= batch.failures
@@ -88,7 +87,6 @@ def answers_of(
             done += len(batch.indices) + len(batch.failures)
             if on_progress:
                 on_progress(done, len(paths))
-    network.to(before).train(training)
     return FileAnswers(logits, embeddings, failures, looks)
 
 

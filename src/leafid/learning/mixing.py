@@ -6,14 +6,12 @@ each view is mixed with a view of the partner that has its size and shows the sa
 """
 
 from dataclasses import dataclass, replace
-from typing import Literal
 
 import torch
 from torch import Tensor
 
+from leafid.jobs import Mix
 from leafid.learning.bags import Bags
-
-Mix = Literal["none", "mixup", "cutmix", "both"]
 
 CONCENTRATION = 0.4
 """Both parameters of the beta distribution of mixup's shares; the paper has 0.1 to 0.4 for photos. CutMix draws its

@@ -7,8 +7,9 @@ fine-tuned cannot.
 import numpy as np
 from numpy.typing import NDArray
 
+from leafid.learning.folds import left_without_largest
 from leafid.learning.network import Network
-from leafid.learning.probing import Discriminants, Embedded, only, together, without
+from leafid.learning.probing import Discriminants, Embedded, LinearHead, only, together, without
 
 SAME_HEAD = 0.01
 """Largest distance, relative to its length, between a head and the probe of which it is taken to be one."""
@@ -18,7 +19,7 @@ def logits_out_of_fold(
     network: Network,
     every: Embedded,
     is_train: NDArray[np.bool_],
-    copies: Embedded,
+    copies: Embedded | None,
     folds: NDArray[np.int64],
     *,
     shrinkage: float,
@@ -40,28 +41,26 @@ def logits_out_of_fold(
     """
     embeddings, labels = every
     train = only(every, is_train)
-    if min(len(train[1]), *(int((folds != fold).sum()) for fold in np.unique(folds))) <= network.taxa:
+    if min(len(train[1]), left_without_largest(folds)) <= network.taxa:
         return None
-    weight, _ = Discriminants(*together(train, copies), network.taxa, balanced=balanced).under(shrinkage)
+    probe = Discriminants(*together(train, copies), network.taxa, balanced=balanced).under(shrinkage)
     head = network.last_linear.weight.detach().cpu().double().numpy()
-    scale = np.linalg.norm(weight) / np.linalg.norm(head)
-    if np.linalg.norm(weight / scale - head) > SAME_HEAD * np.linalg.norm(head):
+    scale = np.linalg.norm(probe.weight) / np.linalg.norm(head)
+    if np.linalg.norm(probe.weight / scale - head) > SAME_HEAD * np.linalg.norm(head):
         return None
     logits = np.empty((len(labels), network.taxa))
     for fold in np.unique(folds):
         mine = folds == fold
         rest = without(train, copies, mine[is_train])
-        weight, bias = Discriminants(
-            *together(rest, only(every, ~mine & ~is_train)), network.taxa, balanced=balanced
-        ).under(shrinkage)
-        logits[mine] = (embeddings[mine] @ weight.T + bias) / scale
+        others = Discriminants(*together(rest, only(every, ~mine & ~is_train)), network.taxa, balanced=balanced)
+        logits[mine] = others.under(shrinkage).logits(embeddings[mine]) / scale
     return logits
 
 
 def discriminant(
     embeddings: NDArray[np.float32], labels: NDArray[np.int64], taxa: int, *, shrinkage: float
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Return weights (T, F) and biases (T,) of the probe of some images, all taxa being equally probable.
+) -> LinearHead:
+    """Return the probe of some images, all taxa being equally probable.
 
     Args:
         embeddings: (N, F).

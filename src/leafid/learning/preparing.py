@@ -6,8 +6,8 @@ from pathlib import Path
 
 from leafid.catalog import image_paths
 from leafid.curation import training_split
-from leafid.jobs import Job
-from leafid.learning.augmentation import Strength, margin
+from leafid.jobs import Job, Strength
+from leafid.learning.augmentation import margin
 from leafid.learning.devices import worker_count
 from leafid.learning.prepared import ViewStore
 from leafid.progress import progress_bar

@@ -99,7 +99,7 @@ def _downloaded(backbone: str) -> dict[str, Tensor]:
 
 def _fitting(tensors: Mapping[str, Tensor], network: Network, origin: str) -> tuple[dict[str, Tensor], list[str]]:
     """Part the tensors into those of the backbone and the names of those not used; refuse what does not fit."""
-    if all(name.startswith(("backbone.", "pooling.", "head.")) for name in tensors):  # a bundle of leafid
+    if all(name.startswith(("backbone.", "summary.", "pooling.", "head.")) for name in tensors):  # a bundle of leafid
         tensors = {name.removeprefix("backbone."): value for name, value in tensors.items()}
     backbone, needed = network.spec.backbone, _shapes(network.backbone)
     fitting = {name: value for name, value in tensors.items() if needed.get(name) == value.shape}

@@ -8,6 +8,7 @@ prototypes (*Viola*, whole plants at 448 pixels, five folds: macro-F1 0.51, 0.46
 import hashlib
 import io
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -16,6 +17,8 @@ from torch.utils.data import DataLoader
 
 from leafid.files import written_atomically
 from leafid.learning.augmentation import AUGMENTATION
+from leafid.learning.folds import left_without_largest
+from leafid.learning.frozen import frozen
 from leafid.learning.network import Network
 from leafid.learning.samples import Samples, batch_of
 from leafid.progress import progress_bar
@@ -83,26 +86,23 @@ def fit_probe(
 
     last = Discriminants(*together(train, copies), taxa, balanced=balanced)
     judged = [(last, val)]
-    if folds is not None and (folds[:, None] != np.unique(folds)).sum(axis=0).min() > taxa:
+    if folds is not None and left_without_largest(folds) > taxa:
         judged += [
             (Discriminants(*without(train, copies, folds == fold), taxa, balanced=balanced), only(train, folds == fold))
             for fold in np.unique(folds)
         ]
     # Of a taxon that it has not learnt, a head can say nothing.
-    known = [discriminants.known[labels] for discriminants, (_, labels) in judged]
-    if not any(there.any() for there in known):
-        known = [np.ones_like(there) for there in known]
-    truth = np.concatenate([labels[there] for there, (_, (_, labels)) in zip(known, judged, strict=True)])
+    learnt = [(fitted, only(images, fitted.known[images[1]])) for fitted, images in judged]
+    if any(len(labels) for _, (_, labels) in learnt):
+        judged = learnt
+    truth = np.concatenate([labels for _, (_, labels) in judged])
     candidates = []
     for shrinkage in SHRINKAGES:
-        heads = [discriminants.under(shrinkage) for discriminants, _ in judged]
-        logits = [
-            embeddings @ weight.T + bias for (weight, bias), (_, (embeddings, _)) in zip(heads, judged, strict=True)
-        ]
-        scale, loss = _scale(np.concatenate([rows[there] for rows, there in zip(logits, known, strict=True)]), truth)
-        score = float(f1_score(val[1], logits[0].argmax(axis=1), average="macro", zero_division=0))
-        weight, bias = heads[0]
-        candidates.append((loss, Probe(weight / scale, bias / scale, shrinkage, score)))
+        logits = [fitted.under(shrinkage).logits(embeddings) for fitted, (embeddings, _) in judged]
+        scale, loss = _scale(np.concatenate(logits), truth)
+        head = last.under(shrinkage)
+        score = float(f1_score(val[1], head.logits(val[0]).argmax(axis=1), average="macro", zero_division=0))
+        candidates.append((loss, Probe(head.weight / scale, head.bias / scale, shrinkage, score)))
     return min(candidates, key=lambda candidate: candidate[0])[1]
 
 
@@ -128,7 +128,7 @@ def embeddings_of(network: Network, samples: Samples, *, device: torch.device, w
     """Return the embeddings (N, F) of images by the network as it is, from the store where they were made before.
 
     Args:
-        network: the network; it is used in eval mode, and left on the CPU in the mode in which it was.
+        network: the network; it is used as if in eval mode, and stays as it is.
         samples: the images with all their views.
         device: where to compute.
         workers: processes that read views.
@@ -139,20 +139,29 @@ def embeddings_of(network: Network, samples: Samples, *, device: torch.device, w
         if len(known) == len(samples):
             return known
     loader = DataLoader(samples, batch_size=IMAGES_AT_ONCE, collate_fn=batch_of, num_workers=workers)
-    training = network.training
-    network.to(device).eval()
-    rows = []
+    answering, rows = frozen(network, device), []
     with torch.inference_mode(), progress_bar("Features") as on_progress:
         for batch in loader:
-            rows.append(network(batch.bags.to(device)).embeddings.float().cpu().numpy())
+            rows.append(answering(batch.bags.to(device)).embeddings.float().cpu().numpy())
             on_progress(sum(map(len, rows)), len(samples))
-    network.to("cpu").train(training)
     embeddings = np.concatenate(rows)
     content = io.BytesIO()
     np.save(content, embeddings, allow_pickle=False)
     with written_atomically(path) as temporary:
         temporary.write_bytes(content.getvalue())
     return embeddings
+
+
+class LinearHead(NamedTuple):
+    """Weights (T, F) and biases (T,)."""
+
+    weight: NDArray[np.float64]
+    bias: NDArray[np.float64]
+
+    def logits(self, embeddings: NDArray[np.float32]) -> NDArray[np.float64]:
+        """Return the logits (N, T) of embeddings (N, F)."""
+        logits: NDArray[np.float64] = embeddings @ self.weight.T + self.bias
+        return logits
 
 
 class Discriminants:
@@ -177,8 +186,8 @@ class Discriminants:
         self.variances, self.axes = _principal((values - self.means[labels]) * weights[:, None])
         self.mean_variance = self.variances.sum() / values.shape[1]
 
-    def under(self, shrinkage: float) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """Return weights (T, F) and biases (T,); a taxon without a training image is never the answer."""
+    def under(self, shrinkage: float) -> LinearHead:
+        """Return the head; a taxon without a training image is never its answer."""
         sphere = shrinkage * self.mean_variance
         along = self.means @ self.axes.T
         inside = along * (1 / ((1 - shrinkage) * self.variances + sphere) - 1 / sphere)
@@ -186,7 +195,7 @@ class Discriminants:
         with np.errstate(divide="ignore"):
             bias = -0.5 * (weight * self.means).sum(axis=1) + np.log(self.priors)
         bias[~self.known] = NEVER
-        return weight, bias
+        return LinearHead(weight, bias)
 
 
 def _principal(rows: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
@@ -225,5 +234,5 @@ def _digest(network: Network, samples: Samples) -> str:
             digest.update(name.encode() + value.cpu().numpy().tobytes())
     digest.update("\n".join(samples.image_ids).encode())
     if samples.copy:
-        digest.update(f"{samples.augmentation} {AUGMENTATION} copy {samples.copy}".encode())
+        digest.update(f"{samples.augmentation} {AUGMENTATION} {samples.copy}".encode())
     return digest.hexdigest()[:16]

@@ -5,14 +5,14 @@ from typing import Literal
 import numpy as np
 import torch
 
-from leafid.learning.augmentation import Strength
+from leafid.jobs import Strength
 from leafid.learning.devices import worker_count
 from leafid.learning.inference import FileAnswers
 from leafid.learning.network import Network
 from leafid.learning.preparing import fill_store, strength_for, view_store
 from leafid.learning.probing import Embedded, embeddings_of
 from leafid.learning.run import Run
-from leafid.learning.samples import Samples
+from leafid.learning.samples import Copy, Samples
 
 Part = Literal["train", "val"]
 
@@ -46,19 +46,20 @@ def answers_for(run: Run, part: Part, network: Network, *, device: torch.device)
     return FileAnswers(logits, embeddings, {})
 
 
-def copies_for(run: Run, network: Network, *, device: torch.device) -> Embedded:
+def copies_for(run: Run, network: Network, *, device: torch.device) -> Embedded | None:
     """Return what the network makes of the augmented copies of train, from which a probe learns, too.
 
     Returns:
-        Embeddings (C N, F) of the C copies one after the other, each in the order of the split, and labels (C N,).
+        Embeddings (C N, F) of the C copies one after the other, each in the order of the split, and labels (C N,); None
+        where the job wants no copies.
     """
-    training, features = run.job.training, network.last_linear.in_features
+    training = run.job.training
     if training.augmentation == "none" or not training.probe_copies:
-        return np.empty((0, features), dtype=np.float32), np.empty(0, dtype=np.int64)
+        return None
     samples = _samples(run, "train", training.augmentation, drawn=None)
     workers = worker_count(training.workers)
     rows = [
-        embeddings_of(network, samples.copied(number), device=device, workers=workers)
+        embeddings_of(network, samples.copied(Copy(number, run.job.seed)), device=device, workers=workers)
         for number in range(1, training.probe_copies + 1)
     ]
     return np.concatenate(rows), np.tile(np.array(samples.labels, dtype=np.int64), training.probe_copies)

@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, Sampler
 
-from leafid.learning.augmentation import Strength, augment, unaugmented
+from leafid.jobs import Strength
+from leafid.learning.augmentation import augment, unaugmented
 from leafid.learning.bags import Bags
 from leafid.learning.prepared import Views, ViewStore
 from leafid.learning.processes import ALONE, Place
@@ -56,6 +57,13 @@ class Draw:
     seed: int
 
 
+class Copy(NamedTuple):
+    """An augmented copy of all images: its number, and the seed of the job, which makes it another one."""
+
+    number: int
+    seed: int
+
+
 class Samples(Dataset[Sample]):
     """Images of one part of the split, from their prepared views.
 
@@ -65,7 +73,7 @@ class Samples(Dataset[Sample]):
         labels: their labels.
         drawn: how many views of an image a sample has, drawn by the seed and augmented; None: all.
         augmentation: how much is done to drawn views and to copies.
-        copy: of all views: 0, as identification sees them; 1, 2, ...: an augmented copy, each another one.
+        copy: of all views: None, as identification sees them; otherwise the augmented copy that it names.
     """
 
     def __init__(
@@ -76,7 +84,7 @@ class Samples(Dataset[Sample]):
         *,
         drawn: int | None,
         augmentation: Strength,
-        copy: int = 0,
+        copy: Copy | None = None,
     ) -> None:
         self.store = store
         self.image_ids = list(image_ids)
@@ -94,16 +102,16 @@ class Samples(Dataset[Sample]):
         index, seed = (draw.index, draw.seed) if isinstance(draw, Draw) else (draw, 0)
         return Sample(self._views(index, seed), self.labels[index])
 
-    def copied(self, number: int) -> "Samples":
-        """Return the same images as the augmented copy ``number``, from 1."""
-        return Samples(self.store, self.image_ids, self.labels, drawn=None, augmentation=self.augmentation, copy=number)
+    def copied(self, copy: Copy) -> "Samples":
+        """Return the same images as an augmented copy."""
+        return Samples(self.store, self.image_ids, self.labels, drawn=None, augmentation=self.augmentation, copy=copy)
 
     def _views(self, index: int, seed: int) -> Views:
         image_id, count = self.image_ids[index], self.drawn
-        if count is None and not self.copy:
+        if count is None and self.copy is None:
             views = self.store.read(image_id)
             return Views([unaugmented(view, self.augmentation) for view in views.pixels], views.kinds)
-        random = np.random.default_rng(seed if count else (self.copy, index))
+        random = np.random.default_rng((self.copy.number, index, self.copy.seed) if self.copy else seed)
         views = self.store.read(image_id, None if count is None else lambda kinds: drawn_views(kinds, count, random))
         seeds = random.integers(0, 2**31, size=len(views.pixels))
         pixels = [augment(view, self.augmentation, int(its)) for view, its in zip(views.pixels, seeds, strict=True)]

@@ -9,7 +9,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import NoReturn
 
-import numpy as np
 import torch
 from lightning.pytorch import seed_everything
 from lightning.pytorch.callbacks import Callback, EarlyStopping, EMAWeightAveraging
@@ -33,12 +32,12 @@ from leafid.learning.checkpoints import (
 )
 from leafid.learning.devices import choose_device, worker_count
 from leafid.learning.fine_tuning import FineTuning
-from leafid.learning.folds import folds_of_series
+from leafid.learning.kept_memory import KeptMemory
 from leafid.learning.lightning_manners import interruptible, quiet, readable_errors
 from leafid.learning.model_card import model_card
 from leafid.learning.network import Network, build_network
 from leafid.learning.pretrained import start_network
-from leafid.learning.probing import embeddings_of, fit_probe
+from leafid.learning.probe_of_run import take_probe_as_head
 from leafid.learning.processes import Place
 from leafid.learning.recipe import Recipe
 from leafid.learning.reports import EpochReport, OnEpoch
@@ -50,14 +49,13 @@ from leafid.learning.run import (
     METRICS,
     PLOT,
     SPLIT,
-    ProbeInfo,
     Run,
     RunInfo,
     differences,
     git_commit,
     package_versions,
 )
-from leafid.learning.run_images import copies_for, samples_of
+from leafid.learning.run_images import samples_of
 from leafid.learning.samples import training_loader, validation_loader
 from leafid.learning.taxon_loss import TaxonLoss
 from leafid.learning.trainer import build_trainer
@@ -191,7 +189,7 @@ def _take_up(job: Job, folder: Path, device: torch.device) -> Run:
 def _probed(job: Job, this: Run, device: torch.device) -> _Trained:
     """Fit the head to the frozen network."""
     network = _start(job, this)
-    score = _probe(job, this, network, device)
+    score = take_probe_as_head(this, network, device)
     if score is None:
         taxa = len(this.info.taxonomy)
         raise RunError(f"A probe needs more training images than there are taxa ({taxa}). Collect more images.")
@@ -225,7 +223,7 @@ def _fit(
     if resumed_steps is None:
         network = _start(job, this, record=place.is_first)
         if job.model.weights != "none" and place.is_first:  # the others get its weights from it
-            score_before = _probe(job, this, network, device)
+            score_before = take_probe_as_head(this, network, device)
     else:  # its weights come from the checkpoint
         network = build_network(network_spec(job.model), len(this.info.taxonomy))
     train_samples = samples_of(this, "train", drawn=training.views_per_step)
@@ -250,6 +248,7 @@ def _fit(
         EarlyStopping("val_macro_f1", mode="max", patience=training.patience),
         EpochReport(this.folder / METRICS, this.folder / PLOT, score_before, on_epoch),
         BestAndLast(this.checkpoints, score_before),
+        *([KeptMemory()] if device.type == "cpu" else []),
     ]
     trainer = build_trainer(job, this, device, callbacks, resumed_steps or 0)
     last = this.checkpoints / LAST if resumed_steps is not None else None
@@ -263,39 +262,6 @@ def _start(job: Job, this: Run, *, record: bool = True) -> Network:
     if record:
         this.record(weights_not_used=tuple(unused))
     return network
-
-
-def _probe(job: Job, this: Run, network: Network, device: torch.device) -> float | None:
-    """Give the network the best head for its features as they are; return macro-F1 on val.
-
-    None, and the head stays random, where there are no more training images than taxa.
-    """
-    started = time.monotonic()
-    train_samples, val_samples = samples_of(this, "train", drawn=None), samples_of(this, "val", drawn=None)
-    if len(train_samples) <= len(this.info.taxonomy):
-        return None
-    workers = worker_count(job.training.workers)
-    with readable_errors():
-        train, val = (
-            (embeddings_of(network, samples, device=device, workers=workers), np.asarray(samples.labels))
-            for samples in (train_samples, val_samples)
-        )
-        copies = copies_for(this, network, device=device)
-    rows = this.split
-    gatherings = list(rows.loc[rows["split"] == "train", "gathering_id"])
-    probe = fit_probe(
-        train,
-        val,
-        network.taxa,
-        balanced=job.training.balance != "none",
-        copies=copies,
-        folds=folds_of_series(train[1], gatherings),
-    )
-    probe.put_into(network)
-    seconds = round(time.monotonic() - started, 1)
-    this.record(probe=ProbeInfo(shrinkage=probe.shrinkage, val_macro_f1=probe.val_macro_f1, seconds=seconds))
-    print(f"probe ({seconds:.0f} s): val macro-F1 {probe.val_macro_f1:.3f}", file=sys.stderr)
-    return probe.val_macro_f1
 
 
 def _finish(job: Job, this: Run, trained: _Trained) -> None:

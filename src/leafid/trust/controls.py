@@ -76,10 +76,10 @@ def control_figures(
     """
     import torch
 
-    from leafid.learning import Bags, choose_device, network_of
+    from leafid.learning import Bags, choose_device, frozen, network_of
 
     where = choose_device(device)
-    network = network_of(bundle).to(where)
+    network = frozen(network_of(bundle), where)
     predicted: dict[str, list[int]] = {name: [] for name in LEFT}
     read = []
     for number, path in enumerate(files):

@@ -116,8 +116,8 @@ def _judged(
     predicted = np.empty(len(labels), dtype=np.int64)
     for fold, train in chosen.items():
         mine = folds == fold
-        weight, bias = discriminant(features[train], labels[train], taxa, shrinkage=shrinkage)
-        predicted[mine] = (features[mine] @ weight.T + bias).argmax(axis=1)
+        probe = discriminant(features[train], labels[train], taxa, shrinkage=shrinkage)
+        predicted[mine] = probe.logits(features[mine]).argmax(axis=1)
     return float(f1_score(labels, predicted, average="macro", zero_division=0))
 
 

@@ -1,0 +1,76 @@
+"""Memory that a training step on a CPU frees is kept for the next one.
+
+A step allocates gigabytes and frees them. The C library gives large pieces back to the system at once, which has to
+clear every page of them for the next step: 0.9 of the 2.4 s that a step of mobilenet_v2 takes on 32 views of 224 pixels
+(one thread); with memory kept it takes 1.4 s. Steps of many sizes leave holes, so that what is kept would grow without
+end; every so many steps, all of it is given back.
+"""
+
+import ctypes
+import sys
+from typing import Any
+
+from lightning.pytorch import LightningModule, Trainer
+from lightning.pytorch.callbacks import Callback
+
+GIVEN_BACK_EVERY = 50
+"""Steps. To clear all pages costs a good half of a step, so that a hundredth of the time is lost."""
+
+_TRIM_THRESHOLD, _MMAP_MAX = -1, -4  # of malloc.h of the GNU C library
+_AS_USUAL = {_TRIM_THRESHOLD: 128 * 1024, _MMAP_MAX: 65536}
+_KEEPING = {_TRIM_THRESHOLD: -1, _MMAP_MAX: 0}
+
+
+class KeptMemory(Callback):
+    """Keeps memory while a network is trained."""
+
+    def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Keep what is freed from now on."""
+        keep_freed_memory()
+
+    def on_train_batch_end(
+        self,
+        trainer: Trainer,
+        pl_module: LightningModule,
+        outputs: Any,  # noqa: ANN401 -- Lightning's signature
+        batch: Any,  # noqa: ANN401
+        batch_idx: int,
+    ) -> None:
+        """Give back what was kept, now and then."""
+        if (batch_idx + 1) % GIVEN_BACK_EVERY == 0:
+            _give_back()
+
+    def teardown(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
+        """Keep nothing any more, however training ended."""
+        give_memory_back()
+
+
+def keep_freed_memory() -> None:
+    """Keep what is freed in this process from now on; does nothing where the C library is not that of GNU/Linux."""
+    _set(_KEEPING)
+
+
+def give_memory_back() -> None:
+    """Give back what was kept, and keep nothing from now on."""
+    _set(_AS_USUAL)
+    _give_back()
+
+
+def _set(options: dict[int, int]) -> None:
+    library = _library()
+    if library is not None:
+        for option, value in options.items():
+            library.mallopt(option, value)
+
+
+def _give_back() -> None:
+    library = _library()
+    if library is not None:
+        library.malloc_trim(0)
+
+
+def _library() -> ctypes.CDLL | None:
+    if sys.platform != "linux":
+        return None
+    library = ctypes.CDLL(None)
+    return library if hasattr(library, "mallopt") and hasattr(library, "malloc_trim") else None
