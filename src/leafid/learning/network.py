@@ -68,10 +68,17 @@ class Network(nn.Module):
         return layer
 
     def features(self, pixels: Tensor, scales: Sequence[float] | None = None) -> Tensor:
-        """Turn pixels (N, 3, S, S), uint8 RGB, into features (N, F), at these sizes instead of those of the network."""
+        """Turn pixels (N, 3, S, S), uint8 RGB, into features (N, F), at these sizes instead of those of the network.
+
+        While it learns, the network sees views at one of its sizes, another one each time: all of them together would
+        take as much more time and memory as they have pixels.
+        """
         own = normalised(pixels, self.mean, self.std)
+        sizes = list(enumerate(scales or self.spec.scales))
+        if self.training and len(sizes) > 1:
+            sizes = [sizes[int(torch.randint(len(sizes), ()))]]
         seen: list[Tensor] = []
-        for place, scale in enumerate(scales or self.spec.scales):
+        for place, scale in sizes:
             resized = _resized(own, scale)
             seen.append(self.summary(self.backbone(resized.transpose(2, 3).flip(2) if place % 2 else resized)))
         return seen[0] if len(seen) == 1 else torch.stack(seen).mean(dim=0)

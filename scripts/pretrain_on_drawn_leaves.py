@@ -1,0 +1,158 @@
+"""Weights learnt on drawn leaves: does it help a network to have read drawn veins before it sees real ones?
+
+Single leaves are drawn as they are needed, each once, with characters that do not depend on each other: number of pairs
+of secondary veins, their angle to the midrib, form of apex and of base. The network, from the job's weights, learns to
+tell these characters from a view of the job's size; its backbone is then written for `model.weights` of another job.
+
+    python scripts/pretrain_on_drawn_leaves.py configs/bench-viola.yaml --leaves 20000 --out runs/drawn/weights.pth
+    leafid train configs/bench-viola.yaml --set model.weights=runs/drawn/weights.pth --out runs/bench-viola-drawn
+
+The line of a report says how wrong it is on the last leaves before it learnt from them: pairs, degrees, and the shares
+of wrong forms.
+"""
+
+import argparse
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import cv2
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.nn import functional
+from torch.optim import AdamW
+from torch.optim.lr_scheduler import OneCycleLR
+from torch.utils.data import DataLoader, Dataset
+
+from leafid.demo import DEMO_TAXA, draw_leaf, sample_leaf, sample_plant
+from leafid.demo.taxa import APEX_FORMS, BASE_FORMS
+from leafid.jobs import load_job
+from leafid.learning.bags import Bags
+from leafid.learning.devices import choose_device, worker_count
+from leafid.learning.kept_memory import keep_freed_memory
+from leafid.learning.pretrained import start_network
+
+PAIRS = (4, 16)
+DEGREES = (30.0, 70.0)
+RATES = (1e-4, 1e-3)
+"""Highest learning rates of the backbone and of what follows it."""
+
+REPORTED = 50
+"""Steps to a line."""
+
+
+class DrawnLeaves(Dataset[tuple[NDArray[np.uint8], NDArray[np.float32]]]):
+    """Leaves on paper: views (S, S, 3), and pairs and angle (each 0 to 1 over its range), apex and base (numbers)."""
+
+    def __init__(self, leaves: int, side: int, seed: int) -> None:
+        self.leaves, self.side, self.seed = leaves, side, seed
+
+    def __len__(self) -> int:
+        """Return the number of leaves."""
+        return self.leaves
+
+    def __getitem__(self, index: int) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
+        """Draw a leaf."""
+        random = np.random.default_rng((self.seed, index))
+        plant = sample_plant(str(random.choice(DEMO_TAXA)), random)
+        pairs, angle = int(random.integers(PAIRS[0], PAIRS[1] + 1)), float(random.uniform(*DEGREES))
+        apex, base = int(random.integers(len(APEX_FORMS))), int(random.integers(len(BASE_FORMS)))
+        traits = replace(
+            sample_leaf(plant, random),
+            pairs_left=pairs,
+            pairs_right=pairs,
+            vein_angle_deg=angle,
+            apex_form=APEX_FORMS[apex],
+            base_form=BASE_FORMS[base],
+        )
+        leaf = draw_leaf(
+            traits,
+            plant.look,
+            random,
+            px_per_mm=0.9 * self.side / max(traits.length_mm + traits.tip_mm, traits.width_mm),
+            face="adaxial" if random.random() < 0.5 else "abaxial",
+            direction_deg=float(random.uniform(-20, 20)),
+        )
+        paper = np.full(leaf.image.shape, random.uniform(200, 250, size=3), dtype=np.float64)
+        view = _square(leaf.on_background(paper.astype(np.uint8)), self.side)
+        targets = [(pairs - PAIRS[0]) / np.ptp(PAIRS), (angle - DEGREES[0]) / np.ptp(DEGREES), apex, base]
+        return view, np.array(targets, dtype=np.float32)
+
+
+def _square(image: NDArray[np.uint8], side: int) -> NDArray[np.uint8]:
+    """Reduce an image until it fits into a square, and lay it into the middle on its own paper."""
+    scale = min(1.0, side / max(image.shape[:2]))
+    small = cv2.resize(image, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)[:side, :side]
+    view = np.broadcast_to(image[0, 0], (side, side, 3)).copy()
+    top, left = (side - small.shape[0]) // 2, (side - small.shape[1]) // 2
+    view[top : top + small.shape[0], left : left + small.shape[1]] = small
+    return view
+
+
+def losses(outputs: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
+    """Return the loss, and how wrong pairs, degrees, apex and base are on average (4,)."""
+    numbers, apex, base = torch.split(outputs, [2, len(APEX_FORMS), len(BASE_FORMS)], dim=1)
+    apex_truth, base_truth = targets[:, 2].long(), targets[:, 3].long()
+    loss = (
+        4 * functional.smooth_l1_loss(numbers, targets[:, :2], beta=0.1)
+        + functional.cross_entropy(apex, apex_truth)
+        + functional.cross_entropy(base, base_truth)
+    )
+    off = (numbers - targets[:, :2]).abs().mean(dim=0) * torch.tensor([np.ptp(PAIRS), np.ptp(DEGREES)]).to(numbers)
+    wrong = torch.stack([(apex.argmax(1) != apex_truth).float().mean(), (base.argmax(1) != base_truth).float().mean()])
+    return loss, torch.cat([off, wrong]).detach()
+
+
+def main() -> None:
+    """Train, tell how it goes, and write the weights."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("job", type=Path)
+    parser.add_argument("--set", dest="overrides", action="append", default=[], metavar="KEY=VALUE")
+    parser.add_argument("--leaves", type=int, default=20_000)
+    parser.add_argument("--batch", type=int, default=32)
+    parser.add_argument("--out", type=Path, required=True)
+    options = parser.parse_args()
+    job = load_job(options.job, options.overrides)
+    device = choose_device(job.training.device)
+    torch.manual_seed(job.seed)
+    network, _ = start_network(job.model, 2 + len(APEX_FORMS) + len(BASE_FORMS))
+    network.to(device).train()
+    loader = DataLoader(
+        DrawnLeaves(options.leaves, job.sheets.size, job.seed),
+        options.batch,
+        num_workers=worker_count(job.training.workers),
+        drop_last=True,
+    )
+    groups = [
+        {"params": network.backbone.parameters(), "lr": RATES[0]},
+        {"params": [*network.pooling.parameters(), *network.head.parameters()], "lr": RATES[1]},
+    ]
+    optimiser = AdamW(groups, weight_decay=job.training.weight_decay)
+    schedule = OneCycleLR(optimiser, list(RATES), total_steps=len(loader), pct_start=0.1)
+    if device.type == "cpu":
+        keep_freed_memory()
+    started = time.monotonic()
+    recent: list[Tensor] = []
+    for step, (views, targets) in enumerate(loader, start=1):
+        pixels = views.permute(0, 3, 1, 2).to(device)
+        loss, wrong = losses(network(Bags.of_single_views(pixels)).logits.float(), targets.to(device))
+        optimiser.zero_grad()
+        loss.backward()  # type: ignore[no-untyped-call]
+        optimiser.step()
+        schedule.step()
+        recent = [*recent[-REPORTED + 1 :], wrong.cpu()]
+        if step % REPORTED == 0 or step == len(loader):
+            pairs, degrees, apex, base = torch.stack(recent).mean(dim=0).tolist()
+            print(
+                f"{step}/{len(loader)} ({time.monotonic() - started:.0f} s): off by {pairs:.2f} pairs, "
+                f"{degrees:.1f} degrees; wrong: {apex:.0%} of apices, {base:.0%} of bases",
+                flush=True,
+            )
+    options.out.parent.mkdir(parents=True, exist_ok=True)
+    torch.save(network.cpu().state_dict(), options.out)
+
+
+if __name__ == "__main__":
+    main()
