@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 
@@ -84,14 +85,21 @@ def test_where_the_features_lie_does_not_matter_but_which_meet_does() -> None:
 
 
 def test_a_run_with_it_gives_a_bundle_that_answers_alike(make_job: MakeJob, tmp_path: Path) -> None:
-    job = make_job(model={"pooling": "second-order", "backbone": "mobilenet_v3_small"}, max_epochs=1)
+    job = make_job(model={"pooling": "second-order", "backbone": "mobilenet_v3_small"}, max_epochs=2)
     run = train(job, run=tmp_path / "run")
+    assert np.isfinite(pd.read_csv(run.folder / "metrics.csv")["val_loss"]).all()
     bundle = read_bundle(run.folder)
     assert bundle.info.network.pooling == "second-order"
     first, second = network_of(bundle), network_of(bundle)
     view = torch.randint(0, 256, (1, 3, 64, 64), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
     with torch.inference_mode():
         torch.testing.assert_close(first.logits_of_views(view), second.logits_of_views(view))
+
+
+def test_a_running_average_of_weights_has_no_whole_numbers_to_round() -> None:
+    network = of_backbone("resnet18")
+    averaged = [name for name, buffer in network.named_buffers() if not buffer.is_floating_point()]
+    assert all(name.endswith("num_batches_tracked") for name in averaged)
 
 
 def test_features_at_several_sizes_are_averaged_and_every_second_is_turned() -> None:

@@ -27,16 +27,13 @@ class SecondMoments(nn.Module):
         channels: C, of the map.
     """
 
-    rows: Tensor
-    columns: Tensor
     mixing: Tensor | None
 
     def __init__(self, channels: int) -> None:
         super().__init__()
         self.kept = min(channels, CHANNELS)
-        rows, columns = torch.triu_indices(self.kept, self.kept)
-        self.register_buffer("rows", rows, persistent=False)
-        self.register_buffer("columns", columns, persistent=False)
+        # Whole numbers are no buffers: the running average of the weights would average them, too, and round.
+        self.rows, self.columns = torch.triu_indices(self.kept, self.kept)
         mixing = None
         if channels > self.kept:  # random directions keep distances (Johnson & Lindenstrauss); stored with the weights
             random = torch.randn(channels, self.kept, generator=torch.Generator().manual_seed(0))
@@ -67,9 +64,6 @@ class MatrixRoot(nn.Module):
         features: F, length of a triangle.
     """
 
-    rows: Tensor
-    columns: Tensor
-    places: Tensor
     twice: Tensor
 
     def __init__(self, features: int) -> None:
@@ -78,9 +72,7 @@ class MatrixRoot(nn.Module):
         rows, columns = torch.triu_indices(side, side)
         places = torch.zeros(side, side, dtype=torch.long)
         places[rows, columns] = places[columns, rows] = torch.arange(features)
-        self.register_buffer("rows", rows, persistent=False)
-        self.register_buffer("columns", columns, persistent=False)
-        self.register_buffer("places", places, persistent=False)
+        self.rows, self.columns, self.places = rows, columns, places  # no buffers, as above
         # An element beside the diagonal stands for two, so that distances are those of the whole matrices.
         self.register_buffer("twice", torch.where(rows == columns, 1.0, math.sqrt(2)), persistent=False)
 
