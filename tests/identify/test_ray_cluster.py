@@ -83,7 +83,7 @@ def test_a_worker_that_cannot_begin_says_why(cluster: str, bundle_folder: Path, 
 def test_typed_it_joins_a_cluster_is_quiet_and_ctrl_c_keeps_what_is_finished(
     cluster: str, bundle_folder: Path, photos: list[Path], expected: list[Record], tmp_path: Path
 ) -> None:
-    command = [LEAFID, "identify", bundle_folder, *photos * 20, "-o", "all.csv", "--engine-cluster", "ray"]
+    command = [LEAFID, "identify", bundle_folder, *photos * 50, "-o", "all.csv", "--engine-cluster", "ray"]
     output = tmp_path / "all.csv"
     with subprocess.Popen(
         list(map(str, command)),
