@@ -92,6 +92,8 @@ def test_typed_it_joins_a_cluster_is_quiet_and_ctrl_c_keeps_what_is_finished(
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         env=os.environ | {"RAY_ADDRESS": cluster},
+        # A process of a background job ignores Ctrl-C, unless it is told not to.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler) and None,
     ) as run:
         while run.poll() is None and not (output.exists() and output.stat().st_size > 2000):
             time.sleep(0.05)
