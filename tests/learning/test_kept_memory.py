@@ -1,12 +1,14 @@
-"""Freed memory stays with the process while a network is trained, and no longer."""
+"""Freed memory stays with the process while it is to be kept, and is given back afterwards."""
 
 import subprocess
 import sys
 
 import pytest
 
+PAGES = 50_000_000 // 4096
+
 MEASURE = """
-import resource, sys
+import resource
 import torch
 from leafid.learning.kept_memory import give_memory_back, keep_freed_memory
 
@@ -18,19 +20,17 @@ def faults() -> int:
     torch.ones(50_000_000 // 4)
     return resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before
 
-usual = min(faults() for _ in range(4))
 keep_freed_memory()
 kept = min(faults() for _ in range(4))
 held = resident()
 give_memory_back()
-print(usual, kept, held - resident(), min(faults() for _ in range(4)))
+print(kept, held - resident())
 """
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="only the C library of GNU/Linux is told to keep memory")
 def test_memory_is_cleared_once_while_it_is_kept_and_given_back_afterwards() -> None:
     printed = subprocess.run([sys.executable, "-c", MEASURE], capture_output=True, check=True, text=True).stdout
-    usual, kept, given_back, afterwards = map(int, printed.split())
-    assert 4 * kept < usual
-    assert given_back > 0.5 * usual
-    assert 4 * kept < afterwards
+    kept, given_back = map(int, printed.split())
+    assert kept < PAGES / 4
+    assert given_back > PAGES / 2
