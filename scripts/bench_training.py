@@ -24,7 +24,7 @@ from leafid.jobs import Job, load_job, with_settings
 from leafid.learning import Run, train
 from leafid.learning.backbones import network_spec
 from leafid.learning.devices import choose_device, lightning_precision
-from leafid.learning.kept_memory import give_memory_back, keep_freed_memory, steps_are_alike
+from leafid.learning.kept_memory import give_memory_back, keep_freed_memory, memory_may_be_kept
 from leafid.learning.network import build_network
 from leafid.learning.recipe import Recipe, optimiser
 from leafid.learning.run_images import samples_of
@@ -67,7 +67,7 @@ def bare_rate(job: Job, run: Run, batches: list[Batch]) -> float:
         loss.item()  # waits for a GPU
         return len(batch.labels)
 
-    if device.type == "cpu" and steps_are_alike(job):
+    if memory_may_be_kept(job, device):
         keep_freed_memory()  # as training does
     step(batches[0])
     done, started = 0, time.perf_counter()

@@ -1,10 +1,11 @@
-"""Weights learnt on drawn leaves: does it help a network to have read drawn veins before it sees real ones?
+r"""Weights learnt on drawn leaves: does it help a network to have read drawn veins before it sees real ones?
 
 Single leaves are drawn as they are needed, each once, with characters that do not depend on each other: number of pairs
 of secondary veins, their angle to the midrib, form of apex and of base. The network, from the job's weights, learns to
 tell these characters from a view of the job's size; its backbone is then written for `model.weights` of another job.
 
-    python scripts/pretrain_on_drawn_leaves.py configs/bench-viola.yaml --leaves 20000 --out runs/drawn/weights.pth
+    python scripts/pretrain_on_drawn_leaves.py configs/bench-viola.yaml --set sheets.size=224 \
+        --set sheets.whole_size=null --set "model.scales=[1.0]" --leaves 9600 --out runs/drawn/weights.pth
     leafid train configs/bench-viola.yaml --set model.weights=runs/drawn/weights.pth --out runs/bench-viola-drawn
 
 The line of a report says how wrong it is on the last leaves before it learnt from them: pairs, degrees, and the shares
@@ -16,7 +17,6 @@ import time
 from dataclasses import replace
 from pathlib import Path
 
-import cv2
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -31,8 +31,9 @@ from leafid.demo.taxa import APEX_FORMS, BASE_FORMS
 from leafid.jobs import load_job
 from leafid.learning.bags import Bags
 from leafid.learning.devices import choose_device, worker_count
-from leafid.learning.kept_memory import keep_freed_memory
+from leafid.learning.kept_memory import keep_freed_memory, memory_may_be_kept
 from leafid.learning.pretrained import start_network
+from leafid.sheets import reduced_to
 
 PAIRS = (4, 16)
 DEGREES = (30.0, 70.0)
@@ -83,8 +84,7 @@ class DrawnLeaves(Dataset[tuple[NDArray[np.uint8], NDArray[np.float32]]]):
 
 def _square(image: NDArray[np.uint8], side: int) -> NDArray[np.uint8]:
     """Reduce an image until it fits into a square, and lay it into the middle on its own paper."""
-    scale = min(1.0, side / max(image.shape[:2]))
-    small = cv2.resize(image, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)[:side, :side]
+    small = reduced_to(image, side)[:side, :side]
     view = np.broadcast_to(image[0, 0], (side, side, 3)).copy()
     top, left = (side - small.shape[0]) // 2, (side - small.shape[1]) // 2
     view[top : top + small.shape[0], left : left + small.shape[1]] = small
@@ -131,7 +131,7 @@ def main() -> None:
     ]
     optimiser = AdamW(groups, weight_decay=job.training.weight_decay)
     schedule = OneCycleLR(optimiser, list(RATES), total_steps=len(loader), pct_start=0.1)
-    if device.type == "cpu":
+    if memory_may_be_kept(job, device):
         keep_freed_memory()
     started = time.monotonic()
     recent: list[Tensor] = []

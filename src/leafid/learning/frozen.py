@@ -8,7 +8,6 @@ import copy
 
 import torch
 from torch import fx, nn
-from torch.fx.experimental.optimization import fuse
 
 from leafid.learning.network import Network
 
@@ -26,6 +25,8 @@ def frozen(network: Network, device: torch.device) -> Network:
 
 def _folded(backbone: nn.Module) -> nn.Module:
     """Fold batch norm; a network whose calculation cannot be followed, as some of timm's cannot, stays as it is."""
+    from torch.fx.experimental.optimization import fuse  # the other engines start without it
+
     try:
         graph = fx.symbolic_trace(backbone)
     except (TypeError, RuntimeError, ValueError):  # what torch.fx raises where the way depends on the pixels

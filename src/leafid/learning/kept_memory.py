@@ -9,6 +9,7 @@ what is kept then grows to several times of what is needed.
 import ctypes
 import sys
 
+import torch
 from lightning.pytorch import LightningModule, Trainer
 from lightning.pytorch.callbacks import Callback
 
@@ -35,9 +36,10 @@ class KeptMemory(Callback):
         give_memory_back()
 
 
-def steps_are_alike(job: Job) -> bool:
-    """Tell whether each training step of a job has pixels of one and the same shape."""
-    return job.sheets.whole_size in (None, job.sheets.size) and len(job.model.scales) == 1
+def memory_may_be_kept(job: Job, device: torch.device) -> bool:
+    """Tell whether a job is trained on a CPU, in steps whose pixels have all one and the same shape."""
+    steps_are_alike = job.sheets.whole_size in (None, job.sheets.size) and len(job.model.scales) == 1
+    return device.type == "cpu" and steps_are_alike
 
 
 def keep_freed_memory() -> None:

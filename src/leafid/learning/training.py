@@ -32,7 +32,7 @@ from leafid.learning.checkpoints import (
 )
 from leafid.learning.devices import choose_device, worker_count
 from leafid.learning.fine_tuning import FineTuning
-from leafid.learning.kept_memory import KeptMemory, steps_are_alike
+from leafid.learning.kept_memory import KeptMemory, memory_may_be_kept
 from leafid.learning.lightning_manners import interruptible, quiet, readable_errors
 from leafid.learning.model_card import model_card
 from leafid.learning.network import Network, build_network
@@ -248,7 +248,7 @@ def _fit(
         EarlyStopping("val_macro_f1", mode="max", patience=training.patience),
         EpochReport(this.folder / METRICS, this.folder / PLOT, score_before, on_epoch),
         BestAndLast(this.checkpoints, score_before),
-        *([KeptMemory()] if device.type == "cpu" and steps_are_alike(job) else []),
+        *([KeptMemory()] if memory_may_be_kept(job, device) else []),
     ]
     trainer = build_trainer(job, this, device, callbacks, resumed_steps or 0)
     last = this.checkpoints / LAST if resumed_steps is not None else None
