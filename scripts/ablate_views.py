@@ -32,7 +32,7 @@ from leafid.learning.frozen import frozen
 from leafid.learning.pooling import AttentionPooling
 from leafid.learning.preparing import fill_store, view_store
 from leafid.learning.pretrained import start_network
-from leafid.learning.probing import Discriminants, Probe, fit_probe
+from leafid.learning.probing import Discriminants, LinearHead, Probe, fit_probe
 from leafid.learning.samples import Samples, batch_of
 from leafid.progress import progress_bar
 from leafid.sheets import CropKind
@@ -45,8 +45,18 @@ LOOKS: dict[str, dict[str, object]] = {
     "background plain": {"sheets.background": "plain"},
     "grey": {"sheets.colour": "grey"},
 }
-IMAGE, PLANT, LEAF, TILE = CropKind.IMAGE, CropKind.PLANT, CropKind.LEAF, CropKind.TILE
-SUBSETS = ((IMAGE,), (PLANT,), (LEAF,), (TILE,), (PLANT, LEAF), (PLANT, TILE), (LEAF, TILE), (PLANT, LEAF, TILE), KINDS)
+IMAGE, PLANT, LEAF, TILE, VEINS = CropKind.IMAGE, CropKind.PLANT, CropKind.LEAF, CropKind.TILE, CropKind.VEINS
+SUBSETS = (
+    *((kind,) for kind in KINDS),
+    (PLANT, LEAF),
+    (PLANT, TILE),
+    (LEAF, TILE),
+    (LEAF, VEINS),
+    (PLANT, LEAF, TILE),
+    (IMAGE, PLANT, LEAF, TILE),
+    (PLANT, LEAF, TILE, VEINS),
+    KINDS,
+)
 
 
 @dataclass(frozen=True)
@@ -63,7 +73,7 @@ class Row:
     def __str__(self) -> str:
         """Return the line of the table."""
         folds = f"{self.folds:.3f} ± {self.folds_sd:.3f}"
-        return f"{self.views:28} {self.look:18} {self.val:8.3f} {self.test:8.3f} {folds:>16}"
+        return f"{self.views:32} {self.look:18} {self.val:8.3f} {self.test:8.3f} {folds:>16}"
 
 
 @dataclass(frozen=True)
@@ -122,11 +132,11 @@ def measure(
     def probe(train: NDArray[np.bool_], val: NDArray[np.bool_]) -> Probe:
         return fit_probe((embeddings[train], labels[train]), (embeddings[val], labels[val]), taxa, balanced=True)
 
-    def answers(weight: NDArray[np.float64], bias: NDArray[np.float64], asked: NDArray[np.bool_]) -> NDArray[np.int64]:
-        return np.asarray((embeddings[asked] @ weight.T + bias).argmax(axis=1))
+    def answers(head: LinearHead, asked: NDArray[np.bool_]) -> NDArray[np.int64]:
+        return np.asarray(head.logits(embeddings[asked]).argmax(axis=1))
 
-    fitted = probe(part["train"], part["val"])
-    val, test = (macro_f1(labels[part[on]], answers(fitted.weight, fitted.bias, part[on])) for on in ("val", "test"))
+    head = probe(part["train"], part["val"]).head
+    val, test = (macro_f1(labels[part[on]], answers(head, part[on])) for on in ("val", "test"))
     groups = split["gathering_id"].fillna(split["image_id"])
     folded = np.full(len(split), -1)
     folds = list(StratifiedGroupKFold(FOLDS, shuffle=True, random_state=seed).split(split, labels, groups))
@@ -136,7 +146,7 @@ def measure(
         next_to_it[folds[(number + 1) % FOLDS][1]] = True
         shrinkage = probe(~next_to_it & ~here, next_to_it).shrinkage
         discriminants = Discriminants(embeddings[~here], labels[~here], taxa, balanced=True)
-        folded[here] = answers(*discriminants.under(shrinkage), here)
+        folded[here] = answers(discriminants.under(shrinkage), here)
     spread = float(np.std([macro_f1(labels[asked], folded[asked]) for _, asked in folds], ddof=1))
     return {"val": val, "test": test, "folds": macro_f1(labels, folded), "folds_sd": spread}, folded
 
@@ -165,9 +175,10 @@ def main() -> None:
     pooling = start_network(job.model, 2)[0].pooling
     rows: list[Row] = []
     by_taxon = pd.DataFrame({"taxon": taxonomy.names, "images": np.bincount(labels, minlength=len(taxonomy))})
-    print(f"{'views':28} {'look':18} {'val F1':>8} {'test F1':>8} {'folds F1':>16}", flush=True)
+    print(f"{'views':32} {'look':18} {'val F1':>8} {'test F1':>8} {'folds F1':>16}", flush=True)
     for look in options.looks:
-        looked = with_settings(job, {"sheets.views.image": 1} | LOOKS[look])
+        leaves = max(1, job.sheets.views.leaves)
+        looked = with_settings(job, {"sheets.views.image": 1, "sheets.views.veins": leaves} | LOOKS[look])
         features = features_of(looked, split, options.out / f"features, {look}.pt")
         for subset in SUBSETS:
             name = ", ".join(subset)

@@ -46,7 +46,7 @@ def test_each_fold_is_judged_by_the_probe_of_the_others(network: Network) -> Non
     expected = every[0][:21] @ weight.T + bias
     scales = expected / logits[:21]
     assert scales.std() / scales.mean() < 1e-6  # one scale, that of the network
-    by_itself = train[0] @ probe.weight.T + probe.bias
+    by_itself = probe.head.logits(train[0])
     assert (logits[:60].argmax(axis=1) == train[1]).mean() < (by_itself.argmax(axis=1) == train[1]).mean()
 
 
@@ -63,7 +63,7 @@ def test_a_fold_goes_without_the_copies_of_its_images(network: Network) -> None:
         network, train, np.full(60, True), copies, folds, shrinkage=probe.shrinkage, balanced=True
     )
     assert logits is not None
-    assert ((embeddings @ probe.weight.T + probe.bias).argmax(axis=1) == labels).mean() > 0.95
+    assert (probe.head.logits(embeddings).argmax(axis=1) == labels).mean() > 0.95
     assert (logits.argmax(axis=1) == labels).mean() < 0.6
 
 

@@ -22,7 +22,7 @@ def clouds(per_taxon: int, taxa: int, seed: int) -> tuple[np.ndarray, np.ndarray
 def test_it_finds_the_directions_in_which_taxa_differ() -> None:
     train, val, test = (clouds(12, 4, seed) for seed in (1, 2, 3))
     probe = fit_probe(train, val, 4, balanced=True)
-    right = (test[0] @ probe.weight.T + probe.bias).argmax(axis=1) == test[1]
+    right = probe.head.logits(test[0]).argmax(axis=1) == test[1]
     prototypes = np.stack([train[0][train[1] == label].mean(axis=0) for label in range(4)])
     nearest = ((test[0][:, None] - prototypes) ** 2).sum(axis=2).argmin(axis=1) == test[1]
     assert right.mean() > 0.85 > nearest.mean() + 0.2
@@ -46,7 +46,7 @@ def test_discriminants_are_those_of_scikit_learn(per_taxon: int, taxa: int, bala
 def test_two_taxa_and_taxa_without_images() -> None:
     train, val = clouds(12, 2, 1), clouds(6, 2, 2)
     probe = fit_probe(train, val, 3, balanced=False)  # the third taxon has no training image
-    logits = val[0] @ probe.weight.T + probe.bias
+    logits = probe.head.logits(val[0])
     assert (logits.argmax(axis=1) == val[1]).mean() > 0.8
     assert (logits[:, 2] < logits[:, :2].min(axis=1)).all()
 
@@ -54,7 +54,7 @@ def test_two_taxa_and_taxa_without_images() -> None:
 def test_it_is_no_surer_than_it_is_right() -> None:
     train, val = clouds(6, 8, 1), clouds(6, 8, 2)
     probe = fit_probe(train, val, 8, balanced=True)
-    logits = torch.from_numpy(val[0] @ probe.weight.T + probe.bias)
+    logits = torch.from_numpy(probe.head.logits(val[0]))
     sureness = logits.softmax(1).max(1).values.mean().item()
     right = (logits.argmax(1).numpy() == val[1]).mean()
     assert abs(sureness - right) < 0.1
@@ -68,4 +68,4 @@ def test_the_network_takes_it_as_its_head() -> None:
     probe = fit_probe(train, train, 3, balanced=True)
     probe.put_into(network)
     logits = network.head(torch.from_numpy(train[0])).detach().numpy()
-    np.testing.assert_allclose(logits, train[0] @ probe.weight.T + probe.bias, atol=1e-3)
+    np.testing.assert_allclose(logits, probe.head.logits(train[0]), atol=1e-3)

@@ -17,7 +17,7 @@ from leafid.sheets import CropKind, prepare, prepare_file
 
 from .drawings import LEAF, blank_sheet, draw_leaf
 
-IMAGE, PLANT, LEAF_VIEW, TILE = CropKind.IMAGE, CropKind.PLANT, CropKind.LEAF, CropKind.TILE
+IMAGE, PLANT, LEAF_VIEW, TILE, VEINS = CropKind
 
 
 def opened(pixels: NDArray[np.uint8]) -> OpenedImage:
@@ -46,9 +46,9 @@ def test_by_default_the_whole_image_is_the_only_view() -> None:
 
 
 def test_views_come_in_order_and_are_the_same_each_time() -> None:
-    wanted = wanting(image=1, plant=1, leaves=3, tiles=2)
+    wanted = wanting(image=1, plant=1, leaves=3, tiles=2, veins=1)
     prepared = prepare(opened(sheet()), wanted)
-    assert prepared.kinds == (IMAGE, PLANT, LEAF_VIEW, LEAF_VIEW, LEAF_VIEW, TILE, TILE)
+    assert prepared.kinds == (IMAGE, PLANT, LEAF_VIEW, LEAF_VIEW, LEAF_VIEW, TILE, TILE, VEINS)
     assert all(view.shape == (64, 64, 3) and view.dtype == np.uint8 for view in prepared.views)
     assert prepared.notes == ()
     assert np.array_equal(np.stack(prepared.views), np.stack(prepare(opened(sheet()), wanted).views))
@@ -60,9 +60,12 @@ def test_views_of_a_whole_may_be_larger() -> None:
 
 
 def test_fewer_leaves_make_fewer_views() -> None:
-    prepared = prepare(opened(sheet(2)), wanting(leaves=6))
-    assert prepared.kinds == (LEAF_VIEW, LEAF_VIEW)
+    prepared = prepare(opened(sheet(2)), wanting(leaves=6, veins=1))
+    assert prepared.kinds == (LEAF_VIEW, LEAF_VIEW, VEINS)
     assert prepared.notes == ("2 of 6 leaves",)
+    prepared = prepare(opened(sheet(2)), wanting(veins=3))
+    assert prepared.kinds == (VEINS, VEINS)
+    assert prepared.notes == ("2 of 3 vein maps",)
 
 
 def test_without_a_plant_the_whole_image_is_seen() -> None:
@@ -99,6 +102,24 @@ def test_colours_are_kept_or_grey() -> None:
         opened(sheet()), wanting(image=1, plant=1, leaves=1).model_copy(update={"colour": "grey"})
     ).views:
         assert (view == view[..., :1]).all() and view.std() > 10
+
+
+@pytest.mark.parametrize("background", ["kept", "plain"])
+def test_vein_maps_show_the_veins_of_the_leaf_s_view_and_nothing_else(background: str) -> None:
+    image, midrib = blank_sheet(), (150, 160, 90)
+    blade = draw_leaf(image, (350, 450), length=600, width=300)
+    line = np.zeros(blade.shape, np.uint8)
+    cv2.line(line, (350, 170), (350, 730), (1,), 3)
+    image[(line > 0) & blade] = midrib
+    image[300:600, 560:640] = (30, 90, 160)  # a blue label
+    leaf, veins = prepare(opened(image), wanting(leaves=1, veins=1, size=320, background=background)).views
+    assert (veins == veins[..., :1]).all()
+    on_midrib = np.abs(leaf.astype(int) - np.array(midrib)).max(axis=2) < 8
+    assert on_midrib[60:260].any(axis=1).all()
+    dark = cv2.dilate((veins[..., 0] < 192).astype(np.uint8), np.ones((5, 5), np.uint8)) > 0
+    assert dark[on_midrib].mean() > 0.9
+    assert dark.mean() < 0.1
+    assert (veins[~dark] > 200).mean() > 0.99
 
 
 def test_pale_veins_are_not_painted_over() -> None:

@@ -79,7 +79,7 @@ def _make_probe(run_folder: Path, *, certainty: float = 1.0) -> Path:
         parts.append((embeddings, np.array(run.info.taxonomy.labels(list(rows["scientificName"])))))
     learnt = together(parts[0], copies_for(run, network, device=torch.device("cpu")))
     probe = fit_probe(learnt, parts[1], network.taxa, balanced=True)
-    replace(probe, weight=probe.weight * certainty, bias=probe.bias * certainty).put_into(network)
+    replace(probe, head=probe.head.scaled(certainty)).put_into(network)
     write_bundle(run.bundle_folder, bundle.info, network.state_dict(), "# A probe\n")
     run.record(probe=ProbeInfo(shrinkage=probe.shrinkage, val_macro_f1=probe.val_macro_f1, seconds=0))
     return run_folder

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 import torch
@@ -68,15 +69,23 @@ def test_heat_adds_up_to_the_logit(backbone: str) -> None:
         assert coarse_heat(network, pixels, label).sum() == pytest.approx(expected, abs=1e-4)
 
 
+def drawn_square() -> NDArray[np.uint8]:
+    """Draw a square of thin lines, half as wide as the view, as a vein map has them."""
+    drawn, quarter = np.full((SIDE, SIDE, 3), 255, dtype=np.uint8), SIDE // 4
+    return np.asarray(cv2.rectangle(drawn, (quarter, quarter), (3 * quarter, 3 * quarter), (0, 0, 0)), np.uint8)
+
+
 def test_every_view_is_explained_with_its_weight(texture_network: Network, textured: NDArray[np.uint8]) -> None:
     larger = np.full((96, 96, 3), 200, dtype=np.uint8)
-    prepared = PreparedImage((larger, textured), (CropKind.PLANT, CropKind.LEAF), 500, 500)
+    kinds = (CropKind.PLANT, CropKind.LEAF, CropKind.VEINS)
+    prepared = PreparedImage((larger, textured, drawn_square()), kinds, 500, 500)
     views = explain(texture_network, prepared, (1, 0), Calibration())
-    assert [view.kind for view in views] == [CropKind.PLANT, CropKind.LEAF]
+    assert tuple(view.kind for view in views) == kinds
     assert sum(view.weight for view in views) == pytest.approx(1)
     assert views[1].pixels.shape == (SIDE, SIDE, 3) and [one.label for one in views[1].maps] == [1, 0]
     assert views[1].maps[0].heat.max() == 1 and views[1].maps[1].heat.max() == 0
     assert views[0].maps[0].inside is None  # an empty sheet has no plant
+    assert views[2].plant == pytest.approx(0.25, abs=0.05)  # the leaf whose veins are drawn, not its lines
 
 
 def test_an_explanation_is_drawn(tmp_path: Path) -> None:

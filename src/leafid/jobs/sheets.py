@@ -24,6 +24,8 @@ class ViewCounts(Section):
     """Single leaves, best first, apex up where the midrib is clear."""
     tiles: UpTo32 = 0
     """Squares of ``tile_side`` pixels inside the plant, those with most plant first."""
+    veins: UpTo32 = 0
+    """Vein maps of the best leaves: their veins dark on white, without colour and hairs, and without margin."""
 
     @model_validator(mode="after")
     def _is_something(self) -> Self:
@@ -34,7 +36,12 @@ class ViewCounts(Section):
     @property
     def total(self) -> int:
         """Views of an image that has as many as are asked for."""
-        return self.image + self.plant + self.leaves + self.tiles
+        return self.image + self.plant + self.leaves + self.tiles + self.veins
+
+    @property
+    def of_plant(self) -> bool:
+        """Whether any view shows what must first be found on the image."""
+        return self.total > self.image
 
 
 class Preprocessing(Section):

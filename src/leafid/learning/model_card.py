@@ -86,5 +86,6 @@ def _seen(views: ViewCounts) -> str:
         "the plant" if views.plant else "",
         f"up to {views.leaves} leaves" if views.leaves else "",
         f"up to {views.tiles} tiles of it" if views.tiles else "",
+        f"vein maps of up to {views.veins} leaves" if views.veins else "",
     ]
     return ", ".join(part for part in parts if part)

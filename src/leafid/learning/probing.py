@@ -35,19 +35,33 @@ NEVER = -1e6
 IMAGES_AT_ONCE = 8
 
 
+class LinearHead(NamedTuple):
+    """Weights (T, F) and biases (T,)."""
+
+    weight: NDArray[np.float64]
+    bias: NDArray[np.float64]
+
+    def logits(self, embeddings: NDArray[np.float32]) -> NDArray[np.float64]:
+        """Return the logits (N, T) of embeddings (N, F)."""
+        logits: NDArray[np.float64] = embeddings @ self.weight.T + self.bias
+        return logits
+
+    def scaled(self, factor: float) -> "LinearHead":
+        """Return the head whose logits are these times a factor."""
+        return LinearHead(self.weight * factor, self.bias * factor)
+
+
 @dataclass(frozen=True)
 class Probe:
     """A linear head, and how it was chosen.
 
     Attributes:
-        weight: (T, F), float64.
-        bias: (T,), float64.
+        head: its weights and biases.
         shrinkage: the one of ``SHRINKAGES`` under which images that it was not fitted to are most likely.
         val_macro_f1: macro-F1 on val.
     """
 
-    weight: NDArray[np.float64]
-    bias: NDArray[np.float64]
+    head: LinearHead
     shrinkage: float
     val_macro_f1: float
 
@@ -55,8 +69,8 @@ class Probe:
         """Make it the head of a network."""
         layer = network.last_linear
         with torch.no_grad():
-            layer.weight.copy_(torch.from_numpy(self.weight))
-            layer.bias.copy_(torch.from_numpy(self.bias))
+            layer.weight.copy_(torch.from_numpy(self.head.weight))
+            layer.bias.copy_(torch.from_numpy(self.head.bias))
 
 
 def fit_probe(
@@ -102,7 +116,7 @@ def fit_probe(
         scale, loss = _scale(np.concatenate(logits), truth)
         head = last.under(shrinkage)
         score = float(f1_score(val[1], head.logits(val[0]).argmax(axis=1), average="macro", zero_division=0))
-        candidates.append((loss, Probe(head.weight / scale, head.bias / scale, shrinkage, score)))
+        candidates.append((loss, Probe(head.scaled(1 / scale), shrinkage, score)))
     return min(candidates, key=lambda candidate: candidate[0])[1]
 
 
@@ -150,18 +164,6 @@ def embeddings_of(network: Network, samples: Samples, *, device: torch.device, w
     with written_atomically(path) as temporary:
         temporary.write_bytes(content.getvalue())
     return embeddings
-
-
-class LinearHead(NamedTuple):
-    """Weights (T, F) and biases (T,)."""
-
-    weight: NDArray[np.float64]
-    bias: NDArray[np.float64]
-
-    def logits(self, embeddings: NDArray[np.float32]) -> NDArray[np.float64]:
-        """Return the logits (N, T) of embeddings (N, F)."""
-        logits: NDArray[np.float64] = embeddings @ self.weight.T + self.bias
-        return logits
 
 
 class Discriminants:

@@ -23,6 +23,7 @@ class CropKind(StrEnum):
     PLANT = "plant"
     LEAF = "leaf"
     TILE = "tile"
+    VEINS = "veins"
 
     @property
     def shows_a_whole(self) -> bool:

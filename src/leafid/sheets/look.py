@@ -16,7 +16,7 @@ from leafid.sheets.crop_plan import CropKind, CropPlan
 from leafid.sheets.plants import PlantMask
 from leafid.sheets.preparation import PreparedImage, open_to_prepare, prepare
 from leafid.sheets.ruler_scale import find_ruler_scale
-from leafid.sheets.vein_map import vein_field
+from leafid.sheets.vein_map import drawn_veins
 from leafid.sheets.views import find_views
 
 COLOURS = {
@@ -24,6 +24,7 @@ COLOURS = {
     CropKind.PLANT: (0, 120, 60),
     CropKind.LEAF: (0, 80, 220),
     CropKind.TILE: (230, 110, 0),
+    CropKind.VEINS: (0, 80, 220),
 }
 OUTLINE = (220, 0, 110)
 
@@ -53,20 +54,20 @@ def look_at(path: Path, preprocessing: Preprocessing) -> Image.Image:
 def draw_look(image: OpenedImage, preprocessing: Preprocessing, *, title: str = "") -> Image.Image:
     """Draw, side by side: the image with outline and boxes, the mask, the views, and the vein maps of the leaves.
 
-    The mask is shown where views need it. Above the image stands its scale if a ruler tells it. Vein maps are made of
-    the leaves as they are in the original; the network does not see them.
+    The mask is shown where views need it. Above the image stands its scale if a ruler tells it. Where the network sees
+    no vein maps, they are made of the leaves that it sees.
     """
     prepared = prepare(image, preprocessing)
     rows = [_views(prepared, CropKind.IMAGE) + _views(prepared, CropKind.PLANT), _views(prepared, CropKind.LEAF)]
     panels = [_Cell(image.rgb, panel_title(image, title), OUTLINE)]
     wanted = preprocessing.views
-    if wanted.plant or wanted.leaves or wanted.tiles:
+    if wanted.of_plant:
         found = find_views(image, preprocessing)
         panels = [
             _Cell(_marked(image.rgb, found.plant, found.plans), panels[0].caption, OUTLINE),
             _Cell(_mask_picture(found.plant), f"mask: {found.plant.fraction:.1%} plant", (0, 0, 0)),
         ]
-        rows.append(_vein_maps(np.asarray(image.rgb), found.plans))
+        rows.append(_views(prepared, CropKind.VEINS) or _vein_maps(np.asarray(image.rgb), found.plans))
     rows.append(_views(prepared, CropKind.TILE))
     return _composed(panels, [row for row in rows if row], prepared.notes)
 
@@ -86,7 +87,7 @@ def _views(prepared: PreparedImage, kind: CropKind) -> list[_Cell]:
     ]
 
 
-_NUMBERED = (CropKind.LEAF, CropKind.TILE)
+_NUMBERED = (CropKind.LEAF, CropKind.TILE, CropKind.VEINS)
 
 
 def _vein_maps(pixels: NDArray[np.uint8], plans: Sequence[CropPlan]) -> list[_Cell]:
@@ -94,8 +95,8 @@ def _vein_maps(pixels: NDArray[np.uint8], plans: Sequence[CropPlan]) -> list[_Ce
     for plan in plans:
         if plan.kind is CropKind.LEAF:
             crop = cut_crop(pixels, plan)
-            dark = 255 - np.round(vein_field(crop.pixels, crop.mask).strength * 255).astype(np.uint8)
-            cells.append(_Cell(Image.fromarray(dark).convert("RGB"), f"veins {len(cells) + 1}", COLOURS[plan.kind]))
+            veins = Image.fromarray(drawn_veins(crop.pixels, crop.mask))
+            cells.append(_Cell(veins, f"veins {len(cells) + 1}", COLOURS[CropKind.VEINS]))
     return cells
 
 
@@ -111,6 +112,8 @@ def _marked(image: Image.Image, plant: PlantMask, plans: Sequence[CropPlan]) -> 
     draw = ImageDraw.Draw(picture)
     numbers = dict.fromkeys(CropKind, 0)
     for plan in plans:
+        if plan.kind is CropKind.VEINS:
+            continue  # the leaf is marked
         numbers[plan.kind] += 1
         left, top, right, bottom = (value * scale for value in plan.box)
         draw.rectangle((left, top, right - 1, bottom - 1), outline=COLOURS[plan.kind], width=2)

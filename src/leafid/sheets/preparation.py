@@ -26,7 +26,8 @@ class PreparedImage:
     """What the network sees of one image: a bag of views.
 
     Attributes:
-        views: pixels (S, S, 3), uint8, RGB, of each view; at least one, in the order image, plant, leaves, tiles.
+        views: pixels (S, S, 3), uint8, RGB, of each view; at least one, in the order image, plant, leaves, tiles,
+            veins.
         kinds: what each view shows.
         width: width of the original in pixels, upright.
         height: height of the original in pixels, upright.
@@ -75,7 +76,7 @@ def prepare(image: OpenedImage, preprocessing: Preprocessing, *, enlarged: float
     wanted = preprocessing.views
     crops: list[tuple[CropKind, Image.Image]] = []
     notes: tuple[str, ...] = ()
-    if wanted.plant or wanted.leaves or wanted.tiles:
+    if wanted.of_plant:
         from leafid.sheets.views import cut_views, find_views  # OpenCV is only needed here
 
         found = find_views(image, preprocessing)
@@ -113,7 +114,7 @@ def _needed_side(preprocessing: Preprocessing, enlarged: float) -> int | None:
     wanted, whole = preprocessing.views, side_of(CropKind.IMAGE, preprocessing)
     if wanted.tiles:
         return None
-    if wanted.leaves:
+    if wanted.leaves or wanted.veins:
         return max(_MASK_SIDE, _LEAF_SIDES * preprocessing.size, _PLANT_SIDES * whole * wanted.plant)
     if wanted.plant:
         return max(_MASK_SIDE, _PLANT_SIDES * whole)

@@ -68,6 +68,12 @@ def vein_map(leaf: NDArray[np.uint8], mask: NDArray[np.bool_] | None = None) -> 
     return strength
 
 
+def drawn_veins(leaf: NDArray[np.uint8], mask: NDArray[np.bool_]) -> NDArray[np.uint8]:
+    """Draw the vein map dark on white, uint8 RGB (H, W, 3); arguments and errors as for `vein_map`."""
+    dark = 255 - np.round(vein_map(leaf, mask) * 255).astype(np.uint8)
+    return np.repeat(dark[..., None], 3, axis=2)
+
+
 def vein_field(leaf: NDArray[np.uint8], mask: NDArray[np.bool_] | None = None) -> VeinField:
     """Veins and the directions in which they run; arguments and errors as for `vein_map`."""
     mask = _checked_mask(leaf, mask)

@@ -154,7 +154,7 @@ def _explained(
 ) -> ExplainedView:
     from leafid.sheets import plant_mask
 
-    plant = plant_mask(pixels)
+    plant = _hull_of_lines(pixels) if kind is CropKind.VEINS else plant_mask(pixels)
     maps = []
     for label in labels:
         heat = np.maximum(heat_of(network, pixels, label), 0)
@@ -170,6 +170,17 @@ def _explained(
             )
         )
     return ExplainedView(pixels, kind, weight, float(plant.mean()), tuple(maps))
+
+
+def _hull_of_lines(drawn: NDArray[np.uint8]) -> NDArray[np.bool_]:
+    """Return where the leaf is whose veins are drawn dark on white."""
+    import cv2
+
+    hull = np.zeros(drawn.shape[:2], np.uint8)
+    lines = cv2.findNonZero((drawn[..., 0] < 128).astype(np.uint8))
+    if lines is not None:
+        cv2.fillConvexPoly(hull, cv2.convexHull(lines), (1,))
+    return np.asarray(hull > 0)
 
 
 def weights_of_views(network: "Network", prepared: PreparedImage) -> list[float]:
