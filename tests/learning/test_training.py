@@ -11,7 +11,7 @@ import torch
 from leafid.bundle import read_bundle
 from leafid.errors import CatalogError, RunError, SplitError
 from leafid.learning import Bags, Run, answers_of, build_network, network_of, train
-from leafid.learning.checkpoints import network_state, read_checkpoint
+from leafid.learning.checkpoints import network_state, read_checkpoint, standing
 from leafid.statements import LIMITS_LONG
 
 from .conftest import MakeJob
@@ -45,10 +45,18 @@ def test_run_folder_holds_what_is_needed_to_repeat_it(trained: Run, data: Path) 
     assert metrics["steps"].iloc[-1] == 15
     assert (metrics["images_per_s"] > metrics["steps"].iloc[-1] / metrics["seconds"].sum()).all()  # 8 images a step
     assert metrics["val_macro_f1"].max() == pytest.approx(again.info.val_macro_f1, abs=1e-6)
-    assert again.info.best_epoch == metrics["val_macro_f1"].argmax() + 1
+    ranked = metrics.sort_values(["val_macro_f1", "val_loss"], ascending=[False, True])
+    assert again.info.best_epoch == ranked["epoch"].iloc[0]
     assert (trained.folder / "training.png").stat().st_size > 1000
     assert any((trained.folder / "logs").rglob("events.out.tfevents.*"))
     assert any((trained.folder / "logs").rglob("metrics.csv"))
+
+
+def test_of_epochs_with_the_same_macro_f1_the_surer_is_better_and_none_than_the_probe() -> None:
+    assert standing(0.9, 2.0) > standing(0.8, 1.0)
+    assert standing(0.9, 1.0) > standing(0.9, 2.0)
+    assert standing(0.9, None) > standing(0.9, 0.0)
+    assert standing(0.0, 9.0) > standing(-1.0, None)
 
 
 def test_bundle_says_where_it_comes_from(trained: Run) -> None:

@@ -1,5 +1,6 @@
 """Checkpoints: the state after a complete epoch. Written under a temporary name, then renamed; plain data only."""
 
+import math
 import os
 import pickle
 import zipfile
@@ -28,8 +29,16 @@ class DurableCheckpoints(TorchCheckpointIO):
             torch.save(checkpoint, temporary)
 
 
+def standing(val_macro_f1: float, val_loss: float | None) -> tuple[float, float]:
+    """Return what makes one epoch better than another: macro-F1 and, where few images of val make that equal, the loss.
+
+    None: of the network before its first epoch, which is the best until macro-F1 has risen.
+    """
+    return round(val_macro_f1, 6), math.inf if val_loss is None else -round(val_loss, 6)
+
+
 class BestAndLast(Checkpoint):
-    """After each epoch: ``best.ckpt`` when macro-F1 on val has risen, then ``last.ckpt``.
+    """After each epoch: ``best.ckpt`` when it is the best so far by its ``standing``, then ``last.ckpt``.
 
     In this order, so that a run killed in between resumes from an epoch whose best checkpoint is there.
 
@@ -42,7 +51,7 @@ class BestAndLast(Checkpoint):
     def __init__(self, folder: Path, score_before: float | None = None) -> None:
         self.folder = folder
         self.score_before = score_before
-        self.best_score = -1.0
+        self.best = standing(-1.0, None)
         self.best_epoch = -1
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
@@ -50,24 +59,26 @@ class BestAndLast(Checkpoint):
         # Of several processes only the first knows; all of them have to save.
         score_before = trainer.strategy.broadcast(self.score_before)
         if score_before is not None and trainer.global_step == 0:
-            self.best_score = round(score_before, 6)
+            self.best = standing(score_before, None)
             trainer.save_checkpoint(self.folder / BEST)
 
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Save; Lightning calls checkpoint callbacks after all others."""
-        score = round(float(trainer.callback_metrics["val_macro_f1"]), 6)
-        if score > self.best_score:
-            self.best_score, self.best_epoch = score, trainer.current_epoch
+        metrics = trainer.callback_metrics
+        its = standing(float(metrics["val_macro_f1"]), float(metrics["val_loss"]))
+        if its > self.best:
+            self.best, self.best_epoch = its, trainer.current_epoch
             trainer.save_checkpoint(self.folder / BEST)
         trainer.save_checkpoint(self.folder / LAST)
 
     def state_dict(self) -> dict[str, Any]:
         """Return what must survive an interruption."""
-        return {"best_score": self.best_score, "best_epoch": self.best_epoch}
+        return {"best": list(self.best), "best_epoch": self.best_epoch}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Take it up again."""
-        self.best_score, self.best_epoch = state_dict["best_score"], state_dict["best_epoch"]
+        score, loss = state_dict["best"]
+        self.best, self.best_epoch = (score, loss), state_dict["best_epoch"]
 
 
 def read_checkpoint(path: Path) -> dict[str, Any]:

@@ -12,6 +12,7 @@ from lightning.pytorch import LightningModule, Trainer
 from lightning.pytorch.callbacks import Callback
 
 from leafid.files import write_text, written_atomically
+from leafid.learning.checkpoints import standing
 from leafid.learning.samples import Batch
 
 COLUMNS = (
@@ -79,7 +80,8 @@ class EpochReport(Callback):
             "seconds": round(time.monotonic() - self._begun, 1),
             "images_per_s": self._images_per_s(),
         }
-        best = max([self.score_before, *(earlier["val_macro_f1"] for earlier in self.rows)])
+        before = [standing(earlier["val_macro_f1"], earlier["val_loss"]) for earlier in self.rows]
+        is_best = standing(row["val_macro_f1"], row["val_loss"]) > max([standing(self.score_before, None), *before])
         self.rows.append(row)
         if not trainer.is_global_zero:
             return
@@ -88,7 +90,7 @@ class EpochReport(Callback):
         print(
             f"epoch {row['epoch']}/{trainer.max_epochs} ({row['seconds']:.0f} s): "
             f"train loss {row['train_loss']:.3f}, val loss {row['val_loss']:.3f}, "
-            f"val macro-F1 {row['val_macro_f1']:.3f}{' (best so far)' if row['val_macro_f1'] > best else ''}",
+            f"val macro-F1 {row['val_macro_f1']:.3f}{' (best so far)' if is_best else ''}",
             file=sys.stderr,
         )
         if self.on_epoch:

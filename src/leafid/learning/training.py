@@ -204,7 +204,7 @@ def _fine_tuned(job: Job, this: Run, device: torch.device, place: Place, on_epoc
     checkpoint = read_checkpoint(this.checkpoints / LAST)
     state = checkpoint["callbacks"][BestAndLast.__name__]
     best = read_checkpoint(this.checkpoints / BEST)
-    return _Trained(network_state(best), state["best_epoch"] + 1, state["best_score"], checkpoint["global_step"])
+    return _Trained(network_state(best), state["best_epoch"] + 1, state["best"][0], checkpoint["global_step"])
 
 
 def _fit(
