@@ -63,10 +63,23 @@ def test_heat_adds_up_to_the_logit(backbone: str) -> None:
     pixels = np.asarray(leaf(TARGET, side=96), dtype=np.uint8)
     with torch.inference_mode():
         features = network.features(torch.from_numpy(pixels.copy()).permute(2, 0, 1)[None])
-        logits = network.head(features)[0]
+        logits = network.head(features)[0] - network.last_linear.bias
     for label in range(3):
-        expected = float((logits[label] - network.last_linear.bias[label]).detach())
+        expected = float(logits[label] - logits.mean())
         assert coarse_heat(network, pixels, label).sum() == pytest.approx(expected, abs=1e-4)
+
+
+@pytest.mark.parametrize("pooling", ["average", "second-order"])
+def test_what_speaks_for_all_taxa_alike_is_no_heat(pooling: str) -> None:
+    torch.manual_seed(0)
+    network = build_network(SPEC.model_copy(update={"pooling": pooling}), 3).eval()
+    pixels = np.asarray(leaf(TARGET, side=96), dtype=np.uint8)
+    before = coarse_heat(network, pixels, 1)
+    with torch.no_grad():
+        network.last_linear.weight += (
+            10 * network.last_linear.weight.std() * torch.randn(network.last_linear.in_features)
+        )
+    np.testing.assert_allclose(coarse_heat(network, pixels, 1), before, atol=0.01 * np.abs(before).max())
 
 
 def drawn_square() -> NDArray[np.uint8]:
