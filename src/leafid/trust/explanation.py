@@ -88,8 +88,8 @@ def draw_explanation(explanation: Explanation, path: Path, *, title: str) -> Non
     more = f" ({left_out} views of less weight are not shown)" if left_out else ""
     figure.suptitle(f"{title}: {explanation.bundle}{more}", fontsize=9, wrap=True)
     figure.supxlabel(
-        "Heat: what speaks for a taxon rather than for the others. On the plant: share of the heat that lies on it. Deletion, insertion: "
-        f"mean score while the hottest parts are blurred first, or come back first.\n{LIMITS}",
+        "Heat: what speaks for a taxon rather than for the others. On the plant: share of the heat that lies on it. "
+        f"Deletion, insertion: mean score while the hottest parts are blurred first, or come back first.\n{LIMITS}",
         fontsize=6,
         color="0.4",
         wrap=True,
