@@ -2,11 +2,12 @@
 
 The features of all views are computed once for each background and colour (and kept in --out); the variants are then a
 matter of seconds. The head is fitted on train, its shrinkage chosen on val, and measured on val and test; and again in
-five folds by gathering: the shrinkage of each is chosen on the next fold, the head then fitted on all four others.
+five folds by gathering: the shrinkage of each is chosen on the next fold, the head then fitted on all four others. The
+head learns from augmented copies, too, where the job has them (`training.probe_copies`), each of which takes as long.
 Choose between variants by val and folds; test is for the report.
 
     python scripts/ablate_views.py configs/bench-viola.yaml --out runs/ablate-viola
-    python scripts/ablate_views.py configs/bench-remp.yaml --out runs/ablate-remp
+    python scripts/ablate_views.py configs/bench-remp.yaml --out runs/ablate-remp --set training.probe_copies=0
 
 Writes ablation.csv (one row per variant) and per_taxon.csv (F1 of each taxon over the folds).
 """
@@ -32,8 +33,8 @@ from leafid.learning.frozen import frozen
 from leafid.learning.pooling import AttentionPooling
 from leafid.learning.preparing import fill_store, view_store
 from leafid.learning.pretrained import start_network
-from leafid.learning.probing import Discriminants, LinearHead, Probe, fit_probe
-from leafid.learning.samples import Samples, batch_of
+from leafid.learning.probing import Discriminants, Embedded, LinearHead, Probe, fit_probe, together
+from leafid.learning.samples import Copy, Samples, batch_of
 from leafid.progress import progress_bar
 from leafid.sheets import CropKind
 from leafid.sources import collect
@@ -95,14 +96,17 @@ class Features:
         return embeddings
 
 
-def features_of(job: Job, split: pd.DataFrame, path: Path) -> Features:
-    """Compute the features of all views, or read them from ``path``."""
+def features_of(job: Job, split: pd.DataFrame, path: Path, number: int) -> Features:
+    """Compute the features of all views, of the augmented copy of this number or, 0, as they are; or read ``path``."""
     if path.is_file():
         return Features(**torch.load(path, weights_only=True))
-    store = view_store(job, "none")
+    strength = job.training.augmentation if job.training.probe_copies else "none"
+    store = view_store(job, strength)
     ids = list(split["image_id"])
     fill_store(store, path.stem, ids, image_paths(split, job.catalog_path), job=job)
-    samples = Samples(store, ids, [0] * len(ids), drawn=None, augmentation="none")
+    samples = Samples(
+        store, ids, [0] * len(ids), drawn=None, augmentation=strength, copy=Copy(number, job.seed) if number else None
+    )
     device = choose_device(job.training.device)
     network = frozen(start_network(job.model, 2)[0], device)
     loader = DataLoader(samples, 8, collate_fn=batch_of, num_workers=worker_count(job.training.workers))
@@ -124,13 +128,24 @@ def features_of(job: Job, split: pd.DataFrame, path: Path) -> Features:
 
 
 def measure(
-    embeddings: NDArray[np.float32], split: pd.DataFrame, labels: NDArray[np.int64], taxa: int, seed: int
+    embeddings: NDArray[np.float32],
+    copies: list[NDArray[np.float32]],
+    split: pd.DataFrame,
+    labels: NDArray[np.int64],
+    taxa: int,
+    seed: int,
 ) -> tuple[dict[str, float], NDArray[np.int64]]:
-    """Return the scores of a ``Row``, and what the folds answered for each image."""
+    """Return the scores of a ``Row``, and what the folds answered for each image (N); embeddings and copies (N, F)."""
     part = {name: (split["split"] == name).to_numpy() for name in ("train", "val", "test")}
 
+    def copied(train: NDArray[np.bool_]) -> Embedded | None:
+        if not copies:
+            return None
+        return np.concatenate([copy[train] for copy in copies]), np.tile(labels[train], len(copies))
+
     def probe(train: NDArray[np.bool_], val: NDArray[np.bool_]) -> Probe:
-        return fit_probe((embeddings[train], labels[train]), (embeddings[val], labels[val]), taxa, balanced=True)
+        learnt, judged = (embeddings[train], labels[train]), (embeddings[val], labels[val])
+        return fit_probe(learnt, judged, taxa, balanced=True, copies=copied(train))
 
     def answers(head: LinearHead, asked: NDArray[np.bool_]) -> NDArray[np.int64]:
         return np.asarray(head.logits(embeddings[asked]).argmax(axis=1))
@@ -145,7 +160,8 @@ def measure(
         here[asked] = True
         next_to_it[folds[(number + 1) % FOLDS][1]] = True
         shrinkage = probe(~next_to_it & ~here, next_to_it).shrinkage
-        discriminants = Discriminants(embeddings[~here], labels[~here], taxa, balanced=True)
+        learnt = together((embeddings[~here], labels[~here]), copied(~here))
+        discriminants = Discriminants(*learnt, taxa, balanced=True)
         folded[here] = answers(discriminants.under(shrinkage), here)
     spread = float(np.std([macro_f1(labels[asked], folded[asked]) for _, asked in folds], ddof=1))
     return {"val": val, "test": test, "folds": macro_f1(labels, folded), "folds_sd": spread}, folded
@@ -162,6 +178,7 @@ def main() -> None:
     parser.add_argument("job", type=Path)
     parser.add_argument("--out", type=Path, required=True, help="folder for features, ablation.csv and per_taxon.csv")
     parser.add_argument("--looks", nargs="+", choices=LOOKS, default=list(LOOKS))
+    parser.add_argument("--kinds", nargs="+", choices=KINDS, default=KINDS, help="views to look at (all)")
     parser.add_argument("--set", dest="overrides", action="append", default=[], metavar="KEY=VALUE")
     options = parser.parse_args()
     job = load_job(options.job, options.overrides)
@@ -177,13 +194,19 @@ def main() -> None:
     by_taxon = pd.DataFrame({"taxon": taxonomy.names, "images": np.bincount(labels, minlength=len(taxonomy))})
     print(f"{'views':32} {'look':18} {'val F1':>8} {'test F1':>8} {'folds F1':>16}", flush=True)
     for look in options.looks:
-        leaves = max(1, job.sheets.views.leaves)
-        looked = with_settings(job, {"sheets.views.image": 1, "sheets.views.veins": leaves} | LOOKS[look])
-        features = features_of(looked, split, options.out / f"features, {look}.pt")
+        veins = max(1, job.sheets.views.leaves) if VEINS in options.kinds else 0
+        looked = with_settings(job, {"sheets.views.image": 1, "sheets.views.veins": veins} | LOOKS[look])
+        plain, *copied = (
+            features_of(looked, split, options.out / f"features, {look}, copy {number}.pt", number)
+            for number in range(1 + job.training.probe_copies)
+        )
         for subset in SUBSETS:
+            if not set(subset) <= set(options.kinds):
+                continue
             name = ", ".join(subset)
-            embeddings = features.pooled(subset, len(split), pooling)
-            scores, folded = measure(embeddings, split, labels, len(taxonomy), job.seed)
+            embeddings = plain.pooled(subset, len(split), pooling)
+            copies = [features.pooled(subset, len(split), pooling) for features in copied]
+            scores, folded = measure(embeddings, copies, split, labels, len(taxonomy), job.seed)
             rows.append(Row(name, look, **scores))
             print(rows[-1], flush=True)
             pd.DataFrame(rows).to_csv(options.out / "ablation.csv", index=False, float_format="%.4g")

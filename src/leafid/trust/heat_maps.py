@@ -3,7 +3,7 @@
 HiResCAM (Draelos & Carin 2020, arXiv:2011.08891), by captum's ``LayerGradientXActivation`` at the last convolution:
 gradient times activation, place by place, of the taxon's logit less the mean of all taxa's. What raises all logits
 alike tells no taxon from another, and with second-order pooling it would be nearly all of the heat, in the corners of
-the paper (fresh leaves, 28 views: insertion less deletion -0.10 and now 0.21; heat by chance -0.03). Where one linear
+the paper (fresh leaves, 8 views: insertion less deletion -0.06 and now 0.33; heat by chance -0.04). Where one linear
 layer follows the average over places, as in mobilenet_v2, resnet and efficientnet, heat summed over all places is
 exactly that logit less its bias; Grad-CAM is then the same, and Grad-CAM++ is not. With second-order pooling the answer
 is no such sum, and heat is the same only to first order.
