@@ -96,14 +96,15 @@ class Features:
         return embeddings
 
 
-def features_of(job: Job, split: pd.DataFrame, path: Path, number: int) -> Features:
-    """Compute the features of all views, of the augmented copy of this number or, 0, as they are; or read ``path``."""
-    if path.is_file():
-        return Features(**torch.load(path, weights_only=True))
+def features_of(job: Job, split: pd.DataFrame, look: str, number: int, folder: Path) -> Features:
+    """Compute the features of all views of the copy of this number or, 0, as they are; they are kept in the folder."""
     strength = job.training.augmentation if job.training.probe_copies else "none"
     store = view_store(job, strength)
+    path = folder / f"features {store.folder.name}, {strength}, {number}.pt"
+    if path.is_file():
+        return Features(**torch.load(path, weights_only=True))
     ids = list(split["image_id"])
-    fill_store(store, path.stem, ids, image_paths(split, job.catalog_path), job=job)
+    fill_store(store, look, ids, image_paths(split, job.catalog_path), job=job)
     samples = Samples(
         store, ids, [0] * len(ids), drawn=None, augmentation=strength, copy=Copy(number, job.seed) if number else None
     )
@@ -197,8 +198,7 @@ def main() -> None:
         veins = max(1, job.sheets.views.leaves) if VEINS in options.kinds else 0
         looked = with_settings(job, {"sheets.views.image": 1, "sheets.views.veins": veins} | LOOKS[look])
         plain, *copied = (
-            features_of(looked, split, options.out / f"features, {look}, copy {number}.pt", number)
-            for number in range(1 + job.training.probe_copies)
+            features_of(looked, split, look, number, options.out) for number in range(1 + job.training.probe_copies)
         )
         for subset in SUBSETS:
             if not set(subset) <= set(options.kinds):
