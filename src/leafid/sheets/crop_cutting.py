@@ -37,7 +37,7 @@ def cut_crop(
     if background == "plain":
         pixels = pixels.copy()
         pixels[~_with_pale_veins(mask)] = PLAIN
-    if plan.kind not in (CropKind.LEAF, CropKind.VEINS):
+    if plan.kind is not CropKind.LEAF:
         return LeafCrop(np.ascontiguousarray(pixels), mask, plan)
     turned, turned_mask = _turn(np.ascontiguousarray(pixels), mask, plan.angle)
     return LeafCrop(*_close_cut(turned, turned_mask), plan)

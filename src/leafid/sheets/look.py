@@ -112,8 +112,6 @@ def _marked(image: Image.Image, plant: PlantMask, plans: Sequence[CropPlan]) -> 
     draw = ImageDraw.Draw(picture)
     numbers = dict.fromkeys(CropKind, 0)
     for plan in plans:
-        if plan.kind is CropKind.VEINS:
-            continue  # the leaf is marked
         numbers[plan.kind] += 1
         left, top, right, bottom = (value * scale for value in plan.box)
         draw.rectangle((left, top, right - 1, bottom - 1), outline=COLOURS[plan.kind], width=2)

@@ -1,6 +1,6 @@
 """Which parts of the plant become views: found once on the decoded image, then cut from it."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -9,7 +9,7 @@ from PIL import Image
 from leafid.images import OpenedImage
 from leafid.jobs import Preprocessing
 from leafid.sheets.crop_cutting import cut_crop
-from leafid.sheets.crop_plan import CropKind, CropPlan, side_of
+from leafid.sheets.crop_plan import CropKind, CropPlan, LeafCrop, side_of
 from leafid.sheets.crop_search import find_crops
 from leafid.sheets.plants import WORKING_SIDE, PlantMask, find_plant
 from leafid.sheets.reduction import reduced_to
@@ -28,8 +28,8 @@ class FoundViews:
     Attributes:
         pixels: the decoded image, uint8 RGB (H, W, 3); of a large sheet it is copied out of Pillow once, not twice.
         plant: the mask, of the size of the decoded image.
-        plans: the views in the order plant, leaves, tiles, vein maps, in pixels of the decoded image; empty without a
-            plant.
+        plans: what is to be cut, in the order plant, leaves, tiles, in pixels of the decoded image; empty without a
+            plant. Leaves are as many as there are to be leaves or vein maps.
         notes: which of the wanted views are not to be had.
     """
 
@@ -55,31 +55,27 @@ def find_views(image: OpenedImage, preprocessing: Preprocessing) -> FoundViews:
         tiles=wanted.tiles,
         tile_side=max(1, round(tile_side)),
     )
-    leaves = [plan for plan in parts if plan.kind is CropKind.LEAF]
-    tiles = [plan for plan in parts if plan.kind is CropKind.TILE]
-    veins = [replace(plan, kind=CropKind.VEINS) for plan in leaves[: wanted.veins]]
-    leaves = leaves[: wanted.leaves]
-    plans = [whole] * wanted.plant + leaves + tiles + veins
-    notes = [
-        f"{len(found)} of {asked} {name}"
-        for found, asked, name in (
-            (leaves, wanted.leaves, "leaves"),
-            (tiles, wanted.tiles, "tiles"),
-            (veins, wanted.veins, "vein maps"),
-        )
-        if len(found) < asked
-    ]
+    plans = [whole] * wanted.plant + parts
+    leaves, tiles = (sum(plan.kind is kind for plan in plans) for kind in (CropKind.LEAF, CropKind.TILE))
+    counted = (("leaves", leaves, wanted.leaves), ("tiles", tiles, wanted.tiles), ("vein maps", leaves, wanted.veins))
+    notes = [f"{count} of {asked} {name}" for name, count, asked in counted if count < asked]
     if not plans and not wanted.image:
         plans, notes = [whole], [*notes, "the whole plant is seen instead"]
     return FoundViews(pixels, plant, tuple(plans), tuple(notes))
 
 
 def cut_views(found: FoundViews, preprocessing: Preprocessing) -> list[tuple[CropKind, Image.Image]]:
-    """Cut the views out of the decoded image, with their background kept or painted white, or draw their veins."""
-    cut = []
+    """Cut the views out of the decoded image, with their background kept or painted white, and draw vein maps."""
+    crops: dict[CropKind, list[LeafCrop]] = {kind: [] for kind in CropKind}
     for plan in found.plans:
         longest = round(_LONGEST * side_of(plan.kind, preprocessing))
         crop = cut_crop(found.pixels, plan, background=preprocessing.background, longest=longest)
-        pixels = drawn_veins(crop.pixels, crop.mask) if plan.kind is CropKind.VEINS else crop.pixels
-        cut.append((plan.kind, Image.fromarray(pixels)))
-    return cut
+        crops[plan.kind].append(crop)
+    wanted, leaves = preprocessing.views, crops[CropKind.LEAF]
+    views = [
+        *((CropKind.PLANT, crop.pixels) for crop in crops[CropKind.PLANT]),
+        *((CropKind.LEAF, crop.pixels) for crop in leaves[: wanted.leaves]),
+        *((CropKind.TILE, crop.pixels) for crop in crops[CropKind.TILE]),
+        *((CropKind.VEINS, drawn_veins(crop.pixels, crop.mask)) for crop in leaves[: wanted.veins]),
+    ]
+    return [(kind, Image.fromarray(pixels)) for kind, pixels in views]

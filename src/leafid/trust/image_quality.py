@@ -61,8 +61,9 @@ def view_quality(
         plant = found.fraction >= LEAST_PLANT and found.confidence > 0
     else:
         plant = not whole  # the whole image is seen instead of the plant where there is none
+    # The lines of a vein map are sharp, however blurred the photo.
     seen = [view for view, kind in zip(views, kinds, strict=True) if kind is not CropKind.VEINS]
-    return ViewQuality(sharpness=max(_sharpness(view) for view in seen or views), plant=plant)  # drawn lines are sharp
+    return ViewQuality(sharpness=max(_sharpness(view) for view in seen or views), plant=plant)
 
 
 def fit_min_sharpness(qualities: Sequence[ViewQuality]) -> float | None:
