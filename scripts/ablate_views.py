@@ -98,7 +98,7 @@ class Features:
 
 def features_of(job: Job, split: pd.DataFrame, look: str, number: int, folder: Path) -> Features:
     """Compute the features of all views of the copy of this number or, 0, as they are; they are kept in the folder."""
-    strength = job.training.augmentation if job.training.probe_copies else "none"
+    strength = job.training.augmentation if number else "none"  # as the probe of a training has them
     store = view_store(job, strength)
     path = folder / f"features {store.folder.name}, {strength}, {number}.pt"
     if path.is_file():
@@ -197,9 +197,8 @@ def main() -> None:
     for look in options.looks:
         veins = max(1, job.sheets.views.leaves) if VEINS in options.kinds else 0
         looked = with_settings(job, {"sheets.views.image": 1, "sheets.views.veins": veins} | LOOKS[look])
-        plain, *copied = (
-            features_of(looked, split, look, number, options.out) for number in range(1 + job.training.probe_copies)
-        )
+        last = 0 if job.training.augmentation == "none" else job.training.probe_copies
+        plain, *copied = (features_of(looked, split, look, number, options.out) for number in range(1 + last))
         for subset in SUBSETS:
             if not set(subset) <= set(options.kinds):
                 continue
