@@ -48,9 +48,9 @@ bench: $(INSTALLED)
 	$(BIN)/python scripts/measure_leaf_crops.py
 	$(BIN)/python scripts/measure_shortcuts.py --bench $(SHARED)/bench
 	$(BIN)/leafid collect configs/bench-viola.yaml
-	$(BIN)/python scripts/bench_training.py configs/bench-viola.yaml --set sheets.size=224 --set sheets.whole_size=null --set model.pooling=average --set "model.scales=[1.0]"
+	$(BIN)/python scripts/bench_training.py configs/bench-viola.yaml --set sheets.size=224 --set sheets.overview_size=null --set model.pooling=average --set "model.scales=[1.0]"
 	$(BIN)/python scripts/ablate_views.py configs/bench-viola.yaml --out runs/ablate-viola
-	$(BIN)/python scripts/ablate_views.py configs/bench-remp.yaml --out runs/ablate-remp --set training.probe_copies=0
+	$(BIN)/python scripts/ablate_views.py configs/bench-remp.yaml --out runs/ablate-remp --set training.probe_augmented_copies=0
 
 format: $(INSTALLED)
 	$(BIN)/ruff check --fix .

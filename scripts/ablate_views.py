@@ -3,11 +3,12 @@
 The features of all views are computed once for each background and colour (and kept in --out); the variants are then a
 matter of seconds. The head is fitted on train, its shrinkage chosen on val, and measured on val and test; and again in
 five folds by gathering: the shrinkage of each is chosen on the next fold, the head then fitted on all four others. The
-head learns from augmented copies, too, where the job has them (`training.probe_copies`), each of which takes as long.
+head learns from augmented copies, too, where the job has them (`training.probe_augmented_copies`); each takes as long.
 Choose between variants by val and folds; test is for the report.
 
     python scripts/ablate_views.py configs/bench-viola.yaml --out runs/ablate-viola
-    python scripts/ablate_views.py configs/bench-remp.yaml --out runs/ablate-remp --set training.probe_copies=0
+    python scripts/ablate_views.py configs/bench-remp.yaml --out runs/ablate-remp \
+        --set training.probe_augmented_copies=0
 
 Writes ablation.csv (one row per variant) and per_taxon.csv (F1 of each taxon over the folds).
 """
@@ -27,14 +28,21 @@ from torch.utils.data import DataLoader
 from leafid.catalog import image_paths
 from leafid.curation import assign_gatherings, training_split
 from leafid.jobs import Job, load_job, with_settings
-from leafid.learning.bags import KINDS
+from leafid.learning.data.bags import KINDS
+from leafid.learning.data.prepare import fill_store, view_store
+from leafid.learning.data.samples import Copy, Samples, collate
 from leafid.learning.devices import choose_device, worker_count
-from leafid.learning.frozen import frozen
-from leafid.learning.pooling import AttentionPooling
-from leafid.learning.preparing import fill_store, view_store
-from leafid.learning.pretrained import start_network
-from leafid.learning.probing import Discriminants, Embedded, LinearHead, Probe, fit_probe, together
-from leafid.learning.samples import Copy, Samples, batch_of
+from leafid.learning.linear_probe.probe import (
+    LabelledEmbeddings,
+    LinearHead,
+    LinearProbe,
+    ShrunkLda,
+    concatenated,
+    fit_probe_head,
+)
+from leafid.learning.models.attention_pooling import AttentionPooling
+from leafid.learning.models.batch_norm_fusion import fuse_batch_norm
+from leafid.learning.models.pretrained_weights import start_network
 from leafid.progress import progress_bar
 from leafid.sheets import CropKind
 from leafid.sources import collect
@@ -109,8 +117,8 @@ def features_of(job: Job, split: pd.DataFrame, look: str, number: int, folder: P
         store, ids, [0] * len(ids), drawn=None, augmentation=strength, copy=Copy(number, job.seed) if number else None
     )
     device = choose_device(job.training.device)
-    network = frozen(start_network(job.model, 2)[0], device)
-    loader = DataLoader(samples, 8, collate_fn=batch_of, num_workers=worker_count(job.training.workers))
+    network = fuse_batch_norm(start_network(job.model, 2)[0], device)
+    loader = DataLoader(samples, 8, collate_fn=collate, num_workers=worker_count(job.training.workers))
     values, owners, kinds = [], [], []
     done = 0
     with torch.inference_mode(), progress_bar("Features") as on_progress:
@@ -118,7 +126,7 @@ def features_of(job: Job, split: pd.DataFrame, look: str, number: int, folder: P
             for pixels, its_owners, its_kinds in zip(
                 batch.bags.pixels, batch.bags.owners, batch.bags.kinds, strict=True
             ):
-                values.append(network.features_in_parts(pixels.to(device)).float().cpu())
+                values.append(network.features_in_chunks(pixels.to(device)).float().cpu())
                 owners.append(its_owners + done)
                 kinds.append(its_kinds)
             done += batch.bags.images
@@ -139,14 +147,14 @@ def measure(
     """Return the scores of a ``Row``, and what the folds answered for each image (N); embeddings and copies (N, F)."""
     part = {name: (split["split"] == name).to_numpy() for name in ("train", "val", "test")}
 
-    def copied(train: NDArray[np.bool_]) -> Embedded | None:
+    def copied(train: NDArray[np.bool_]) -> LabelledEmbeddings | None:
         if not copies:
             return None
         return np.concatenate([copy[train] for copy in copies]), np.tile(labels[train], len(copies))
 
-    def probe(train: NDArray[np.bool_], val: NDArray[np.bool_]) -> Probe:
+    def probe(train: NDArray[np.bool_], val: NDArray[np.bool_]) -> LinearProbe:
         learnt, judged = (embeddings[train], labels[train]), (embeddings[val], labels[val])
-        return fit_probe(learnt, judged, taxa, balanced=True, copies=copied(train))
+        return fit_probe_head(learnt, judged, taxa, balanced=True, copies=copied(train))
 
     def answers(head: LinearHead, asked: NDArray[np.bool_]) -> NDArray[np.int64]:
         return np.asarray(head.logits(embeddings[asked]).argmax(axis=1))
@@ -161,9 +169,9 @@ def measure(
         here[asked] = True
         next_to_it[folds[(number + 1) % FOLDS][1]] = True
         shrinkage = probe(~next_to_it & ~here, next_to_it).shrinkage
-        learnt = together((embeddings[~here], labels[~here]), copied(~here))
-        discriminants = Discriminants(*learnt, taxa, balanced=True)
-        folded[here] = answers(discriminants.under(shrinkage), here)
+        learnt = concatenated((embeddings[~here], labels[~here]), copied(~here))
+        lda = ShrunkLda(*learnt, taxa, balanced=True)
+        folded[here] = answers(lda.head(shrinkage), here)
     spread = float(np.std([macro_f1(labels[asked], folded[asked]) for _, asked in folds], ddof=1))
     return {"val": val, "test": test, "folds": macro_f1(labels, folded), "folds_sd": spread}, folded
 
@@ -197,7 +205,7 @@ def main() -> None:
     for look in options.looks:
         veins = max(1, job.sheets.views.leaves) if VEINS in options.kinds else 0
         looked = with_settings(job, {"sheets.views.image": 1, "sheets.views.veins": veins} | LOOKS[look])
-        last = 0 if job.training.augmentation == "none" else job.training.probe_copies
+        last = 0 if job.training.augmentation == "none" else job.training.probe_augmented_copies
         plain, *copied = (features_of(looked, split, look, number, options.out) for number in range(1 + last))
         for subset in SUBSETS:
             if not set(subset) <= set(options.kinds):

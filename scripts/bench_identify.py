@@ -116,7 +116,7 @@ def make_bundle(folder: Path, backbone: str, images: Sequence[Path], *, several_
         ),
         preprocessing=Preprocessing(views=views),
         network=spec,
-        decision=Decision(min_score=0.5),
+        decision=Decision(min_probability=0.5),
         provenance=Provenance.model_validate(provenance),
         weights_sha256="",
     )

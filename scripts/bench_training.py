@@ -22,14 +22,14 @@ import torch
 
 from leafid.jobs import Job, load_job, with_settings
 from leafid.learning import Run, train
-from leafid.learning.backbones import network_spec
+from leafid.learning.data.samples import Batch, EpochSampler, training_loader
 from leafid.learning.devices import choose_device, lightning_precision
-from leafid.learning.kept_memory import give_memory_back, keep_freed_memory, memory_may_be_kept
-from leafid.learning.network import build_network
-from leafid.learning.recipe import Recipe, optimiser
-from leafid.learning.run_images import samples_of
-from leafid.learning.samples import Batch, EpochSampler, training_loader
-from leafid.learning.taxon_loss import TaxonLoss
+from leafid.learning.fine_tuning.hierarchical_loss import HierarchicalLoss
+from leafid.learning.fine_tuning.malloc_tuning import give_memory_back, keep_freed_memory, steps_are_uniform
+from leafid.learning.fine_tuning.optimizer import OptimizerSchedule, build_optimizer
+from leafid.learning.models.backbones import network_spec
+from leafid.learning.models.network import build_network
+from leafid.learning.run_samples import split_samples
 
 EPOCHS = 4
 LEAST_S = 20.0
@@ -38,7 +38,7 @@ LEAST_S = 20.0
 
 def batches_of(job: Job, run: Run) -> list[Batch]:
     """Return the batches of the last epoch, as training draws them."""
-    samples = samples_of(run, "train", drawn=job.training.views_per_step)
+    samples = split_samples(run, "train", drawn=job.training.views_per_step)
     settings = job.training
     loader = training_loader(
         samples, batch_size=settings.batch_size, balance=settings.balance, seed=job.seed, workers=2, pin=False
@@ -54,8 +54,8 @@ def bare_rate(job: Job, run: Run, batches: list[Batch]) -> float:
     """Return images per second of forward, backward and step alone."""
     device = choose_device(job.training.device)
     network = build_network(network_spec(job.model), len(run.info.taxonomy)).to(device).train()
-    loss_of = TaxonLoss.of(job.training, run.info.taxonomy, [0]).to(device)
-    steps, _ = optimiser(network, Recipe.of(job, steps_per_epoch=len(batches)))
+    loss_of = HierarchicalLoss.of(job.training, run.info.taxonomy, [0]).to(device)
+    steps, _ = build_optimizer(network, OptimizerSchedule.of(job, steps_per_epoch=len(batches)))
     mixed = "mixed" in lightning_precision(job.training, device)
 
     def step(batch: Batch) -> int:
@@ -67,7 +67,7 @@ def bare_rate(job: Job, run: Run, batches: list[Batch]) -> float:
         loss.item()  # waits for a GPU
         return len(batch.labels)
 
-    if memory_may_be_kept(job, device):
+    if steps_are_uniform(job, device):
         keep_freed_memory()  # as training does
     step(batches[0])
     done, started = 0, time.perf_counter()

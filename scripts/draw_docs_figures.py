@@ -14,7 +14,7 @@ from pathlib import Path
 
 from leafid.demo import draw_herbarium
 from leafid.jobs import Preprocessing, ViewCounts
-from leafid.sheets import look_at
+from leafid.sheets import preview_image
 
 TAXA = ("Mitragyna speciosa", "Mitragyna rotundifolia", "Neolamarckia cadamba", "Coffea canephora")
 SEEN = Preprocessing(views=ViewCounts(image=1, plant=1, leaves=4, tiles=4))
@@ -37,7 +37,7 @@ def main() -> None:
             of_taxon = [row for row in rows if row["scientificName"] == taxon]
             row = next((row for row in of_taxon if row["institutionCode"] not in herbaria), of_taxon[0])
             herbaria.add(row["institutionCode"])
-            picture = look_at(table.parent / row["path"], SEEN)
+            picture = preview_image(table.parent / row["path"], SEEN)
             picture.thumbnail((WIDTH, WIDTH))
             path = options.out / f"look-{taxon.lower().replace(' ', '-')}.jpg"
             picture.save(path, quality=QUALITY)

@@ -7,6 +7,6 @@ from leafid.statements import LIMITS
 
 bundle, *photos = sys.argv[1:] or sys.exit(__doc__)
 for record in Identifier.load(bundle).identify(photos):
-    score = "" if record.score is None else f"{record.score:.2f}"
-    print(record.path, record.status, record.scientific_name or record.reason, score, sep="\t")
+    probability = "" if record.probability is None else f"{record.probability:.2f}"
+    print(record.path, record.status, record.scientific_name or record.reason, probability, sep="\t")
 print(LIMITS)

@@ -101,10 +101,10 @@ def meta() -> str:
 def read(path: Path, taxon: str | None) -> None:
     """Read the archive; print counts, seconds and peak memory."""
     from leafid.jobs import TaxaSettings
-    from leafid.sources.darwin_core_archive import DarwinCoreArchive
-    from leafid.sources.occurrences import Occurrence
-    from leafid.sources.publisher_archive import occurrences_in
-    from leafid.sources.scientific_names import NameTable
+    from leafid.sources.providers.darwin_core_archive import DarwinCoreArchive
+    from leafid.sources.providers.occurrences import Occurrence
+    from leafid.sources.providers.publisher_archive import occurrences_in
+    from leafid.sources.providers.scientific_names import NameTable
 
     started = time.perf_counter()
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss

@@ -18,7 +18,7 @@ import torch
 from numpy.typing import NDArray
 
 from leafid.bundle import NetworkSpec
-from leafid.identify.backbone_formats import COMPILED, is_installed, load_model, write_model
+from leafid.identify.engines.compiled_formats import COMPILED, is_installed, load_model, write_model
 from leafid.images import open_image
 from leafid.jobs import BACKBONES
 from leafid.learning import Network, build_network

@@ -14,6 +14,7 @@ import argparse
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import get_args
 
 import numpy as np
 import pandas as pd
@@ -22,25 +23,25 @@ from numpy.typing import NDArray
 
 from leafid.bundle import read_bundle
 from leafid.images import IMAGE_ENDINGS
+from leafid.jobs import OodScore
 from leafid.learning import (
     Network,
     Run,
-    answers_for,
-    answers_of,
+    blocked_folds,
     build_network,
     choose_device,
-    folds_of_series,
-    known_elsewhere,
-    logits_out_of_fold,
-    network_of,
+    has_others_outside_fold,
+    load_network,
+    out_of_fold_logits,
+    predict_files,
+    predict_split,
 )
-from leafid.learning.probing import fit_probe
-from leafid.trust.familiarity import (
-    FAMILIARITY_SCORES,
+from leafid.learning.linear_probe.probe import fit_probe_head
+from leafid.trust.ood import (
     TrainingFeatures,
-    accepting_threshold,
-    familiarity,
-    familiarity_out_of_fold,
+    acceptance_threshold,
+    ood_scores,
+    out_of_fold_ood_scores,
 )
 
 HELD_OUT, ROTATIONS, ACCEPTED = 4, 3, 0.95
@@ -65,7 +66,7 @@ class Seen:
 def seen(network: Network, run: Run, rows: pd.DataFrame, files: list[Path], cache: Path) -> Seen:
     """Ask a network about images, once; those that cannot be read are left out."""
     if not cache.is_file():
-        answers = answers_of(network, files, run.job.sheets, device=choose_device("auto"))
+        answers = predict_files(network, files, run.job.sheets, device=choose_device("auto"))
         cache.parent.mkdir(parents=True, exist_ok=True)
         np.save(cache, answers.embeddings)
     features = np.load(cache)
@@ -75,9 +76,9 @@ def seen(network: Network, run: Run, rows: pd.DataFrame, files: list[Path], cach
 def fitted_to(network: Network, train: Seen, val: Seen, names: Sequence[str]) -> tuple[Network, float]:
     """Return a network whose head is the probe of these images, and its shrinkage; its backbone is not used."""
     parts = [(part.features, part.labels(names)) for part in (train, val)]
-    probe = fit_probe(parts[0], parts[1], len(names), balanced=True)
+    probe = fit_probe_head(parts[0], parts[1], len(names), balanced=True)
     other = build_network(network.spec, len(names)).eval()
-    probe.put_into(other)
+    probe.load_into(other)
     return other, probe.shrinkage
 
 
@@ -92,37 +93,37 @@ def unknown_table(
 ) -> pd.DataFrame:
     """Compare the scores: AUROC, and what the limits accept that accept 95 % of the test, or of train and val."""
     labels, gatherings = every.labels(names), list(every.rows["gathering_id"])
-    folds = folds_of_series(labels, gatherings)
-    there, is_train = known_elsewhere(labels, folds), (every.rows["split"] == "train").to_numpy()
-    logits = logits_out_of_fold(
+    folds = blocked_folds(labels, gatherings)
+    there, is_train = has_others_outside_fold(labels, folds), (every.rows["split"] == "train").to_numpy()
+    logits = out_of_fold_logits(
         network, (every.features, labels), is_train, None, folds, shrinkage=shrinkage, balanced=True
     )
     if logits is None:
         raise SystemExit("Too few images for a probe without a fold.")
     training = TrainingFeatures.of(every.features, labels)
     rows = {}
-    for score in FAMILIARITY_SCORES:
+    for score in get_args(OodScore):
         of_known, of_unknown = (
-            familiarity(score, logits_of(network, one), one.features, training) for one in (known, unknown)
+            ood_scores(score, logits_of(network, one), one.features, training) for one in (known, unknown)
         )
-        fitting = familiarity_out_of_fold(score, logits, every.features, labels, folds)[there]
-        limit = accepting_threshold(
+        fitting = out_of_fold_ood_scores(score, logits, every.features, labels, folds)[there]
+        limit = acceptance_threshold(
             fitting, [one for one, is_there in zip(gatherings, there, strict=True) if is_there], ACCEPTED
         )
         rows[score] = {
             "AUROC": auroc(of_known, of_unknown),
-            "unknown accepted at 95 % of known": (of_unknown >= np.quantile(of_known, 1 - ACCEPTED)).mean(),
-            "unknown accepted, fitted limit": (of_unknown >= limit).mean(),
-            "known accepted, fitted limit": (of_known >= limit).mean(),
+            "unknown accepted at 95 % of known": (of_unknown <= np.quantile(of_known, ACCEPTED)).mean(),
+            "unknown accepted, fitted limit": (of_unknown <= limit).mean(),
+            "known accepted, fitted limit": (of_known <= limit).mean(),
         }
     return pd.DataFrame(rows).T
 
 
 def auroc(known: NDArray[np.float64], unknown: NDArray[np.float64]) -> float:
-    """Return the probability that a known image is more familiar than an unknown one."""
+    """Return the probability that an unknown image has a higher OOD score than a known one."""
     from sklearn.metrics import roc_auc_score
 
-    truth = np.concatenate([np.ones(len(known)), np.zeros(len(unknown))])
+    truth = np.concatenate([np.zeros(len(known)), np.ones(len(unknown))])
     return float(roc_auc_score(truth, np.concatenate([known, unknown])))
 
 
@@ -152,9 +153,9 @@ def main() -> None:
     arguments = parser.parse_args()
     run = Run.open(arguments.run)
     bundle = read_bundle(run.bundle_folder)
-    names, network, split = bundle.info.taxonomy.names, network_of(bundle), run.split
+    names, network, split = bundle.info.taxonomy.names, load_network(bundle), run.split
     cache, weights = arguments.cache / run.job.name, bundle.info.weights_sha256[:12]
-    parts = [answers_for(run, part, network, device=choose_device("auto")).embeddings for part in ("train", "val")]
+    parts = [predict_split(run, part, network, device=choose_device("auto")).embeddings for part in ("train", "val")]
     rows = pd.concat([split[split["split"] == part] for part in ("train", "val")])
     order = np.argsort(rows.index, kind="stable")
     every = Seen(rows.iloc[order].reset_index(drop=True), np.concatenate(parts)[order])

@@ -5,7 +5,7 @@ of secondary veins, their angle to the midrib, form of apex and of base. The net
 tell these characters from a view of the job's size; its backbone is then written for `model.weights` of another job.
 
     python scripts/pretrain_on_drawn_leaves.py configs/bench-viola.yaml --set sheets.size=224 \
-        --set sheets.whole_size=null --set "model.scales=[1.0]" --leaves 9600 --out runs/drawn/weights.pth
+        --set sheets.overview_size=null --set "model.scales=[1.0]" --leaves 9600 --out runs/drawn/weights.pth
     leafid train configs/bench-viola.yaml --set model.weights=runs/drawn/weights.pth --out runs/bench-viola-drawn
 
 The line of a report says how wrong it is on the last leaves before it learnt from them: pairs, degrees, and the shares
@@ -29,10 +29,10 @@ from torch.utils.data import DataLoader, Dataset
 from leafid.demo import DEMO_TAXA, draw_leaf, sample_leaf, sample_plant
 from leafid.demo.taxa import APEX_FORMS, BASE_FORMS
 from leafid.jobs import load_job
-from leafid.learning.bags import Bags
+from leafid.learning.data.bags import Bags
 from leafid.learning.devices import choose_device, worker_count
-from leafid.learning.kept_memory import keep_freed_memory, memory_may_be_kept
-from leafid.learning.pretrained import start_network
+from leafid.learning.fine_tuning.malloc_tuning import keep_freed_memory, steps_are_uniform
+from leafid.learning.models.pretrained_weights import start_network
 from leafid.sheets import reduced_to
 
 PAIRS = (4, 16)
@@ -131,7 +131,7 @@ def main() -> None:
     ]
     optimiser = AdamW(groups, weight_decay=job.training.weight_decay)
     schedule = OneCycleLR(optimiser, list(RATES), total_steps=len(loader), pct_start=0.1)
-    if memory_may_be_kept(job, device):
+    if steps_are_uniform(job, device):
         keep_freed_memory()
     started = time.monotonic()
     recent: list[Tensor] = []

@@ -18,7 +18,7 @@ from leafid.bundle import (
     Provenance,
     read_bundle,
     write_bundle,
-    write_trust,
+    write_calibration,
 )
 from leafid.errors import BundleError
 from leafid.jobs import Preprocessing
@@ -32,7 +32,7 @@ def bundle(tmp_path: Path) -> Bundle:
         taxonomy=Taxonomy.from_names(["Mitragyna speciosa", "Coffea canephora"], target="Mitragyna speciosa"),
         preprocessing=Preprocessing(size=64),
         network=NetworkSpec(backbone="mobilenet_v2", dropout=0.2, mean=(0.5, 0.5, 0.5), std=(0.2, 0.2, 0.2)),
-        decision=Decision(min_score=0.5),
+        decision=Decision(min_probability=0.5),
         provenance=Provenance(
             job={"name": "small"},
             created=datetime(2026, 1, 2, tzinfo=UTC),
@@ -60,7 +60,7 @@ def test_what_is_written_is_read(bundle: Bundle) -> None:
 def test_what_is_learnt_about_a_bundle_comes_back_and_shows_in_its_name(bundle: Bundle) -> None:
     features = np.eye(3, dtype=np.float16)
     info = bundle.info.model_copy(update={"calibration": Calibration(temperature=2.0)})
-    fitted = write_trust(bundle, info, "# New\n", {"features": features}, "image_id\na\nb\nc\n")
+    fitted = write_calibration(bundle, info, "# New\n", {"features": features}, "image_id\na\nb\nc\n")
     read = read_bundle(bundle.folder)
     assert read == fitted and read.info.references is not None and read.info.references.images == 3
     assert np.array_equal(read.references()["features"], features)

@@ -8,7 +8,7 @@
     MODEL_CARD.md           the same for people
 
 Whoever writes a bundle calls ``write_bundle``; whoever measures it and has learnt how far to trust it calls
-``write_trust``; whoever uses one calls ``read_bundle`` and, for the weights, ``Bundle.tensors``.
+``write_calibration``; whoever uses one calls ``read_bundle`` and, for the weights, ``Bundle.tensors``.
 """
 
 import hashlib
@@ -16,7 +16,7 @@ import json
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -24,6 +24,7 @@ from leafid.errors import BundleError
 from leafid.files import sha256_of, write_text, written_atomically
 from leafid.jobs.model import Pooling, Scales
 from leafid.jobs.sheets import Preprocessing
+from leafid.jobs.trust import OodScore
 from leafid.taxonomy import Taxonomy
 from leafid.version import __version__
 
@@ -78,7 +79,7 @@ class Calibration(_Part):
 
 
 class SetLevel(_Part):
-    """At one coverage, a taxon is in the prediction set while its conformity score is at most the threshold.
+    """At one coverage, a taxon is in the prediction set while its nonconformity score is at most the threshold.
 
     ``by_taxon`` holds a threshold of its own for each taxon (by label) that had enough gatherings.
     """
@@ -89,7 +90,7 @@ class SetLevel(_Part):
 
 
 class PredictionSets(_Part):
-    """How prediction sets are made: adaptive ones, with ``penalty`` for every rank beyond ``free_ranks``.
+    """How prediction sets are made: adaptive ones, with ``penalty`` for every rank beyond ``k_reg``.
 
     The set of a record is made at ``coverage``; the other levels are there to be measured.
     """
@@ -97,7 +98,7 @@ class PredictionSets(_Part):
     coverage: Annotated[float, Field(gt=0, lt=1)]
     levels: tuple[SetLevel, ...]
     penalty: Annotated[float, Field(ge=0)] = 0.0
-    free_ranks: Annotated[int, Field(ge=1)] = 1
+    k_reg: Annotated[int, Field(ge=1)] = 1
     fitted_on: FittedOn
 
     @property
@@ -106,15 +107,15 @@ class PredictionSets(_Part):
         return next(level for level in self.levels if level.coverage == self.coverage)
 
 
-class Unknowns(_Part):
-    """When an image is like nothing the network was trained on: its familiarity lies below ``threshold``.
+class OodDetector(_Part):
+    """When an image belongs to no known taxon: its OOD score lies above ``threshold``.
 
-    ``acceptance`` is the share of known images that the threshold accepts.
+    ``id_acceptance_rate`` is the share of images of known taxa that the threshold accepts.
     """
 
-    score: Literal["max_logit", "energy", "mahalanobis", "relative_mahalanobis", "nearest_neighbour"]
+    score: OodScore
     threshold: float
-    acceptance: Annotated[float, Field(gt=0, lt=1)]
+    id_acceptance_rate: Annotated[float, Field(gt=0, lt=1)]
     fitted_on: FittedOn
 
 
@@ -128,7 +129,7 @@ class References(_Part):
 class Decision(_Part):
     """When the answer is ``undetermined``. A limit that is missing has not been fitted and is not applied."""
 
-    min_score: Annotated[float, Field(ge=0, le=1)]
+    min_probability: Annotated[float, Field(ge=0, le=1)]
     min_side: int | None = None
     """Shorter side in pixels below which an image is too small."""
     min_sharpness: float | None = None
@@ -164,7 +165,7 @@ class BundleInfo(_Part):
     calibration: Calibration = Calibration()
     decision: Decision
     prediction_sets: PredictionSets | None = None
-    unknowns: Unknowns | None = None
+    ood_detector: OodDetector | None = None
     references: References | None = None
     provenance: Provenance
     weights_sha256: str
@@ -175,7 +176,7 @@ class BundleInfo(_Part):
 
         The last part changes whenever the same weights answer differently: by another temperature, threshold or limit.
         """
-        parts = ("calibration", "decision", "prediction_sets", "unknowns", "references")
+        parts = ("calibration", "decision", "prediction_sets", "ood_detector", "references")
         values = json.dumps(self.model_dump(mode="json", include={*parts}), sort_keys=True)
         return f"{self.name}@{self.weights_sha256[:12]}-{hashlib.sha256(values.encode()).hexdigest()[:6]}"
 
@@ -198,7 +199,7 @@ class Bundle:
             raise BundleError(f"{self.folder / WEIGHTS} cannot be read: {error}. Copy the bundle again.") from None
 
     def references(self) -> "dict[str, NDArray[np.generic]]":
-        """Load the features of the training images; see ``write_trust``.
+        """Load the features of the training images; see ``write_calibration``.
 
         Raises:
             BundleError: the bundle has none, or they are damaged.
@@ -239,7 +240,7 @@ def write_bundle(folder: Path, info: BundleInfo, tensors: "dict[str, Tensor]", c
     return Bundle(folder, complete)
 
 
-def write_trust(
+def write_calibration(
     bundle: Bundle, info: BundleInfo, card: str, references: "dict[str, NDArray[np.generic]]", table: str
 ) -> Bundle:
     """Write what was learnt about a bundle into it; ``bundle.json`` comes last and is replaced at once.

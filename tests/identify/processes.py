@@ -14,7 +14,7 @@ import pytest
 from leafid.errors import OutputError
 from leafid.files import Existing
 from leafid.identify import Identifier, Record, find_inputs, identify_to_file, read_records
-from leafid.identify.parquet_results import ROWS_PER_FILE
+from leafid.identify.outputs.parquet_files import ROWS_PER_FILE
 
 _CONTEXT = multiprocessing.get_context("forkserver")
 _CONTEXT.set_forkserver_preload(["tests.identify.processes", "leafid.learning"])
@@ -68,8 +68,8 @@ def agree(records: list[Record], expected: list[Record], *, ordered: bool = True
             other.scientific_name,
             other.reason,
         )
-        assert [one.score for one in record.candidates] == pytest.approx(
-            [one.score for one in other.candidates], abs=1e-4
+        assert [one.probability for one in record.candidates] == pytest.approx(
+            [one.probability for one in other.candidates], abs=1e-4
         )
 
 

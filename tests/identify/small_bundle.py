@@ -38,7 +38,7 @@ def make_bundle(
     folder: Path,
     *,
     target: str | None = TARGET,
-    min_score: float = 0.8,
+    min_probability: float = 0.8,
     name: str = "colours",
     network_spec: NetworkSpec = NETWORK,
 ) -> Bundle:
@@ -56,12 +56,12 @@ def make_bundle(
     weights, bias = _head(features, labels)
     state = network.state_dict()
     state["head.1.weight"], state["head.1.bias"] = torch.from_numpy(weights), torch.from_numpy(bias)
-    info = bundle_info(taxonomy=taxonomy, min_score=min_score, name=name, network_spec=network_spec)
+    info = bundle_info(taxonomy=taxonomy, min_probability=min_probability, name=name, network_spec=network_spec)
     return write_bundle(folder, info, state, "# A bundle of the tests\n")
 
 
 def bundle_info(
-    *, taxonomy: Taxonomy, min_score: float, name: str = "colours", network_spec: NetworkSpec = NETWORK
+    *, taxonomy: Taxonomy, min_probability: float, name: str = "colours", network_spec: NetworkSpec = NETWORK
 ) -> BundleInfo:
     """Describe a bundle that was never trained."""
     return BundleInfo(
@@ -69,7 +69,7 @@ def bundle_info(
         taxonomy=taxonomy,
         preprocessing=Preprocessing(size=SIZE),
         network=network_spec,
-        decision=Decision(min_score=min_score),
+        decision=Decision(min_probability=min_probability),
         provenance=Provenance(
             job={},
             created=datetime(2026, 1, 1, tzinfo=UTC),

@@ -35,7 +35,7 @@ TAXONOMY = Taxonomy(
 
 def _record(path: str, name: str | None, **more: object) -> Record:
     status = Status.UNDETERMINED if name is None else Status.IDENTIFIED
-    values = {"scientific_name": name, "taxon_rank": name and "species", "score": 0.62} | more
+    values = {"scientific_name": name, "taxon_rank": name and "species", "probability": 0.62} | more
     return Record(path=path, status=status, bundle="m@1-2", leafid_version="9.9", **values)  # type: ignore[arg-type]
 
 
@@ -62,7 +62,7 @@ def test_a_row_says_who_when_what_and_how_sure(tmp_path: Path) -> None:
         "identifiedBy": "leafid 9.9, bundle m@1-2",
         "dateIdentified": "2026-03-01",
         "identificationVerificationStatus": "unverified",
-        "identificationRemarks": "Predicted from an image by a model; not seen by a botanist. score 0.6200. "
+        "identificationRemarks": "Predicted from an image by a model; not seen by a botanist. probability 0.6200. "
         "cannot be excluded: Mitragyna speciosa 0.6200. leaf: 13 pairs.",
     }
 

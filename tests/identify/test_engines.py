@@ -14,10 +14,10 @@ import pytest
 from leafid.bundle import read_bundle
 from leafid.errors import BundleError, InstallationError, UsageError
 from leafid.identify import COMPILED, CompiledName, Identifier, Parity, export_engine, suggested_export
-from leafid.identify.backbone_formats import INT8, is_installed
-from leafid.identify.compiled_engine import CompiledEngine, load_compiled
-from leafid.identify.engine import TorchEngine
-from leafid.identify.engine_choice import choose_engine
+from leafid.identify.engines.compiled_engine import CompiledEngine, load_compiled
+from leafid.identify.engines.compiled_formats import INT8, is_installed
+from leafid.identify.engines.engine import TorchEngine
+from leafid.identify.engines.engine_choice import choose_engine
 from leafid.sheets import CropKind, PreparedImage
 from tests.identify.small_bundle import COLOURS, NETWORK, leaf, make_bundle
 
@@ -70,7 +70,7 @@ def test_an_exported_engine_answers_like_torch(bundle: Path, photos: list[Path],
                 theirs.status,
                 theirs.scientific_name,
             )
-            scores = [[one.score for one in either.candidates] for either in (ours, theirs)]
+            scores = [[one.probability for one in either.candidates] for either in (ours, theirs)]
             assert scores[0] == pytest.approx(scores[1], abs=1e-4)
 
 
@@ -121,7 +121,7 @@ def test_8_bit_integers_are_used_only_when_named_and_answer_nearly_alike(
     tmp_path: Path, photos: list[Path], name: CompiledName
 ) -> None:
     bundle = make_bundle(
-        tmp_path / "bundle", network_spec=NETWORK.model_copy(update={"backbone": "resnet18"}), min_score=0.5
+        tmp_path / "bundle", network_spec=NETWORK.model_copy(update={"backbone": "resnet18"}), min_probability=0.5
     ).folder
     parity = export_engine(bundle, name, photos, calibration=photos)
     assert parity.passed and parity.agreement == 1
@@ -146,7 +146,7 @@ def test_8_bit_integers_need_images_and_are_refused_when_too_far(
 @pytest.mark.parametrize("name", ENGINES)
 def test_views_of_two_sizes_and_many_of_them(bundle: Path, photos: list[Path], name: CompiledName) -> None:
     description = json.loads((bundle / "bundle.json").read_text())
-    description["preprocessing"] |= {"whole_size": 64}
+    description["preprocessing"] |= {"overview_size": 64}
     (bundle / "bundle.json").write_text(json.dumps(description))
     export_engine(bundle, name, photos)
     grain = np.random.default_rng(0)

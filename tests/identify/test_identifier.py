@@ -37,24 +37,26 @@ def test_every_leaf_gets_its_name(identifier: Identifier, photos: list[Path]) ->
         assert record.status is Status.IDENTIFIED
         assert record.scientific_name is not None and record.path.endswith(f"{record.scientific_name}.jpg")
         assert record.taxon_rank == "species" and record.reason is None
-        assert record.score == record.candidates[0].score and 0.8 <= record.score <= 1
-        assert (record.target_score == record.score) == (record.scientific_name == TARGET)
-        assert len(record.candidates) == 3 and sum(one.score for one in record.candidates) == pytest.approx(1, abs=1e-5)
+        assert record.probability == record.candidates[0].probability and 0.8 <= record.probability <= 1
+        assert (record.target_probability == record.probability) == (record.scientific_name == TARGET)
+        assert len(record.candidates) == 3 and sum(one.probability for one in record.candidates) == pytest.approx(
+            1, abs=1e-5
+        )
         assert record.leafid_version == __version__ and record.bundle == identifier.info.identifier
 
 
 def test_an_image_between_two_taxa_is_undetermined(tmp_path: Path, photos: list[Path]) -> None:
-    strict = Identifier.load(make_bundle(tmp_path / "bundle", min_score=1.0).folder, device="cpu")
+    strict = Identifier.load(make_bundle(tmp_path / "bundle", min_probability=1.0).folder, device="cpu")
     (record,) = strict.identify(photos[:1], top=2)
     assert record.status is Status.UNDETERMINED and record.reason == "ambiguous"
     assert record.scientific_name is None and record.taxon_rank is None
-    assert record.score == record.candidates[0].score and len(record.candidates) == 2
-    assert record.target_score is not None
+    assert record.probability == record.candidates[0].probability and len(record.candidates) == 2
+    assert record.target_probability is not None
 
 
 def test_without_a_target_there_is_no_target_score(tmp_path: Path, photos: list[Path]) -> None:
     untargeted = Identifier.load(make_bundle(tmp_path / "bundle", target=None).folder, device="cpu")
-    assert [record.target_score for record in untargeted.identify(photos[:2])] == [None, None]
+    assert [record.target_probability for record in untargeted.identify(photos[:2])] == [None, None]
 
 
 @pytest.mark.parametrize(("batch_size", "workers"), [(1, 1), (7, 2), (64, 8)])
@@ -67,7 +69,7 @@ def test_batches_and_workers_do_not_change_the_answers(
         identifier.identify(photos, batch_size=batch_size, workers=workers), expected, strict=True
     ):
         assert (record.path, record.status, record.scientific_name) == (other.path, other.status, other.scientific_name)
-        scores = [[one.score for one in either.candidates] for either in (record, other)]
+        scores = [[one.probability for one in either.candidates] for either in (record, other)]
         assert scores[0] == pytest.approx(scores[1], abs=2e-5)
 
 
@@ -106,7 +108,7 @@ def test_unreadable_files_are_records_between_the_others(
     for good, failed in zip(records[::2], records[1::2], strict=True):
         assert good.status is Status.IDENTIFIED
         assert failed.status is Status.FAILED and failed.reason and ": " in failed.reason
-        assert failed.score is None and failed.candidates == () and failed.scientific_name is None
+        assert failed.probability is None and failed.candidates == () and failed.scientific_name is None
 
 
 def test_records_stream_from_an_endless_list_and_threads_end(identifier: Identifier, photos: list[Path]) -> None:

@@ -9,7 +9,7 @@ import pytest
 
 from leafid.errors import ExitCode
 from leafid.identify import Record, read_records
-from leafid.identify.parquet_results import ROWS_PER_FILE
+from leafid.identify.outputs.parquet_files import ROWS_PER_FILE
 from tests.identify.processes import agree, reach, rows_of, start, stopped
 
 FORMATS = {

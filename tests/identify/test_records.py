@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from leafid.errors import FailureReason
 from leafid.identify import Candidate, Record, Status, column_documentation
-from leafid.identify.formats import CSV, JSONL, LineFormat, candidates_text, csv_path, parse_candidates
+from leafid.identify.outputs.line_formats import CSV, JSONL, LineFormat, candidates_text, csv_path, parse_candidates
 from leafid.identify.records import COLUMNS, as_values, from_values, written_path
 from leafid.trust import UndeterminedReason
 
@@ -23,8 +23,8 @@ records = st.builds(
     status=st.sampled_from(Status),
     scientific_name=st.none() | text,
     taxon_rank=st.none() | st.sampled_from(["species", "genus"]),
-    score=st.none() | scores,
-    target_score=st.none() | scores,
+    probability=st.none() | scores,
+    target_probability=st.none() | scores,
     candidates=candidate_lists,
     prediction_set=candidate_lists,
     reason=st.none() | text,

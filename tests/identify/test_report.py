@@ -92,7 +92,7 @@ def test_the_page_sorts_filters_shows_pictures_and_runs_no_file_name(
     assert len(pictures) == 8
     assert all(browser.execute_script("return arguments[0].naturalWidth > 10", one) for one in pictures)
 
-    score = browser.find_element(By.CSS_SELECTOR, "th[data-key=score] button")
+    score = browser.find_element(By.CSS_SELECTOR, "th[data-key=probability] button")
     score.click()
     down = _column(browser, 4)
     assert down[-1] == "" and down[:-1] == sorted(down[:-1], key=lambda text: -_number(text))

@@ -8,7 +8,7 @@ import pytest
 from leafid.catalog import write_catalog
 from leafid.errors import BundleError
 from leafid.identify import Identifier, identify_to_file, read_records
-from leafid.trust import ReferenceSpecimens, fit_trust
+from leafid.trust import ReferenceSpecimens, calibrate
 from tests.identify.small_bundle import COLOURS, TARGET, leaf, make_bundle
 from tests.trust.conftest import run_folder
 
@@ -34,7 +34,7 @@ def cited_run(run_folder: Path) -> Path:
         license=[FREE if one == "val" else "all rights reserved" for one in split["split"]],
     )
     write_catalog(catalog, run_folder.parent / "catalog.csv")
-    fit_trust(run_folder, device="cpu")
+    calibrate(run_folder, device="cpu")
     return run_folder
 
 

@@ -12,7 +12,7 @@ import pytest
 
 from leafid.errors import ExitCode
 from leafid.identify import Identifier, Status, find_inputs, identify_to_file, read_records
-from leafid.identify.fetched import AHEAD, Fetched, fetched_ahead
+from leafid.identify.prefetch import AHEAD, Fetched, prefetched
 from leafid.jobs import FetchingSettings
 from tests.identify.small_bundle import COLOURS, TARGET, leaf
 from tests.sources.web_server import PAGE, Asked, Reply, WebServer, as_json, misbehave
@@ -116,7 +116,7 @@ def test_this_machine_is_not_asked_unless_allowed(identifier: Identifier, server
 
 def test_no_more_is_fetched_than_is_soon_needed_and_nothing_stays(server: WebServer) -> None:
     addresses = (f"{server.url}/{number}.jpg" for number in range(10**9))
-    with fetched_ahead(addresses, SETTINGS) as ahead:
+    with prefetched(addresses, SETTINGS) as ahead:
         for number in range(100):
             one = next(ahead)
             assert isinstance(one, Fetched) and isinstance(one.file, Path)
@@ -132,7 +132,7 @@ def test_no_more_is_fetched_than_is_soon_needed_and_nothing_stays(server: WebSer
 def test_files_alone_start_nothing(tmp_path: Path) -> None:
     paths: list[Path | str] = [tmp_path / "a.jpg", str(tmp_path / "b.jpg")]
     before = threading.active_count()
-    with fetched_ahead(paths, SETTINGS) as ahead:
+    with prefetched(paths, SETTINGS) as ahead:
         assert list(ahead) == paths and threading.active_count() == before
 
 

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from leafid.jobs import Strength
-from leafid.learning.augmentation import augment, margin, seen_side
+from leafid.learning.data.augmentation import augment, margin, seen_side
 
 STRENGTHS: tuple[Strength, ...] = get_args(Strength)
 

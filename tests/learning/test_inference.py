@@ -10,7 +10,7 @@ from PIL import Image
 from leafid.bundle import read_bundle
 from leafid.errors import FailureReason, UsageError
 from leafid.jobs import Preprocessing, ViewCounts
-from leafid.learning import Bags, Run, answers_of, choose_device, network_of
+from leafid.learning import Bags, Run, choose_device, load_network, predict_files
 from leafid.sheets import prepare_file
 from tests.sheets.test_preparation import sheet
 
@@ -19,28 +19,28 @@ CPU = torch.device("cpu")
 
 def test_batch_of_one_equals_batch_of_many(trained: Run) -> None:
     bundle = read_bundle(trained.folder)
-    network, paths = network_of(bundle), trained.image_paths(trained.split)
-    one = answers_of(network, paths, bundle.info.preprocessing, device=CPU, batch_size=1, workers=0)
-    many = answers_of(network, paths, bundle.info.preprocessing, device=CPU, batch_size=16, workers=2)
+    network, paths = load_network(bundle), trained.image_paths(trained.split)
+    one = predict_files(network, paths, bundle.info.preprocessing, device=CPU, batch_size=1, workers=0)
+    many = predict_files(network, paths, bundle.info.preprocessing, device=CPU, batch_size=16, workers=2)
     assert one.logits.shape == (40, 2)
     np.testing.assert_allclose(one.logits, many.logits, rtol=1e-4, atol=1e-5)
 
 
 def test_bags_of_unequal_size_do_not_depend_on_the_batch(trained: Run, tmp_path: Path) -> None:
-    network = network_of(read_bundle(trained.folder))
+    network = load_network(read_bundle(trained.folder))
     paths = [tmp_path / f"{leaves}.png" for leaves in (1, 3, 2)]
     for path in paths:
         Image.fromarray(sheet(int(path.stem))).save(path)
     wanted = Preprocessing(size=32, views=ViewCounts(plant=1, leaves=3))
-    one = answers_of(network, paths, wanted, device=CPU, batch_size=1, workers=0).logits
-    many = answers_of(network, paths, wanted, device=CPU, batch_size=3, workers=1).logits
+    one = predict_files(network, paths, wanted, device=CPU, batch_size=1, workers=0).logits
+    many = predict_files(network, paths, wanted, device=CPU, batch_size=3, workers=1).logits
     np.testing.assert_allclose(one, many, rtol=1e-4, atol=1e-5)
     with torch.inference_mode():
         views = torch.from_numpy(np.stack(prepare_file(paths[1], wanted).views)).permute(0, 3, 1, 2)
         each = network(Bags.of_single_views(views)).logits
         # Until attention has learned, the plant says as much as its three leaves together.
         network.pooling.score.weight.zero_()
-        pooled = answers_of(network, paths, wanted, device=CPU, workers=0).logits
+        pooled = predict_files(network, paths, wanted, device=CPU, workers=0).logits
         np.testing.assert_allclose(pooled[1], (each[0] / 2 + each[1:].mean(0) / 2).numpy(), rtol=1e-4, atol=1e-5)
 
 
@@ -51,8 +51,8 @@ def test_files_that_cannot_be_read_are_failures_in_their_place(trained: Run, tmp
     paths = [tmp_path / "gone.jpg", good[0], tmp_path / "notes.jpg", good[1], good[2]]
     calls: list[tuple[int, int]] = []
     for workers in (0, 1):
-        result = answers_of(
-            network_of(bundle),
+        result = predict_files(
+            load_network(bundle),
             paths,
             bundle.info.preprocessing,
             device=CPU,
@@ -70,7 +70,7 @@ def test_files_that_cannot_be_read_are_failures_in_their_place(trained: Run, tmp
 
 def test_no_files_no_logits(trained: Run) -> None:
     bundle = read_bundle(trained.folder)
-    assert answers_of(network_of(bundle), [], bundle.info.preprocessing, device=CPU).logits.shape == (0, 2)
+    assert predict_files(load_network(bundle), [], bundle.info.preprocessing, device=CPU).logits.shape == (0, 2)
 
 
 def test_devices() -> None:

@@ -9,7 +9,7 @@ from safetensors.torch import load_file
 from leafid.bundle import NetworkSpec, read_bundle, write_bundle
 from leafid.errors import BundleError
 from leafid.jobs import BACKBONES
-from leafid.learning import Bags, Run, build_network, network_of
+from leafid.learning import Bags, Run, build_network, load_network
 
 SPEC = NetworkSpec(backbone="mobilenet_v3_small", dropout=0.2, mean=(0.5, 0.4, 0.3), std=(0.2, 0.2, 0.1))
 
@@ -42,8 +42,8 @@ def test_bundle_of_another_network_is_refused(trained: Run, tmp_path: Path) -> N
     tensors = dict(load_file(trained.bundle_folder / "model.safetensors"))
     tensors.pop("head.1.bias")
     with pytest.raises(BundleError, match="do not fit the network") as caught:
-        network_of(write_bundle(tmp_path, info, tensors, ""))
+        load_network(write_bundle(tmp_path, info, tensors, ""))
     assert "head.1.bias" in str(caught.value)
     unknown = info.model_copy(update={"network": info.network.model_copy(update={"backbone": "vgg16"})})
     with pytest.raises(BundleError, match="no backbone 'vgg16'"):
-        network_of(write_bundle(tmp_path, unknown, tensors, ""))
+        load_network(write_bundle(tmp_path, unknown, tensors, ""))

@@ -4,25 +4,25 @@ import numpy as np
 import pytest
 import torch
 
-from leafid.learning import Network, build_network, logits_out_of_fold
-from leafid.learning.probing import Discriminants, fit_probe, together
+from leafid.learning import Network, build_network, out_of_fold_logits
+from leafid.learning.linear_probe.probe import ShrunkLda, concatenated, fit_probe_head
 from tests.identify.small_bundle import NETWORK
 
 TAXA = 3
 
-Embedded = tuple[np.ndarray, np.ndarray]
+LabelledEmbeddings = tuple[np.ndarray, np.ndarray]
 
 
-def _embedded(count: int, seed: int, side: int) -> Embedded:
+def _embedded(count: int, seed: int, side: int) -> LabelledEmbeddings:
     labels = np.arange(count) % TAXA
     centres = np.random.default_rng(0).normal(0, 1, (TAXA, side))
     noise = np.random.default_rng(seed).normal(0, 8, (count, side))
     return (centres[labels] + noise).astype(np.float32), labels
 
 
-def _out_of_fold(network: Network, train: Embedded, folds: np.ndarray) -> np.ndarray | None:
+def _out_of_fold(network: Network, train: LabelledEmbeddings, folds: np.ndarray) -> np.ndarray | None:
     every = np.full(len(folds), True)
-    return logits_out_of_fold(network, train, every, None, folds, shrinkage=0.2, balanced=True)
+    return out_of_fold_logits(network, train, every, None, folds, shrinkage=0.2, balanced=True)
 
 
 @pytest.fixture
@@ -34,15 +34,15 @@ def network() -> Network:
 def test_each_fold_is_judged_by_the_probe_of_the_others(network: Network) -> None:
     side = network.last_linear.in_features
     train, val = _embedded(60, 1, side), _embedded(24, 2, side)
-    probe = fit_probe(train, val, TAXA, balanced=True)
-    probe.put_into(network)
+    probe = fit_probe_head(train, val, TAXA, balanced=True)
+    probe.load_into(network)
     every = np.concatenate([train[0], val[0]]), np.concatenate([train[1], val[1]])
     folds = np.arange(84) // 21
-    logits = logits_out_of_fold(
+    logits = out_of_fold_logits(
         network, every, np.arange(84) < 60, None, folds, shrinkage=probe.shrinkage, balanced=True
     )
     assert logits is not None and logits.shape == (84, TAXA)
-    weight, bias = Discriminants(every[0][21:], every[1][21:], TAXA, balanced=True).under(probe.shrinkage)
+    weight, bias = ShrunkLda(every[0][21:], every[1][21:], TAXA, balanced=True).head(probe.shrinkage)
     expected = every[0][:21] @ weight.T + bias
     scales = expected / logits[:21]
     assert scales.std() / scales.mean() < 1e-6  # one scale, that of the network
@@ -56,10 +56,10 @@ def test_a_fold_goes_without_the_copies_of_its_images(network: Network) -> None:
     random = np.random.default_rng(0)
     embeddings, labels = random.normal(0, 1, (60, side)).astype(np.float32), random.integers(0, TAXA, 60)
     train, copies = (embeddings, labels), (np.tile(embeddings, (2, 1)), np.tile(labels, 2))
-    probe = fit_probe(together(train, copies), train, TAXA, balanced=True)
-    probe.put_into(network)
+    probe = fit_probe_head(concatenated(train, copies), train, TAXA, balanced=True)
+    probe.load_into(network)
     folds = np.arange(60) // 15
-    logits = logits_out_of_fold(
+    logits = out_of_fold_logits(
         network, train, np.full(60, True), copies, folds, shrinkage=probe.shrinkage, balanced=True
     )
     assert logits is not None

@@ -12,9 +12,9 @@ from numpy.typing import NDArray
 
 from leafid.errors import RunError
 from leafid.jobs import Preprocessing
-from leafid.learning.augmentation import margin
-from leafid.learning.prepared import ViewStore
-from leafid.learning.samples import Copy, EpochSampler, Samples, drawn_views, training_loader
+from leafid.learning.data.augmentation import margin
+from leafid.learning.data.samples import Copy, EpochSampler, Samples, sample_views, training_loader
+from leafid.learning.data.view_store import ViewStore
 from leafid.sheets import CropKind
 
 
@@ -64,7 +64,7 @@ def test_copies_are_augmented_each_another_way_and_always_the_same(store: ViewSt
     seed=st.integers(0, 99),
 )
 def test_drawn_views_are_of_as_many_kinds_as_possible(kinds: list[CropKind], count: int, seed: int) -> None:
-    drawn = drawn_views(kinds, count, np.random.default_rng(seed))
+    drawn = sample_views(kinds, count, np.random.default_rng(seed))
     assert len(drawn) == len(set(drawn)) == min(count, len(kinds))
     assert len({kinds[number] for number in drawn}) == min(count, len(set(kinds)))
 

@@ -7,8 +7,8 @@ import torch
 
 from leafid.bundle import read_bundle
 from leafid.errors import UsageError
-from leafid.learning import Bags, build_network, network_of, train
-from leafid.learning.backbones import network_spec
+from leafid.learning import Bags, build_network, load_network, train
+from leafid.learning.models.backbones import network_spec
 
 from .conftest import MakeJob
 
@@ -30,7 +30,7 @@ def test_its_own_normalisation_goes_into_the_bundle(make_job: MakeJob, tmp_path:
     run = train(job, run=tmp_path / "run")
     bundle = read_bundle(run.folder)
     assert bundle.info.network.mean == (0.5, 0.5, 0.5)
-    assert network_of(bundle).taxa == 2
+    assert load_network(bundle).taxa == 2
 
 
 def test_a_model_that_timm_lacks_is_refused_with_others_to_choose_from(make_job: MakeJob) -> None:

@@ -10,8 +10,8 @@ import torch
 
 from leafid.bundle import read_bundle
 from leafid.errors import CatalogError, RunError, SplitError
-from leafid.learning import Bags, Run, answers_of, build_network, network_of, train
-from leafid.learning.checkpoints import network_state, read_checkpoint, standing
+from leafid.learning import Bags, Run, build_network, load_network, predict_files, train
+from leafid.learning.fine_tuning.checkpoints import checkpoint_rank, network_state, read_checkpoint
 from leafid.statements import LIMITS_LONG
 
 from .conftest import MakeJob
@@ -27,7 +27,9 @@ def test_learns_to_tell_broad_leaves_from_narrow_ones(well_trained: Run) -> None
     rows = well_trained.split
     bundle = read_bundle(well_trained.bundle_folder)
     paths, labels = well_trained.image_paths(rows), bundle.info.taxonomy.labels(list(rows["scientificName"]))
-    answers = answers_of(network_of(bundle), paths, bundle.info.preprocessing, device=torch.device("cpu"), workers=0)
+    answers = predict_files(
+        load_network(bundle), paths, bundle.info.preprocessing, device=torch.device("cpu"), workers=0
+    )
     assert (answers.logits.argmax(axis=1) == labels).mean() >= 0.75  # by chance once in a thousand times
 
 
@@ -53,10 +55,10 @@ def test_run_folder_holds_what_is_needed_to_repeat_it(trained: Run, data: Path) 
 
 
 def test_of_epochs_with_the_same_macro_f1_the_surer_is_better_and_none_than_the_probe() -> None:
-    assert standing(0.9, 2.0) > standing(0.8, 1.0)
-    assert standing(0.9, 1.0) > standing(0.9, 2.0)
-    assert standing(0.9, None) > standing(0.9, 0.0)
-    assert standing(0.0, 9.0) > standing(-1.0, None)
+    assert checkpoint_rank(0.9, 2.0) > checkpoint_rank(0.8, 1.0)
+    assert checkpoint_rank(0.9, 1.0) > checkpoint_rank(0.9, 2.0)
+    assert checkpoint_rank(0.9, None) > checkpoint_rank(0.9, 0.0)
+    assert checkpoint_rank(0.0, 9.0) > checkpoint_rank(-1.0, None)
 
 
 def test_bundle_says_where_it_comes_from(trained: Run) -> None:
@@ -67,7 +69,7 @@ def test_bundle_says_where_it_comes_from(trained: Run) -> None:
     assert made.catalog_sha256 == trained.info.catalog_sha256
     assert made.best_epoch == trained.info.best_epoch
     assert bundle.info.taxonomy.names == ("Viola alba", "Viola biflora")
-    assert bundle.info.decision.min_score == trained.job.trust.min_score
+    assert bundle.info.decision.min_probability == trained.job.trust.min_probability
     card = (bundle.folder / "MODEL_CARD.md").read_text()
     assert "| Viola alba | 12 | 4 | 4 |" in card
     assert all(statement in card for statement in LIMITS_LONG)
@@ -81,7 +83,7 @@ def test_bundle_gives_the_answers_of_the_trained_network(trained: Run) -> None:
     pixels = torch.randint(0, 256, (3, 3, 32, 32), dtype=torch.uint8)
     with torch.inference_mode():
         bags = Bags.of_single_views(pixels)
-        assert torch.equal(network.eval()(bags).logits, network_of(bundle)(bags).logits)
+        assert torch.equal(network.eval()(bags).logits, load_network(bundle)(bags).logits)
 
 
 def test_checkpoints_hold_plain_data(trained: Run) -> None:
@@ -125,7 +127,10 @@ def test_a_probe_changes_the_head_alone(weights: str, make_job: MakeJob, tmp_pat
 def test_a_probe_learns_from_augmented_copies_too(weights: str, make_job: MakeJob, tmp_path: Path) -> None:
     heads = []
     for copies in (0, 2):
-        run = train(make_job(model={"weights": weights}, mode="probe", probe_copies=copies), run=tmp_path / str(copies))
+        run = train(
+            make_job(model={"weights": weights}, mode="probe", probe_augmented_copies=copies),
+            run=tmp_path / str(copies),
+        )
         heads.append(read_bundle(run.folder).tensors()["head.1.weight"])
     assert heads[0].shape == heads[1].shape
     assert not torch.allclose(heads[0], heads[1])

@@ -55,7 +55,7 @@ def test_views_come_in_order_and_are_the_same_each_time() -> None:
 
 
 def test_views_of_a_whole_may_be_larger() -> None:
-    wanted = wanting(image=1, plant=1, leaves=2, tiles=1).model_copy(update={"whole_size": 128})
+    wanted = wanting(image=1, plant=1, leaves=2, tiles=1).model_copy(update={"overview_size": 128})
     assert [view.shape[0] for view in prepare(opened(sheet()), wanted).views] == [128, 128, 64, 64, 64]
 
 
@@ -188,7 +188,7 @@ def test_importing_sheets_loads_no_opencv_and_modules_do_not_hide_names() -> Non
     program = (
         "import sys, leafid.sheets\n"
         "assert not {'cv2', 'skimage', 'torch'} & set(sys.modules)\n"
-        "import leafid.sheets.plants, leafid.sheets.look, leafid.sheets.crop_search\n"
+        "import leafid.sheets.plants, leafid.sheets.preview, leafid.sheets.crop_search\n"
         "assert all(getattr(leafid.sheets, name).__module__ for name in leafid.sheets.__all__ if name[0].islower())\n"
     )
     finished = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)

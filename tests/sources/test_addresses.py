@@ -5,7 +5,7 @@ import socket
 
 import pytest
 
-from leafid.sources.addresses import RefusedAddressError, check_address, is_public, socket_factory
+from leafid.sources.fetching.addresses import RefusedAddressError, check_address, is_public, socket_factory
 
 
 @pytest.mark.parametrize(

@@ -13,11 +13,11 @@ from hypothesis import strategies as st
 
 from leafid.errors import SourceError
 from leafid.jobs import TaxaSettings
-from leafid.sources.darwin_core_archive import DarwinCoreArchive
 from leafid.sources.found import Failure
-from leafid.sources.occurrences import Occurrence
-from leafid.sources.publisher_archive import occurrences_in
-from leafid.sources.scientific_names import NameTable
+from leafid.sources.providers.darwin_core_archive import DarwinCoreArchive
+from leafid.sources.providers.occurrences import Occurrence
+from leafid.sources.providers.publisher_archive import occurrences_in
+from leafid.sources.providers.scientific_names import NameTable
 
 DWC = "http://rs.tdwg.org/dwc/terms/"
 DC = "http://purl.org/dc/terms/"

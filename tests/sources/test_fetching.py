@@ -19,8 +19,8 @@ from leafid.errors import OutputError, SourceError
 from leafid.files import sha256_of
 from leafid.jobs import Job
 from leafid.sources import collect
-from leafid.sources.image_store import ImageStore
-from leafid.sources.journal import Journal, Outcome
+from leafid.sources.fetching.image_store import ImageStore
+from leafid.sources.fetching.journal import Journal, Outcome
 from tests.sources.public_services import KEYS, Services, job_of, record
 from tests.sources.test_archive import archive
 from tests.sources.web_server import FAULTS, Asked, Reply, WebServer, etag_of, misbehave, sheet

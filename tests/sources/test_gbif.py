@@ -11,7 +11,7 @@ from leafid.catalog import image_paths, read_catalog
 from leafid.errors import SourceError
 from leafid.files import sha256_of
 from leafid.sources import collect, dry_run
-from leafid.sources.gbif import DEEPEST
+from leafid.sources.providers.gbif import DEEPEST
 from tests.sources.public_services import CC0, KEYS, Services, job_of, record
 from tests.sources.web_server import Asked, Reply, WebServer, as_json, sheet
 
@@ -82,7 +82,7 @@ def test_pages_of_300_are_asked_until_the_end(tmp_path: Path, services: Services
 
 
 def test_beyond_what_the_search_gives_out_downloads_are_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("leafid.sources.gbif.DEEPEST", 1000)
+    monkeypatch.setattr("leafid.sources.providers.gbif.DEEPEST", 1000)
     assert DEEPEST == 100_000
     services = Services()
 

@@ -98,7 +98,7 @@ def test_media_and_records_come_together(tmp_path: Path) -> None:
 
 
 def test_all_pages_and_synonyms_are_asked_each_record_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("leafid.sources.idigbio.PAGE", 4)
+    monkeypatch.setattr("leafid.sources.providers.idigbio.PAGE", 4)
     service = Idigbio()
     with WebServer(service) as server:
         service.records = [specimen(f"r{number:02d}") for number in range(10)] + [specimen("s1", "Nauclea korthalsii")]

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from leafid.jobs.fetching import LICENCE_PATTERN
-from leafid.sources.licences import Licence, effective_licence, read_licence
+from leafid.sources.providers.licences import Licence, effective_licence, read_licence
 
 
 @pytest.mark.parametrize(

@@ -5,12 +5,12 @@ from typing import Any
 
 import pytest
 
-from leafid.sources.iiif import MANIFEST, SERVICE, image_address, service_of
-from leafid.sources.licences import read_licence
-from leafid.sources.media import choose
-from leafid.sources.occurrences import Medium
-from leafid.sources.trouble import Trouble
-from leafid.sources.web import WebClient
+from leafid.sources.fetching.fetch_errors import FetchError
+from leafid.sources.fetching.iiif import MANIFEST, SERVICE, image_address, service_of
+from leafid.sources.fetching.web_client import WebClient
+from leafid.sources.providers.licences import read_licence
+from leafid.sources.providers.media import choose
+from leafid.sources.providers.occurrences import Medium
 from tests.sources.test_web import settings
 from tests.sources.web_server import Asked, Reply, WebServer, as_json
 
@@ -168,5 +168,5 @@ EMPTY: dict[str, Any] = {"sequences": [{"canvases": [{"images": [{"resource": {}
 
 @pytest.mark.parametrize("content", [[], {}, {"sequences": []}, {"items": [{"items": None}]}, "text", EMPTY])
 def test_what_is_no_manifest_is_a_trouble(content: object) -> None:
-    with pytest.raises(Trouble, match="manifest"):
+    with pytest.raises(FetchError, match="manifest"):
         resolve(lambda asked: as_json(content), f"{MANIFEST}{{}}/manifest", 3000)

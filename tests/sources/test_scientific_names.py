@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from leafid.jobs import TaxaSettings
-from leafid.sources.scientific_names import NameTable, canonical_name
+from leafid.sources.providers.scientific_names import NameTable, canonical_name
 
 
 @pytest.mark.parametrize(

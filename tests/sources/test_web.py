@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 
 from leafid.jobs import FetchingSettings
-from leafid.sources.trouble import Trouble
-from leafid.sources.web import DOWN_AFTER, WebClient
+from leafid.sources.fetching.fetch_errors import FetchError
+from leafid.sources.fetching.web_client import DOWN_AFTER, WebClient
 from tests.sources.web_server import Asked, Reply, WebServer, as_json
 
 
@@ -62,7 +62,7 @@ def test_passing_faults_are_tried_again(fault: Reply) -> None:
 @pytest.mark.parametrize(("status", "times"), [(404, 1), (410, 1), (403, 1), (400, 1), (500, 3), (429, 3)])
 def test_the_last_attempt_gives_the_reason(status: int, times: int) -> None:
     with WebServer(lambda asked: Reply(b"<p>no such <b>sheet</b></p>", status)) as server:
-        with pytest.raises(Trouble, match=f"127.0.0.1 answered {status}: no such sheet") as trouble:
+        with pytest.raises(FetchError, match=f"127.0.0.1 answered {status}: no such sheet") as trouble:
             ask(settings(attempts=3), f"{server.url}/x")
         assert (trouble.value.reason, trouble.value.passing) == (f"http_{status}", times > 1)
         assert len(server.asked) == times
@@ -104,7 +104,7 @@ def test_a_host_that_asks_for_too_long_a_pause_is_left_alone() -> None:
     with WebServer(lambda asked: Reply(b"[]", 429, headers={"Retry-After": "86400"})) as server:
         started = time.monotonic()
         for _ in range(2):
-            with pytest.raises(Trouble):
+            with pytest.raises(FetchError):
                 ask(settings(), f"{server.url}/a")
         assert time.monotonic() - started < 2
         assert len(server.asked) == 2
@@ -115,7 +115,7 @@ def test_a_host_that_gives_only_faults_is_left_alone() -> None:
         reasons = []
         async with WebClient(settings(attempts=4, longest_pause=0.02)) as client:
             for number in range(8):
-                with pytest.raises(Trouble) as trouble:
+                with pytest.raises(FetchError) as trouble:
                     await client.json(f"{url}/{number}")
                 reasons.append(trouble.value.reason)
         return reasons
@@ -152,10 +152,10 @@ def test_redirects_are_followed_and_their_targets_checked() -> None:
 
     with WebServer(answer) as server:
         assert ask(settings(), f"{server.url}/start") == [{"there": True}]
-        with pytest.raises(Trouble, match="file:///etc/passwd") as trouble:
+        with pytest.raises(FetchError, match="file:///etc/passwd") as trouble:
             ask(settings(), f"{server.url}/file")
         assert trouble.value.reason == "refused_address"
-        with pytest.raises(Trouble, match="redirects"):
+        with pytest.raises(FetchError, match="redirects"):
             ask(settings(), f"{server.url}/round")
 
 
@@ -164,7 +164,7 @@ def test_this_machine_is_refused_unless_allowed_also_behind_a_name() -> None:
         port = server.url.rsplit(":", 1)[1]
         # The second name is not known as local: only the number that it resolves to gives it away.
         for host in ("127.0.0.1", "localhost", "0x7f.1"):
-            with pytest.raises(Trouble) as trouble:
+            with pytest.raises(FetchError) as trouble:
                 ask(settings(allow_private_addresses=False), f"http://{host}:{port}/x")
             assert trouble.value.reason == "refused_address"
         assert server.asked == []
@@ -181,7 +181,7 @@ def test_a_name_that_resolves_into_this_machine_is_refused_at_the_connection(mon
     monkeypatch.setattr(socket, "getaddrinfo", to_this_machine)
     with WebServer(lambda asked: as_json({})) as server:
         url = server.url.replace("127.0.0.1", "herbarium.example.org")
-        with pytest.raises(Trouble, match="private network") as trouble:
+        with pytest.raises(FetchError, match="private network") as trouble:
             ask(settings(allow_private_addresses=False), f"{url}/x")
         assert trouble.value.reason == "refused_address"
         assert server.asked == []
@@ -198,6 +198,9 @@ def test_a_password_does_not_follow_a_redirect_to_another_host() -> None:
 
 
 def test_a_reply_without_end_is_cut_off(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("leafid.sources.web.MAX_REPLY_BYTES", 1000)
-    with WebServer(lambda asked: as_json(["long"] * 1000)) as server, pytest.raises(Trouble, match="over 1000 bytes"):
+    monkeypatch.setattr("leafid.sources.fetching.web_client.MAX_REPLY_BYTES", 1000)
+    with (
+        WebServer(lambda asked: as_json(["long"] * 1000)) as server,
+        pytest.raises(FetchError, match="over 1000 bytes"),
+    ):
         ask(settings(), f"{server.url}/x")

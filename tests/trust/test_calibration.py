@@ -8,18 +8,23 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from torchmetrics.functional.classification import multiclass_calibration_error
 
-from leafid.trust import probabilities
-from leafid.trust.calibration import Known, calibration_figures, fit_calibration, reliability
+from leafid.trust.calibration import (
+    CalibrationSet,
+    calibrated_probabilities,
+    calibration_results,
+    fit_calibration,
+    reliability,
+)
 
 
-def _known(temperature: float, *, images: int = 3000, seed: int = 0) -> Known:
+def _known(temperature: float, *, images: int = 3000, seed: int = 0) -> CalibrationSet:
     """Images whose labels are drawn from softmax(logits / temperature)."""
     random = np.random.default_rng(seed)
     logits = random.normal(0, 3, (images, 5))
     powers = np.exp(logits / temperature)
     shares = powers / powers.sum(axis=1, keepdims=True)
     truth = (shares.cumsum(axis=1) < random.random((images, 1))).sum(axis=1)
-    return Known(logits, truth, [str(number) for number in range(images)], "val")
+    return CalibrationSet(logits, truth, [str(number) for number in range(images)], "val")
 
 
 @pytest.mark.parametrize("temperature", [0.5, 1.0, 2.5])
@@ -33,7 +38,7 @@ def test_the_temperature_that_made_the_labels_is_found(temperature: float) -> No
 def test_calibration_lowers_the_error_of_scores_that_are_too_sure() -> None:
     train, test = _known(3.0), _known(3.0, seed=1)
     before, after = (
-        calibration_figures(probabilities(test.logits, one), test.truth, test.gatherings)
+        calibration_results(calibrated_probabilities(test.logits, one), test.truth, test.gatherings)
         for one in (type(fit_calibration(train))(), fit_calibration(train))
     )
     assert before.ece > 0.1 and after.ece < before.ece / 3
@@ -45,13 +50,13 @@ def test_a_gathering_weighs_one_however_many_images_it_has() -> None:
     known = _known(1.0, images=400)
     logits = np.concatenate([known.logits, np.repeat([[9.0, 0, 0, 0, 0]], 1000, axis=0)])
     truth = np.concatenate([known.truth, np.ones(1000, dtype=np.int64)])
-    together = fit_calibration(Known(logits, truth, [*known.gatherings, *["leaf"] * 1000], "val"))
+    together = fit_calibration(CalibrationSet(logits, truth, [*known.gatherings, *["leaf"] * 1000], "val"))
     assert together.temperature == pytest.approx(fit_calibration(known).temperature, rel=0.15)
 
 
 def test_few_images_that_are_all_right_give_no_absurd_temperature() -> None:
     logits = np.eye(3)[[0, 1, 2, 0, 1, 2]] * 5
-    fitted = fit_calibration(Known(logits, np.array([0, 1, 2, 0, 1, 2]), list("abcdef"), "val"))
+    fitted = fit_calibration(CalibrationSet(logits, np.array([0, 1, 2, 0, 1, 2]), list("abcdef"), "val"))
     assert 0.3 < fitted.temperature < 1.1
 
 
@@ -61,7 +66,7 @@ def test_the_calibration_error_is_that_of_torchmetrics(images: int, seed: int) -
     random = np.random.default_rng(seed)
     scores = random.dirichlet(np.full(4, 0.4), size=images)
     truth = random.integers(0, 4, images)
-    ours = calibration_figures(scores, truth, [str(number) for number in range(images)])
+    ours = calibration_results(scores, truth, [str(number) for number in range(images)])
     theirs = multiclass_calibration_error(
         torch.from_numpy(scores), torch.from_numpy(truth), num_classes=4, n_bins=15, norm="l1"
     )

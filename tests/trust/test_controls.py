@@ -3,12 +3,12 @@
 import numpy as np
 
 from leafid.demo import draw_sheet, sheet_spec
-from leafid.trust.controls import parts_of
+from leafid.trust.evaluation.controls import mask_parts
 
 
 def test_each_part_is_what_it_says() -> None:
     sheet = draw_sheet(sheet_spec(0, seed=3, px_per_mm=1.5))
-    parts = parts_of(sheet.image)
+    parts = mask_parts(sheet.image)
     paper = parts["plant"][0, 0]
     assert set(parts) == {"whole", "plant", "border", "background", "objects"}
     assert (parts["whole"] == sheet.image).all()

@@ -11,7 +11,7 @@ from leafid.files import sha256_of
 from leafid.jobs import Job
 from leafid.learning import Run
 from leafid.trust import crossvalidate
-from leafid.trust.crossvalidate import left_out_job
+from leafid.trust.evaluation.crossvalidate import left_out_job
 from tests.identify.small_bundle import COLOURS, leaf
 
 

@@ -7,40 +7,41 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from leafid.bundle import BundleInfo, Calibration, Decision, FittedOn, PredictionSets, SetLevel, Unknowns
+from leafid.bundle import BundleInfo, Calibration, Decision, FittedOn, OodDetector, PredictionSets, SetLevel
 from leafid.taxonomy import Rank, Taxonomy
-from leafid.trust import ImageQuality, UndeterminedReason, decide, probabilities
-from leafid.trust.decision import ranks_to_tell
+from leafid.trust import ImageQuality, UndeterminedReason, decide
+from leafid.trust.calibration import calibrated_probabilities
+from leafid.trust.decision import reported_ranks
 from tests.identify.small_bundle import bundle_info
 
 
-def _info(min_score: float) -> BundleInfo:
-    return bundle_info(taxonomy=Taxonomy.from_names("abc"), min_score=min_score)
+def _info(min_probability: float) -> BundleInfo:
+    return bundle_info(taxonomy=Taxonomy.from_names("abc"), min_probability=min_probability)
 
 
 def test_probabilities_are_softmax_of_logits_over_temperature() -> None:
     logits = np.log(np.array([[1.0, 2.0, 5.0], [4.0, 4.0, 8.0]]))
-    assert probabilities(logits, Calibration()) == pytest.approx(np.array([[1, 2, 5], [2, 2, 4]]) / 8)
-    flatter = probabilities(logits, Calibration(temperature=2.0))
+    assert calibrated_probabilities(logits, Calibration()) == pytest.approx(np.array([[1, 2, 5], [2, 2, 4]]) / 8)
+    flatter = calibrated_probabilities(logits, Calibration(temperature=2.0))
     roots = np.sqrt([1, 2, 5])
     assert flatter[0] == pytest.approx(roots / roots.sum())
 
 
 @given(st.lists(st.floats(-1e4, 1e4), min_size=2, max_size=6), st.floats(0.05, 20))
 def test_probabilities_sum_to_one_and_keep_the_order(logits: list[float], temperature: float) -> None:
-    (row,) = probabilities(np.array([logits], dtype=np.float32), Calibration(temperature=temperature))
+    (row,) = calibrated_probabilities(np.array([logits], dtype=np.float32), Calibration(temperature=temperature))
     assert row.sum() == pytest.approx(1) and (row >= 0).all()
     assert row[int(np.argmax(logits))] == row.max()
 
 
 def test_rows_without_logits_stay_without() -> None:
-    rows = probabilities(np.array([[np.nan, np.nan], [0.0, 0.0]]), Calibration())
+    rows = calibrated_probabilities(np.array([[np.nan, np.nan], [0.0, 0.0]]), Calibration())
     assert np.isnan(rows[0]).all() and rows[1] == pytest.approx([0.5, 0.5])
 
 
 def test_the_most_probable_taxon_is_named_from_the_limit_on() -> None:
     verdict = decide(np.array([0.1, 0.6, 0.3]), _info(0.6))
-    assert verdict.identified and verdict.name == "b" and verdict.score == 0.6 and verdict.reason is None
+    assert verdict.identified and verdict.name == "b" and verdict.probability == 0.6 and verdict.reason is None
     assert verdict.candidates == ((1, 0.6), (2, 0.3), (0, 0.1))
 
 
@@ -48,17 +49,17 @@ def test_below_the_limit_nobody_is_named_but_all_candidates_stay() -> None:
     verdict = decide(np.array([0.1, 0.6, 0.3]), _info(0.61))
     assert not verdict.identified and verdict.name is None
     assert verdict.reason is UndeterminedReason.AMBIGUOUS
-    assert verdict.score == 0.6 and [label for label, _ in verdict.candidates] == [1, 2, 0]
+    assert verdict.probability == 0.6 and [label for label, _ in verdict.candidates] == [1, 2, 0]
 
 
 MITRAGYNA = Taxonomy.from_names(["Coffea arabica", "Mitragyna hirsuta", "Mitragyna speciosa"])
 
 
 def test_where_only_the_genus_is_certain_the_genus_is_named() -> None:
-    info = bundle_info(taxonomy=MITRAGYNA, min_score=0.8)
+    info = bundle_info(taxonomy=MITRAGYNA, min_probability=0.8)
     verdict = decide(np.array([0.1, 0.4, 0.5]), info)
     assert (verdict.name, verdict.rank, verdict.reason) == ("Mitragyna", Rank.GENUS, None)
-    assert verdict.score == pytest.approx(0.9)
+    assert verdict.probability == pytest.approx(0.9)
     assert [label for label, _ in verdict.candidates] == [2, 1, 0]
     assert decide(np.array([0.3, 0.3, 0.4]), info).reason is UndeterminedReason.AMBIGUOUS
     assert decide(np.array([0.05, 0.1, 0.85]), info).name == "Mitragyna speciosa"
@@ -66,43 +67,45 @@ def test_where_only_the_genus_is_certain_the_genus_is_named() -> None:
 
 def test_a_genus_that_all_taxa_share_is_no_answer() -> None:
     taxa = Taxonomy.from_names(["Mitragyna hirsuta", "Mitragyna speciosa"])
-    assert not decide(np.array([0.5, 0.5]), bundle_info(taxonomy=taxa, min_score=0.8)).identified
-    assert ranks_to_tell(taxa) == () and ranks_to_tell(MITRAGYNA) == (Rank.GENUS,)
+    assert not decide(np.array([0.5, 0.5]), bundle_info(taxonomy=taxa, min_probability=0.8)).identified
+    assert reported_ranks(taxa) == () and reported_ranks(MITRAGYNA) == (Rank.GENUS,)
 
 
 GOOD = ImageQuality(shorter_side=500, sharpness=60, plant=True)
 
 
 @pytest.mark.parametrize(
-    ("familiarity", "quality", "reason"),
+    ("ood_score", "quality", "reason"),
     [
-        (0.9, GOOD, None),
+        (0.1, GOOD, None),
         (None, None, None),
-        (0.2, GOOD, "unknown_taxon"),
-        (0.9, replace(GOOD, shorter_side=99), "too_small"),
-        (0.9, replace(GOOD, sharpness=9), "blurred"),
-        (0.9, replace(GOOD, plant=False), "not_a_leaf"),
-        (0.2, replace(GOOD, shorter_side=99, sharpness=9, plant=False), "too_small"),
+        (0.8, GOOD, "unknown_taxon"),
+        (0.1, replace(GOOD, shorter_side=99), "too_small"),
+        (0.1, replace(GOOD, sharpness=9), "blurred"),
+        (0.1, replace(GOOD, plant=False), "not_a_leaf"),
+        (0.8, replace(GOOD, shorter_side=99, sharpness=9, plant=False), "too_small"),
     ],
 )
 def test_what_cannot_be_judged_is_refused_with_its_reason(
-    familiarity: float | None, quality: ImageQuality | None, reason: str | None
+    ood_score: float | None, quality: ImageQuality | None, reason: str | None
 ) -> None:
     fitted = FittedOn(split="val", images=9, gatherings=9)
     info = _info(0.5).model_copy(
         update={
-            "decision": Decision(min_score=0.5, min_side=100, min_sharpness=10, needs_plant=True),
-            "unknowns": Unknowns(score="nearest_neighbour", threshold=0.5, acceptance=0.95, fitted_on=fitted),
+            "decision": Decision(min_probability=0.5, min_side=100, min_sharpness=10, needs_plant=True),
+            "ood_detector": OodDetector(
+                score="nearest_neighbour", threshold=0.5, id_acceptance_rate=0.95, fitted_on=fitted
+            ),
         }
     )
-    verdict = decide(np.array([0.1, 0.6, 0.3]), info, familiarity=familiarity, quality=quality)
+    verdict = decide(np.array([0.1, 0.6, 0.3]), info, ood_score=ood_score, quality=quality)
     assert verdict.reason == reason and verdict.identified == (reason is None)
-    assert verdict.score == 0.6
+    assert verdict.probability == 0.6
 
 
 def test_limits_that_were_not_fitted_refuse_nothing() -> None:
     poor = ImageQuality(shorter_side=1, sharpness=0, plant=False)
-    assert decide(np.array([0.1, 0.6, 0.3]), _info(0.5), familiarity=-1.0, quality=poor).identified
+    assert decide(np.array([0.1, 0.6, 0.3]), _info(0.5), ood_score=9.0, quality=poor).identified
 
 
 def test_the_prediction_set_holds_what_cannot_be_excluded_best_first() -> None:

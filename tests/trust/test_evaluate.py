@@ -12,7 +12,7 @@ from leafid.catalog import write_catalog
 from leafid.errors import BundleError, TaxonomyError, UsageError
 from leafid.statements import LIMITS
 from leafid.trust import Evaluation, evaluate
-from leafid.trust.confusion import draw_confusion
+from leafid.trust.evaluation.confusion import draw_confusion
 from tests.identify.small_bundle import COLOURS, TARGET, leaf
 from tests.trust.conftest import MISLABELLED
 
@@ -69,7 +69,7 @@ def test_predictions_hold_every_image_and_every_probability(run_folder: Path) ->
     assert len(predictions) == 9 and list(predictions["image_id"]) == [f"i{number}" for number in range(9)]
     each = predictions[[f"probability of {name}" for name in COLOURS]]
     assert each.sum(axis=1).tolist() == pytest.approx([1] * 9, abs=1e-4)
-    assert predictions["score"].tolist() == pytest.approx(each.max(axis=1).tolist())
+    assert predictions["probability"].tolist() == pytest.approx(each.max(axis=1).tolist())
     assert (predictions["most_probable"] == predictions["scientificName"]).all()
 
 
@@ -84,7 +84,7 @@ def test_images_that_fail_are_listed_and_counted(run_folder: Path) -> None:
     assert "2 could not be read" in str(evaluation)
     predictions = pd.read_csv(run_folder / "evaluation" / "test" / "predictions.csv")
     failed = predictions[predictions["status"] == "failed"]
-    assert list(failed["image_id"]) == ["i9", "i22"] and failed["score"].isna().all()
+    assert list(failed["image_id"]) == ["i9", "i22"] and failed["probability"].isna().all()
 
 
 def test_nothing_can_be_read(run_folder: Path) -> None:
@@ -97,7 +97,7 @@ def test_nothing_can_be_read(run_folder: Path) -> None:
 def test_undetermined_images_are_counted_apart(run_folder: Path) -> None:
     described = run_folder / "bundle" / "bundle.json"
     content = json.loads(described.read_text())
-    content["decision"]["min_score"] = 1.0
+    content["decision"]["min_probability"] = 1.0
     described.write_text(json.dumps(content))
     evaluation = evaluate(run_folder, device="cpu")
     assert (evaluation.undetermined, evaluation.undetermined_share) == (14, 1)

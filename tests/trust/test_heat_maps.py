@@ -14,7 +14,7 @@ from leafid.bundle import Calibration, NetworkSpec
 from leafid.learning import Network, build_network
 from leafid.sheets import CropKind, PreparedImage
 from leafid.trust import draw_explanation, explain_file
-from leafid.trust.heat_maps import coarse_heat, explain, faithfulness, heat_of
+from leafid.trust.explanation.heat_maps import coarse_heat, explain, faithfulness, heat_of
 from tests.identify.small_bundle import TARGET, leaf, make_bundle
 
 SIDE = 64

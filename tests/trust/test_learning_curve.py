@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from leafid.trust.learning_curve import DRAWS, learning_curve
+from leafid.trust.evaluation.learning_curve import DRAWS, learning_curve
 
 
 def _world(noise: float) -> tuple[np.ndarray, np.ndarray]:

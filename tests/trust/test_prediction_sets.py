@@ -8,8 +8,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from leafid.bundle import FittedOn, PredictionSets, SetLevel
-from leafid.trust.calibration import Known
-from leafid.trust.prediction_sets import conformity, fit_prediction_sets, prediction_sets, set_figures, threshold_at
+from leafid.trust.calibration import CalibrationSet
+from leafid.trust.prediction_sets import (
+    conformal_threshold,
+    fit_prediction_sets,
+    nonconformity,
+    prediction_set_results,
+    prediction_sets,
+)
 
 
 @given(st.lists(st.floats(0, 1), min_size=1, max_size=80), st.floats(0.5, 0.99))
@@ -17,29 +23,31 @@ def test_with_one_image_each_the_threshold_is_the_order_statistic(scores: list[f
     values = np.array(scores)
     place = math.ceil((len(values) + 1) * coverage - 1e-9)
     expected = np.sort(values)[place - 1] if place <= len(values) else math.inf
-    assert threshold_at(values, [str(number) for number in range(len(values))], coverage) == expected
+    assert conformal_threshold(values, [str(number) for number in range(len(values))], coverage) == expected
 
 
 def test_images_of_one_gathering_share_its_weight() -> None:
     scores = np.array([0.9] * 30 + [0.1] * 19)
     gatherings = ["one"] * 30 + [f"g{number}" for number in range(19)]
-    assert threshold_at(scores, gatherings, 0.9) == 0.1  # 19 of 20 + 1 gatherings lie at 0.1
-    assert threshold_at(scores, [str(number) for number in range(49)], 0.9) == 0.9
+    assert conformal_threshold(scores, gatherings, 0.9) == 0.1  # 19 of 20 + 1 gatherings lie at 0.1
+    assert conformal_threshold(scores, [str(number) for number in range(49)], 0.9) == 0.9
 
 
 def test_conformity_by_hand() -> None:
-    (scores,) = conformity(np.array([[0.2, 0.5, 0.3]]))
+    (scores,) = nonconformity(np.array([[0.2, 0.5, 0.3]]))
     assert scores == pytest.approx([0.8, 0.0, 0.5])
-    (penalised,) = conformity(np.array([[0.2, 0.5, 0.3]]), penalty=0.1, free_ranks=1)
+    (penalised,) = nonconformity(np.array([[0.2, 0.5, 0.3]]), penalty=0.1, k_reg=1)
     assert penalised == pytest.approx([1.0, 0.0, 0.6])
 
 
-def _world(images: int, seed: int, noise: float = 1.5) -> tuple[np.ndarray, Known]:
+def _world(images: int, seed: int, noise: float = 1.5) -> tuple[np.ndarray, CalibrationSet]:
     random = np.random.default_rng(seed)
     truth = random.integers(0, 8, images)
     logits = np.eye(8)[truth] * 2.5 + random.normal(0, noise, (images, 8))
     powers = np.exp(logits)
-    return powers / powers.sum(axis=1, keepdims=True), Known(logits, truth, [str(n) for n in range(images)], "val")
+    return powers / powers.sum(axis=1, keepdims=True), CalibrationSet(
+        logits, truth, [str(n) for n in range(images)], "val"
+    )
 
 
 @pytest.mark.parametrize("coverage", [0.9, 0.95])
@@ -92,14 +100,14 @@ def test_too_few_gatherings_exclude_nothing_and_still_fit_into_json() -> None:
 def test_a_taxon_with_many_gatherings_has_a_threshold_of_its_own() -> None:
     scores, known = _world(400, 3)
     truth = np.where(np.arange(400) < 150, 0, 1 + np.arange(400) % 7)
-    fitted = fit_prediction_sets(scores, Known(known.logits, truth, known.gatherings, "val"), 0.9)
+    fitted = fit_prediction_sets(scores, CalibrationSet(known.logits, truth, known.gatherings, "val"), 0.9)
     assert set(fitted.level.by_taxon) == {0}
 
 
 def test_figures_of_sets_are_counted() -> None:
     scores, known = _world(300, 9)
     fitted = fit_prediction_sets(scores, known, 0.8)
-    figures = set_figures(scores, known.truth, known.gatherings, fitted)
+    figures = prediction_set_results(scores, known.truth, known.gatherings, fitted)
     assert [one.nominal for one in figures] == [0.8, 0.9, 0.95]
     for one in figures:
         assert one.coverage >= one.nominal - 0.005 and one.mean_size >= 1

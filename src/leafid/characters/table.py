@@ -13,7 +13,7 @@ from multiprocessing import get_context
 from pathlib import Path
 
 from leafid.characters.comparison import compare, sentence
-from leafid.characters.resuming import finished_rows, still_to_measure
+from leafid.characters.resume import finished_rows, still_to_measure
 from leafid.characters.values import CHARACTERS, LeafCharacters, Measured
 from leafid.cores import usable_cores
 from leafid.errors import ExitCode, ImageError, OutputError

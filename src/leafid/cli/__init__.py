@@ -13,17 +13,17 @@ from leafid.cli.collect import collect
 from leafid.cli.columns import columns
 from leafid.cli.crossvalidate import crossvalidate
 from leafid.cli.demo import demo
-from leafid.cli.doubts import doubts
-from leafid.cli.draw import draw
 from leafid.cli.evaluate import evaluate
 from leafid.cli.explain import explain
 from leafid.cli.export import export
 from leafid.cli.identify import identify
 from leafid.cli.job import job
-from leafid.cli.look import look
+from leafid.cli.label_issues import doubts
 from leafid.cli.measure import measure
 from leafid.cli.prepare import prepare
+from leafid.cli.preview import look
 from leafid.cli.sweep import sweep
+from leafid.cli.synthesize import draw
 from leafid.cli.train import train
 from leafid.cli.watch import watch
 from leafid.errors import ExitCode, LeafidError

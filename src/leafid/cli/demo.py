@@ -18,9 +18,9 @@ def demo(
 ) -> None:
     """Draw a herbarium, train on it, evaluate, identify twelve new drawings: a few minutes, no network needed."""
     from leafid.cli.collect import collect
-    from leafid.cli.draw import draw
     from leafid.cli.evaluate import evaluate
     from leafid.cli.identify import identify
+    from leafid.cli.synthesize import draw
     from leafid.cli.train import train
     from leafid.errors import UsageError
     from leafid.jobs import load_job

@@ -25,14 +25,14 @@ def sweep(
 
     job = load_job(job_file, overrides or ())
     require_torch()
-    from leafid.learning import best_of
+    from leafid.learning import best_trial
     from leafid.learning import sweep as sweep_job
 
     folder = out or job.run_folder.with_name(f"{job.run_folder.name}-sweep")
     for trial in sweep_job(job, out=folder):
         score = "stopped early" if trial.val_macro_f1 is None else f"val macro-F1 {trial.val_macro_f1:.3f}"
         print(f"trial {trial.number}: {score} with {_written(trial.settings)}")
-    best = best_of(job, out=folder)
+    best = best_trial(job, out=folder)
     if best is None:
         print("No trial was finished.")
         return

@@ -23,9 +23,9 @@ def train(
     job = load_job(job_file, overrides or ())
     require_torch()
     from leafid.learning import train as train_job
-    from leafid.trust import fit_trust
+    from leafid.trust import calibrate
 
     run = train_job(job, run=out or job.run_folder, resume=resume)
-    fit_trust(run.folder, device=job.training.device)
+    calibrate(run.folder, device=job.training.device)
     print(f"Run:    {run.folder}\nBundle: {run.bundle_folder}")
     print(f"Next:   leafid evaluate {run.folder} --on test")

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from leafid.curation.components import joined_by_keys
 from leafid.curation.conflicts import find_conflicts, image_stems
 from leafid.curation.determinations import Determinations, LeftOutReason, taxonomy_of
-from leafid.curation.draw import draw_folds, draw_splits
+from leafid.curation.draw_splits import draw_folds, draw_splits
 from leafid.curation.split import SPLIT_COLUMNS, SPLITS
 from leafid.errors import SplitError
 from leafid.jobs import Job, SplitSettings

@@ -1,23 +1,23 @@
 """From a bundle and photos to records a botanist can file. Torch is loaded when an ``Identifier`` is."""
 
-from leafid.identify.backbone_formats import COMPILED, CompiledName
-from leafid.identify.compiled_engine import Parity
-from leafid.identify.darwin_core import DWC_COLUMNS, write_darwin_core
-from leafid.identify.engine import EngineName
-from leafid.identify.engine_choice import suggested_export
-from leafid.identify.exporting import export_engine
+from leafid.identify.engines.compiled_engine import Parity
+from leafid.identify.engines.compiled_formats import COMPILED, CompiledName
+from leafid.identify.engines.engine import EngineName
+from leafid.identify.engines.engine_choice import suggested_export
+from leafid.identify.engines.export import export_engine
 from leafid.identify.identifier import TOP, Identifier, IdentifyOptions
 from leafid.identify.inputs import Inputs, find_inputs
+from leafid.identify.outputs.darwin_core import DWC_COLUMNS, write_darwin_core
+from leafid.identify.outputs.report import write_report
+from leafid.identify.outputs.report_forms import ROWS_IN_A_FILE, is_folder_form
+from leafid.identify.outputs.terminal import FEW, record_line, records_table, summary_table
+from leafid.identify.outputs.writers import check_output, check_view, read_records
 from leafid.identify.ray_cluster import ClusterIdentifier
 from leafid.identify.records import Candidate, Record, Status, column_documentation
-from leafid.identify.report import write_report
-from leafid.identify.report_forms import ROWS_IN_A_FILE, is_folder_form
-from leafid.identify.running import identify_to_file, identify_to_list
+from leafid.identify.run_identification import identify_to_file, identify_to_list
 from leafid.identify.shards import shard_of
 from leafid.identify.summary import Summary
-from leafid.identify.terminal import FEW, record_line, records_table, summary_table
-from leafid.identify.watching import check_watching, watch_folder
-from leafid.identify.writers import check_output, check_view, read_records
+from leafid.identify.watch import check_watching, watch_folder
 
 __all__ = [
     "COMPILED",

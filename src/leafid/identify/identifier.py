@@ -13,11 +13,11 @@ from leafid.bundle import BundleInfo, read_bundle
 from leafid.cores import usable_cores
 from leafid.errors import UsageError
 from leafid.exif import Shot
-from leafid.identify.engine import Engine, EngineName
-from leafid.identify.engine_choice import choose_engine
-from leafid.identify.fetched import fetched_ahead
-from leafid.identify.flora import character_values
+from leafid.identify.engines.engine import Engine, EngineName
+from leafid.identify.engines.engine_choice import choose_engine
+from leafid.identify.leaf_characters import character_values
 from leafid.identify.pipeline import Opened, answered_in_order
+from leafid.identify.prefetch import prefetched
 from leafid.identify.records import Candidate, CitedSpecimen, Record, Status
 from leafid.jobs import FetchingSettings
 from leafid.sheets import PreparedImage
@@ -26,10 +26,10 @@ from leafid.trust import (
     ReferenceSpecimens,
     TrainingFeatures,
     Verdict,
+    calibrated_probabilities,
     decide,
-    familiarity,
     image_quality,
-    probabilities,
+    ood_scores,
 )
 from leafid.version import __version__
 
@@ -56,13 +56,13 @@ class Identifier:
     """Names photos with a bundle.
 
     >>> for record in Identifier.load("runs/mitragyna/bundle").identify(["leaf.jpg"]):  # doctest: +SKIP
-    ...     print(record.path, record.status, record.scientific_name, record.score)
+    ...     print(record.path, record.status, record.scientific_name, record.probability)
     """
 
     info: BundleInfo
     engine: Engine
     training: TrainingFeatures | None = None
-    """What a familiar image is like; None for a bundle whose trust was never fitted."""
+    """Features of the training images; None for a bundle that was never calibrated."""
     references: ReferenceSpecimens | None = None
     """The known specimens, where they are to be cited."""
     cited: int = 0
@@ -162,7 +162,7 @@ class Identifier:
         keep_location: bool,
         fetching: FetchingSettings,
     ) -> Iterator[Record]:
-        with fetched_ahead(paths, fetching) as there:
+        with prefetched(paths, fetching) as there:
             answers = answered_in_order(
                 there,
                 self.info.preprocessing,
@@ -189,14 +189,14 @@ class Identifier:
         if not images:
             return []
         answers = self.engine.answer(images)
-        familiar: list[float | None] = [None] * len(images)
-        if self.training is not None and self.info.unknowns is not None:
-            values = familiarity(self.info.unknowns.score, answers.logits, answers.embeddings, self.training)
-            familiar = [float(value) for value in values]
-        rows = probabilities(answers.logits, self.info.calibration)
+        scores: list[float | None] = [None] * len(images)
+        if self.training is not None and self.info.ood_detector is not None:
+            values = ood_scores(self.info.ood_detector.score, answers.logits, answers.embeddings, self.training)
+            scores = [float(value) for value in values]
+        rows = calibrated_probabilities(answers.logits, self.info.calibration)
         verdicts = [
-            decide(row, self.info, familiarity=one, quality=self._quality(image))
-            for row, one, image in zip(rows, familiar, images, strict=True)
+            decide(row, self.info, ood_score=score, quality=self._quality(image))
+            for row, score, image in zip(rows, scores, images, strict=True)
         ]
         return list(zip(verdicts, answers.embeddings, strict=True))
 
@@ -214,17 +214,17 @@ class Identifier:
     def _answer(
         self, opened: Opened, verdict: Verdict, features: NDArray[np.float32], top: int, told: dict[str, Any]
     ) -> Record:
-        scores, target = dict(verdict.candidates), self.info.taxonomy.target_label
+        probabilities, target = dict(verdict.candidates), self.info.taxonomy.target_label
         candidates = self._candidates(verdict.candidates[:top])
         return self._record(
             opened.path,
             Status.IDENTIFIED if verdict.identified else Status.UNDETERMINED,
             scientific_name=verdict.name,
             taxon_rank=verdict.rank and verdict.rank.value,
-            score=round(verdict.score, DIGITS),
-            target_score=None if target is None else round(scores[target], DIGITS),
+            probability=round(verdict.probability, DIGITS),
+            target_probability=None if target is None else round(probabilities[target], DIGITS),
             candidates=candidates,
-            prediction_set=self._candidates([(label, scores[label]) for label in verdict.prediction_set or ()]),
+            prediction_set=self._candidates([(label, probabilities[label]) for label in verdict.prediction_set or ()]),
             specimens=self._specimens(features, [label for label, _ in verdict.candidates[:top]]),
             reason=None if verdict.reason is None else verdict.reason.value,
             engine=self.engine.name,
@@ -234,7 +234,7 @@ class Identifier:
 
     def _candidates(self, scored: Iterable[tuple[int, float]]) -> tuple[Candidate, ...]:
         names = self.info.taxonomy.names
-        return tuple(Candidate(names[label], round(score, DIGITS)) for label, score in scored)
+        return tuple(Candidate(names[label], round(probability, DIGITS)) for label, probability in scored)
 
     def _specimens(self, features: NDArray[np.float32], labels: Sequence[int]) -> tuple[CitedSpecimen, ...]:
         if self.references is None:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from leafid.errors import UsageError
-from leafid.identify.listed import STANDARD_INPUT, TABLE_ENDINGS, listed_in, listed_on_standard_input
+from leafid.identify.input_lists import STANDARD_INPUT, TABLE_ENDINGS, read_input_list, read_standard_input
 from leafid.identify.records import written_path
 from leafid.images import IMAGE_ENDINGS
 from leafid.pages import TIFF_ENDINGS, page_path, pages_of_file
@@ -91,9 +91,9 @@ def find_inputs(arguments: Sequence[str | Path]) -> Inputs:
             if not folder.images:
                 empty.append(Path(argument))
         elif str(argument) == STANDARD_INPUT:
-            named += listed_on_standard_input(mistakes)
+            named += read_standard_input(mistakes)
         elif Path(argument).suffix.lower() in TABLE_ENDINGS:
-            named += listed_in(Path(argument), mistakes)
+            named += read_input_list(Path(argument), mistakes)
         else:
             named.append(argument)
     if not named and not mistakes:

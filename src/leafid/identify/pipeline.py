@@ -17,8 +17,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 from leafid.errors import ImageError
-from leafid.identify.fetched import Fetched
-from leafid.identify.flora import measured_leaf
+from leafid.identify.leaf_characters import measured_leaf
+from leafid.identify.prefetch import Fetched
 from leafid.jobs import Preprocessing
 from leafid.sheets import PreparedImage, prepare_file
 

@@ -26,7 +26,7 @@ from typing import Any, Literal, Self, Unpack
 from leafid.bundle import BundleInfo, read_bundle
 from leafid.cores import usable_cores
 from leafid.errors import InstallationError, LeafidError, UsageError
-from leafid.identify.engine import EngineName
+from leafid.identify.engines.engine import EngineName
 from leafid.identify.identifier import Identifier, IdentifyOptions
 from leafid.identify.records import Record
 from leafid.sources import is_web_address

@@ -29,7 +29,7 @@ class Candidate:
     """A taxon that the image may show, with its calibrated probability."""
 
     scientific_name: str
-    score: float
+    probability: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,22 +62,22 @@ class Record:
     ]
     scientific_name: Annotated[str | None, "The taxon, when identified."] = None
     taxon_rank: Annotated[str | None, "Rank of `scientific_name`: species, genus or family."] = None
-    score: Annotated[
+    probability: Annotated[
         float | None,
         "Calibrated probability of `scientific_name`, 0 to 1; when undetermined, of the first candidate.",
     ] = None
-    target_score: Annotated[
+    target_probability: Annotated[
         float | None, "Calibrated probability of the target taxon, 0 to 1; missing when the bundle has no target."
     ] = None
     candidates: Annotated[
         tuple[Candidate, ...],
-        "The most probable taxa with their scores, best first. "
+        "The most probable taxa with their probabilities, best first. "
         "In CSV: `Mitragyna speciosa 0.9100; Coffea canephora 0.0500`.",
     ] = ()
     prediction_set: Annotated[
         tuple[Candidate, ...],
-        "Every taxon that cannot be excluded, with its score, best first; holds the true one as often as the bundle's "
-        "`coverage` says, if the image is like those of validation. Empty when the bundle has no such sets.",
+        "Every taxon that cannot be excluded, with its probability, best first; holds the true one as often as the "
+        "bundle's `coverage` says, if the image is like those of validation. Empty when the bundle has no such sets.",
     ] = ()
     specimens: Annotated[
         tuple[CitedSpecimen, ...],
@@ -92,7 +92,7 @@ class Record:
     secondary_vein_pairs: Annotated[
         float | None,
         "Pairs of secondary veins of the best leaf, with `--characters`; this and the following are missing where they "
-        "could not be seen. They are measured, not learnt, and are never mixed into the scores.",
+        "could not be seen. They are measured, not learnt, and are never mixed into the probabilities.",
     ] = None
     secondary_vein_angle_deg: Annotated[float | None, "Mean angle of its secondary veins to the midrib, degrees."] = (
         None
@@ -168,7 +168,7 @@ COLUMNS = _columns()
 def column_documentation() -> str:
     """Return the columns of a result as Markdown."""
     words: dict[type | None, str] = {str: "text", Status: "text", float: "number"}
-    words |= {Candidate: "list of name and score", CitedSpecimen: "list of specimens"}
+    words |= {Candidate: "list of name and probability", CitedSpecimen: "list of specimens"}
     rows = ["| column | type | may be missing | meaning |", "| --- | --- | --- | --- |"]
     for column in COLUMNS:
         missing = "yes" if column.optional else ""

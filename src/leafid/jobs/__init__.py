@@ -8,7 +8,7 @@ from leafid.jobs.curation import CurationSettings, SplitSettings
 from leafid.jobs.fetching import FetchingSettings
 from leafid.jobs.files import dump_job, job_schema, load_job, with_settings
 from leafid.jobs.job import Job, OutputSettings
-from leafid.jobs.model import BACKBONES, TIMM, ModelSettings
+from leafid.jobs.model import BACKBONES, TIMM_PREFIX, ModelSettings
 from leafid.jobs.sheets import Preprocessing, ViewCounts
 from leafid.jobs.sources import (
     ArchiveSource,
@@ -23,11 +23,11 @@ from leafid.jobs.sources import (
 from leafid.jobs.sweep import Range, SweepSettings
 from leafid.jobs.taxa import TaxaSettings, TaxonEntry
 from leafid.jobs.training import Mix, Strength, TrainingSettings
-from leafid.jobs.trust import TrustSettings
+from leafid.jobs.trust import OodScore, TrustSettings
 
 __all__ = [
     "BACKBONES",
-    "TIMM",
+    "TIMM_PREFIX",
     "ArchiveSource",
     "CurationSettings",
     "FetchingSettings",
@@ -38,6 +38,7 @@ __all__ = [
     "Job",
     "Mix",
     "ModelSettings",
+    "OodScore",
     "OutputSettings",
     "Preprocessing",
     "Range",

@@ -25,7 +25,7 @@ Pooling = Literal["average", "second-order"]
 
 Scales = Annotated[tuple[Annotated[float, Field(ge=0.25, le=4)], ...], Field(min_length=1, max_length=8)]
 
-TIMM = "timm/"
+TIMM_PREFIX = "timm/"
 """What the names of backbones begin with that timm builds, such as ``timm/convnext_nano.in12k_ft_in1k``."""
 
 
@@ -53,7 +53,7 @@ class ModelSettings(Section):
     @field_validator("backbone")
     @classmethod
     def _backbone_is_known(cls, value: str) -> str:
-        if value not in BACKBONES and not value.startswith(TIMM):
+        if value not in BACKBONES and not value.startswith(TIMM_PREFIX):
             near = get_close_matches(value, BACKBONES, n=1)
             hint = f"; did you mean {near[0]}?" if near else f"; known: {', '.join(BACKBONES)}"
             raise ValueError(f"is no backbone of leafid{hint}")

@@ -56,7 +56,7 @@ class Preprocessing(Section):
     """Whether the network sees colours. Those of a pressed plant tell how it was dried and photographed, too."""
     size: Annotated[int, Field(ge=32, le=1024)] = 224
     """Side of the square that the network sees, in pixels."""
-    whole_size: Annotated[int, Field(ge=32, le=2048)] | None = None
+    overview_size: Annotated[int, Field(ge=32, le=2048)] | None = None
     """The same for views of a whole, the image and the plant, which have more to show; left out: ``size``."""
     fit: Literal["pad", "squash", "crop"] = "pad"
     """How an oblong view becomes a square: ``pad`` keeps all of it and its proportions, ``squash`` keeps all of it,

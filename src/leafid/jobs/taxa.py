@@ -49,7 +49,7 @@ class TaxaSettings(Section):
     """The taxa of a job. Without this section every name in the catalog is a taxon, and none is the target."""
 
     target: Entry | None = None
-    """The taxon asked for; results carry its score as target_score."""
+    """The taxon asked for; results carry its score as target_probability."""
     look_alikes: tuple[Entry, ...] = ()
     """The taxa it is told from."""
     checklist: str = GBIF_BACKBONE

@@ -18,12 +18,12 @@ class TrainingSettings(Section):
 
     The probe solves the head for the frozen network in closed form; it takes seconds once the features are there, and
     on few sheets it is hard to beat. A network with random weights (``model.weights: none``) has no features worth
-    probing: all its layers learn from the start and at one rate, and ``first_layer_rate`` has no part in it.
+    probing: all its layers learn from the start and at one rate, and ``first_layer_lr_mult`` has no part in it.
     """
 
     mode: Literal["fine-tune", "probe"] = "fine-tune"
     """``probe``: the head only, minutes on a laptop. ``fine-tune``: the probe, then all layers, as far as val rises."""
-    probe_copies: Annotated[int, Field(ge=0, le=64)] = 2
+    probe_augmented_copies: Annotated[int, Field(ge=0, le=64)] = 2
     """Augmented copies of each image, all its views changed by ``augmentation``, from which the probe learns, too: what
     varies between the copies of a leaf is not what tells taxa apart. Each costs as much as the images themselves."""
     max_epochs: Annotated[int, Field(ge=1, le=10_000)] = 20
@@ -34,13 +34,13 @@ class TrainingSettings(Section):
     """Views of an image that are drawn for a step, of as many kinds as possible; each costs as much as an image."""
     learning_rate: Positive = 1e-3
     """Highest learning rate of the last layers."""
-    first_layer_rate: Annotated[float, Field(gt=0, le=1)] = 0.1
+    first_layer_lr_mult: Annotated[float, Field(gt=0, le=1)] = 0.1
     """Learning rate of the layers next to the image, as a share of the last layers'; those between are graded."""
     weight_decay: Annotated[float, Field(ge=0)] = 0.05
     """AdamW weight decay (not applied to biases and normalisation)."""
     warmup_epochs: Annotated[float, Field(ge=0)] = 1.0
     """Epochs over which the learning rate rises from nothing; then it falls along a cosine."""
-    average_epochs: Annotated[float, Field(ge=0)] = 1.0
+    ema_epochs: Annotated[float, Field(ge=0)] = 1.0
     """What is validated and kept is a running average of the weights over about this many epochs, which is steadier
     than the weights of any one step; 0: the weights as they are."""
     label_smoothing: Share = 0.1

@@ -5,50 +5,50 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from leafid.jobs import Job
-from leafid.learning.augmented_look import look_at_augmentation
-from leafid.learning.bags import Bags
+from leafid.learning.data.augmentation_preview import preview_augmentation
+from leafid.learning.data.bags import Bags
+from leafid.learning.data.prepare import StoredViews, prepare_job
 from leafid.learning.devices import choose_device
-from leafid.learning.folds import folds_of_series, known_elsewhere
-from leafid.learning.frozen import frozen
-from leafid.learning.inference import FileAnswers, answers_of
+from leafid.learning.inference import FilePredictions, predict_files
+from leafid.learning.linear_probe.folds import blocked_folds, has_others_outside_fold
+from leafid.learning.linear_probe.out_of_fold import lda_head, out_of_fold_logits
 from leafid.learning.model_card import model_card
-from leafid.learning.network import Answers, Network, build_network, network_of
-from leafid.learning.out_of_fold import discriminant, logits_out_of_fold
-from leafid.learning.preparing import StoredViews, prepare_job
+from leafid.learning.models.batch_norm_fusion import fuse_batch_norm
+from leafid.learning.models.network import Network, NetworkOutput, build_network, load_network
 from leafid.learning.run import Run, RunInfo
-from leafid.learning.run_images import answers_for, copies_for
-from leafid.learning.stored_views import first_views, views_as_identified
+from leafid.learning.run_samples import augmented_copy_embeddings, predict_split
+from leafid.learning.run_views import first_views, inference_views
 
 if TYPE_CHECKING:
-    from leafid.learning.sweeping import Trial
+    from leafid.learning.sweep import Trial
 
 __all__ = [
-    "Answers",
     "Bags",
-    "FileAnswers",
+    "FilePredictions",
     "Network",
+    "NetworkOutput",
     "Run",
     "RunInfo",
     "StoredViews",
-    "answers_for",
-    "answers_of",
-    "best_of",
+    "augmented_copy_embeddings",
+    "best_trial",
+    "blocked_folds",
     "build_network",
     "choose_device",
-    "copies_for",
-    "discriminant",
     "first_views",
-    "folds_of_series",
-    "frozen",
-    "known_elsewhere",
-    "logits_out_of_fold",
-    "look_at_augmentation",
+    "fuse_batch_norm",
+    "has_others_outside_fold",
+    "inference_views",
+    "lda_head",
+    "load_network",
     "model_card",
-    "network_of",
+    "out_of_fold_logits",
+    "predict_files",
+    "predict_split",
     "prepare_job",
+    "preview_augmentation",
     "sweep",
     "train",
-    "views_as_identified",
 ]
 
 
@@ -63,14 +63,14 @@ def train(job: Job, *, run: Path, resume: bool = False) -> Run:
 
 
 def sweep(job: Job, *, out: Path) -> "Iterator[Trial]":
-    """Search over the settings of a job; see ``leafid.learning.sweeping.sweep``."""
-    from leafid.learning.sweeping import sweep as sweep_job
+    """Search over the settings of a job; see ``leafid.learning.sweep.sweep``."""
+    from leafid.learning.sweep import sweep as sweep_job
 
     return sweep_job(job, out=out)
 
 
-def best_of(job: Job, *, out: Path) -> "Trial | None":
-    """Return the best trial of a sweep; see ``leafid.learning.sweeping.best_of``."""
-    from leafid.learning.sweeping import best_of as best_of_sweep
+def best_trial(job: Job, *, out: Path) -> "Trial | None":
+    """Return the best trial of a sweep; see ``leafid.learning.sweep.best_trial``."""
+    from leafid.learning.sweep import best_trial as best_of_sweep
 
     return best_of_sweep(job, out=out)

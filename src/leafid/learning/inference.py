@@ -12,35 +12,35 @@ from torch.utils.data import DataLoader, Dataset
 
 from leafid.errors import ImageError
 from leafid.jobs import Preprocessing
-from leafid.learning.bags import Bags
+from leafid.learning.data.bags import Bags
 from leafid.learning.devices import worker_count
-from leafid.learning.frozen import frozen
-from leafid.learning.network import Answers, Network
+from leafid.learning.models.batch_norm_fusion import fuse_batch_norm
+from leafid.learning.models.network import Network, NetworkOutput
 from leafid.progress import OnProgress
 from leafid.sheets import PreparedImage, prepare_file
 
-Look = Callable[[PreparedImage], Any]
+Inspect = Callable[[PreparedImage], Any]
 """Says something of an image that does not need the network."""
 
 
 @dataclass(frozen=True)
-class FileAnswers:
+class FilePredictions:
     """What the network says about a list of files.
 
     Attributes:
         logits: (N, T), float32, in the order of the files; NaN where a file could not be read.
         embeddings: (N, F), float32, the same.
         failures: index of each file that could not be read, and why.
-        looks: what ``look`` said of each file that could be read, by its index.
+        inspections: what ``inspect`` returned for each file that could be read, by its index.
     """
 
     logits: NDArray[np.float32]
     embeddings: NDArray[np.float32]
     failures: dict[int, ImageError]
-    looks: dict[int, Any] = field(default_factory=dict)
+    inspections: dict[int, Any] = field(default_factory=dict)
 
 
-def answers_of(
+def predict_files(
     network: Network,
     paths: Sequence[Path],
     preprocessing: Preprocessing,
@@ -48,9 +48,9 @@ def answers_of(
     device: torch.device,
     batch_size: int = 32,
     workers: int | None = None,
-    look: Look | None = None,
+    inspect: Inspect | None = None,
     on_progress: OnProgress | None = None,
-) -> FileAnswers:
+) -> FilePredictions:
     """Run the network over image files.
 
     Args:
@@ -60,34 +60,34 @@ def answers_of(
         device: where to compute.
         batch_size: images at once.
         workers: processes that read images; None: one per CPU core, at most 8; 0: none but this one.
-        look: called with each prepared image, in the process that reads it; what it says stands in ``looks``.
+        inspect: called with each prepared image, in the process that reads it; what it says stands in ``inspections``.
         on_progress: called with (images done, images in all).
     """
-    looks: dict[int, Any] = {}
+    inspections: dict[int, Any] = {}
     logits = np.full((len(paths), network.taxa), np.nan, dtype=np.float32)
     embeddings = np.full((len(paths), network.last_linear.in_features), np.nan, dtype=np.float32)
     failures: dict[int, ImageError] = {}
     processes = min(worker_count("auto") if workers is None else workers, len(paths) // batch_size)
     loader = DataLoader(
-        _Files(paths, preprocessing, look),
+        _Files(paths, preprocessing, inspect),
         batch_size=batch_size,
         num_workers=processes,
         collate_fn=_collate,
         pin_memory=device.type == "cuda",
     )
-    answering, done = frozen(network, device), 0
+    answering, done = fuse_batch_norm(network, device), 0
     with torch.inference_mode():
         for batch in loader:
             if len(batch.indices):
-                answers: Answers = answering(batch.bags.to(device, non_blocking=True))
+                answers: NetworkOutput = answering(batch.bags.to(device, non_blocking=True))
                 logits[batch.indices] = answers.logits.float().cpu().numpy()
                 embeddings[batch.indices] = answers.embeddings.float().cpu().numpy()
             failures |= batch.failures
-            looks |= batch.looks
+            inspections |= batch.inspections
             done += len(batch.indices) + len(batch.failures)
             if on_progress:
                 on_progress(done, len(paths))
-    return FileAnswers(logits, embeddings, failures, looks)
+    return FilePredictions(logits, embeddings, failures, inspections)
 
 
 @dataclass(frozen=True)
@@ -96,26 +96,26 @@ class _Batch:
 
     bags: Bags
     indices: list[int]
-    looks: dict[int, Any]
+    inspections: dict[int, Any]
     failures: dict[int, ImageError]
 
     def pin_memory(self) -> "_Batch":
-        return _Batch(self.bags.pin_memory(), self.indices, self.looks, self.failures)
+        return _Batch(self.bags.pin_memory(), self.indices, self.inspections, self.failures)
 
 
 class _Read(NamedTuple):
     place: int
     image: PreparedImage | ImageError
-    look: Any = None
+    inspected: Any = None
 
 
 class _Files(Dataset[_Read]):
     """Prepared views of image files, and what is said of them."""
 
-    def __init__(self, paths: Sequence[Path], preprocessing: Preprocessing, look: Look | None) -> None:
+    def __init__(self, paths: Sequence[Path], preprocessing: Preprocessing, inspect: Inspect | None) -> None:
         self.paths = list(paths)
         self.preprocessing = preprocessing
-        self.look = look
+        self.inspect = inspect
 
     def __len__(self) -> int:
         return len(self.paths)
@@ -125,7 +125,7 @@ class _Files(Dataset[_Read]):
             image = prepare_file(self.paths[index], self.preprocessing)
         except ImageError as error:
             return _Read(index, error)
-        return _Read(index, image, self.look(image) if self.look else None)
+        return _Read(index, image, self.inspect(image) if self.inspect else None)
 
 
 def _collate(items: Sequence[_Read]) -> _Batch:
@@ -134,6 +134,6 @@ def _collate(items: Sequence[_Read]) -> _Batch:
     return _Batch(
         bags=Bags.of([image.views for image in images], [image.kinds for image in images]),
         indices=[item.place for item in read],
-        looks={item.place: item.look for item in read},
+        inspections={item.place: item.inspected for item in read},
         failures={item.place: item.image for item in items if isinstance(item.image, ImageError)},
     )

@@ -39,7 +39,7 @@ RECORDED_PACKAGES = ("torch", "torchvision", "lightning", "albumentations", "num
 """Packages whose version may change what a network learns."""
 
 
-class ProbeInfo(BaseModel):
+class LinearProbeInfo(BaseModel):
     """What the probe of the frozen network found, before any layer was trained."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -67,7 +67,7 @@ class RunInfo(BaseModel):
     catalog_sha256: str
     taxonomy: Taxonomy
     weights_not_used: tuple[str, ...] = ()
-    probe: ProbeInfo | None = None
+    probe: LinearProbeInfo | None = None
     steps: int | None = None
     best_epoch: int | None = None
     val_macro_f1: float | None = None

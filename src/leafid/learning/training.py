@@ -20,8 +20,10 @@ from leafid.curation import training_split, write_conflicts, write_split
 from leafid.errors import RunError
 from leafid.files import sha256_of, write_text
 from leafid.jobs import Job, dump_job
-from leafid.learning.backbones import network_spec
-from leafid.learning.checkpoints import (
+from leafid.learning.data.samples import training_loader, validation_loader
+from leafid.learning.devices import choose_device, worker_count
+from leafid.learning.distributed import DistributedRank
+from leafid.learning.fine_tuning.checkpoints import (
     BEST,
     LAST,
     BestAndLast,
@@ -30,17 +32,18 @@ from leafid.learning.checkpoints import (
     read_checkpoint,
     remove_partial,
 )
-from leafid.learning.devices import choose_device, worker_count
-from leafid.learning.fine_tuning import FineTuning
-from leafid.learning.kept_memory import KeptMemory, memory_may_be_kept
-from leafid.learning.lightning_manners import interruptible, quiet, readable_errors
+from leafid.learning.fine_tuning.epoch_report import EpochReport, OnEpoch
+from leafid.learning.fine_tuning.hierarchical_loss import HierarchicalLoss
+from leafid.learning.fine_tuning.lightning_compat import interruptible, quiet, readable_errors
+from leafid.learning.fine_tuning.lightning_module import FineTuning
+from leafid.learning.fine_tuning.malloc_tuning import MallocTuning, steps_are_uniform
+from leafid.learning.fine_tuning.optimizer import OptimizerSchedule
+from leafid.learning.fine_tuning.trainer import build_trainer
+from leafid.learning.linear_probe.fit import fit_linear_probe
 from leafid.learning.model_card import model_card
-from leafid.learning.network import Network, build_network
-from leafid.learning.pretrained import start_network
-from leafid.learning.probe_of_run import take_probe_as_head
-from leafid.learning.processes import Place
-from leafid.learning.recipe import Recipe
-from leafid.learning.reports import EpochReport, OnEpoch
+from leafid.learning.models.backbones import network_spec
+from leafid.learning.models.network import Network, build_network
+from leafid.learning.models.pretrained_weights import start_network
 from leafid.learning.run import (
     CONFLICTS,
     INFO,
@@ -55,10 +58,7 @@ from leafid.learning.run import (
     git_commit,
     package_versions,
 )
-from leafid.learning.run_images import samples_of
-from leafid.learning.samples import training_loader, validation_loader
-from leafid.learning.taxon_loss import TaxonLoss
-from leafid.learning.trainer import build_trainer
+from leafid.learning.run_samples import split_samples
 
 log = logging.getLogger(__name__)
 
@@ -86,9 +86,9 @@ def train(job: Job, *, run: Path, resume: bool = False, on_epoch: OnEpoch | None
         WeightsError: pretrained weights are missing or do not fit.
     """
     device = choose_device(job.training.device)
-    place = Place.of(job.training)
-    if not place.is_first:
-        _accompany(job, run, device, place)
+    process = DistributedRank.of(job.training)
+    if not process.is_first:
+        _accompany(job, run, device, process)
     this = _take_up(job, run, device) if resume else _begin(job, run, device)
     if this.info.state == "finished" and (this.bundle_folder / BUNDLE_INFO).is_file():
         log.warning("The run %s is finished; there is nothing to resume.", run)
@@ -97,7 +97,7 @@ def train(job: Job, *, run: Path, resume: bool = False, on_epoch: OnEpoch | None
         if job.training.mode == "probe":
             trained = _probed(job, this, device)
         else:
-            trained = _fine_tuned(job, this, device, place, on_epoch)
+            trained = _fine_tuned(job, this, device, process, on_epoch)
     _finish(job, this, trained)
     return this
 
@@ -112,13 +112,13 @@ class _Trained:
     steps: int
 
 
-def _accompany(job: Job, folder: Path, device: torch.device, place: Place) -> NoReturn:
+def _accompany(job: Job, folder: Path, device: torch.device, process: DistributedRank) -> NoReturn:
     """Train in a process that is not the first one: with it, by the run that it has made, writing nothing; then end."""
     deadline = time.monotonic() + WAIT_FOR_FIRST_S
     while not Run.is_there(folder):
         if time.monotonic() > deadline:
             raise RunError(
-                f"Process {place.rank} waited {WAIT_FOR_FIRST_S / 60:.0f} minutes for the run {folder}. "
+                f"Process {process.rank} waited {WAIT_FOR_FIRST_S / 60:.0f} minutes for the run {folder}. "
                 f"Do all machines see the same folders?"
             )
         time.sleep(0.2)
@@ -127,7 +127,7 @@ def _accompany(job: Job, folder: Path, device: torch.device, place: Place) -> No
         steps, complete = _so_far(job, this)
         if not complete:
             with interruptible(), quiet():
-                _fit(job, this, device, place, resumed_steps=steps)
+                _fit(job, this, device, process, resumed_steps=steps)
     raise SystemExit(0)
 
 
@@ -189,18 +189,20 @@ def _take_up(job: Job, folder: Path, device: torch.device) -> Run:
 def _probed(job: Job, this: Run, device: torch.device) -> _Trained:
     """Fit the head to the frozen network."""
     network = _start(job, this)
-    score = take_probe_as_head(this, network, device)
+    score = fit_linear_probe(this, network, device)
     if score is None:
         taxa = len(this.info.taxonomy)
         raise RunError(f"A probe needs more training images than there are taxa ({taxa}). Collect more images.")
     return _Trained(network.state_dict(), 0, score, 0)
 
 
-def _fine_tuned(job: Job, this: Run, device: torch.device, place: Place, on_epoch: OnEpoch | None) -> _Trained:
+def _fine_tuned(
+    job: Job, this: Run, device: torch.device, process: DistributedRank, on_epoch: OnEpoch | None
+) -> _Trained:
     """Train all layers, from the start or on from the last checkpoint."""
     steps, complete = _so_far(job, this)
     if not complete:
-        _fit(job, this, device, place, resumed_steps=steps, on_epoch=on_epoch)
+        _fit(job, this, device, process, resumed_steps=steps, on_epoch=on_epoch)
     checkpoint = read_checkpoint(this.checkpoints / LAST)
     state = checkpoint["callbacks"][BestAndLast.__name__]
     best = read_checkpoint(this.checkpoints / BEST)
@@ -211,7 +213,7 @@ def _fit(
     job: Job,
     this: Run,
     device: torch.device,
-    place: Place,
+    process: DistributedRank,
     *,
     resumed_steps: int | None,
     on_epoch: OnEpoch | None = None,
@@ -221,13 +223,13 @@ def _fit(
     seed_everything(seed, workers=True, verbose=False)
     score_before: float | None = None
     if resumed_steps is None:
-        network = _start(job, this, record=place.is_first)
-        if job.model.weights != "none" and place.is_first:  # the others get its weights from it
-            score_before = take_probe_as_head(this, network, device)
+        network = _start(job, this, record=process.is_first)
+        if job.model.weights != "none" and process.is_first:  # the others get its weights from it
+            score_before = fit_linear_probe(this, network, device)
     else:  # its weights come from the checkpoint
         network = build_network(network_spec(job.model), len(this.info.taxonomy))
-    train_samples = samples_of(this, "train", drawn=training.views_per_step)
-    val_samples = samples_of(this, "val", drawn=None)
+    train_samples = split_samples(this, "train", drawn=training.views_per_step)
+    val_samples = split_samples(this, "val", drawn=None)
     workers, pin = worker_count(training.workers), device.type == "cuda"
     train_loader = training_loader(
         train_samples,
@@ -236,19 +238,21 @@ def _fit(
         seed=seed,
         workers=workers,
         pin=pin,
-        place=place,
+        process=process,
     )
-    val_loader = validation_loader(val_samples, batch_size=training.batch_size, workers=workers, pin=pin, place=place)
-    recipe = Recipe.of(job, steps_per_epoch=len(train_loader))
-    loss = TaxonLoss.of(training, this.info.taxonomy, train_samples.labels)
-    module = FineTuning(network, recipe, loss, mix=training.mix, seed=seed)
+    val_loader = validation_loader(
+        val_samples, batch_size=training.batch_size, workers=workers, pin=pin, process=process
+    )
+    schedule = OptimizerSchedule.of(job, steps_per_epoch=len(train_loader))
+    loss = HierarchicalLoss.of(training, this.info.taxonomy, train_samples.labels)
+    module = FineTuning(network, schedule, loss, mix=training.mix, seed=seed)
     callbacks: list[Callback] = [
         # First, so that the others see the metrics and save the weights of the average.
-        *([EMAWeightAveraging(decay=recipe.average_decay)] if recipe.average_decay else []),
+        *([EMAWeightAveraging(decay=schedule.ema_decay)] if schedule.ema_decay else []),
         EarlyStopping("val_macro_f1", mode="max", patience=training.patience),
         EpochReport(this.folder / METRICS, this.folder / PLOT, score_before, on_epoch),
         BestAndLast(this.checkpoints, score_before),
-        *([KeptMemory()] if memory_may_be_kept(job, device) else []),
+        *([MallocTuning()] if steps_are_uniform(job, device) else []),
     ]
     trainer = build_trainer(job, this, device, callbacks, resumed_steps or 0)
     last = this.checkpoints / LAST if resumed_steps is not None else None
@@ -273,7 +277,7 @@ def _finish(job: Job, this: Run, trained: _Trained) -> None:
         taxonomy=this.info.taxonomy,
         preprocessing=job.sheets,
         network=network_spec(job.model),
-        decision=Decision(min_score=job.trust.min_score),
+        decision=Decision(min_probability=job.trust.min_probability),
         provenance=Provenance(
             job=job.model_dump(mode="json"),
             created=datetime.now(UTC),

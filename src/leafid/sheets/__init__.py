@@ -15,9 +15,9 @@ if TYPE_CHECKING:
     from leafid.sheets.crop_cutting import cut_crop
     from leafid.sheets.crop_search import find_crops, leaf_crops
     from leafid.sheets.illumination import flat_blade
-    from leafid.sheets.look import draw_look, look_at
     from leafid.sheets.oriented_ridges import line_responses
     from leafid.sheets.plants import PlantMask, find_plant, plant_mask
+    from leafid.sheets.preview import draw_preview, preview_image
     from leafid.sheets.reduction import reduced_to
     from leafid.sheets.ruler_scale import RulerScale, find_ruler_scale
     from leafid.sheets.vein_map import VeinField, vein_field, vein_scores
@@ -34,17 +34,17 @@ __all__ = [
     "RulerScale",
     "VeinField",
     "cut_crop",
-    "draw_look",
+    "draw_preview",
     "find_crops",
     "find_plant",
     "find_ruler_scale",
     "flat_blade",
     "leaf_crops",
     "line_responses",
-    "look_at",
     "plant_mask",
     "prepare",
     "prepare_file",
+    "preview_image",
     "reduced_to",
     "vein_field",
     "vein_scores",
@@ -56,8 +56,8 @@ _MODULES = {
     "leaf_crops": "crop_search",
     "flat_blade": "illumination",
     "line_responses": "oriented_ridges",
-    "draw_look": "look",
-    "look_at": "look",
+    "draw_preview": "look",
+    "preview_image": "look",
     "PlantMask": "plants",
     "find_plant": "plants",
     "plant_mask": "plants",

@@ -26,14 +26,14 @@ class CropKind(StrEnum):
     VEINS = "veins"
 
     @property
-    def shows_a_whole(self) -> bool:
+    def is_overview(self) -> bool:
         """Whether all of the plant is in the view, and not a part of it."""
         return self in (CropKind.IMAGE, CropKind.PLANT)
 
 
 def side_of(kind: CropKind, preprocessing: Preprocessing) -> int:
     """Return the side of the square in which the network sees a view of this kind."""
-    return (kind.shows_a_whole and preprocessing.whole_size) or preprocessing.size
+    return (kind.is_overview and preprocessing.overview_size) or preprocessing.size
 
 
 @dataclass(frozen=True)

@@ -13,20 +13,20 @@ from leafid.errors import OutputError, SourceError
 from leafid.files import written_atomically
 from leafid.jobs import GbifDownloadSource, GbifSearchSource, IdigbioSource, Job, WebSource
 from leafid.progress import OnProgress
-from leafid.sources.byte_estimate import ByteEstimate, estimate_bytes
-from leafid.sources.fetching import fetch_planned
+from leafid.sources.fetching.byte_estimate import ByteEstimate, estimate_bytes
+from leafid.sources.fetching.fetch_errors import FetchError
+from leafid.sources.fetching.fetch_planned import fetch_planned
+from leafid.sources.fetching.image_store import ImageStore
+from leafid.sources.fetching.journal import Journal, Outcome, Planned
+from leafid.sources.fetching.web_client import WebClient
 from leafid.sources.found import Failure, Found, FoundImage, Measured
-from leafid.sources.gbif import search_gbif
-from leafid.sources.gbif_download import download_gbif
-from leafid.sources.idigbio import search_idigbio
-from leafid.sources.image_store import ImageStore
-from leafid.sources.journal import Journal, Outcome, Planned
-from leafid.sources.names import ResolvedTaxa, read_lock, resolve_taxa
-from leafid.sources.occurrences import Occurrence
-from leafid.sources.plan import Plan, plan_source
-from leafid.sources.publisher_archive import read_archive
-from leafid.sources.trouble import Trouble
-from leafid.sources.web import WebClient
+from leafid.sources.providers.gbif import search_gbif
+from leafid.sources.providers.gbif_download import download_gbif
+from leafid.sources.providers.idigbio import search_idigbio
+from leafid.sources.providers.name_resolution import ResolvedTaxa, read_lock, resolve_taxa
+from leafid.sources.providers.occurrences import Occurrence
+from leafid.sources.providers.plan import Plan, plan_source
+from leafid.sources.providers.publisher_archive import read_archive
 
 T = TypeVar("T")
 
@@ -100,7 +100,7 @@ def _run(work: Coroutine[object, object, T]) -> T:
     """Run to the end; troubles of services become messages for the user."""
     try:
         return asyncio.run(work)
-    except Trouble as trouble:
+    except FetchError as trouble:
         raise SourceError(f"A service cannot be reached. {trouble.detail}. The same command goes on later.") from None
     except sqlite3.OperationalError as error:
         raise OutputError(f"The journal of the collection cannot be written: {error}.") from None

@@ -1,44 +1,44 @@
 """Can the answer be trusted: probabilities, decisions, and what a network is worth on images it was not trained on."""
 
-from leafid.trust.crossvalidate import Crossvalidation, crossvalidate
+from leafid.trust.calibrate import calibrate
+from leafid.trust.calibration import calibrated_probabilities
 from leafid.trust.decision import UndeterminedReason, Verdict, decide
-from leafid.trust.disagreements import Disagreement, list_disagreements
-from leafid.trust.evaluate import evaluate
-from leafid.trust.explanation import Explanation, draw_explanation, explain_file
-from leafid.trust.familiarity import TrainingFeatures, familiarity
-from leafid.trust.figures import Evaluation
-from leafid.trust.fit import fit_trust
-from leafid.trust.heat_pictures import HeatPictures
+from leafid.trust.evaluation.crossvalidate import Crossvalidation, crossvalidate
+from leafid.trust.evaluation.evaluate import evaluate
+from leafid.trust.evaluation_results import Evaluation
+from leafid.trust.explanation.explain import Explanation, draw_explanation, explain_file
+from leafid.trust.explanation.heat_overlays import HeatOverlays
 from leafid.trust.image_quality import ImageQuality, image_quality
-from leafid.trust.part_figures import Failure, TargetFigures, TaxonFigures
-from leafid.trust.probabilities import probabilities
+from leafid.trust.label_issues import LabelIssue, list_label_issues
+from leafid.trust.metric_types import Failure, TargetResult, TaxonResult
+from leafid.trust.ood import TrainingFeatures, ood_scores
 from leafid.trust.references import ReferenceSpecimens, Specimen
 from leafid.trust.thumbnails import read_thumbnail
 
 __all__ = [
     "Crossvalidation",
-    "Disagreement",
     "Evaluation",
     "Explanation",
     "Failure",
-    "HeatPictures",
+    "HeatOverlays",
     "ImageQuality",
+    "LabelIssue",
     "ReferenceSpecimens",
     "Specimen",
-    "TargetFigures",
-    "TaxonFigures",
+    "TargetResult",
+    "TaxonResult",
     "TrainingFeatures",
     "UndeterminedReason",
     "Verdict",
+    "calibrate",
+    "calibrated_probabilities",
     "crossvalidate",
     "decide",
     "draw_explanation",
     "evaluate",
     "explain_file",
-    "familiarity",
-    "fit_trust",
     "image_quality",
-    "list_disagreements",
-    "probabilities",
+    "list_label_issues",
+    "ood_scores",
     "read_thumbnail",
 ]

@@ -7,9 +7,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from leafid.bundle import Calibration, FittedOn
-from leafid.trust.part_figures import CalibrationFigures, ReliabilityBin
-from leafid.trust.probabilities import probabilities
-from leafid.trust.resampling import interval, one_per_gathering, resampled_weights
+from leafid.trust.bootstrap import bootstrap_weights, gathering_weights, interval
+from leafid.trust.metric_types import CalibrationResult, ReliabilityBin
 
 BINS = 15
 """Equally wide bins of the score, as in Guo et al. 2017."""
@@ -26,7 +25,7 @@ REFITS = 200
 
 
 @dataclass(frozen=True)
-class Known:
+class CalibrationSet:
     """What the network says about images whose taxon is known.
 
     Attributes:
@@ -47,7 +46,24 @@ class Known:
         return FittedOn(split=self.split, images=len(self.truth), gatherings=len(set(self.gatherings)))
 
 
-def fit_calibration(known: Known, *, seed: int = 0) -> Calibration:
+def calibrated_probabilities(logits: NDArray[np.floating], calibration: Calibration) -> NDArray[np.float64]:
+    """Return ``softmax(logits / temperature)`` for each row.
+
+    Temperature scaling: Guo et al. 2017, On calibration of modern neural networks, ICML.
+
+    Args:
+        logits: (N, T), one column per taxon in label order; a row of NaN stays NaN.
+        calibration: the bundle's.
+
+    Returns:
+        (N, T), each row sums to 1.
+    """
+    scaled = np.asarray(logits, dtype=np.float64) / calibration.temperature
+    powers = np.exp(scaled - scaled.max(axis=1, keepdims=True))
+    return np.asarray(powers / powers.sum(axis=1, keepdims=True))
+
+
+def fit_calibration(known: CalibrationSet, *, seed: int = 0) -> Calibration:
     """Find the temperature at which the true taxa are most probable; every gathering weighs one.
 
     Guo et al. 2017, On calibration of modern neural networks, ICML; here with a weak prior (``PRIOR_SPREAD``).
@@ -56,13 +72,13 @@ def fit_calibration(known: Known, *, seed: int = 0) -> Calibration:
         known: images with the logits of a network that was not fitted to them: val, or out of fold; never test.
         seed: of the bootstrap.
     """
-    each = one_per_gathering(known.gatherings)
-    drawn = resampled_weights(known.gatherings, resamples=REFITS, seed=seed) * each
+    each = gathering_weights(known.gatherings)
+    drawn = bootstrap_weights(known.gatherings, resamples=REFITS, seed=seed) * each
     refitted = np.array([_temperature(known, weights) for weights in drawn])
     return Calibration(temperature=_temperature(known, each), interval=interval(refitted), fitted_on=known.fitted_on)
 
 
-def _temperature(known: Known, weights: NDArray[np.float64]) -> float:
+def _temperature(known: CalibrationSet, weights: NDArray[np.float64]) -> float:
     from scipy.optimize import minimize_scalar
 
     used = weights > 0
@@ -79,26 +95,26 @@ def _temperature(known: Known, weights: NDArray[np.float64]) -> float:
     return float(np.exp(minimize_scalar(loss, bounds=LOG_TEMPERATURES, method="bounded").x))
 
 
-def calibration_figures(
-    scores: NDArray[np.float64], truth: NDArray[np.int64], gatherings: Sequence[str], *, seed: int = 0
-) -> CalibrationFigures:
+def calibration_results(
+    probabilities: NDArray[np.float64], truth: NDArray[np.int64], gatherings: Sequence[str], *, seed: int = 0
+) -> CalibrationResult:
     """Measure how far probabilities are from the truth.
 
     Args:
-        scores: (N, T), without NaN; at least one row.
+        probabilities: (N, T), without NaN; at least one row.
         truth: (N,) labels.
         gatherings: the gathering of each image.
         seed: of the bootstrap.
     """
     rows = np.arange(len(truth))
-    log_loss = -np.log(np.maximum(scores[rows, truth], 1e-12))
-    brier = (scores**2).sum(axis=1) - 2 * scores[rows, truth] + 1
-    first, right = scores.max(axis=1), scores.argmax(axis=1) == truth
+    log_loss = -np.log(np.maximum(probabilities[rows, truth], 1e-12))
+    brier = (probabilities**2).sum(axis=1) - 2 * probabilities[rows, truth] + 1
+    first, right = probabilities.max(axis=1), probabilities.argmax(axis=1) == truth
     members = _members(first)  # (N, BINS)
     gap = members * (first - right)[:, None]
-    drawn = resampled_weights(gatherings, seed=seed)
+    drawn = bootstrap_weights(gatherings, seed=seed)
     errors = np.abs(drawn @ gap).sum(axis=1) / drawn.sum(axis=1)
-    return CalibrationFigures(
+    return CalibrationResult(
         nll=float(log_loss.mean()),
         brier=float(brier.mean()),
         ece=float(np.abs(gap.sum(axis=0)).sum() / len(truth)),
@@ -106,14 +122,14 @@ def calibration_figures(
     )
 
 
-def reliability(scores: NDArray[np.float64], truth: NDArray[np.int64]) -> tuple[ReliabilityBin, ...]:
+def reliability(probabilities: NDArray[np.float64], truth: NDArray[np.int64]) -> tuple[ReliabilityBin, ...]:
     """Return for each bin of the first candidate's score the mean score and the share of right answers.
 
     Args:
-        scores: (N, T), without NaN.
+        probabilities: (N, T), without NaN.
         truth: (N,) labels.
     """
-    first, right = scores.max(axis=1), scores.argmax(axis=1) == truth
+    first, right = probabilities.max(axis=1), probabilities.argmax(axis=1) == truth
     members = _members(first).astype(bool)
     return tuple(
         ReliabilityBin(
@@ -124,16 +140,6 @@ def reliability(scores: NDArray[np.float64], truth: NDArray[np.int64]) -> tuple[
             right=float(right[members[:, number]].mean()) if members[:, number].any() else None,
         )
         for number in range(BINS)
-    )
-
-
-def before_and_after(
-    known: Known, calibration: Calibration, *, seed: int = 0
-) -> tuple[CalibrationFigures, CalibrationFigures]:
-    """Measure the scores at temperature 1 and at that of the bundle."""
-    return tuple(  # type: ignore[return-value]
-        calibration_figures(probabilities(known.logits, one), known.truth, known.gatherings, seed=seed)
-        for one in (Calibration(), calibration)
     )
 
 

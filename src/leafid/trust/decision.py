@@ -24,7 +24,7 @@ class UndeterminedReason(StrEnum):
     UNKNOWN_TAXON = "unknown_taxon"
     """It is like nothing the network was trained on."""
     AMBIGUOUS = "ambiguous"
-    """No taxon stands out: the best score lies below the bundle's ``min_score``, at every rank."""
+    """No taxon stands out: the highest probability lies below the bundle's ``min_probability``, at every rank."""
 
 
 @dataclass(frozen=True)
@@ -34,7 +34,7 @@ class Verdict:
     Attributes:
         name: the taxon that is named, or None where the answer is "I cannot tell".
         rank: its rank: that of the taxa the network knows, or a wider one where only that is certain.
-        score: calibrated probability of what is named; of the first candidate where nothing is.
+        probability: calibrated probability of what is named; of the first candidate where nothing is.
         candidates: every label with its calibrated probability, the most probable first.
         prediction_set: the labels that cannot be excluded, the most probable first; None before sets were fitted.
         reason: why no taxon is named; None where one is.
@@ -42,7 +42,7 @@ class Verdict:
 
     name: str | None
     rank: Rank | None
-    score: float
+    probability: float
     candidates: tuple[tuple[int, float], ...]
     prediction_set: tuple[int, ...] | None
     reason: UndeterminedReason | None
@@ -57,7 +57,7 @@ def decide(
     probabilities: NDArray[np.floating],
     info: BundleInfo,
     *,
-    familiarity: float | None = None,
+    ood_score: float | None = None,
     quality: ImageQuality | None = None,
 ) -> Verdict:
     """Answer for one image.
@@ -65,27 +65,27 @@ def decide(
     Args:
         probabilities: (T,), calibrated, in label order, without NaN.
         info: the bundle's description, which holds the limits.
-        familiarity: see ``leafid.trust.familiarity``; None: not measured, and not judged.
+        ood_score: see ``leafid.trust.ood``; None: not measured, and not judged.
         quality: of the image; None: not measured, and not judged.
     """
     order = np.argsort(-probabilities, kind="stable")
     candidates = tuple((int(label), float(probabilities[label])) for label in order)
     first, best = candidates[0]
     members = _set(probabilities, candidates, info)
-    reason = _refused(info, familiarity, quality)
+    reason = _refused(info, ood_score, quality)
     if reason is not None:
         return Verdict(None, None, best, candidates, members, reason)
     taxon = info.taxonomy.taxa[first]
-    if best >= info.decision.min_score:
+    if best >= info.decision.min_probability:
         return Verdict(taxon.scientific_name, taxon.rank, best, candidates, members, None)
     for rank in (Rank.GENUS, Rank.FAMILY):
-        name, score = _at(rank, probabilities, info.taxonomy)
-        if name is not None and score >= info.decision.min_score:
-            return Verdict(name, rank, score, candidates, members, None)
+        name, probability = _at(rank, probabilities, info.taxonomy)
+        if name is not None and probability >= info.decision.min_probability:
+            return Verdict(name, rank, probability, candidates, members, None)
     return Verdict(None, None, best, candidates, members, UndeterminedReason.AMBIGUOUS)
 
 
-def ranks_to_tell(taxonomy: Taxonomy) -> tuple[Rank, ...]:
+def reported_ranks(taxonomy: Taxonomy) -> tuple[Rank, ...]:
     """Return the wider ranks at which there is something to tell: two or more names, and fewer than taxa."""
     counts = {rank: len({taxon.at(rank) for taxon in taxonomy.taxa}) for rank in (Rank.GENUS, Rank.FAMILY)}
     known = {rank: all(taxon.at(rank) is not None for taxon in taxonomy.taxa) for rank in counts}
@@ -110,7 +110,7 @@ def _set(
     return tuple(label for label, _ in candidates if members[label])
 
 
-def _refused(info: BundleInfo, familiarity: float | None, quality: ImageQuality | None) -> UndeterminedReason | None:
+def _refused(info: BundleInfo, ood_score: float | None, quality: ImageQuality | None) -> UndeterminedReason | None:
     limits = info.decision
     if quality is not None:
         if limits.min_side is not None and quality.shorter_side < limits.min_side:
@@ -119,6 +119,6 @@ def _refused(info: BundleInfo, familiarity: float | None, quality: ImageQuality 
             return UndeterminedReason.BLURRED
         if limits.needs_plant and not quality.plant:
             return UndeterminedReason.NOT_A_LEAF
-    if familiarity is not None and info.unknowns is not None and familiarity < info.unknowns.threshold:
+    if ood_score is not None and info.ood_detector is not None and ood_score > info.ood_detector.threshold:
         return UndeterminedReason.UNKNOWN_TAXON
     return None

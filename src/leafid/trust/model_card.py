@@ -3,13 +3,13 @@
 from typing import TYPE_CHECKING
 
 from leafid.bundle import BundleInfo, FittedOn, Interval
-from leafid.trust.figures import Evaluation
+from leafid.trust.evaluation_results import Evaluation
 
 if TYPE_CHECKING:
     import pandas as pd
 
 
-def measured_card(info: BundleInfo, split: "pd.DataFrame", evaluation: Evaluation | None = None) -> str:
+def calibrated_card(info: BundleInfo, split: "pd.DataFrame", evaluation: Evaluation | None = None) -> str:
     """Write the model card of a bundle as Markdown, from measured figures only.
 
     Args:
@@ -25,7 +25,7 @@ def measured_card(info: BundleInfo, split: "pd.DataFrame", evaluation: Evaluatio
 
 def _fitted(info: BundleInfo) -> list[str]:
     lines = ["### When it says what", ""]
-    calibration, sets, unknowns, limits = info.calibration, info.prediction_sets, info.unknowns, info.decision
+    calibration, sets, detector, limits = info.calibration, info.prediction_sets, info.ood_detector, info.decision
     if calibration.fitted_on is not None:
         lines.append(
             f"- Scores: softmax at temperature {calibration.temperature:.2f}{_range(calibration.interval, 2)}, "
@@ -36,12 +36,12 @@ def _fitted(info: BundleInfo) -> list[str]:
             f"- Prediction sets are to hold the true taxon in {sets.coverage:.0%} of cases, for gatherings like those "
             f"they were fitted on ({_by(sets.fitted_on)})."
         )
-    if unknowns is not None:
+    if detector is not None:
         lines.append(
-            f"- `unknown_taxon` below a familiarity ({unknowns.score.replace('_', ' ')}) of {unknowns.threshold:.4f}, "
-            f"which accepts {unknowns.acceptance:.0%} of {_by(unknowns.fitted_on)}."
+            f"- `unknown_taxon` above an OOD score ({detector.score.replace('_', ' ')}) of {detector.threshold:.4f}, "
+            f"which accepts {detector.id_acceptance_rate:.0%} of {_by(detector.fitted_on)}."
         )
-    lines.append(f"- `ambiguous` where no score at species, genus or family reaches {limits.min_score:.2f}.")
+    lines.append(f"- `ambiguous` where no score at species, genus or family reaches {limits.min_probability:.2f}.")
     if limits.min_side is not None:
         lines.append(f"- `too_small` below {limits.min_side} pixels of the shorter side.")
     if limits.min_sharpness is not None:

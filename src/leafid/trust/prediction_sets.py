@@ -23,9 +23,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from leafid.bundle import PredictionSets, SetLevel
-from leafid.trust.calibration import Known
-from leafid.trust.part_figures import SetFigures
-from leafid.trust.resampling import mean_interval, one_per_gathering, resampled_weights
+from leafid.trust.bootstrap import bootstrap_weights, gathering_weights, mean_interval
+from leafid.trust.calibration import CalibrationSet
+from leafid.trust.metric_types import PredictionSetResult
 
 REPORTED = (0.90, 0.95)
 """Coverages that are measured beside that of the job."""
@@ -35,25 +35,25 @@ OWN_THRESHOLD = 50
 0.03 (standard error)."""
 
 
-def conformity(probabilities: NDArray[np.float64], *, penalty: float = 0.0, free_ranks: int = 1) -> NDArray[np.float64]:
+def nonconformity(probabilities: NDArray[np.float64], *, penalty: float = 0.0, k_reg: int = 1) -> NDArray[np.float64]:
     """Return how badly each taxon conforms with each image: (N, T), 0 for the first candidate, rising with the rank.
 
     Args:
         probabilities: (N, T), calibrated.
-        penalty: added for every rank beyond ``free_ranks``.
-        free_ranks: ranks without penalty.
+        penalty: added for every rank beyond ``k_reg``.
+        k_reg: ranks without penalty.
     """
     order = np.argsort(-probabilities, axis=1, kind="stable")
     ranked = np.take_along_axis(probabilities, order, axis=1)
     before = np.cumsum(ranked, axis=1) - ranked
     before[:, 0] = 0.0
-    before += penalty * np.maximum(0, np.arange(probabilities.shape[1]) + 1 - free_ranks)
+    before += penalty * np.maximum(0, np.arange(probabilities.shape[1]) + 1 - k_reg)
     scores = np.empty_like(before)
     np.put_along_axis(scores, order, before, axis=1)
     return scores
 
 
-def threshold_at(scores: NDArray[np.float64], gatherings: Sequence[str], coverage: float) -> float:
+def conformal_threshold(scores: NDArray[np.float64], gatherings: Sequence[str], coverage: float) -> float:
     """Return the smallest threshold that covers a new gathering with probability ``coverage``; infinite with too few.
 
     With one image for each of n gatherings that is the ``ceil((n + 1) * coverage)``-th smallest score.
@@ -64,7 +64,7 @@ def threshold_at(scores: NDArray[np.float64], gatherings: Sequence[str], coverag
         coverage: 0..1.
     """
     order = np.argsort(scores, kind="stable")
-    weights = one_per_gathering(gatherings)[order]
+    weights = gathering_weights(gatherings)[order]
     reached = np.cumsum(weights) / (weights.sum() + 1)
     enough = np.flatnonzero(reached >= coverage - 1e-12)
     return float(scores[order][enough[0]]) if len(enough) else float("inf")
@@ -72,11 +72,11 @@ def threshold_at(scores: NDArray[np.float64], gatherings: Sequence[str], coverag
 
 def fit_prediction_sets(
     probabilities: NDArray[np.float64],
-    known: Known,
+    known: CalibrationSet,
     coverage: float,
     *,
     penalty: float = 0.0,
-    free_ranks: int = 1,
+    k_reg: int = 1,
 ) -> PredictionSets:
     """Find the thresholds on images that the network, or the probe that scored them, was not fitted to.
 
@@ -84,10 +84,10 @@ def fit_prediction_sets(
         probabilities: (N, T), calibrated, of the images of ``known``.
         known: the images.
         coverage: what the job asks for.
-        penalty: see ``conformity``.
-        free_ranks: see ``conformity``.
+        penalty: see ``nonconformity``.
+        k_reg: see ``nonconformity``.
     """
-    every = conformity(probabilities, penalty=penalty, free_ranks=free_ranks)
+    every = nonconformity(probabilities, penalty=penalty, k_reg=k_reg)
     scores = every[np.arange(len(known.truth)), known.truth]
     names = np.asarray(known.gatherings, dtype=str)
     levels = []
@@ -96,12 +96,12 @@ def fit_prediction_sets(
         for label in np.unique(known.truth):
             mine = known.truth == label
             if len(set(names[mine])) >= OWN_THRESHOLD:
-                own[int(label)] = threshold_at(scores[mine], list(names[mine]), level)
+                own[int(label)] = conformal_threshold(scores[mine], list(names[mine]), level)
         # A threshold that covers everything is written as a number that JSON has.
-        threshold = min(threshold_at(scores, known.gatherings, level), float(every.max(initial=1.0)) + 1.0)
+        threshold = min(conformal_threshold(scores, known.gatherings, level), float(every.max(initial=1.0)) + 1.0)
         levels.append(SetLevel(coverage=level, threshold=threshold, by_taxon=own))
     return PredictionSets(
-        coverage=coverage, levels=tuple(levels), penalty=penalty, free_ranks=free_ranks, fitted_on=known.fitted_on
+        coverage=coverage, levels=tuple(levels), penalty=penalty, k_reg=k_reg, fitted_on=known.fitted_on
     )
 
 
@@ -119,18 +119,18 @@ def prediction_sets(
     thresholds = np.full(probabilities.shape[1], level.threshold)
     for label, threshold in level.by_taxon.items():
         thresholds[label] = threshold
-    scores = conformity(probabilities, penalty=fitted.penalty, free_ranks=fitted.free_ranks)
+    scores = nonconformity(probabilities, penalty=fitted.penalty, k_reg=fitted.k_reg)
     return np.asarray((scores <= thresholds) | (scores == 0))
 
 
-def set_figures(
+def prediction_set_results(
     probabilities: NDArray[np.float64],
     truth: NDArray[np.int64],
     gatherings: Sequence[str],
     fitted: PredictionSets,
     *,
     seed: int = 0,
-) -> tuple[SetFigures, ...]:
+) -> tuple[PredictionSetResult, ...]:
     """Measure the sets at each level on images that had no part in the fitting.
 
     Args:
@@ -140,13 +140,13 @@ def set_figures(
         fitted: the bundle's.
         seed: of the bootstrap.
     """
-    drawn = resampled_weights(gatherings, seed=seed)
+    drawn = bootstrap_weights(gatherings, seed=seed)
     figures = []
     for level in fitted.levels:
         sets = prediction_sets(probabilities, fitted, level)
         covered, sizes = sets[np.arange(len(truth)), truth].astype(float), sets.sum(axis=1)
         figures.append(
-            SetFigures(
+            PredictionSetResult(
                 nominal=level.coverage,
                 coverage=float(covered.mean()),
                 coverage_interval=mean_interval(covered, drawn),

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from leafid.bundle import REFERENCE_TABLE, Bundle
 from leafid.catalog import read_catalog
 from leafid.errors import BundleError, CatalogError
-from leafid.trust.familiarity import TrainingFeatures
+from leafid.trust.ood import TrainingFeatures
 from leafid.trust.thumbnails import read_thumbnail
 
 if TYPE_CHECKING:

@@ -11,7 +11,7 @@ import numpy as np
 
 from leafid.catalog import image_paths, read_catalog
 from leafid.curation.auditing.counts import failures_of, pairs_of, taxa_of
-from leafid.curation.auditing.figures import Audit, PairFigures
+from leafid.curation.auditing.figures import Audit, NearDuplicatePair
 from leafid.curation.auditing.page import Contact, write_page
 from leafid.curation.auditing.pictures import Pictured, picture
 from leafid.curation.auditing.regions import PlantMask
@@ -130,7 +130,7 @@ def _drawn(split: "pd.DataFrame", images: int, of_each: int, seed: int) -> "pd.D
     return order[place.loc[order.index] < of_each].head(images).sort_index()
 
 
-def _about_pairs(pairs: Sequence[PairFigures]) -> Iterator[str]:
+def _about_pairs(pairs: Sequence[NearDuplicatePair]) -> Iterator[str]:
     crossing = sum(None not in pair.splits and pair.splits[0] != pair.splits[1] for pair in pairs)
     if crossing:
         yield f"{crossing} pairs of near-duplicates lie in different splits"

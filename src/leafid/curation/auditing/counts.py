@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from leafid.catalog import FAILURE_COLUMNS
-from leafid.curation.auditing.figures import PairFigures, TaxonCounts
+from leafid.curation.auditing.figures import NearDuplicatePair, TaxonCounts
 from leafid.curation.curate import Curated
 
 if TYPE_CHECKING:
@@ -47,7 +47,7 @@ def failures_of(catalog_path: Path) -> dict[str, int]:
     return _counted(failures["reason"]) if list(failures.columns) == list(FAILURE_COLUMNS) else {}
 
 
-def pairs_of(catalog: "pd.DataFrame", curated: Curated, catalog_path: Path) -> tuple[PairFigures, ...]:
+def pairs_of(catalog: "pd.DataFrame", curated: Curated, catalog_path: Path) -> tuple[NearDuplicatePair, ...]:
     """Describe the pairs of ``near_duplicates.csv``, where there are any."""
     import pandas as pd
 
@@ -64,7 +64,7 @@ def pairs_of(catalog: "pd.DataFrame", curated: Curated, catalog_path: Path) -> t
         both = rows.loc[[one, other]]
         gatherings = both["gathering_id"]
         found.append(
-            PairFigures(
+            NearDuplicatePair(
                 paths=(both["path"].iloc[0], both["path"].iloc[1]),
                 names=(both["scientificName"].iloc[0], both["scientificName"].iloc[1]),
                 splits=(splits.get(one), splits.get(other)),

@@ -36,7 +36,7 @@ class TaxonCounts(_Figures):
     """Shorter side of the images in pixels: smallest, median, largest; missing where sizes are unknown."""
 
 
-class PairFigures(_Figures):
+class NearDuplicatePair(_Figures):
     """Two images that look the same."""
 
     paths: tuple[str, str]
@@ -51,7 +51,7 @@ class PairFigures(_Figures):
     """Differing bits of 256."""
 
 
-class ShortcutFigures(_Figures):
+class ShortcutResult(_Figures):
     """How well a simple classifier guesses from what it should not be able to guess from."""
 
     question: Literal["taxon", "institution"]
@@ -102,9 +102,9 @@ class Audit(_Figures):
     """Images that could not be taken into the catalog, by reason."""
     conflicts: int
     """Images in conflicts (one gathering or one image under two names)."""
-    near_duplicates: tuple[PairFigures, ...]
+    near_duplicates: tuple[NearDuplicatePair, ...]
     """Pairs that look the same, nearest first."""
-    shortcuts: tuple[ShortcutFigures, ...]
+    shortcuts: tuple[ShortcutResult, ...]
     """The shortcut table."""
     notes: tuple[str, ...]
     """What could not be measured, and why."""

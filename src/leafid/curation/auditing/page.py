@@ -6,7 +6,7 @@ from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from leafid.curation.auditing.figures import Audit, ShortcutFigures
+from leafid.curation.auditing.figures import Audit, ShortcutResult
 from leafid.curation.auditing.pictures import Pictured
 from leafid.files import write_text
 
@@ -40,7 +40,7 @@ class _Line:
 
     region: str
     evaluation: str
-    cells: tuple[ShortcutFigures | None, ...]
+    cells: tuple[ShortcutResult | None, ...]
 
 
 def write_page(
@@ -87,7 +87,7 @@ def write_page(
 
 def _lines(audit: Audit, question: str) -> list[_Line]:
     """The table of one question; cells are nearest neighbour and linear, first with the background, then without."""
-    rows: dict[tuple[str, str, str, str], ShortcutFigures] = {
+    rows: dict[tuple[str, str, str, str], ShortcutResult] = {
         (row.evaluation, row.region, row.background, row.classifier): row
         for row in audit.shortcuts
         if row.question == question

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from leafid.curation.auditing.figures import ShortcutFigures
+from leafid.curation.auditing.figures import ShortcutResult
 from leafid.curation.auditing.regions import Seen
 from leafid.curation.auditing.shortcuts import FOLDS, Question, crossvalidated, on_split
 from leafid.jobs import Job
@@ -21,7 +21,7 @@ _SEEN_IN_WORDS = {
 }
 
 
-def shortcut_table(rows: "pd.DataFrame", seen: Sequence[Seen], job: Job) -> tuple[list[ShortcutFigures], list[str]]:
+def shortcut_table(rows: "pd.DataFrame", seen: Sequence[Seen], job: Job) -> tuple[list[ShortcutResult], list[str]]:
     """Measure every region on both questions.
 
     Args:
@@ -32,7 +32,7 @@ def shortcut_table(rows: "pd.DataFrame", seen: Sequence[Seen], job: Job) -> tupl
     Returns:
         The table, and notes on what could not be measured.
     """
-    table: list[ShortcutFigures] = []
+    table: list[ShortcutResult] = []
     notes: list[str] = []
     for question, column in (("taxon", "scientificName"), ("institution", "institutionCode")):
         chosen = np.flatnonzero(_in_enough_gatherings(rows, column))
@@ -58,7 +58,7 @@ def shortcut_table(rows: "pd.DataFrame", seen: Sequence[Seen], job: Job) -> tupl
             for evaluation, by_classifier in answers.items():
                 for classifier, guessed in by_classifier.items():
                     table.append(
-                        ShortcutFigures.model_validate(
+                        ShortcutResult.model_validate(
                             {
                                 "question": question,
                                 "region": region,
@@ -74,7 +74,7 @@ def shortcut_table(rows: "pd.DataFrame", seen: Sequence[Seen], job: Job) -> tupl
     return table, notes
 
 
-def about_shortcuts(table: Sequence[ShortcutFigures]) -> Iterator[str]:
+def about_shortcuts(table: Sequence[ShortcutResult]) -> Iterator[str]:
     """Say in words which regions beat chance: one sentence for each, on the strongest evidence."""
     for region, words in _SEEN_IN_WORDS.items():
         clear = [row for row in _rows(table, region, "kept") if row.beats_chance]
@@ -94,7 +94,7 @@ def about_shortcuts(table: Sequence[ShortcutFigures]) -> Iterator[str]:
         )
 
 
-def _rows(table: Sequence[ShortcutFigures], region: str, background: str) -> list[ShortcutFigures]:
+def _rows(table: Sequence[ShortcutResult], region: str, background: str) -> list[ShortcutResult]:
     return [row for row in table if (row.question, row.region, row.background) == ("taxon", region, background)]
 
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from leafid.curation.draw import draw_folds
+from leafid.curation.draw_splits import draw_folds
 
 FOLDS = 5
 RESAMPLES = 1000
@@ -22,7 +22,7 @@ Vectors = NDArray[np.float32]
 
 @dataclass(frozen=True)
 class Guessed:
-    """A balanced accuracy with its 95 % interval; ``shuffled``: see ``ShortcutFigures``."""
+    """A balanced accuracy with its 95 % interval; ``shuffled``: see ``ShortcutResult``."""
 
     score: float
     low: float

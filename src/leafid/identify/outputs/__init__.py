@@ -1,0 +1,1 @@
+"""Records as files: CSV, JSON lines, Parquet, Darwin Core, report and terminal."""

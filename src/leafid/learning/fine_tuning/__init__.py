@@ -1,0 +1,1 @@
+"""Fine-tuning with Lightning: module, optimizer, loss, mixup, checkpoints, reports."""

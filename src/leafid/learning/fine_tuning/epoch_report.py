@@ -1,0 +1,143 @@
+"""What a training tells while it runs: a row of ``metrics.csv``, a line on standard error, a point in the plot."""
+
+import csv
+import io
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from lightning.pytorch import LightningModule, Trainer
+from lightning.pytorch.callbacks import Callback
+
+from leafid.files import write_text, written_atomically
+from leafid.learning.data.samples import Batch
+from leafid.learning.fine_tuning.checkpoints import checkpoint_rank
+
+COLUMNS = (
+    "epoch",
+    "steps",
+    "learning_rate",
+    "train_loss",
+    "val_loss",
+    "val_accuracy",
+    "val_macro_f1",
+    "seconds",
+    "images_per_s",
+)
+"""Columns of ``metrics.csv``; ``epoch`` counts from 1, ``steps`` and all values are those at its end; ``seconds`` is
+all of the epoch, ``images_per_s`` of its training steps only, over all devices."""
+
+
+OnEpoch = Callable[[int, float], None]
+"""Told the number of an epoch, from 1, and macro-F1 on val at its end; may raise an error of its own to stop."""
+
+
+class EpochReport(Callback):
+    """Keeps the rows of all epochs, those before an interruption included.
+
+    Args:
+        metrics: the table of all epochs.
+        plot: its picture.
+        score_before: macro-F1 on val before the first epoch, of the probe; an epoch below it is not the best so far.
+        on_epoch: see ``OnEpoch``.
+    """
+
+    def __init__(self, metrics: Path, plot: Path, score_before: float | None, on_epoch: OnEpoch | None) -> None:
+        self.score_before = -1.0 if score_before is None else score_before
+        self.on_epoch = on_epoch
+        self.metrics = metrics
+        self.plot = plot
+        self.rows: list[dict[str, Any]] = []
+        self._begun = 0.0
+        self._first_step: tuple[float, int] | None = None
+        self._last_step = (0.0, 0)
+
+    def on_train_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Look at the clock."""
+        self._begun = time.monotonic()
+        self._first_step = None
+
+    def on_train_batch_end(
+        self, trainer: Trainer, pl_module: LightningModule, outputs: object, batch: Batch, batch_idx: int
+    ) -> None:
+        """Look at the clock; the first step of an epoch also waits for the reading processes, and is not counted."""
+        self._last_step = (time.monotonic(), self._last_step[1] + len(batch.labels) * trainer.world_size)
+        self._first_step = self._first_step or self._last_step
+
+    def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Write the epoch down."""
+        values = {name: round(float(value), 6) for name, value in trainer.callback_metrics.items()}
+        row = {
+            "epoch": trainer.current_epoch + 1,
+            "steps": trainer.global_step,
+            "learning_rate": trainer.optimizers[0].param_groups[-1]["lr"],
+            "train_loss": values["train_loss_epoch"],
+            "val_loss": values["val_loss"],
+            "val_accuracy": values["val_accuracy"],
+            "val_macro_f1": values["val_macro_f1"],
+            "seconds": round(time.monotonic() - self._begun, 1),
+            "images_per_s": self._images_per_s(),
+        }
+        before = [checkpoint_rank(earlier["val_macro_f1"], earlier["val_loss"]) for earlier in self.rows]
+        is_best = checkpoint_rank(row["val_macro_f1"], row["val_loss"]) > max(
+            [checkpoint_rank(self.score_before, None), *before]
+        )
+        self.rows.append(row)
+        if not trainer.is_global_zero:
+            return
+        write_text(self.metrics, _as_csv(self.rows))
+        draw(self.rows, self.plot)
+        print(
+            f"epoch {row['epoch']}/{trainer.max_epochs} ({row['seconds']:.0f} s): "
+            f"train loss {row['train_loss']:.3f}, val loss {row['val_loss']:.3f}, "
+            f"val macro-F1 {row['val_macro_f1']:.3f}{' (best so far)' if is_best else ''}",
+            file=sys.stderr,
+        )
+        if self.on_epoch:
+            self.on_epoch(row["epoch"], row["val_macro_f1"])
+
+    def _images_per_s(self) -> float | None:
+        if self._first_step is None or self._last_step == self._first_step:
+            return None
+        (begun, before), (ended, after) = self._first_step, self._last_step
+        return round((after - before) / (ended - begun), 2)
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return what must survive an interruption."""
+        return {"rows": self.rows, "score_before": self.score_before}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Take it up again."""
+        self.rows = list(state_dict["rows"])
+        self.score_before = state_dict["score_before"]
+
+
+def draw(rows: list[dict[str, Any]], path: Path) -> None:
+    """Draw losses and macro-F1 by epoch as a PNG."""
+    from matplotlib.figure import Figure
+
+    epochs = [row["epoch"] for row in rows]
+    figure = Figure(figsize=(8, 3.2), layout="constrained")
+    losses, scores = figure.subplots(1, 2)
+    for name, marker in (("train_loss", "o"), ("val_loss", "s")):
+        losses.plot(epochs, [row[name] for row in rows], marker=marker, markersize=3, label=name.replace("_", " "))
+    for name, marker in (("val_macro_f1", "s"), ("val_accuracy", "o")):
+        scores.plot(epochs, [row[name] for row in rows], marker=marker, markersize=3, label=name.replace("_", " "))
+    scores.set_ylim(0, 1)
+    for axes in (losses, scores):
+        axes.set_xlabel("epoch")
+        axes.xaxis.get_major_locator().set_params(integer=True)
+        axes.legend(frameon=False)
+        axes.spines[["top", "right"]].set_visible(False)
+    with written_atomically(path) as temporary:
+        figure.savefig(temporary, format="png", dpi=120)
+
+
+def _as_csv(rows: list[dict[str, Any]]) -> str:
+    text = io.StringIO()
+    writer = csv.DictWriter(text, COLUMNS, lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    return text.getvalue()

@@ -1,0 +1,1 @@
+"""Networks: backbones and their weights, pooling of features, heads, batch norm fusion."""

@@ -1,0 +1,1 @@
+"""Evaluation on images the network has not seen: metrics, breakdowns, controls, files and report."""

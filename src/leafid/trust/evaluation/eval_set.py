@@ -1,0 +1,90 @@
+"""What is to be evaluated: which bundle, on which images, and where the results go."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from leafid.bundle import Bundle, read_bundle
+from leafid.catalog import image_paths, read_catalog
+from leafid.curation import SPLITS
+from leafid.errors import CatalogError, UsageError
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from leafid.learning import Run
+
+
+@dataclass(frozen=True)
+class EvalSet:
+    """What is measured on what: a bundle, rows of a split or catalog, their files, and the folder for the results."""
+
+    bundle: Bundle
+    rows: "pd.DataFrame"
+    files: list[Path]
+    out: Path
+    run: "Run | None" = None
+
+    @property
+    def truth(self) -> NDArray[np.int64]:
+        """The labels (N,) of the rows.
+
+        Raises:
+            TaxonomyError: a name is not among the bundle's taxa; all are listed.
+        """
+        return np.array(self.bundle.info.taxonomy.labels(list(self.rows["scientificName"])), dtype=np.int64)
+
+    @property
+    def gatherings(self) -> list[str]:
+        """The gathering of each image; an image without one is its own."""
+        return list(self.rows["gathering_id"].fillna(self.rows["image_id"]))
+
+
+def load_eval_set(path: Path, on: str, catalog: Path | None, out: Path | None) -> EvalSet:
+    """Find the bundle, the images and the place for the results; arguments and errors as in ``evaluate``."""
+    from leafid.learning import Run
+
+    known = SPLITS if catalog is None else (*SPLITS, "all")
+    if on not in known:
+        raise UsageError(f"--on {on}: choose {', '.join(known[:-1])} or {known[-1]}.")
+    inside = path.parent if path.name == "bundle" else path.resolve().parent
+    run_folder = path if Run.is_there(path) else inside if Run.is_there(inside) else None
+    if catalog is not None:
+        bundle = read_bundle(path)
+        rows = read_catalog(catalog)
+        rows = rows if on == "all" else rows[rows["split"] == on]
+        if rows.empty:
+            raise UsageError(
+                f"{catalog} has no image with {on!r} in its column split. To take every image, use --on all."
+            )
+        if out is None:
+            raise UsageError("Name a folder for the results of a catalog with --out.")
+        return EvalSet(bundle, rows, image_paths(rows, catalog), out)
+    if run_folder is None:
+        bundle = read_bundle(path)
+        raise UsageError(
+            f"{bundle.folder} lies outside its run, so it is not known which images it has not seen. "
+            "Name the run instead, or a catalog with --catalog."
+        )
+    run = Run.open(run_folder)
+    split = run.split
+    rows = split[split["split"] == on]
+    if rows.empty:
+        raise UsageError(f"The split of {run.folder} has no {on} images; see curation.split.{on} in its job.yaml.")
+    files = run.image_paths(rows)
+    return EvalSet(
+        read_bundle(run.bundle_folder), _with_catalog(rows, run), files, out or run.folder / "evaluation" / on, run
+    )
+
+
+def _with_catalog(rows: "pd.DataFrame", run: "Run") -> "pd.DataFrame":
+    """Add what only the catalog says and the report groups by; a run may have been copied without its catalog."""
+    try:
+        catalog = read_catalog(run.info.catalog).set_index("image_id")
+    except CatalogError:
+        return rows
+    known = catalog.reindex(rows["image_id"])
+    return rows.assign(**{column: known[column].to_numpy() for column in ("domain", "eventDate")})

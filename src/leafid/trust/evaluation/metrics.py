@@ -1,0 +1,213 @@
+"""From true labels and probabilities to figures. The arithmetic is scikit-learn's."""
+
+import warnings
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from leafid.bundle import Interval
+from leafid.taxonomy import Taxonomy
+from leafid.trust.bootstrap import bootstrap_weights, interval
+from leafid.trust.metric_types import TargetResult, TaxonResult
+
+Labels = NDArray[np.int64]
+
+
+AUROC_RESAMPLES = 300
+"""Bootstrap resamples behind the interval of an AUROC, which takes sorting each time."""
+
+
+def overall(truth: Labels, predicted: Labels, gatherings: Sequence[str], *, seed: int = 0) -> dict[str, Any]:
+    """Return accuracy, macro-F1 and balanced accuracy as fields of an ``Evaluation``; missing without images.
+
+    Args:
+        truth: (N,) true labels.
+        predicted: (N,) predicted labels.
+        gatherings: the gathering of each image.
+        seed: of the bootstrap.
+    """
+    from sklearn.metrics import accuracy_score, f1_score, recall_score
+
+    if not len(truth):
+        return {"accuracy": None, "macro_f1": None, "macro_f1_taxa": 0, "balanced_accuracy": None}
+    occurring = np.union1d(truth, predicted)
+    counts = _resampled_counts(truth, predicted, int(occurring.max()) + 1, gatherings, seed)
+    return {
+        "accuracy_interval": interval(counts.correct.sum(axis=1) / counts.images.sum(axis=1)),
+        "macro_f1_interval": interval(_mean_over(counts.f1, (counts.images + counts.predicted) > 0)),
+        "balanced_accuracy_interval": interval(_mean_over(counts.recall, counts.images > 0)),
+        "accuracy": float(accuracy_score(truth, predicted)),
+        "macro_f1": float(f1_score(truth, predicted, labels=occurring, average="macro", zero_division=0)),
+        "macro_f1_taxa": len(occurring),
+        "balanced_accuracy": float(recall_score(truth, predicted, labels=np.unique(truth), average="macro")),
+    }
+
+
+def by_taxon(
+    truth: Labels, predicted: Labels, taxonomy: Taxonomy, gatherings: Sequence[str], *, seed: int = 0
+) -> tuple[TaxonResult, ...]:
+    """Return precision, recall and F1 of each taxon, in label order; arguments as for ``overall``."""
+    from sklearn.metrics import precision_recall_fscore_support
+
+    confusion = confusion_matrix(truth, predicted, len(taxonomy))
+    if len(truth):
+        scores = precision_recall_fscore_support(
+            truth, predicted, labels=np.arange(len(taxonomy)), zero_division=np.nan
+        )[:3]
+    else:
+        scores = (np.full(len(taxonomy), np.nan),) * 3
+    counts = _resampled_counts(truth, predicted, len(taxonomy), gatherings, seed)
+    names = np.asarray(gatherings, dtype=str)
+    return tuple(
+        TaxonResult(
+            scientific_name=taxon.scientific_name,
+            images=int(confusion[label].sum()),
+            predicted=int(confusion[:, label].sum()),
+            correct=int(confusion[label, label]),
+            precision=_present(scores[0][label]),
+            recall=_present(scores[1][label]),
+            f1=_present(scores[2][label]),
+            gatherings=len(np.unique(names[truth == label])),
+            precision_interval=_told(counts.precision[:, label], names[predicted == label]),
+            recall_interval=_told(counts.recall[:, label], names[truth == label]),
+            f1_interval=_told(counts.f1[:, label], names[truth == label]),
+        )
+        for label, taxon in taxonomy.each()
+    )
+
+
+def against_rest(
+    truth: Labels,
+    probabilities: NDArray[np.float64],
+    taxonomy: Taxonomy,
+    gatherings: Sequence[str],
+    *,
+    seed: int = 0,
+) -> TargetResult | None:
+    """Return the figures of the target against all other taxa together; None without a target.
+
+    Args:
+        truth: (N,) true labels.
+        probabilities: (N, T), calibrated.
+        taxonomy: the bundle's.
+        gatherings: the gathering of each image.
+        seed: of the bootstrap.
+    """
+    from sklearn.metrics import average_precision_score, roc_auc_score
+
+    label = taxonomy.target_label
+    if label is None or taxonomy.target is None:
+        return None
+    is_target = truth == label
+    named = probabilities.argmax(axis=1) == label if len(truth) else is_target
+    images, others = int(is_target.sum()), int((~is_target).sum())
+    found, mistaken = int((is_target & named).sum()), int((~is_target & named).sum())
+    return TargetResult(
+        scientific_name=taxonomy.target,
+        images=images,
+        others=others,
+        found=found,
+        mistaken=mistaken,
+        sensitivity=found / images if images else None,
+        specificity=1 - mistaken / others if others else None,
+        **(
+            {
+                "auroc": float(roc_auc_score(is_target, probabilities[:, label])),
+                "auroc_interval": _auroc_interval(is_target, probabilities[:, label], gatherings, seed),
+                "average_precision": float(average_precision_score(is_target, probabilities[:, label])),
+                "sensitivity_at_95": sensitivity_at_specificity(is_target, probabilities[:, label], 0.95),
+                "sensitivity_at_99": sensitivity_at_specificity(is_target, probabilities[:, label], 0.99),
+            }
+            if images and others
+            else {"auroc": None}
+        ),
+    )
+
+
+def sensitivity_at_specificity(is_target: NDArray[np.bool_], scores: NDArray[np.float64], specificity: float) -> float:
+    """Return the highest share of targets above a limit that at least ``specificity`` of the others do not reach.
+
+    Args:
+        is_target: (N,), both kinds present.
+        scores: (N,).
+        specificity: 0..1.
+    """
+    from sklearn.metrics import roc_curve
+
+    false_alarms, found, _ = roc_curve(is_target, scores, drop_intermediate=False)
+    return float(found[false_alarms <= 1 - specificity + 1e-12].max())
+
+
+def _auroc_interval(
+    is_target: NDArray[np.bool_], scores: NDArray[np.float64], gatherings: Sequence[str], seed: int
+) -> Interval | None:
+    from sklearn.metrics import roc_auc_score
+
+    drawn = bootstrap_weights(gatherings, resamples=AUROC_RESAMPLES, seed=seed)
+    values = [
+        roc_auc_score(is_target, scores, sample_weight=weights)
+        if weights[is_target].any() and weights[~is_target].any()
+        else np.nan
+        for weights in drawn
+    ]
+    return interval(np.array(values))
+
+
+@dataclass(frozen=True)
+class _Counts:
+    """Counts in each resample: (R, T) images of each taxon, how often it was predicted, and how often rightly."""
+
+    images: NDArray[np.float64]
+    predicted: NDArray[np.float64]
+    correct: NDArray[np.float64]
+
+    @property
+    def precision(self) -> NDArray[np.float64]:
+        return _share(self.correct, self.predicted)
+
+    @property
+    def recall(self) -> NDArray[np.float64]:
+        return _share(self.correct, self.images)
+
+    @property
+    def f1(self) -> NDArray[np.float64]:
+        return _share(2 * self.correct, self.images + self.predicted)
+
+
+def _resampled_counts(truth: Labels, predicted: Labels, taxa: int, gatherings: Sequence[str], seed: int) -> _Counts:
+    drawn = bootstrap_weights(gatherings, seed=seed)
+    each = np.eye(taxa)
+    return _Counts(drawn @ each[truth], drawn @ each[predicted], drawn @ (each[truth] * (truth == predicted)[:, None]))
+
+
+def _share(part: NDArray[np.float64], whole: NDArray[np.float64]) -> NDArray[np.float64]:
+    with np.errstate(invalid="ignore", divide="ignore"):
+        return np.where(whole > 0, part / whole, np.nan)
+
+
+def _mean_over(values: NDArray[np.float64], there: NDArray[np.bool_]) -> NDArray[np.float64]:
+    """Mean over the taxa that occur in a resample; (R, T) -> (R,)."""
+    return np.asarray(np.where(there, values, 0).sum(axis=1) / there.sum(axis=1))
+
+
+def _told(values: NDArray[np.float64], gatherings: NDArray[np.str_]) -> Interval | None:
+    """The interval of a taxon's figure; with fewer than three gatherings there is nothing to draw from."""
+    return interval(values) if len(np.unique(gatherings)) >= 3 else None
+
+
+def confusion_matrix(truth: Labels, predicted: Labels, taxa: int) -> NDArray[np.int64]:
+    """Return counts (T, T): rows are true labels, columns predicted ones."""
+    from sklearn.metrics import confusion_matrix as count
+
+    if not len(truth):
+        return np.zeros((taxa, taxa), dtype=np.int64)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # a single taxon in truth and predictions is no mistake here
+        return np.asarray(count(truth, predicted, labels=np.arange(taxa)), dtype=np.int64)
+
+
+def _present(value: float) -> float | None:
+    return None if np.isnan(value) else float(value)

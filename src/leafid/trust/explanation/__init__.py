@@ -1,0 +1,1 @@
+"""Heat maps: where in a photo the network finds evidence for a taxon."""

@@ -1,0 +1,185 @@
+"""Out-of-distribution (OOD) detection: does an image belong to none of the known taxa?
+
+An OOD score is higher the less an image resembles the training images. Sources: maximum logit, Hendrycks et al. 2022,
+Scaling out-of-distribution detection for real-world settings, ICML; energy, Liu et al. 2020, Energy-based
+out-of-distribution detection, NeurIPS; Mahalanobis distance, Lee et al. 2018, A simple unified framework for detecting
+out-of-distribution samples and adversarial attacks, NeurIPS; relative Mahalanobis distance, Ren et al. 2021,
+arXiv:2106.09022; nearest neighbour, Sun et al. 2022, Out-of-distribution detection with deep nearest neighbors, ICML.
+`scripts/measure_trust.py` compares them.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+
+from leafid.bundle import Bundle, OodDetector
+from leafid.jobs import OodScore
+from leafid.trust.bootstrap import gathering_weights
+from leafid.trust.calibration import CalibrationSet
+
+DIMENSIONS = 64
+"""Principal components of the features for Mahalanobis distances: with fewer images than features, the full covariance
+is singular."""
+
+ROWS_AT_ONCE = 1024
+"""Images compared with all training images in one matrix product: 0.4 GB for 100,000 training images."""
+
+RIDGE = 0.1
+"""Weight of the identity matrix in a shrunk covariance, 0 to 1."""
+
+
+@dataclass(frozen=True)
+class TrainingFeatures:
+    """The features of the images whose taxa the network knows, train and val, to compare with.
+
+    Attributes:
+        features: (M, F), of length 1 each.
+        labels: (M,).
+    """
+
+    features: NDArray[np.float32]
+    labels: NDArray[np.int64]
+
+    @classmethod
+    def of(cls, features: NDArray[np.floating], labels: NDArray[np.int64]) -> "TrainingFeatures":
+        """Take features (M, F) of any length."""
+        return cls(unit_length(features), labels)
+
+    @classmethod
+    def of_bundle(cls, bundle: Bundle) -> "TrainingFeatures | None":
+        """Load those of a bundle; None when it has none.
+
+        Raises:
+            BundleError: they are damaged.
+        """
+        if bundle.info.references is None:
+            return None
+        tensors = bundle.references()
+        return cls.of(np.asarray(tensors["features"], dtype=np.float32), np.asarray(tensors["labels"], dtype=np.int64))
+
+    @cached_property
+    def _gaussians(self) -> tuple[NDArray[np.float64], ...]:
+        """Axes (F, D), centres of the taxa (T, D), and the whitening within taxa and over all (D, D)."""
+        centred = self.features - self.features.mean(axis=0)
+        _, _, axes = np.linalg.svd(centred, full_matrices=False)
+        axes = np.asarray(axes[:DIMENSIONS].T, dtype=np.float64)
+        points = centred @ axes
+        present, place = np.unique(self.labels, return_inverse=True)
+        centres = np.stack([points[place == number].mean(axis=0) for number in range(len(present))])
+        return axes, centres, _whitening(points - centres[place]), _whitening(points)
+
+    def mahalanobis(self, features: NDArray[np.floating], *, relative: bool) -> NDArray[np.float64]:
+        """Return squared Mahalanobis distances to the nearest taxon (N,); relative: less the distance to all taxa."""
+        axes, centres, within, over_all = self._gaussians
+        points = (unit_length(features) - self.features.mean(axis=0)) @ axes
+        here, there = points @ within, centres @ within
+        distances = (here**2).sum(axis=1)[:, None] - 2 * here @ there.T + (there**2).sum(axis=1)
+        nearest = distances.min(axis=1)
+        return np.asarray(nearest - ((points @ over_all) ** 2).sum(axis=1) if relative else nearest)
+
+    def nearest(self, features: NDArray[np.floating]) -> NDArray[np.float64]:
+        """Return the cosine of each image with the most similar training image: (N,), at most 1."""
+        parts = np.array_split(features, -(-len(features) // ROWS_AT_ONCE) or 1)
+        return np.concatenate([self.similarity(part).max(axis=1) for part in parts]).astype(np.float64)
+
+    def similarity(self, features: NDArray[np.floating]) -> NDArray[np.float32]:
+        """Return the cosine of each image with every training image: (N, M)."""
+        return np.asarray(unit_length(features) @ self.features.T, dtype=np.float32)
+
+
+def ood_scores(
+    score: OodScore,
+    logits: NDArray[np.floating],
+    features: NDArray[np.floating],
+    training: TrainingFeatures,
+) -> NDArray[np.float64]:
+    """Return the OOD score of each image: (N,), higher for images less like the training images.
+
+    Args:
+        score: which score; see ``trust.ood_score`` of a job.
+        logits: (N, T).
+        features: (N, F), the embeddings before the head.
+        training: features of the training images.
+    """
+    functions: dict[OodScore, Callable[[], NDArray[np.float64]]] = {
+        "max_logit": lambda: -np.asarray(logits, dtype=np.float64).max(axis=1),
+        "energy": lambda: -_log_sum_exp(np.asarray(logits, dtype=np.float64)),
+        "mahalanobis": lambda: training.mahalanobis(features, relative=False),
+        "relative_mahalanobis": lambda: training.mahalanobis(features, relative=True),
+        "nearest_neighbour": lambda: 1 - training.nearest(features),
+    }
+    return functions[score]()
+
+
+def fit_ood_detector(
+    score: OodScore, scores: NDArray[np.float64], known: CalibrationSet, id_acceptance_rate: float
+) -> OodDetector:
+    """Find the threshold that accepts a share of the gatherings of known taxa.
+
+    Args:
+        score: which score.
+        scores: (N,), OOD scores of the images of ``known``, compared with other images.
+        known: val, or train and val out of fold.
+        id_acceptance_rate: 0..1; each gathering has weight 1.
+    """
+    return OodDetector(
+        score=score,
+        threshold=acceptance_threshold(scores, known.gatherings, id_acceptance_rate),
+        id_acceptance_rate=id_acceptance_rate,
+        fitted_on=known.fitted_on,
+    )
+
+
+def acceptance_threshold(scores: NDArray[np.float64], gatherings: Sequence[str], id_acceptance_rate: float) -> float:
+    """Return the lowest threshold that at least ``id_acceptance_rate`` of the gatherings do not exceed."""
+    order = np.argsort(scores, kind="stable")
+    weights = gathering_weights(gatherings)[order]
+    accepted = np.cumsum(weights) / weights.sum()
+    # The tolerance lets a share such as 19/20 count as 0.95 in spite of rounding.
+    return float(scores[order][np.flatnonzero(accepted >= id_acceptance_rate - 1e-12)[0]])
+
+
+def out_of_fold_ood_scores(
+    score: OodScore,
+    logits: NDArray[np.floating],
+    features: NDArray[np.floating],
+    labels: NDArray[np.int64],
+    folds: NDArray[np.int64],
+) -> NDArray[np.float64]:
+    """Return the OOD score of each image (N,), compared with the images of the other folds; two folds or more.
+
+    Args:
+        score: see ``ood_scores``.
+        logits: (N, T).
+        features: (N, F).
+        labels: (N,).
+        folds: (N,).
+    """
+    scores = np.empty(len(labels))
+    for fold in np.unique(folds):
+        held_out = folds == fold
+        others = TrainingFeatures.of(features[~held_out], labels[~held_out])
+        scores[held_out] = ood_scores(score, logits[held_out], features[held_out], others)
+    return scores
+
+
+def unit_length(features: NDArray[np.floating]) -> NDArray[np.float32]:
+    """Bring each row (N, F) to length 1; a row of zeros stays one."""
+    wide = np.asarray(features, dtype=np.float32)
+    return np.asarray(wide / np.maximum(np.linalg.norm(wide, axis=1, keepdims=True), 1e-12), dtype=np.float32)
+
+
+def _whitening(points: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return W (D, D) with which squared lengths of ``x @ W`` are Mahalanobis distances."""
+    covariance = points.T @ points / max(1, len(points) - 1)
+    size = len(covariance)
+    covariance = (1 - RIDGE) * covariance + RIDGE * np.trace(covariance) / size * np.eye(size)
+    return np.asarray(np.linalg.cholesky(np.linalg.inv(covariance + 1e-12 * np.eye(size))))
+
+
+def _log_sum_exp(logits: NDArray[np.float64]) -> NDArray[np.float64]:
+    top = logits.max(axis=1)
+    return np.asarray(top + np.log(np.exp(logits - top[:, None]).sum(axis=1)))

@@ -1,0 +1,55 @@
+"""A search over settings: what it tries, what it keeps, how it goes on."""
+
+from pathlib import Path
+
+import pytest
+
+from leafid.errors import JobError, UsageError
+from leafid.jobs import Job, SweepSettings, with_settings
+from leafid.learning import best_trial, sweep
+
+from .conftest import MakeJob
+
+pytest.importorskip("optuna", reason="Optuna is an extra: pip install leafid[sweep]")
+
+SPACE = {"training.learning_rate": {"low": 1e-4, "high": 1e-2, "scale": "log"}, "model.dropout": [0.0, 0.5]}
+
+
+def swept(make_job: MakeJob, trials: int) -> Job:
+    settings = SweepSettings.model_validate({"trials": trials, "space": SPACE})
+    return make_job(max_epochs=1).model_copy(update={"sweep": settings})
+
+
+def test_it_tries_the_space_and_goes_on_where_it_stopped(make_job: MakeJob, tmp_path: Path) -> None:
+    first = list(sweep(swept(make_job, 2), out=tmp_path))
+    assert [trial.number for trial in first] == [0, 1]
+    for trial in first:
+        assert 1e-4 <= trial.settings["training.learning_rate"] <= 1e-2
+        assert trial.settings["model.dropout"] in (0.0, 0.5)
+        assert (trial.run / "bundle" / "bundle.json").is_file()
+    more = list(sweep(swept(make_job, 3), out=tmp_path))
+    assert [trial.number for trial in more] == [2]
+    best = best_trial(swept(make_job, 3), out=tmp_path)
+    scores = [trial.val_macro_f1 or 0.0 for trial in [*first, *more]]
+    assert best is not None and best.val_macro_f1 == max(scores)
+    assert list(sweep(swept(make_job, 3), out=tmp_path)) == []
+
+
+def test_without_a_space_there_is_nothing_to_search(make_job: MakeJob, tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="no section `sweep`"):
+        list(sweep(make_job(), out=tmp_path))
+
+
+def test_settings_by_name(make_job: MakeJob) -> None:
+    job = with_settings(make_job(), {"training.max_epochs": 3, "sheets.views.plant": 1})
+    assert (job.training.max_epochs, job.sheets.views.plant) == (3, 1)
+    with pytest.raises(JobError, match=r"training\.patients"):
+        with_settings(make_job(), {"training.patients": 3})
+
+
+@pytest.mark.parametrize(
+    "space", [{}, {"a": [1]}, {"a": {"low": 2, "high": 1}}, {"a": {"low": 0, "high": 1, "scale": "log"}}]
+)
+def test_spaces_that_are_none_are_refused(space: dict[str, object]) -> None:
+    with pytest.raises(ValueError, match="space"):
+        SweepSettings.model_validate({"space": space})
