@@ -25,7 +25,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from leafid.characters import LeafCharacters, Measured, measure_file, measure_leaf
+from leafid.characters import LeafCharacters, Measurement, measure_file, measure_leaf
 from leafid.demo import DEMO_TAXA, draw_leaf, sample_leaf, sample_plant
 
 DRAWN_SEED = 60817
@@ -144,7 +144,7 @@ def _drawn_cells(count: int, factor: float, noise: float) -> str:
             pixels = np.asarray(cv2.resize(pixels, None, fx=factor, fy=factor, interpolation=cv2.INTER_AREA), np.uint8)
             mask = np.asarray(cv2.resize(mask.astype(np.uint8), pixels.shape[1::-1]) > 0)
         start = time.process_time()
-        found = measure_leaf(pixels, mask, px_per_mm=5.0, px_scale=factor).characters
+        found = measure_leaf(pixels, mask, px_per_mm=5.0, crop_scale=factor).characters
         errors["seconds"].append(time.process_time() - start)
         counted += found.secondary_vein_pairs is not None
         truths = {
@@ -156,7 +156,7 @@ def _drawn_cells(count: int, factor: float, noise: float) -> str:
         }
         for name, truth in truths.items():
             value = getattr(found, name)
-            if isinstance(value, Measured):
+            if isinstance(value, Measurement):
                 relative = truth if name.startswith("blade") else 1.0
                 errors[name].append(abs(value.value - truth) / relative)
         for name, form in (("base_form", leaf.traits.base_form), ("apex_form", leaf.traits.apex_form)):
@@ -184,7 +184,7 @@ def report_petioles_and_margins(count: int) -> None:
         mask = leaf.mask.astype(np.uint8)
         for image, colour in ((pixels, (110, 120, 70)), (mask, (1,))):
             cv2.line(image, tuple(map(round, start)), tuple(map(round, end)), colour, 8)
-        found = measure_leaf(pixels, mask > 0, beyond_px=0.0).characters
+        found = measure_leaf(pixels, mask > 0, outer_petiole_px=0.0).characters
         if found.petiole_share is None:
             missed += 1
         else:

@@ -81,7 +81,7 @@ def main() -> None:
             reduced = np.asarray(cv2.resize(image, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA), np.uint8)
             start = time.process_time()
             plant = find_plant(reduced, size=(image.shape[1], image.shape[0]))
-            plans = find_crops(reduced, plant, leaves=100, tiles=0, whole=False)
+            plans = find_crops(reduced, plant, leaves=100, tiles=0, whole_plant=False)
             milliseconds.append(1000 * (time.process_time() - start))
             plans = [plan for plan in plans if plan.kind is CropKind.LEAF]
             crops += len(plans)

@@ -40,7 +40,7 @@ from skimage.filters import frangi, meijering, sato
 from skimage.morphology import skeletonize
 
 from leafid.demo import DEMO_TAXA, Vein, draw_leaf, sample_leaf, sample_plant
-from leafid.sheets.illumination import flat_blade
+from leafid.sheets.vein_map import flatten_illumination
 from leafid.sheets.vein_map import FLATTENING_SIGMA, WORKING_SIDE, vein_map
 
 THRESHOLDS = np.geomspace(0.02, 1, 15)
@@ -217,7 +217,7 @@ def ridges(leaf: Leaf, each: Filter, black: bool) -> NDArray[np.float32]:
     disk = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (width, width))
     blade = np.asarray(cv2.erode(np.pad(leaf.mask.astype(np.float32), 1), disk)[1:-1, 1:-1], np.float32)
     grey = leaf.image.mean(axis=2, dtype=np.float32)
-    picture = flat_blade(grey, blade, FLATTENING_SIGMA * scale) if each.flattened else grey / 255
+    picture = flatten_illumination(grey, blade, FLATTENING_SIGMA * scale) if each.flattened else grey / 255
     return np.asarray(FILTERS[each.name](picture, sigmas=each.sigmas, black_ridges=black) * blade, np.float32)
 
 

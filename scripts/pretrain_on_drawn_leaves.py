@@ -33,7 +33,7 @@ from leafid.learning.data.bags import Bags
 from leafid.learning.devices import choose_device, worker_count
 from leafid.learning.fine_tuning.malloc_tuning import keep_freed_memory, steps_are_uniform
 from leafid.learning.models.pretrained_weights import start_network
-from leafid.sheets import reduced_to
+from leafid.sheets import downscale
 
 PAIRS = (4, 16)
 DEGREES = (30.0, 70.0)
@@ -84,7 +84,7 @@ class DrawnLeaves(Dataset[tuple[NDArray[np.uint8], NDArray[np.float32]]]):
 
 def _square(image: NDArray[np.uint8], side: int) -> NDArray[np.uint8]:
     """Reduce an image until it fits into a square, and lay it into the middle on its own paper."""
-    small = reduced_to(image, side)[:side, :side]
+    small = downscale(image, side)[:side, :side]
     view = np.broadcast_to(image[0, 0], (side, side, 3)).copy()
     top, left = (side - small.shape[0]) // 2, (side - small.shape[1]) // 2
     view[top : top + small.shape[0], left : left + small.shape[1]] = small

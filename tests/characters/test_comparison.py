@@ -7,10 +7,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from leafid.characters import (
-    Described,
+    FormTerm,
     Fit,
     LeafCharacters,
-    Measured,
+    Measurement,
     compare,
     describe,
     flora_ranges,
@@ -20,11 +20,11 @@ from leafid.characters import (
 from leafid.errors import UsageError
 
 KRATOM = LeafCharacters(
-    secondary_vein_pairs=Measured(13, 0.7, 0.9),
-    secondary_vein_angle_deg=Measured(50, 3, 0.9),
-    length_width_ratio=Measured(1.7, 0.05, 1),
-    base_form=Described("rounded", 0.9),
-    apex_form=Described("acute", 0.9),
+    secondary_vein_pairs=Measurement(13, 0.7, 0.9),
+    secondary_vein_angle_deg=Measurement(50, 3, 0.9),
+    length_width_ratio=Measurement(1.7, 0.05, 1),
+    base_form=FormTerm("rounded", 0.9),
+    apex_form=FormTerm("acute", 0.9),
 )
 
 
@@ -52,7 +52,7 @@ def test_the_flora_that_fits_comes_first_and_is_said_so() -> None:
     assert fits[0].taxon == "Mitragyna speciosa"
     assert fits[0].likelihood > 2 * fits[1].likelihood
     assert {fit.fit for fit in fits[0].fits} == {Fit.INSIDE}
-    told = sentence(KRATOM, fits[:1])
+    told = describe_fit(KRATOM, fits[:1])
     assert told.startswith("13 pairs of secondary veins at 50°, length:width 1.7, apex acute, base rounded: ")
     assert told.endswith("within the ranges of Mitragyna speciosa (pairs 11-17).")
 
@@ -61,19 +61,19 @@ def test_what_lies_outside_is_named_with_the_range() -> None:
     diversifolia = next(fit for fit in compare(KRATOM) if fit.taxon == "Mitragyna diversifolia")
     outside = {fit.character for fit in diversifolia.of(Fit.OUTSIDE)}
     assert outside >= {"secondary_vein_pairs", "secondary_vein_angle_deg"}
-    assert "outside Mitragyna diversifolia (pairs 5-10" in sentence(KRATOM, [diversifolia])
+    assert "outside Mitragyna diversifolia (pairs 5-10" in describe_fit(KRATOM, [diversifolia])
 
 
 @pytest.mark.parametrize(("pairs", "fit"), [(13.0, Fit.INSIDE), (9.0, Fit.EDGE), (4.0, Fit.OUTSIDE)])
 def test_extremes_are_the_edge(pairs: float, fit: Fit) -> None:
-    characters = LeafCharacters(secondary_vein_pairs=Measured(pairs, 0.5, 1))
+    characters = LeafCharacters(secondary_vein_pairs=Measurement(pairs, 0.5, 1))
     speciosa = next(each for each in compare(characters) if each.taxon == "Mitragyna speciosa")
     assert speciosa.fits[0].fit is fit
 
 
 def test_a_character_that_was_hardly_seen_says_little() -> None:
     def likelihood(quality: float) -> float:
-        characters = LeafCharacters(secondary_vein_pairs=Measured(4, 0.5, quality))
+        characters = LeafCharacters(secondary_vein_pairs=Measurement(4, 0.5, quality))
         return next(each.likelihood for each in compare(characters) if each.taxon == "Mitragyna speciosa")
 
     assert likelihood(1) < 0.05 < likelihood(0.5) < likelihood(0.1)
@@ -82,12 +82,12 @@ def test_a_character_that_was_hardly_seen_says_little() -> None:
 def test_without_characters_nothing_is_claimed() -> None:
     assert describe(LeafCharacters()) == "no character could be measured"
     assert all(fit.fits == () for fit in compare(LeafCharacters()))
-    assert sentence(LeafCharacters(), compare(LeafCharacters())) == "no character could be measured."
+    assert describe_fit(LeafCharacters(), compare(LeafCharacters())) == "no character could be measured."
 
 
 @given(pairs=st.floats(0, 40), uncertainty=st.floats(0.1, 5), quality=st.floats(0, 1))
 def test_likelihoods_are_shares_and_best_come_first(pairs: float, uncertainty: float, quality: float) -> None:
-    fits = compare(LeafCharacters(secondary_vein_pairs=Measured(pairs, uncertainty, quality)))
+    fits = compare(LeafCharacters(secondary_vein_pairs=Measurement(pairs, uncertainty, quality)))
     values = [fit.likelihood for fit in fits]
     assert all(0 < value <= 1 for value in values)
     assert values == sorted(values, reverse=True)

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from leafid.characters import draw_leaf_lines, look_at_characters, measure_leaf
+from leafid.characters import draw_leaf_lines, preview_characters, measure_leaf
 from leafid.characters.drawing import MIDRIB, VEIN
 from tests.characters.leaves import drawn_leaf, on_paper
 
@@ -48,5 +48,5 @@ def test_characters_need_no_job(tmp_path: Path) -> None:
 
 def test_an_image_without_leaf_is_said(tmp_path: Path) -> None:
     Image.new("RGB", (300, 400), (228, 224, 214)).save(tmp_path / "blank.png")
-    picture = look_at_characters(tmp_path / "blank.png")
+    picture = preview_characters(tmp_path / "blank.png")
     assert (np.asarray(picture) == 0).all(axis=2).sum() > 50  # the sentence, in black

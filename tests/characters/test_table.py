@@ -58,7 +58,7 @@ def test_the_command_writes_a_row_for_every_image(folder: Path, tmp_path: Path) 
 def test_an_existing_table_is_not_lost(folder: Path, tmp_path: Path) -> None:
     table = tmp_path / "characters.csv"
     table.write_text("mine", encoding="utf-8")
-    with pytest.raises(OutputError, match="is there already: replace it with --force"):
+    with pytest.raises(OutputError, match="already exists: replace it with --force"):
         measure_to_file([folder / "blank.png"], table, leaves=1)
     assert table.read_text(encoding="utf-8") == "mine"
     measure_to_file([folder / "blank.png"], table, leaves=1, existing="replace")
@@ -134,7 +134,7 @@ def test_another_table_is_not_resumed(folder: Path, tmp_path: Path) -> None:
     with pytest.raises(OutputError, match=r"measured by leafid 0\.0\.1"):
         measure_to_file([folder / "blank.png", folder / "broken.jpg"], table, leaves=1, existing="resume")
     table.write_text("path,note\na.png,mine\n", encoding="utf-8")
-    with pytest.raises(OutputError, match="has other columns"):
+    with pytest.raises(OutputError, match="its columns differ"):
         measure_to_file([folder / "blank.png"], table, leaves=1, existing="resume")
     assert table.read_text("utf-8") == "path,note\na.png,mine\n"
 

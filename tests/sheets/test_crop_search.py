@@ -9,7 +9,7 @@ from tests.sheets.drawings import blank_sheet, draw_leaf
 
 
 def leaf_plans(image: NDArray[np.uint8], leaves: int = 10) -> list[CropPlan]:
-    plans = find_crops(image, find_plant(image), leaves=leaves, tiles=0, whole=False)
+    plans = find_crops(image, find_plant(image), leaves=leaves, tiles=0, whole_plant=False)
     return [plan for plan in plans if plan.kind is CropKind.LEAF]
 
 
@@ -52,7 +52,7 @@ def test_touching_leaves_are_cut_at_the_neck() -> None:
     assert len(plans) == 2
     for blade in blades:
         assert max(covers(plan, blade) for plan in plans) > 0.85
-    assert all(plan.quality.wholeness < 1 for plan in plans)
+    assert all(plan.quality.completeness < 1 for plan in plans)
 
 
 @pytest.mark.parametrize(("points_to", "centre"), [(-45, (420, 460)), (-20, (430, 520)), (180, (380, 560))])
@@ -131,7 +131,7 @@ def test_crops_are_cut_from_the_original_at_its_resolution() -> None:
 def test_longest_reduces_leaves_but_not_tiles() -> None:
     image = blank_sheet()
     draw_leaf(image, (350, 400), length=600, width=260)
-    for crop in leaf_crops(image, find_plant(image), leaves=1, tiles=1, tile_side=200, longest=150):
+    for crop in leaf_crops(image, find_plant(image), leaves=1, tiles=1, tile_side=200, max_side=150):
         if crop.plan.kind is CropKind.TILE:
             assert crop.pixels.shape == (200, 200, 3)
         else:
@@ -149,7 +149,7 @@ def test_overlapping_leaves_give_tiles_inside_the_plant() -> None:
     assert len(plans) == 5
     assert tiles
     for tile in tiles:
-        assert tile.quality.wholeness > 0.8
+        assert tile.quality.completeness > 0.8
         left, top, right, bottom = tile.box
         assert (right - left, bottom - top) == (120, 120)
 
@@ -163,9 +163,9 @@ def test_a_leaf_cut_by_the_image_edge_is_less_whole() -> None:
     image = blank_sheet()
     draw_leaf(image, (0, 300), length=300, width=260)
     draw_leaf(image, (450, 300), length=300, width=130)
-    wholeness = {plan.box[0] == 0: plan.quality.wholeness for plan in leaf_plans(image)}
-    assert wholeness[False] > 0.97
-    assert wholeness.get(True, 0) < 0.9
+    completeness = {plan.box[0] == 0: plan.quality.completeness for plan in leaf_plans(image)}
+    assert completeness[False] > 0.97
+    assert completeness.get(True, 0) < 0.9
 
 
 def test_scale_is_handed_on() -> None:
@@ -179,7 +179,7 @@ def test_tiles_of_a_dense_plant_are_spread_over_it() -> None:
     plant = np.zeros((1000, 700), np.bool_)
     plant[100:900, 50:650] = True
     mask = PlantMask(reduced=plant, size=(700, 1000), fraction=float(plant.mean()), confidence=1.0)
-    plans = find_crops(blank_sheet(), mask, leaves=0, tiles=5, tile_side=100, whole=False)
+    plans = find_crops(blank_sheet(), mask, leaves=0, tiles=5, tile_side=100, whole_plant=False)
     corners = np.array([plan.box[:2] for plan in plans])
     assert len(plans) == 5
     assert (corners.max(axis=0) - corners.min(axis=0) > (400, 600)).all()

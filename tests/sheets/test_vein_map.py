@@ -6,8 +6,8 @@ import pytest
 from numpy.typing import NDArray
 
 from leafid.demo import DrawnLeaf, Vein, draw_leaf, sample_leaf, sample_plant
-from leafid.sheets.illumination import flat_blade
-from leafid.sheets.oriented_ridges import direction_angles, line_responses
+from leafid.sheets.vein_map import flatten_illumination
+from leafid.sheets.ridge_filters import direction_angles, line_responses
 from leafid.sheets.vein_map import vein_field, vein_map
 
 Image8 = NDArray[np.uint8]
@@ -201,7 +201,7 @@ def test_flattening_takes_light_away_and_leaves_veins() -> None:
     light = np.linspace(0.5, 1, 300, dtype=np.float32)[None, :]
     even = with_vein(blank(200, 300, noise=0), (0, 100), (299, 100), 20).astype(np.float32)
     blade = np.ones((200, 300), np.float32)
-    flat = flat_blade(even * light, blade, 20)
+    flat = flatten_illumination(even * light, blade, 20)
     assert np.abs(flat[:80]).max() < 0.02
     assert flat[100, 20:-20].min() > 0.8 * flat[100, 20:-20].max() > 0
 

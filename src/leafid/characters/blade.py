@@ -1,8 +1,8 @@
-"""The blade a measurement starts from: a leaf crop at working size, without its shadow.
+"""Prepare the blade that is measured: reduce a leaf crop to working size and remove its shadow.
 
-A mask made to tell plant from paper may keep the shadow beside a curled leaf. A shadow has the paper's colour and less
-light, or is warmer, and is as smooth as the paper; where the leaf's colour is clearly another, such parts of the
-outline are taken off. Brown spots at the margin of a leaf have those colours too, but are rough.
+A plant mask may include the shadow beside a curled leaf. A shadow has the paper's colour or a warmer one, is darker
+than the paper, and is as smooth. Where the leaf clearly differs in colour, such parts of the outline are removed.
+Brown spots at the margin of a leaf have the same colours, but are rough: they stay.
 """
 
 from __future__ import annotations
@@ -15,28 +15,28 @@ import numpy as np
 from numpy.typing import NDArray
 
 WORKING_SIDE = 400  # square root of the blade's area in pixels of the working image, at most
-SMALLEST_SIDE = 40  # below this a blade shows neither form nor veins
-RIM = 8  # empty pixels around the crop, so that outlines and paths need no special care at its edge
-_DARKNESS = 16.0  # added before logarithms and ratios, so that the colour of black pixels does not count
-_SHADOW = (0.4, 0.75)  # light left in a shadow, as a share of the paper's: spots are darker, glossy parts lighter
-_DEEPEST = 0.25  # light left in the shadow of a leaf that is known from its green
-_LIKE_PAPER = 0.42  # of the way from the paper's colour to the leaf's that a shadow may go
-_GREENER = 0.05  # of a leaf than its paper, in log of red to green, from which green itself tells it from a shadow
-_GREEN_OF_SHADOW = 0.25  # of the leaf's green that a shadow may seem to have
-_SMOOTH = 0.4  # roughness of a shadow, at most, as a share of the leaf's
-_EDGE = 11  # pixels about the smooth part of a shadow that may be its edge
-_CLEAR_COLOUR = 0.16  # distance of leaf and paper in log-chromaticity from which a shadow can be told
+MIN_SIDE = 40  # a smaller blade shows neither form nor veins
+RIM = 8  # empty pixels around the crop, so that filters and outlines need no special case at its edge
+_DARKNESS = 16.0  # grey levels, added before logarithms and ratios: the colour of nearly black pixels is noise
+_SHADOW_LIGHT = (0.4, 0.75)  # brightness of a shadow relative to the paper; spots are darker, glossy parts lighter
+_DEEPEST_SHADOW = 0.25  # brightness of a shadow beside a green leaf: the colour alone separates the two
+_MAX_COLOUR_SHARE = 0.42  # of the difference from the paper's colour (0) to the leaf's (1) that a shadow may have
+_MIN_GREEN_DIFFERENCE = 0.05  # log(red / green) by which a leaf is greener than its paper; a shadow is never greener
+_MAX_GREEN_SHARE = 0.25  # of the leaf's green that a shadow may have
+_MAX_ROUGHNESS = 0.4  # of a shadow, as a share of the leaf's
+_SHADOW_EDGE = 11  # pixels around the smooth part of a shadow that may belong to its edge
+_MIN_COLOUR_DISTANCE = 0.16  # of leaf and paper in log-chromaticity; with less, shadow and leaf look alike
 
 
 @dataclass(frozen=True)
 class Blade:
-    """A leaf at working size.
+    """A leaf blade at working size.
 
     Attributes:
         pixels: uint8 RGB (h, w, 3), with a rim of `RIM` pixels around the crop.
-        mask: True on the leaf, petiole included, bool (h, w); one piece without holes.
+        mask: True on the leaf, petiole included, bool (h, w); one component without holes.
         scale: working pixels per pixel of the crop, 0..1.
-        solidity: share of its convex hull that the leaf fills, without what might be paper at its outline, 0..1.
+        solidity: share of its convex hull that the leaf fills, 0..1, without parts of the outline that may be paper.
     """
 
     pixels: NDArray[np.uint8]
@@ -46,16 +46,16 @@ class Blade:
 
     @property
     def side(self) -> float:
-        """Square root of the area, working pixels."""
+        """Square root of the area in working pixels."""
         return math.sqrt(np.count_nonzero(self.mask))
 
     def to_crop(self, points: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Bring points [N, 2] (x, y) of the working image to pixels of the crop."""
+        """Map points [N, 2] (x, y) of the working image to pixels of the crop."""
         return np.asarray((points - RIM) / self.scale)
 
 
-def working_blade(pixels: NDArray[np.uint8], mask: NDArray[np.bool_]) -> Blade:
-    """Reduce a crop to working size and take its shadow off.
+def prepare_blade(pixels: NDArray[np.uint8], mask: NDArray[np.bool_]) -> Blade:
+    """Reduce a crop to working size and remove its shadow.
 
     Args:
         pixels: uint8 RGB (H, W, 3).
@@ -69,8 +69,8 @@ def working_blade(pixels: NDArray[np.uint8], mask: NDArray[np.bool_]) -> Blade:
         mask = np.asarray(cv2.resize(mask.astype(np.float32), size, interpolation=cv2.INTER_AREA) > 0.5)
     framed = np.asarray(cv2.copyMakeBorder(pixels, RIM, RIM, RIM, RIM, cv2.BORDER_REPLICATE), np.uint8)
     padded = np.pad(mask, RIM)
-    strict = one_piece(without_shadow(framed, padded, spots=False))
-    return Blade(framed, one_piece(without_shadow(framed, padded)), scale, _solidity(strict))
+    strict = largest_component(remove_shadow(framed, padded, spots=False))
+    return Blade(framed, largest_component(remove_shadow(framed, padded)), scale, _solidity(strict))
 
 
 def _solidity(mask: NDArray[np.bool_]) -> float:
@@ -82,14 +82,14 @@ def _solidity(mask: NDArray[np.bool_]) -> float:
     return area / max(1.0, hull)
 
 
-def without_shadow(pixels: NDArray[np.uint8], mask: NDArray[np.bool_], *, spots: bool = True) -> NDArray[np.bool_]:
-    """Take the shadow beside a leaf of clearly another colour than its paper off the leaf's outline.
+def remove_shadow(pixels: NDArray[np.uint8], mask: NDArray[np.bool_], *, spots: bool = True) -> NDArray[np.bool_]:
+    """Remove the shadow from the outline of a leaf whose colour clearly differs from that of the paper.
 
     Args:
         pixels: uint8 RGB (H, W, 3).
         mask: True on leaf and shadow, bool (H, W).
-        spots: keep what has a shadow's colour and is as rough as the leaf: a brown spot at the margin. Without, such
-            parts go as well, and with them the paper seen between the pinnae of a compound leaf.
+        spots: keep parts that have a shadow's colour but are as rough as the leaf, such as brown spots at the margin.
+            If False, these are removed too, and with them the paper between the leaflets of a compound leaf.
     """
     depth = cv2.distanceTransform(mask.astype(np.uint8), cv2.DIST_L2, 5)
     core = depth > 0.35 * float(depth.max())
@@ -103,20 +103,21 @@ def without_shadow(pixels: NDArray[np.uint8], mask: NDArray[np.bool_], *, spots:
     of_leaf, of_paper = np.median(colour[core], axis=0), np.median(colour[paper], axis=0)
     apart = of_leaf - of_paper
     distance = float(np.hypot(*apart))
-    if distance < _CLEAR_COLOUR:
+    if distance < _MIN_COLOUR_DISTANCE:
         return mask
     share = (colour - of_paper) @ apart / distance**2  # 0 the paper's colour, 1 the leaf's
     aside = np.abs((colour - of_paper) @ np.array([-apart[1], apart[0]])) / distance
     shade = light / float(np.median(light[paper]))
-    shadow = (share < _LIKE_PAPER) & (aside < 0.5 * distance) & (shade > _SHADOW[0]) & (shade < _SHADOW[1])
+    like_paper = (share < _MAX_COLOUR_SHARE) & (aside < 0.5 * distance)
+    shadow = like_paper & (shade > _SHADOW_LIGHT[0]) & (shade < _SHADOW_LIGHT[1])
     if spots:
         green = of_leaf[0] - of_paper[0]
-        if green < -_GREENER:  # shadows are warmer than the paper, never greener
-            ungreen = (colour[..., 0] - of_paper[0]) / green < _GREEN_OF_SHADOW
-            shadow |= ungreen & (shade > _DEEPEST) & (shade < _SHADOW[1])
+        if green < -_MIN_GREEN_DIFFERENCE:  # shadows are warmer than the paper, never greener
+            ungreen = (colour[..., 0] - of_paper[0]) / green < _MAX_GREEN_SHARE
+            shadow |= ungreen & (shade > _DEEPEST_SHADOW) & (shade < _SHADOW_LIGHT[1])
         rough = _roughness(light)
-        even = (shadow & mask & (rough < _SMOOTH * float(np.median(rough[core])))).astype(np.uint8)
-        shadow &= cv2.dilate(even, np.ones((_EDGE, _EDGE), np.uint8)) > 0
+        even = (shadow & mask & (rough < _MAX_ROUGHNESS * float(np.median(rough[core])))).astype(np.uint8)
+        shadow &= cv2.dilate(even, np.ones((_SHADOW_EDGE, _SHADOW_EDGE), np.uint8)) > 0
     shadow &= mask
     outside = ((~mask) | shadow).astype(np.uint8)
     _, labels = cv2.connectedComponents(outside, connectivity=4)
@@ -127,14 +128,14 @@ def without_shadow(pixels: NDArray[np.uint8], mask: NDArray[np.bool_], *, spots:
 
 
 def _roughness(light: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Standard deviation of the logarithm of light about its surroundings."""
+    """Return the local standard deviation of the logarithm of brightness, (h, w)."""
     detail = np.log(light)
     detail = detail - cv2.GaussianBlur(detail, (0, 0), 2.5)
     return np.asarray(np.sqrt(cv2.GaussianBlur(detail * detail, (0, 0), 2.5)), np.float32)
 
 
-def one_piece(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    """The largest connected piece, its holes filled and its outline smoothed by one pixel."""
+def largest_component(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Return the largest connected component, with filled holes and an outline smoothed by one pixel."""
     disc = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (3, 3))
     opened = cv2.morphologyEx(mask.astype(np.uint8), cv2.MORPH_OPEN, disc)
     contours, _ = cv2.findContours(opened, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)

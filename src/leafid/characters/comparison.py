@@ -1,7 +1,7 @@
-"""Measured characters beside the ranges of the floras: inside, at the edge or outside, and in one plain sentence.
+"""Compare measured characters with the ranges in floras: inside, at the edge or outside, and as one sentence.
 
-The likelihood is not a probability of the taxon and is not mixed with the network's score: it says how well the leaf
-fits the ranges, with ranges taken as soft intervals, since floras describe what their authors saw.
+The likelihood is not a probability of the taxon, and it never changes the network's probability. It measures how well
+the leaf fits the ranges. Ranges are soft intervals, because floras describe only the specimens that their authors saw.
 """
 
 from __future__ import annotations
@@ -13,15 +13,15 @@ from enum import StrEnum
 import numpy as np
 
 from leafid.characters.ranges import FloraRanges, NumberRange, TermRange, flora_ranges
-from leafid.characters.values import Described, LeafCharacters, Measured
+from leafid.characters.values import FormTerm, LeafCharacters, Measurement
 
-_SOFT = 0.08  # of a range's width (and of its middle, where it is narrow): a range ends softly over this much
-_NEXT_TERM, _OTHER_TERM = 0.5, 0.1  # likelihood of a form beside those of the flora, and of one farther away
-_OUTSIDE = 0.02  # likelihood below which no character drags a taxon: one misread character is not everything
+_SOFT_EDGE = 0.08  # soft edge of a range, as a share of its width (of its mean, where the range is narrow)
+_ADJACENT_TERM, _OTHER_TERM = 0.5, 0.1  # likelihood of a form next to those in the flora, and of a form farther away
+_MIN_LIKELIHOOD = 0.02  # of one character: a single wrong measurement must not exclude a taxon
 
 
 class Fit(StrEnum):
-    """How a character fits a range."""
+    """Position of a character relative to a range."""
 
     INSIDE = "inside"
     EDGE = "edge"
@@ -30,13 +30,13 @@ class Fit(StrEnum):
 
 @dataclass(frozen=True)
 class CharacterFit:
-    """One character beside one range.
+    """One character compared with one range.
 
     Attributes:
         character: its name.
-        fit: where it lies.
+        fit: position relative to the range.
         range: the flora's range, as text.
-        likelihood: 1 inside, falling outside of the range; drawn towards 1 where the character was hardly seen.
+        likelihood: 1 inside the range, lower outside; closer to 1 where the character is hardly visible.
     """
 
     character: str
@@ -47,20 +47,21 @@ class CharacterFit:
 
 @dataclass(frozen=True)
 class TaxonFit:
-    """A leaf beside the ranges of one taxon.
+    """One leaf compared with the ranges of one taxon.
 
     Attributes:
         taxon: its name.
-        fits: the characters that were measured and are given.
-        likelihood: product over the characters; for one that this flora leaves out, the mean of the others' stands.
+        fits: the characters that were measured and that the flora gives.
+        likelihood: product over the characters. A character that this flora omits counts with its mean over the other
+            taxa, so that omissions are neither rewarded nor punished.
     """
 
     taxon: str
     fits: tuple[CharacterFit, ...]
     likelihood: float
 
-    def of(self, fit: Fit) -> tuple[CharacterFit, ...]:
-        """The characters that fit so."""
+    def characters_with(self, fit: Fit) -> tuple[CharacterFit, ...]:
+        """Return the characters in this position relative to their ranges."""
         return tuple(each for each in self.fits if each.fit is fit)
 
 
@@ -69,6 +70,7 @@ def compare(characters: LeafCharacters, taxa: Sequence[FloraRanges] | None = Non
     compared = flora_ranges() if taxa is None else taxa
     fits = [tuple(_fits(characters, taxon)) for taxon in compared]
     named = {fit.character for each in fits for fit in each}
+    # A taxon whose flora omits a character must not win or lose by it: it gets the mean likelihood of the others.
     neutral = {
         name: float(np.mean([fit.likelihood for each in fits for fit in each if fit.character == name]))
         for name in named
@@ -84,18 +86,18 @@ def compare(characters: LeafCharacters, taxa: Sequence[FloraRanges] | None = Non
 def _fits(characters: LeafCharacters, taxon: FloraRanges) -> list[CharacterFit]:
     fits = []
     for name, value in characters.present():
-        if isinstance(value, Measured) and name in taxon.numbers:
+        if isinstance(value, Measurement) and name in taxon.numbers:
             fits.append(_number_fit(name, value, taxon.numbers[name]))
-        elif isinstance(value, Described) and name in taxon.terms:
+        elif isinstance(value, FormTerm) and name in taxon.terms:
             fits.append(_term_fit(name, value, taxon.terms[name]))
     return fits
 
 
-def _number_fit(name: str, measured: Measured, given: NumberRange) -> CharacterFit:
+def _number_fit(name: str, measured: Measurement, given: NumberRange) -> CharacterFit:
     value = measured.value
     beyond = max(given.low - value, value - given.high, 0.0)
     beyond_extremes = max(given.lowest - value, value - given.highest, 0.0)
-    soft = _SOFT * max(given.high - given.low, 0.5 * (given.high + given.low))
+    soft = _SOFT_EDGE * max(given.high - given.low, 0.5 * (given.high + given.low))
     if beyond == 0:
         fit = Fit.INSIDE
     elif beyond_extremes <= max(measured.uncertainty, soft):
@@ -103,26 +105,28 @@ def _number_fit(name: str, measured: Measured, given: NumberRange) -> CharacterF
     else:
         fit = Fit.OUTSIDE
     spread = float(np.hypot(measured.uncertainty, soft))
-    # Between the usual range and the extremes a value is rare, not impossible.
+    # A value between the usual range and the extremes is rare, not impossible: that part of the way counts half.
     distance = beyond_extremes + 0.5 * (beyond - beyond_extremes)
-    return CharacterFit(name, fit, str(given), _seen(float(np.exp(-0.5 * (distance / spread) ** 2)), measured.quality))
+    return CharacterFit(
+        name, fit, str(given), _tempered(float(np.exp(-0.5 * (distance / spread) ** 2)), measured.quality)
+    )
 
 
-def _term_fit(name: str, described: Described, given: TermRange) -> CharacterFit:
-    if described.value in given.terms:
+def _term_fit(name: str, form_term: FormTerm, given: TermRange) -> CharacterFit:
+    if form_term.value in given.terms:
         return CharacterFit(name, Fit.INSIDE, str(given), 1.0)
-    at = given.order.index(described.value)
-    steps = min(abs(at - given.order.index(term)) for term in given.terms)
-    fit, likelihood = (Fit.EDGE, _NEXT_TERM) if steps == 1 else (Fit.OUTSIDE, _OTHER_TERM)
-    return CharacterFit(name, fit, str(given), _seen(likelihood, described.quality))
+    index = given.order.index(form_term.value)
+    steps = min(abs(index - given.order.index(term)) for term in given.terms)
+    fit, likelihood = (Fit.EDGE, _ADJACENT_TERM) if steps == 1 else (Fit.OUTSIDE, _OTHER_TERM)
+    return CharacterFit(name, fit, str(given), _tempered(likelihood, form_term.quality))
 
 
-def _seen(likelihood: float, quality: float) -> float:
-    """A character that was hardly seen says little."""
-    return float(max(_OUTSIDE, likelihood) ** quality)
+def _tempered(likelihood: float, quality: float) -> float:
+    """Bring the likelihood of a hardly visible character (low quality) close to 1, so that it decides little."""
+    return float(max(_MIN_LIKELIHOOD, likelihood) ** quality)
 
 
-_SPOKEN = {
+_PHRASES = {
     "secondary_vein_pairs": "{:.0f} pairs of secondary veins",
     "secondary_vein_angle_deg": "at {:.0f}°",
     "length_width_ratio": "length:width {:.1f}",
@@ -133,7 +137,7 @@ _SPOKEN = {
     "apex_form": "apex {}",
     "base_form": "base {}",
 }
-_SHORT = {
+_SHORT_NAMES = {
     "secondary_vein_pairs": "pairs",
     "secondary_vein_angle_deg": "vein angle",
     "blade_length_cm": "length",
@@ -146,27 +150,27 @@ _SHORT = {
 
 
 def describe(characters: LeafCharacters) -> str:
-    """The characters in a few words: `13 pairs of secondary veins at 50°, length:width 1.7, base rounded`."""
-    seen = dict(characters.present())
-    words = [text.format(seen[name].value) for name, text in _SPOKEN.items() if name in seen]
+    """Describe the characters in a few words: `13 pairs of secondary veins at 50°, length:width 1.7, base rounded`."""
+    values = dict(characters.present())
+    words = [text.format(values[name].value) for name, text in _PHRASES.items() if name in values]
     return ", ".join(words).replace("veins, at", "veins at") or "no character could be measured"
 
 
-def sentence(characters: LeafCharacters, fits: Sequence[TaxonFit]) -> str:
-    """One sentence: what was measured, and how it lies to the ranges of each taxon."""
-    told = [_told(fit) for fit in fits if fit.fits]
-    if not told:
+def describe_fit(characters: LeafCharacters, fits: Sequence[TaxonFit]) -> str:
+    """Write one sentence: what was measured, and how it compares with the ranges of each taxon."""
+    phrases = [_fit_phrase(fit) for fit in fits if fit.fits]
+    if not phrases:
         return f"{describe(characters)}."
-    return f"{describe(characters)}: {'; '.join(told)}."
+    return f"{describe(characters)}: {'; '.join(phrases)}."
 
 
-def _told(fit: TaxonFit) -> str:
+def _fit_phrase(fit: TaxonFit) -> str:
     for word, where in (("outside", Fit.OUTSIDE), ("at the edge of", Fit.EDGE)):
-        if found := fit.of(where):
-            return f"{word} {fit.taxon} ({_ranges(found)})"
+        if matching := fit.characters_with(where):
+            return f"{word} {fit.taxon} ({_ranges(matching)})"
     pairs = [each for each in fit.fits if each.character == "secondary_vein_pairs"]
     return f"within the ranges of {fit.taxon} ({_ranges(pairs or list(fit.fits[:1]))})"
 
 
 def _ranges(fits: Sequence[CharacterFit]) -> str:
-    return ", ".join(f"{_SHORT[fit.character]} {fit.range}" for fit in fits)
+    return ", ".join(f"{_SHORT_NAMES[fit.character]} {fit.range}" for fit in fits)

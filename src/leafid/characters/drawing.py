@@ -1,4 +1,4 @@
-"""What was measured, drawn over the leaf, so that a botanist can check every number at a glance."""
+"""Draw what was measured over the leaf, so that a botanist can check every number."""
 
 from __future__ import annotations
 
@@ -8,29 +8,29 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
-from leafid.characters.comparison import compare, describe, sentence
-from leafid.characters.images import MOST_LEAVES, FoundLeaf, MeasuredImage, measure_file
-from leafid.characters.lines import Lines
-from leafid.characters.values import NotMeasured
+from leafid.characters.comparison import compare, describe, describe_fit
+from leafid.characters.images import MAX_LEAVES, FoundLeaf, MeasuredImage, measure_file
+from leafid.characters.measurement import Lines
+from leafid.characters.values import NotMeasuredReason
 
 MIDRIB, VEIN, WIDEST, ANGLE = (0, 70, 220), (215, 0, 30), (0, 130, 70), (190, 0, 190)
 
-_SIDE = 720  # longer side of a leaf
-_WIDTH = 560  # of a column
+_SIDE = 720  # longer side of a leaf, pixels
+_WIDTH = 560  # of a column, pixels
 _GAP, _LINE = 16, 20
 _COLUMNS = 3
-_TOLD = 3  # taxa of the sentence under a leaf
+_SENTENCE_TAXA = 3  # taxa in the sentence under a leaf
 _REASONS = {
-    NotMeasured.NO_LEAF: "no leaf was found",
-    NotMeasured.TOO_SMALL: "the leaf is too small in the image",
-    NotMeasured.NOT_SIMPLE: "not a single simple leaf: nothing is measured",
-    NotMeasured.NO_MIDRIB: "no midrib was found: nothing is measured",
-    NotMeasured.VEINS_NOT_VISIBLE: "secondary veins are not clear enough to be counted",
-    NotMeasured.NOT_PINNATE: "no pinnate venation was recognised: veins are not counted",
+    NotMeasuredReason.NO_LEAF: "no leaf was found",
+    NotMeasuredReason.TOO_SMALL: "the leaf is too small in the image",
+    NotMeasuredReason.NOT_SIMPLE: "not a single simple leaf: nothing is measured",
+    NotMeasuredReason.NO_MIDRIB: "no midrib was found: nothing is measured",
+    NotMeasuredReason.VEINS_NOT_VISIBLE: "secondary veins are not clear enough to be counted",
+    NotMeasuredReason.NOT_PINNATE: "no pinnate venation was recognised: veins are not counted",
 }
 
 
-def look_at_characters(path: Path, *, leaves: int = MOST_LEAVES, px_per_mm: float | None = None) -> Image.Image:
+def preview_characters(path: Path, *, leaves: int = MAX_LEAVES, px_per_mm: float | None = None) -> Image.Image:
     """Draw the measured leaves of an image file.
 
     Raises:
@@ -40,11 +40,11 @@ def look_at_characters(path: Path, *, leaves: int = MOST_LEAVES, px_per_mm: floa
 
 
 def draw_characters(measured: MeasuredImage, *, title: str = "") -> Image.Image:
-    """Draw the leaves of an image side by side, each with its lines, what was measured, and how it fits the floras."""
+    """Draw the leaves of an image side by side, each with its lines, its characters and its fit to the floras."""
     cells = [_cell(number, leaf) for number, leaf in enumerate(measured.leaves, start=1)]
     if not cells:
-        reason = _REASONS[measured.not_measured or NotMeasured.NO_LEAF]
-        cells = [_captioned(None, [f"{title}: {reason}" if title else reason])]
+        reason = _REASONS[measured.not_measured or NotMeasuredReason.NO_LEAF]
+        cells = [_with_caption(None, [f"{title}: {reason}" if title else reason])]
     columns = min(_COLUMNS, len(cells))
     rows = [cells[start : start + columns] for start in range(0, len(cells), columns)]
     heights = [max(cell.height for cell in row) for row in rows]
@@ -64,8 +64,8 @@ def draw_leaf_lines(pixels: NDArray[np.uint8], lines: Lines | None, *, longest: 
     """Draw one leaf, apex up, with midrib, numbered secondary veins, widest line, apex and base angles.
 
     Args:
-        pixels: uint8 RGB (H, W, 3), the picture that was measured.
-        lines: as measured; None draws the leaf alone.
+        pixels: uint8 RGB (H, W, 3), the measured image.
+        lines: the measured lines; None draws the leaf alone.
         longest: longer side of the drawing in pixels.
     """
     height, width = pixels.shape[:2]
@@ -80,40 +80,40 @@ def draw_leaf_lines(pixels: NDArray[np.uint8], lines: Lines | None, *, longest: 
         return picture
     draw = ImageDraw.Draw(picture)
 
-    def placed(points: NDArray[np.float64]) -> NDArray[np.float64]:
+    def to_drawing(points: NDArray[np.float64]) -> NDArray[np.float64]:
         turned = np.array([width - 1, height - 1]) - points if upside_down else points
         return np.asarray((turned + 0.5) * scale)
 
     def line(points: NDArray[np.float64], colour: tuple[int, int, int], thickness: int) -> None:
-        draw.line([(float(x), float(y)) for x, y in placed(points)], colour, thickness, joint="curve")
+        draw.line([(float(x), float(y)) for x, y in to_drawing(points)], colour, thickness, joint="curve")
 
     line(lines.widest, WIDEST, 2)
     line(lines.apex_angle, ANGLE, 2)
     line(lines.base_angle, ANGLE, 2)
     line(lines.midrib, MIDRIB, 2)
     for side in (lines.left, lines.right):
-        for number, vein in enumerate(reversed(side), start=1):  # counted from the base, as one does
+        for number, vein in enumerate(reversed(side), start=1):  # botanists count from the base
             line(vein, VEIN, 3)
-            x, y = placed(vein)[-1]
+            x, y = to_drawing(vein)[-1]
             draw.text((x, y), str(number), VEIN, _font(16), anchor="mm", stroke_width=2, stroke_fill="white")
     return picture
 
 
 def _cell(number: int, leaf: FoundLeaf) -> Image.Image:
-    """One leaf upright, with its text."""
+    """Draw one leaf, apex up, with its text."""
     measured = leaf.measured
     reason = measured.not_measured or measured.no_veins
     text = [f"Leaf {number}"]
     if measured.lines is not None:
         fits = [fit for fit in compare(measured.characters) if fit.fits]
-        text.append(sentence(measured.characters, fits[:_TOLD]) if fits else describe(measured.characters))
+        text.append(describe_fit(measured.characters, fits[:_SENTENCE_TAXA]) if fits else describe(measured.characters))
     if reason is not None:
         text.append(f"{_REASONS[reason][0].upper()}{_REASONS[reason][1:]}.")
-    return _captioned(draw_leaf_lines(leaf.pixels, measured.lines), text)
+    return _with_caption(draw_leaf_lines(leaf.pixels, measured.lines), text)
 
 
-def _captioned(picture: Image.Image | None, text: list[str]) -> Image.Image:
-    lines = [line for paragraph in text for line in _wrapped(paragraph)]
+def _with_caption(picture: Image.Image | None, text: list[str]) -> Image.Image:
+    lines = [line for paragraph in text for line in _wrap(paragraph)]
     if picture is not None and picture.width > _WIDTH:
         picture = picture.resize((_WIDTH, round(picture.height * _WIDTH / picture.width)), Image.Resampling.LANCZOS)
     above = picture.height + 8 if picture is not None else 0
@@ -126,7 +126,7 @@ def _captioned(picture: Image.Image | None, text: list[str]) -> Image.Image:
     return cell
 
 
-def _wrapped(text: str) -> list[str]:
+def _wrap(text: str) -> list[str]:
     """Break a text into lines of a column's width."""
     lines = [""]
     for word in text.split():

@@ -1,4 +1,4 @@
-"""Where a straightened blade begins and ends: which end is the apex, where the petiole ends and the blade begins."""
+"""Find apex, base and petiole of a straightened blade, and the direction in which its veins rise."""
 
 from __future__ import annotations
 
@@ -9,26 +9,29 @@ from numpy.typing import NDArray
 
 from leafid.characters.straightening import StraightBlade
 
-_THIN = 0.16  # breadth of a petiole, at most, as a share of the blade's greatest breadth
-_LEAST_PETIOLE = 0.012  # of the length; less is the blade's own tip
-_WIDENS_BY, _WIDENS_AT_LEAST = 1.4, 0.03  # the blade begins where the petiole has widened by so much
-_TIP_ASIDE = 0.08  # of the length: near its end a midrib is too fine to be followed, and a tip may lie so far aside
-_TIP_SLANT = 0.35  # what a point loses, as a tip, for each pixel that it lies aside
-_TIP_DEPTH, _TIP_BREADTH = 0.04, 0.13  # of the length: a tip is no broader at this depth, a shoulder or lobe is
-_STRETCH = (0.12, 0.75)  # of the way to the margin: where the veins' lean is taken
+_MAX_PETIOLE_BREADTH = 0.16  # of a petiole, as a share of the blade's greatest breadth
+_MIN_PETIOLE_LENGTH = 0.012  # share of the length; a shorter one is the blade's own tip
+_WIDENS_BY, _WIDENS_AT_LEAST = (
+    1.4,
+    0.03,
+)  # widening of the petiole at which the blade begins: factor, and share of the greatest breadth
+_TIP_ASIDE = 0.08  # share of the length; the end of the midrib is too fine to follow, so the tip may lie beside it
+_TIP_SLANT = 0.35  # cost, in rows, of each column that a candidate for the tip lies beside the midrib
+_TIP_DEPTH, _TIP_BREADTH = 0.04, 0.13  # shares of the length: below this depth a shoulder or lobe is broader, a tip not
+_STRETCH = (0.12, 0.75)  # part of the way to the margin on which the direction of veins is measured
 
 
 @dataclass(frozen=True)
 class Extent:
-    """Rows of a straightened blade, apex up.
+    """Apex, base, petiole and margins of a straightened blade, apex up.
 
     Attributes:
         apex: row of the apex, at the midrib.
-        base: row at which the petiole joins the blade; lobes of the base reach farther down.
-        petiole_end: row at which the petiole ends, as far as it is seen; `base` where none is seen.
+        base: row at which the petiole joins the blade; basal lobes reach farther down.
+        petiole_end: row at which the visible petiole ends; `base` where none is visible.
         left: (H,) columns from the midrib to the left margin, 0 where there is no blade.
         right: (H,) columns to the right margin.
-        run: (H,) columns of blade or petiole that hang together across the midrib.
+        run: (H,) number of connected columns of blade or petiole across the midrib.
     """
 
     apex: int
@@ -40,21 +43,21 @@ class Extent:
 
     @property
     def length(self) -> int:
-        """Rows from base to apex."""
+        """Number of rows from base to apex."""
         return self.base - self.apex
 
     @property
     def breadth(self) -> NDArray[np.float64]:
-        """Columns from margin to margin, (H,)."""
+        """Number of columns from margin to margin, (H,)."""
         return self.left + self.right
 
 
-def lean(scores: NDArray[np.float32], straight: StraightBlade) -> float:
-    """How clearly the veins lean upwards, -1..1: secondary veins rise towards the apex.
+def vein_lean(scores: NDArray[np.float32], straight: StraightBlade) -> float:
+    """Measure how clearly the veins rise towards the top, -1..1: secondary veins rise towards the apex.
 
     Args:
         scores: float32 (T, H, W) of `vein_scores`, T = 12.
-        straight: the blade they were made from.
+        straight: the blade of these scores.
     """
     rising, falling = 0.0, 0.0
     column = straight.column
@@ -86,10 +89,10 @@ def find_extent(straight: StraightBlade) -> Extent:
     breadth = left + right
     broadest = float(np.percentile(breadth[breadth > 0], 97))
     narrow = lowest
-    while narrow > apex and run[narrow] < _THIN * broadest:
+    while narrow > apex and run[narrow] < _MAX_PETIOLE_BREADTH * broadest:
         narrow -= 1
     limit = 0.0
-    if lowest - narrow >= _LEAST_PETIOLE * (lowest - apex):
+    if lowest - narrow >= _MIN_PETIOLE_LENGTH * (lowest - apex):
         petiole = float(np.percentile(run[narrow + 1 : lowest + 1], 25))
         limit = max(_WIDENS_BY * petiole, petiole + _WIDENS_AT_LEAST * broadest)
     base = lowest
@@ -99,7 +102,7 @@ def find_extent(straight: StraightBlade) -> Extent:
 
 
 def _tip(filled: NDArray[np.bool_], column: int, first: int, last: int) -> int:
-    """Row of the apex: the midrib's first row, or that of a narrow tip which lies above and a little aside."""
+    """Find the row of the apex: the first row of the midrib, or that of a narrow tip above and slightly beside it."""
     length = last - first
     reach = round(_TIP_ASIDE * length)
     near = filled[:first, max(0, column - reach) : column + reach + 1]
@@ -113,12 +116,12 @@ def _tip(filled: NDArray[np.bool_], column: int, first: int, last: int) -> int:
 
 
 def _reach(half: NDArray[np.bool_]) -> NDArray[np.float64]:
-    """Columns from the midrib to the outermost pixel of the blade in each row."""
+    """Count the columns from the midrib to the outermost pixel of the blade in each row."""
     outermost = half.shape[1] - half[:, ::-1].argmax(axis=1)
     return np.where(half.any(axis=1), outermost - 0.5, 0.0)
 
 
 def _run(half: NDArray[np.bool_]) -> NDArray[np.float64]:
-    """Columns from the midrib to the first pixel that is not blade; 0 where the midrib itself is not."""
+    """Count the columns from the midrib to the first pixel outside the blade; 0 where the midrib lies outside."""
     first = np.where(half.all(axis=1), half.shape[1], (~half).argmax(axis=1))
     return np.where(half[:, 0], first - 0.5, 0.0)

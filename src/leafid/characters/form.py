@@ -1,8 +1,8 @@
-"""The form of a blade from its breadth along the midrib: widest point, apex, base, symmetry, margin.
+"""Measure the form of a blade from its breadth along the midrib: widest point, apex, base, symmetry, margin.
 
-Terms and angles as in the Manual of Leaf Architecture (Ellis et al. 2009). An angle cannot tell a rounded from an acute
-apex of the same blade, so forms are told by how fast the breadth grows from the end: the limits lie between the forms
-of drawn leaves.
+Terms and angles follow the Manual of Leaf Architecture (Ellis et al. 2009). The angle alone does not separate a rounded
+from an acute apex of the same blade. So forms are classified by how fast the breadth grows from the end. The limits lie
+between the forms of drawn leaves.
 """
 
 from __future__ import annotations
@@ -15,22 +15,18 @@ from numpy.typing import NDArray
 
 from leafid.characters.extent import Extent
 from leafid.characters.straightening import StraightBlade
-
-APEX_FORMS = ("rounded", "obtuse", "acute", "acuminate")
-BASE_FORMS = ("cuneate", "obtuse", "rounded", "truncate", "subcordate", "cordate")
-SHAPES = ("ovate", "elliptic", "obovate")
-MARGINS = ("entire", "toothed")
+from leafid.characters.values import BASE_FORMS, BLADE_SHAPES, MARGINS
 
 # Breadth at 0.96 of the length, as a share of that at 0.75, from which an apex is obtuse, and rounded.
 _OBTUSE_APEX, _ROUNDED_APEX = 0.275, 0.42
 _ACUMINATE = 0.015  # how far the flanks of a tip fall short of straight lines, as a share of the breadth at 0.75
-_TIP = 2.45  # the concave stretch of a drawn acuminate apex is longer than its tip by this factor
+_TIP = 2.45  # length of the concave part of a drawn acuminate apex, as a multiple of its tip
 # Breadth at 0.04 of the length, as a share of that at 0.25, from which a base is obtuse, rounded, truncate.
 _OBTUSE_BASE, _ROUNDED_BASE, _TRUNCATE_BASE = 0.32, 0.415, 0.60
 _SUBCORDATE, _CORDATE = 0.020, 0.053  # depth of the sinus as a share of the length
-_ELLIPTIC = (0.43, 0.57)  # place of the widest point of an elliptic blade
+_ELLIPTIC = (0.43, 0.57)  # position of the widest point of an elliptic blade, 0 base to 1 apex
 _TOOTH = 0.0025  # height of a tooth, at least, as a share of the length
-_ENTIRE, _TOOTHED = 5, 17  # teeth along both margins together, at most and at least; between them are waves and damage
+_ENTIRE, _TOOTHED = 5, 17  # number of teeth on both margins: at most, at least; between them are waves and damage
 
 
 @dataclass(frozen=True)
@@ -38,21 +34,21 @@ class Form:
     """Form of a blade; lengths are shares of the blade's length, angles in degrees.
 
     Attributes:
-        length_width_ratio: length by width; the width goes from the outermost point on the left to that on the right;
-            the two need not lie opposite each other.
+        length_width_ratio: length by width. The width is measured from the outermost point on the left to the outermost
+            point on the right; the two need not lie opposite each other.
         widest: where the blade is broadest, 0 base to 1 apex.
-        shape: one of `SHAPES`.
-        shape_certainty: how far `widest` lies from the limits between them, 0 on a limit to 1.
+        shape: one of `BLADE_SHAPES`.
+        shape_certainty: distance of `widest` from the limits between the shapes, 0 on a limit to 1.
         apex_angle_deg: between the lines from the apex to both margins at three quarters of the length.
         apex_form: one of `APEX_FORMS`.
-        apex_certainty: how far the form of the apex lies from its limits, 0 on a limit to 1.
+        apex_certainty: distance of the apex from the limits between the forms, 0 on a limit to 1.
         tip: length of an acuminate tip; 0 otherwise.
         base_angle_deg: between the lines from the base to both margins at a quarter of the length.
         base_form: one of `BASE_FORMS`.
-        base_certainty: how far the form of the base lies from its limits, 0 on a limit to 1.
+        base_certainty: distance of the base from the limits between the forms, 0 on a limit to 1.
         sinus: depth of the sinus of a (sub)cordate base.
-        asymmetry: difference of the areas of both halves by their sum.
-        margin: one of `MARGINS`; None where it is between them.
+        asymmetry: difference between the areas of both halves, divided by their sum.
+        margin: one of `MARGINS`; None where the number of teeth allows no decision.
     """
 
     length_width_ratio: float
@@ -96,7 +92,7 @@ def measure_form(straight: StraightBlade, extent: Extent) -> Form:
     return Form(
         length_width_ratio=length / max(width, 1.0),
         widest=float(np.clip(widest, 0, 1)),
-        shape=SHAPES[int(np.digitize(widest, _ELLIPTIC))],
+        shape=BLADE_SHAPES[int(np.digitize(widest, _ELLIPTIC))],
         shape_certainty=float(np.clip(min(abs(widest - limit) for limit in _ELLIPTIC) / 0.05, 0, 1)),
         apex_angle_deg=angle(0.75),
         apex_form=apex_form,
@@ -112,7 +108,7 @@ def measure_form(straight: StraightBlade, extent: Extent) -> Form:
 
 
 def _tip(extent: Extent) -> tuple[float, float]:
-    """How far an acuminate apex falls short of straight flanks, and the share of the length its tip takes."""
+    """Measure how far the flanks of the apex lie inside straight lines, and the length of the tip as a share."""
     shares = np.linspace(0.7, 1.0, 61)
     rows = np.arange(len(extent.breadth), dtype=np.float64)
     breadth = np.interp(extent.base - shares * extent.length, rows, extent.breadth)
@@ -151,7 +147,7 @@ def _margin(teeth: int) -> str | None:
 
 
 def _teeth(straight: StraightBlade, extent: Extent) -> int:
-    """Teeth along both margins: narrow bumps of the half-breadth that rise above its course on both sides."""
+    """Count the teeth on both margins: narrow bumps of the half-breadth above its smoothed course."""
     count = 0
     window = max(5, round(0.05 * extent.length) | 1)
     for half in (extent.left, extent.right):

@@ -1,6 +1,6 @@
-"""What an interrupted measurement has left: the images that are done, so that no leaf is lost and none stands twice.
+"""Read the table of an interrupted measurement, so that no leaf is lost and no leaf is listed twice.
 
-The rows of one image are written together, so all images of a table are complete but perhaps the last. That one is
+The rows of one image are written together. So all images of a table are complete except perhaps the last, which is
 measured again.
 """
 
@@ -19,14 +19,14 @@ Row = dict[str, str]
 
 
 def finished_rows(table: Path, columns: Sequence[str]) -> list[list[Row]]:
-    """Read the rows of the images that are certainly complete, grouped by image, in the order of the table.
+    """Read the rows of the complete images, grouped by image, in the order of the table.
 
     Args:
-        table: a table that a run has left, perhaps killed in the middle of a row.
+        table: the table of an interrupted run; it may end in the middle of a row.
         columns: the columns it must have.
 
     Raises:
-        OutputError: it cannot be read, is no table of measured leaves, or was written by another version of leafid.
+        OutputError: the table cannot be read, is not a table of measured leaves, or was written by another version.
     """
     try:
         text = table.read_bytes().decode("utf-8", "replace")
@@ -34,11 +34,11 @@ def finished_rows(table: Path, columns: Sequence[str]) -> list[list[Row]]:
         raise OutputError(f"{table} cannot be read: {error.strerror or error}.") from None
     lines = list(csv.reader(io.StringIO(text, newline="")))
     if lines and not text.endswith("\n"):
-        lines.pop()  # the row in which the run was stopped
+        lines.pop()  # the row that was being written when the run stopped
     if not lines:
         return []
     if lines[0] != list(columns):
-        raise OutputError(f"{table} has other columns than a table of measured leaves: name another file.")
+        raise OutputError(f"{table} is not a table of measured leaves (its columns differ): name another file.")
     rows = [dict(zip(columns, line, strict=False)) for line in lines[1:]]
     images: list[list[Row]] = []
     for row in rows:
@@ -51,35 +51,35 @@ def finished_rows(table: Path, columns: Sequence[str]) -> list[list[Row]]:
     for number, row in enumerate((row for image in finished for row in image), start=1):
         if row["leafid_version"] != __version__:
             raise OutputError(
-                f"{table}, row {number}: measured by leafid {row['leafid_version']}, and this is {__version__}. "
-                "Measure anew with --force, or name another file."
+                f"{table}, row {number}: measured by leafid {row['leafid_version']}, but this is {__version__}. "
+                "Measure all images again with --force, or name another file."
             )
     return finished
 
 
-def still_to_measure(names: Sequence[str], finished: Sequence[Sequence[Row]], table: Path) -> list[int]:
-    """Say which of the images are still to be measured, as places in their list; what is named twice is done twice.
+def remaining_images(names: Sequence[str], finished: Sequence[Sequence[Row]], table: Path) -> list[int]:
+    """Return the indices of the images that are not measured yet; an image named twice is measured twice.
 
     Args:
-        names: the images as their rows name them.
-        finished: the rows of `finished_rows`.
-        table: where these are, for the message.
+        names: the images as they are named in the rows.
+        finished: the rows from `finished_rows`.
+        table: the file of these rows, for the message.
 
     Raises:
-        OutputError: the table holds images that are not among these.
+        OutputError: the table contains images that are not in `names`.
     """
     done = Counter(image[0]["path"] for image in finished)
-    rest = []
-    for place, name in enumerate(names):
+    remaining = []
+    for index, name in enumerate(names):
         if done[name] > 0:
             done[name] -= 1
         else:
-            rest.append(place)
-    strange = sorted(name for name, count in done.items() if count > 0)
-    if strange:
-        others = f" and {len(strange) - 1} more" if len(strange) > 1 else ""
+            remaining.append(index)
+    unexpected = sorted(name for name, count in done.items() if count > 0)
+    if unexpected:
+        others = f" and {len(unexpected) - 1} more" if len(unexpected) > 1 else ""
         raise OutputError(
-            f"{table} holds leaves of {strange[0]}{others}, not among these images (or oftener than they are): "
-            "resume with the images it was begun with, or name another file."
+            f"{table} contains {unexpected[0]}{others}, not among these images (or more often than they are): "
+            "resume with the images of the first run, or name another file."
         )
-    return rest
+    return remaining

@@ -1,4 +1,4 @@
-"""The blade straightened along its midrib: rows run across it, the midrib is one column, the apex is up."""
+"""Straighten a blade along its midrib: rows run across the midrib, which becomes one column, apex up."""
 
 from __future__ import annotations
 
@@ -12,23 +12,22 @@ from leafid.characters.blade import Blade
 from leafid.characters.midrib import Points
 
 VEIN_SIDE = 400.0  # square root of the straightened blade's area in pixels
-MOST_ENLARGED = 3.0
-_BEYOND = 0.25  # of the midrib's length, seen beyond both of its ends: lobes of the base lie there
+MAX_ENLARGEMENT = 3.0  # of small leaves
+_BEYOND = 0.25  # share of the midrib's length that is added at both ends, to contain basal lobes
 
 
 @dataclass(frozen=True)
 class StraightBlade:
-    """A blade along its midrib.
+    """A blade straightened along its midrib.
 
     Attributes:
         grey: float32 (H, W), 0..255.
         blade: float32 (H, W), 1 on the leaf (petiole included) and 0 elsewhere.
-        column: the midrib's column.
-        top: row at which the midrib's course ends above.
-        bottom: row at which it ends below.
+        column: column of the midrib.
+        top: row of the midrib's upper end.
+        bottom: row of its lower end.
         scale: straightened pixels per working pixel.
-        course: points [N, 2] of the midrib, working pixels, from the top row's end to the bottom row's; one per row
-            from `top` to `bottom`.
+        course: points [N, 2] of the midrib in working pixels, one per row from `top` to `bottom`.
     """
 
     grey: NDArray[np.float32]
@@ -39,8 +38,8 @@ class StraightBlade:
     scale: float
     course: Points
 
-    def turned(self) -> StraightBlade:
-        """The same blade upside down."""
+    def rotated_180(self) -> StraightBlade:
+        """Return the blade turned by 180 degrees."""
         height, width = self.blade.shape
         return replace(
             self,
@@ -53,30 +52,30 @@ class StraightBlade:
         )
 
     def to_working(self, points: Points) -> Points:
-        """Bring points [N, 2] (column, row) to working pixels (x, y)."""
+        """Map points [N, 2] (column, row) to working pixels (x, y)."""
         rows = points[:, 1] - self.top
         last = len(self.course) - 1
         tangents = _tangents(self.course)
-        at = np.clip(rows, 0, last)
-        base = np.stack([np.interp(at, np.arange(last + 1), self.course[:, k]) for k in (0, 1)], axis=1)
-        along = np.stack([np.interp(at, np.arange(last + 1), tangents[:, k]) for k in (0, 1)], axis=1)
+        within = np.clip(rows, 0, last)
+        base = np.stack([np.interp(within, np.arange(last + 1), self.course[:, k]) for k in (0, 1)], axis=1)
+        along = np.stack([np.interp(within, np.arange(last + 1), tangents[:, k]) for k in (0, 1)], axis=1)
         along /= np.maximum(np.hypot(*along.T), 1e-9)[:, None]
         across = np.stack([along[:, 1], -along[:, 0]], axis=1)
-        beyond = (rows - at)[:, None] / self.scale
+        beyond = (rows - within)[:, None] / self.scale
         return np.asarray(base + beyond * along + (points[:, :1] - self.column) / self.scale * across)
 
 
 def _tangents(course: Points) -> Points:
-    """Unit vectors along the course, even enough that neighbouring normals do not cross near the midrib."""
+    """Return unit vectors along the course, so smooth that neighbouring normals do not cross near the midrib."""
     smooth = cv2.GaussianBlur(course, (1, 0), sigmaX=1e-6, sigmaY=max(1.0, len(course) / 40))
     tangent = np.gradient(np.asarray(smooth).reshape(course.shape), axis=0)
-    # At the ends the smoothed course is squeezed, its direction still right.
+    # Smoothing moves the ends of the course, but keeps their direction.
     return np.asarray(tangent / np.maximum(np.hypot(*tangent.T), 1e-9)[:, None])
 
 
 def straighten(blade: Blade, course: Points) -> StraightBlade:
-    """Straighten a blade along a course through it; its first point comes to lie above."""
-    scale = min(MOST_ENLARGED, VEIN_SIDE / blade.side)
+    """Straighten a blade along a course [N, 2] in working pixels; the first point of the course is at the top."""
+    scale = min(MAX_ENLARGEMENT, VEIN_SIDE / blade.side)
     steps = np.hypot(*np.diff(course, axis=0).T)
     length = np.concatenate([[0.0], np.cumsum(steps)])
     rows = max(8, round(float(length[-1]) * scale))
@@ -100,7 +99,7 @@ def straighten(blade: Blade, course: Points) -> StraightBlade:
     grey = blade.pixels.mean(axis=2, dtype=np.float32)
     sampled = cv2.remap(grey, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
     inside = cv2.remap(blade.mask.astype(np.float32), x, y, cv2.INTER_LINEAR) > 0.5
-    # Where the course bends, far pixels beyond an end are seen twice: only what hangs together with the blade counts.
+    # Where the course bends, normals cross far from it and show parts of the blade twice: keep the largest component.
     _, labels = cv2.connectedComponents(inside.astype(np.uint8), connectivity=4)
     counts = np.bincount(labels.ravel())
     counts[0] = 0
@@ -109,7 +108,7 @@ def straighten(blade: Blade, course: Points) -> StraightBlade:
 
 
 def _half_breadth(blade: Blade, course: Points, scale: float) -> int:
-    """Straightened pixels from the midrib to the farthest point of the blade."""
+    """Return the distance of the farthest point of the blade from the midrib, in straightened pixels."""
     points = np.argwhere(blade.mask)[::7, ::-1].astype(np.float64)
     nearest = np.full(len(points), np.inf)
     for x, y in course[:: max(1, len(course) // 24)]:

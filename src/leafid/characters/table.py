@@ -1,4 +1,4 @@
-"""The table of a measurement: one row for each leaf, and one for each image without a leaf or that cannot be read."""
+"""Write the table of measured leaves: one row per leaf, and one per image without a leaf or that cannot be read."""
 
 from __future__ import annotations
 
@@ -12,56 +12,56 @@ from enum import StrEnum
 from multiprocessing import get_context
 from pathlib import Path
 
-from leafid.characters.comparison import compare, sentence
-from leafid.characters.resume import finished_rows, still_to_measure
-from leafid.characters.values import CHARACTERS, LeafCharacters, Measured
+from leafid.characters.comparison import compare, describe_fit
+from leafid.characters.resume import finished_rows, remaining_images
+from leafid.characters.values import CHARACTERS, LeafCharacters, Measurement
 from leafid.cores import usable_cores
 from leafid.errors import ExitCode, ImageError, OutputError
 from leafid.files import Existing, written_atomically
 from leafid.progress import OnProgress
 from leafid.version import __version__
 
-_TOLD = 3  # taxa in the sentence of a row
-_FEW = 12  # images for which starting other processes takes longer than measuring
+_SENTENCE_TAXA = 3  # taxa in the sentence of a row
+_MIN_IMAGES_FOR_POOL = 12  # with fewer, starting processes takes longer than measuring
 
 
 class RowStatus(StrEnum):
-    """What became of a leaf or an image."""
+    """Outcome for a leaf or an image."""
 
     MEASURED = "measured"
     NOT_MEASURED = "not_measured"
     FAILED = "failed"
 
 
-_FIRST = {
+_IMAGE_COLUMNS = {
     "path": "The image file, as it was named or found.",
-    "leaf": "Number of the leaf in the image, from 1, the best first; empty where there is none.",
-    "status": "`measured`: at least its form. `not_measured`: no leaf, or none that can be measured. "
+    "leaf": "Number of the leaf in the image, from 1, best first; empty for an image without a leaf.",
+    "status": "`measured`: at least the form of the blade. `not_measured`: no leaf, or none that can be measured. "
     "`failed`: the file cannot be read.",
-    "reason": "Why something is missing: a code; for failures followed by a colon and the detail.",
+    "reason": "Why values are missing: a code; for a failure followed by a colon and the detail.",
     "left": "Box of the leaf in pixels of the image.",
     "top": "As `left`.",
     "right": "As `left`.",
     "bottom": "As `left`.",
-    "px_per_mm": "Scale of the image: as given, or of a ruler in millimetres that lies in it; empty where neither is.",
+    "px_per_mm": "Scale of the image: as given, or from a ruler in millimetres in the image; empty without either.",
 }
-_LAST = {
+_FLORA_COLUMNS = {
     "flora_fit": "Taxa of the leaf-character table by how well the leaf fits their ranges, with the likelihood "
-    "(0 to 1, no probability): `Mitragyna speciosa 0.83; Coffea canephora 0.21`.",
+    "(0 to 1, not a probability): `Mitragyna speciosa 0.83; Coffea canephora 0.21`.",
     "flora_sentence": "The same in words, for the first three taxa.",
-    "leafid_version": "The version of leafid that measured.",
+    "leafid_version": "The version of leafid that measured the leaf.",
 }
 
 
 def table_columns() -> dict[str, str]:
-    """Names and meanings of all columns, in order."""
-    columns = dict(_FIRST)
+    """Return names and meanings of all columns, in order."""
+    columns = dict(_IMAGE_COLUMNS)
     for character in CHARACTERS:
         columns[character.name] = character.description
         if character.is_number:
             columns[f"{character.name}_uncertainty"] = f"Standard deviation of `{character.name}`."
-        columns[f"{character.name}_quality"] = f"How well `{character.name}` could be seen, 0 to 1."
-    return columns | _LAST
+        columns[f"{character.name}_quality"] = f"How clearly `{character.name}` is visible, 0 to 1."
+    return columns | _FLORA_COLUMNS
 
 
 def column_documentation() -> str:
@@ -72,25 +72,33 @@ def column_documentation() -> str:
 
 
 @dataclass(frozen=True)
-class MeasuredSummary:
-    """What came of a run: images and leaves, counted."""
+class MeasurementSummary:
+    """Numbers of images and leaves of a run.
+
+    Attributes:
+        images: images of the run.
+        failed: images that cannot be read.
+        without_leaf: images without a measurable leaf.
+        leaves: measured leaves.
+        with_veins: leaves on which secondary veins were counted.
+    """
 
     images: int
     failed: int
-    without: int
+    without_leaf: int
     leaves: int
-    counted: int
+    with_veins: int
 
     @property
     def exit_code(self) -> ExitCode:
-        """3 when some images could not be read."""
+        """3 if some images cannot be read, else 0."""
         return ExitCode.SOME_FAILED if self.failed else ExitCode.OK
 
     def __str__(self) -> str:
-        """One sentence for the terminal."""
+        """Summarise the run in one sentence for the terminal."""
         return (
-            f"{self.images} images: {self.leaves} leaves measured, veins counted on {self.counted}; "
-            f"{self.without} images without a measurable leaf, {self.failed} could not be read."
+            f"{self.images} images: {self.leaves} leaves measured, veins counted on {self.with_veins}; "
+            f"{self.without_leaf} images without a measurable leaf, {self.failed} could not be read."
         )
 
 
@@ -103,35 +111,35 @@ def measure_to_file(
     existing: Existing = "refuse",
     workers: int | None = None,
     on_progress: OnProgress | None = None,
-) -> MeasuredSummary:
-    """Measure images and write their rows as they come, in order; what is written stays if the run is stopped.
+) -> MeasurementSummary:
+    """Measure images and write their rows in order, image by image; a stopped run keeps the rows written so far.
 
     Args:
         paths: image files.
         output: the table, .csv.
-        leaves: most leaves of an image.
-        px_per_mm: scale of all images, where it is known; without, a ruler in the image tells it, if there is one.
-        existing: when the table is there, ``refuse``; ``resume``: keep the rows of all images but the last, which may
-            be incomplete, and measure the rest; ``replace`` it. To resume when there is nothing yet is to begin.
-        workers: processes; by default one per core, one in all for a few images.
-        on_progress: told how many images are done.
+        leaves: most leaves of one image.
+        px_per_mm: scale of all images, where known; if None, it is taken from a ruler in each image that has one.
+        existing: what to do if the table exists: ``refuse``; ``resume`` (keep the rows of all images except the last,
+            which may be incomplete, and measure the rest; without a table, begin); ``replace``.
+        workers: number of processes; by default one per core, or a single one for few images.
+        on_progress: called with the number of measured images and of all images.
 
     Raises:
-        OutputError: the output is there already, cannot be written, or cannot be resumed: it is another table, of
-            another version of leafid, or holds images that are not among ``paths``.
+        OutputError: the output already exists, cannot be written, or cannot be resumed because it is another table, is
+            of another version of leafid, or contains images that are not in ``paths``.
     """
     columns = list(table_columns())
     resumed = existing == "resume" and output.exists()
     finished = finished_rows(output, columns) if resumed else []
-    rest = [paths[place] for place in still_to_measure([_written_path(path) for path in paths], finished, output)]
-    counts = dict.fromkeys(("failed", "without", "leaves", "counted"), 0)
+    remaining = [paths[index] for index in remaining_images([_path_text(path) for path in paths], finished, output)]
+    counts = dict.fromkeys(("failed", "without_leaf", "leaves", "with_veins"), 0)
     if resumed:
         with written_atomically(output) as temporary, temporary.open("w", encoding="utf-8", newline="") as opened:
             writer = csv.DictWriter(opened, columns)
             writer.writeheader()
             writer.writerows(row for image in finished for row in image)
     for image in finished:
-        _add(image, counts)
+        _add_counts(image, counts)
     try:
         with output.open(
             "a" if resumed else "w" if existing == "replace" else "x", encoding="utf-8", newline=""
@@ -139,92 +147,92 @@ def measure_to_file(
             writer = csv.DictWriter(opened, columns)
             if not resumed:
                 writer.writeheader()
-            for done, rows in enumerate(_measured(rest, leaves, px_per_mm, workers), start=len(finished) + 1):
+            for done, rows in enumerate(_measure_all(remaining, leaves, px_per_mm, workers), start=len(finished) + 1):
                 writer.writerows(rows)
                 opened.flush()
-                _add(rows, counts)
+                _add_counts(rows, counts)
                 if on_progress:
                     on_progress(done, len(paths))
     except FileExistsError:
         raise OutputError(
-            f"{output} is there already: replace it with --force, go on with it with --resume, or name another file."
+            f"{output} already exists: replace it with --force, continue it with --resume, or name another file."
         ) from None
     except BrokenProcessPool:
         raise OutputError(
-            f"A measuring process was killed, probably for want of memory. {output} holds the rows up to then; "
-            "--resume goes on with it."
+            f"A measuring process was killed, probably because memory ran out. {output} keeps the finished rows; "
+            "continue with --resume, perhaps with fewer --workers."
         ) from None
     except OSError as error:
         raise OutputError(f"{output} cannot be written: {error.strerror or error}.") from None
-    return MeasuredSummary(images=len(paths), **counts)
+    return MeasurementSummary(images=len(paths), **counts)
 
 
-def _add(rows: Sequence[Mapping[str, str]], counts: dict[str, int]) -> None:
-    """Count the rows of one image."""
+def _add_counts(rows: Sequence[Mapping[str, str]], counts: dict[str, int]) -> None:
+    """Add the rows of one image to the counts."""
     measured = [row for row in rows if row["status"] == RowStatus.MEASURED]
     counts["leaves"] += len(measured)
-    counts["counted"] += sum(bool(row.get("secondary_vein_pairs")) for row in measured)
+    counts["with_veins"] += sum(bool(row.get("secondary_vein_pairs")) for row in measured)
     counts["failed"] += rows[0]["status"] == RowStatus.FAILED
-    counts["without"] += not measured and rows[0]["status"] != RowStatus.FAILED
+    counts["without_leaf"] += not measured and rows[0]["status"] != RowStatus.FAILED
 
 
-def _written_path(path: Path) -> str:
-    """A path as a row names it: bytes that are no UTF-8 are escaped."""
+def _path_text(path: Path) -> str:
+    """Return a path as it is written in a row; bytes that are not UTF-8 are escaped."""
     return os.fsencode(path).decode("utf-8", "backslashreplace")
 
 
-def _measured(
+def _measure_all(
     paths: Sequence[Path], leaves: int, px_per_mm: float | None, workers: int | None
 ) -> Iterator[list[dict[str, str]]]:
-    processes = workers or (1 if len(paths) < _FEW else usable_cores())
+    processes = workers or (1 if len(paths) < _MIN_IMAGES_FOR_POOL else usable_cores())
     if processes == 1:
         yield from (image_rows(path, leaves, px_per_mm) for path in paths)
         return
-    with ProcessPoolExecutor(processes, mp_context=get_context("spawn"), initializer=_one_thread) as pool:
+    with ProcessPoolExecutor(processes, mp_context=get_context("spawn"), initializer=_limit_threads) as pool:
         futures = [pool.submit(image_rows, path, leaves, px_per_mm) for path in paths]
         for future in futures:
             yield future.result()
 
 
-def _one_thread() -> None:
+def _limit_threads() -> None:
     import cv2
 
     cv2.setNumThreads(1)
 
 
 def image_rows(path: Path, leaves: int, px_per_mm: float | None = None) -> list[dict[str, str]]:
-    """Measure one image; its rows, at least one, missing values left out."""
+    """Measure one image and return its rows, at least one; missing values have no key."""
     from leafid.characters.images import measure_file
 
-    first = {"path": _written_path(path), "leafid_version": __version__}
+    image_cells = {"path": _path_text(path), "leafid_version": __version__}
     try:
         measured = measure_file(path, leaves=leaves, px_per_mm=px_per_mm, rulers=True)
     except ImageError as error:
-        return [first | {"status": RowStatus.FAILED, "reason": str(error)}]
+        return [image_cells | {"status": RowStatus.FAILED, "reason": str(error)}]
     if measured.not_measured is not None:
-        return [first | {"status": RowStatus.NOT_MEASURED, "reason": measured.not_measured}]
+        return [image_cells | {"status": RowStatus.NOT_MEASURED, "reason": measured.not_measured}]
     rows = []
     for number, leaf in enumerate(measured.leaves, start=1):
-        one = leaf.measured
-        reason = one.not_measured or one.no_veins
-        row = first | {
+        leaf_result = leaf.measured
+        reason = leaf_result.not_measured or leaf_result.no_veins
+        row = image_cells | {
             "leaf": str(number),
-            "status": RowStatus.NOT_MEASURED if one.not_measured else RowStatus.MEASURED,
+            "status": RowStatus.NOT_MEASURED if leaf_result.not_measured else RowStatus.MEASURED,
             "reason": reason or "",
         }
         row |= dict(zip(("left", "top", "right", "bottom"), map(str, leaf.box), strict=True))
         if measured.px_per_mm is not None:
-            row["px_per_mm"] = _written(measured.px_per_mm)
-        rows.append(row | _character_cells(one.characters))
+            row["px_per_mm"] = _format_number(measured.px_per_mm)
+        rows.append(row | _character_cells(leaf_result.characters))
     return rows
 
 
 def _character_cells(characters: LeafCharacters) -> dict[str, str]:
     cells = {}
     for name, value in characters.present():
-        if isinstance(value, Measured):
-            cells[name] = _written(value.value)
-            cells[f"{name}_uncertainty"] = _written(value.uncertainty)
+        if isinstance(value, Measurement):
+            cells[name] = _format_number(value.value)
+            cells[f"{name}_uncertainty"] = _format_number(value.uncertainty)
         else:
             cells[name] = value.value
         cells[f"{name}_quality"] = f"{value.quality:.2f}"
@@ -232,10 +240,10 @@ def _character_cells(characters: LeafCharacters) -> dict[str, str]:
         return cells
     fits = [fit for fit in compare(characters) if fit.fits]
     cells["flora_fit"] = "; ".join(f"{fit.taxon} {fit.likelihood:.2f}" for fit in fits)
-    cells["flora_sentence"] = sentence(characters, fits[:_TOLD])
+    cells["flora_sentence"] = describe_fit(characters, fits[:_SENTENCE_TAXA])
     return cells
 
 
-def _written(number: float) -> str:
-    """Four significant digits, and whole numbers as such."""
+def _format_number(number: float) -> str:
+    """Format a number with four significant digits; from 1000 on as a whole number."""
     return f"{number:.0f}" if number >= 1000 else f"{number:.4g}"

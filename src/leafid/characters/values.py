@@ -1,4 +1,4 @@
-"""What is measured of one leaf: each character with a value, an uncertainty and a quality, or absent."""
+"""The characters of one leaf: each has a value, an uncertainty and a quality, or is absent."""
 
 from __future__ import annotations
 
@@ -7,15 +7,20 @@ from dataclasses import dataclass, fields
 from enum import StrEnum
 from typing import Annotated, get_args, get_type_hints
 
+APEX_FORMS = ("rounded", "obtuse", "acute", "acuminate")
+BASE_FORMS = ("cuneate", "obtuse", "rounded", "truncate", "subcordate", "cordate")
+BLADE_SHAPES = ("ovate", "elliptic", "obovate")
+MARGINS = ("entire", "toothed")
+
 
 @dataclass(frozen=True)
-class Measured:
-    """A measured number.
+class Measurement:
+    """A measured number with its uncertainty.
 
     Attributes:
-        value: in the unit that the character's name ends with.
+        value: in the unit at the end of the character's name.
         uncertainty: standard deviation, in the same unit.
-        quality: how well it could be seen, 0 (hardly) to 1.
+        quality: how clearly the character is visible, 0 (hardly) to 1.
     """
 
     value: float
@@ -24,20 +29,20 @@ class Measured:
 
 
 @dataclass(frozen=True)
-class Described:
-    """A form told by a term.
+class FormTerm:
+    """A form given as a term.
 
     Attributes:
         value: the term, as in Ellis et al. (2009).
-        quality: how far from the next term, and how well it could be seen, 0 to 1.
+        quality: 0 to 1; low near the limit to the next term and where the character is hardly visible.
     """
 
     value: str
     quality: float
 
 
-class NotMeasured(StrEnum):
-    """Why a leaf, or its veins, were not measured."""
+class NotMeasuredReason(StrEnum):
+    """Reason why a leaf or its veins were not measured."""
 
     NO_LEAF = "no_leaf"
     TOO_SMALL = "too_small"
@@ -49,51 +54,55 @@ class NotMeasured(StrEnum):
 
 @dataclass(frozen=True, kw_only=True)
 class LeafCharacters:
-    """The characters of one leaf; None is a character that could not be seen, never a guess."""
+    """The characters of one leaf. A character that is not visible is None, never a guess."""
 
-    blade_length_cm: Annotated[Measured | None, "Midrib from base to apex, without petiole; with a known scale."] = None
-    blade_width_cm: Annotated[
-        Measured | None,
-        "From the outermost point left of the midrib to that on the right, perpendicular to it; with a known scale.",
-    ] = None
-    blade_length_px: Annotated[Measured | None, "The length in pixels of the image."] = None
-    blade_width_px: Annotated[Measured | None, "The width in pixels of the image."] = None
-    length_width_ratio: Annotated[Measured | None, "Length by width."] = None
-    widest_position: Annotated[Measured | None, "Where the blade is widest: 0 base, 1 apex."] = None
-    blade_shape: Annotated[Described | None, "`ovate`, `elliptic` or `obovate`, by `widest_position`."] = None
-    apex_angle_deg: Annotated[
-        Measured | None, "Between the lines from the apex to the margin at 3/4 of the length."
-    ] = None
-    apex_form: Annotated[Described | None, "`rounded`, `obtuse`, `acute` or `acuminate`."] = None
-    apex_tip_share: Annotated[Measured | None, "Length of an acuminate tip, as a share of the blade's length."] = None
-    base_angle_deg: Annotated[
-        Measured | None, "Between the lines from the base to the margin at 1/4 of the length."
-    ] = None
-    base_form: Annotated[Described | None, "`cuneate`, `obtuse`, `rounded`, `truncate`, `subcordate` or `cordate`."] = (
+    blade_length_cm: Annotated[Measurement | None, "Midrib from base to apex, without petiole; with a known scale."] = (
         None
     )
-    base_sinus_share: Annotated[Measured | None, "Depth of a cordate base, as a share of the blade's length."] = None
-    asymmetry: Annotated[Measured | None, "Difference of the areas of both halves by their sum."] = None
-    margin: Annotated[Described | None, "`entire` or `toothed`."] = None
+    blade_width_cm: Annotated[
+        Measurement | None,
+        "From the outermost point left of the midrib to that on the right, perpendicular to it; with a known scale.",
+    ] = None
+    blade_length_px: Annotated[Measurement | None, "The length in pixels of the image."] = None
+    blade_width_px: Annotated[Measurement | None, "The width in pixels of the image."] = None
+    length_width_ratio: Annotated[Measurement | None, "Length by width."] = None
+    widest_position: Annotated[Measurement | None, "Where the blade is widest: 0 base, 1 apex."] = None
+    blade_shape: Annotated[FormTerm | None, "`ovate`, `elliptic` or `obovate`, by `widest_position`."] = None
+    apex_angle_deg: Annotated[
+        Measurement | None, "Between the lines from the apex to the margin at 3/4 of the length."
+    ] = None
+    apex_form: Annotated[FormTerm | None, "`rounded`, `obtuse`, `acute` or `acuminate`."] = None
+    apex_tip_share: Annotated[Measurement | None, "Length of an acuminate tip, as a share of the blade's length."] = (
+        None
+    )
+    base_angle_deg: Annotated[
+        Measurement | None, "Between the lines from the base to the margin at 1/4 of the length."
+    ] = None
+    base_form: Annotated[FormTerm | None, "`cuneate`, `obtuse`, `rounded`, `truncate`, `subcordate` or `cordate`."] = (
+        None
+    )
+    base_sinus_share: Annotated[Measurement | None, "Depth of a cordate base, as a share of the blade's length."] = None
+    asymmetry: Annotated[Measurement | None, "Difference of the areas of both halves by their sum."] = None
+    margin: Annotated[FormTerm | None, "`entire` or `toothed`."] = None
     petiole_cm: Annotated[
-        Measured | None, "Length of the petiole, where both its ends are seen; with a known scale."
+        Measurement | None, "Length of the petiole, where both its ends are visible; with a known scale."
     ] = None
-    petiole_share: Annotated[Measured | None, "Length of the petiole, as a share of the blade's length."] = None
+    petiole_share: Annotated[Measurement | None, "Length of the petiole, as a share of the blade's length."] = None
     secondary_veins_left: Annotated[
-        Measured | None, "Secondary veins left of the midrib, apex up, followed at least half-way to the margin."
+        Measurement | None, "Secondary veins left of the midrib, apex up, followed at least half-way to the margin."
     ] = None
-    secondary_veins_right: Annotated[Measured | None, "The same on the right."] = None
-    secondary_vein_pairs: Annotated[Measured | None, "Mean of both sides."] = None
-    secondary_vein_angle_deg: Annotated[Measured | None, "Mean angle of the secondary veins to the midrib."] = None
+    secondary_veins_right: Annotated[Measurement | None, "The same on the right."] = None
+    secondary_vein_pairs: Annotated[Measurement | None, "Mean of both sides."] = None
+    secondary_vein_angle_deg: Annotated[Measurement | None, "Mean angle of the secondary veins to the midrib."] = None
     secondary_vein_curvature_deg: Annotated[
-        Measured | None, "How far the veins turn towards the apex from the midrib to half-way."
+        Measurement | None, "How far the veins turn towards the apex from the midrib to half-way."
     ] = None
     secondary_vein_spacing_share: Annotated[
-        Measured | None, "Median distance of neighbouring veins along the midrib, as a share of the blade's length."
+        Measurement | None, "Median distance of neighbouring veins along the midrib, as a share of the blade's length."
     ] = None
 
-    def present(self) -> Iterator[tuple[str, Measured | Described]]:
-        """Names and values of the characters that were seen, in order."""
+    def present(self) -> Iterator[tuple[str, Measurement | FormTerm]]:
+        """Iterate over the names and values of the characters that were measured, in order."""
         for field in fields(self):
             value = getattr(self, field.name)
             if value is not None:
@@ -114,9 +123,9 @@ def _characters() -> tuple[Character, ...]:
     listed = []
     for field in fields(LeafCharacters):
         declared, description = get_args(hints[field.name])
-        listed.append(Character(field.name, Measured in get_args(declared), description))
+        listed.append(Character(field.name, Measurement in get_args(declared), description))
     return tuple(listed)
 
 
 CHARACTERS = _characters()
-"""The characters in order; made from the declaration of `LeafCharacters`."""
+"""All characters in the order of `LeafCharacters`, which declares them."""

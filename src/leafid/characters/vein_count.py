@@ -1,8 +1,9 @@
-"""Which paths are secondary veins: the strong, evenly spaced ones that rise alike.
+"""Select the paths that are secondary veins: strong, evenly spaced, and of similar angle.
 
-Veins of one blade are alike: their distances change little from one to the next, they rise at about the same angle,
-and there are about as many on the left as on the right. So the set of paths is chosen that is best as a whole, by
-dynamic programming over pairs of neighbouring veins for each possible number, then over both numbers together.
+The secondary veins of one blade have similar distances, rise at similar angles, and are about equal in number on both
+sides. So the best set of paths is chosen as a whole: for each possible number of veins by dynamic programming over
+pairs of neighbouring veins, then over the numbers of both sides together. All costs below are in units of the
+strength of a path relative to the strongest veins, and were chosen on leaves counted by eye and on drawn leaves.
 """
 
 from __future__ import annotations
@@ -15,15 +16,15 @@ from numpy.typing import NDArray
 
 from leafid.characters.vein_paths import VeinPath
 
-MOST_VEINS = 26  # per side
-_WORTH = 0.4  # strength, relative to the strongest veins, from which a path is rather a vein than not
-_UNEVEN = 0.3  # cost of a distance that is e times, or one e-th, of the one before
-_MOST_UNEVEN = 1.0  # a vein lost to damage costs no more than this
-_UNLIKE = 0.1  # cost of each 15 degrees by which a path rises otherwise than the strong ones, beyond the first 15
-_FLAT = 0.35  # cost of a path that runs perpendicular to the midrib, as tertiary veins and creases do
-_RISING = 12.0  # degrees above the perpendicular from which a path is not flat
-_UNEQUAL = 0.12  # cost of a difference of one between left and right; grows with its square
-_DOUBT = 0.22  # difference of worth between two numbers at which one is e times as likely as the other
+MAX_VEINS = 26  # per side
+_MIN_RELATIVE_STRENGTH = 0.4  # strength, relative to the strongest veins, above which a path counts as a vein
+_UNEVEN_COST = 0.3  # of a distance that is e times, or one e-th, of the previous one
+_MAX_UNEVEN_COST = 1.0  # limit, so that a gap left by damage does not exclude the whole set
+_ANGLE_COST = 0.1  # of each 15 degrees of difference from the angle of the strong paths, after the first 15
+_FLAT_COST = 0.35  # of a path perpendicular to the midrib, as tertiary veins and creases are
+_MIN_ELEVATION = 12.0  # degrees above the perpendicular from which `_FLAT_COST` does not apply
+_SIDE_DIFFERENCE_COST = 0.12  # of a difference of one between left and right; grows with its square
+_TEMPERATURE = 0.22  # difference of score at which one number of veins is e times as likely as another
 
 
 @dataclass(frozen=True)
@@ -31,102 +32,107 @@ class VeinCount:
     """The secondary veins of a blade.
 
     Attributes:
-        left: those on the left, from the apex to the base.
-        right: those on the right.
-        left_doubt: standard deviation of the number on the left, as far as the choice between paths is in doubt.
-        right_doubt: the same on the right.
+        left: the veins on the left, from the apex to the base.
+        right: the veins on the right.
+        left_uncertainty: standard deviation of the number on the left over the alternative sets of paths.
+        right_uncertainty: the same on the right.
     """
 
     left: tuple[VeinPath, ...]
     right: tuple[VeinPath, ...]
-    left_doubt: float
-    right_doubt: float
+    left_uncertainty: float
+    right_uncertainty: float
 
 
 def count_veins(left: Sequence[VeinPath], right: Sequence[VeinPath], length: float) -> VeinCount:
-    """Choose the secondary veins among the paths of both sides.
+    """Select the secondary veins among the paths of both sides.
 
     Args:
         left: paths of the left side, in any order.
         right: paths of the right side.
         length: length of the blade in the same pixels.
     """
-    strongest = max(_reference(left), _reference(right))
-    rising = _usual_elevation([*left, *right])
-    sides = [_best_sets(_by_place(side), (strongest + _reference(side)) / 2, rising, length) for side in (left, right)]
+    strongest = max(_reference_strength(left), _reference_strength(right))
+    rising = _typical_elevation([*left, *right])
+    sides = [
+        _best_sets(_by_spacing_row(side), (strongest + _reference_strength(side)) / 2, rising, length)
+        for side in (left, right)
+    ]
     numbers = [np.array([number for number, _ in enumerate(side)]) for side in sides]
-    worth = np.array([[a.worth + b.worth for b in sides[1]] for a in sides[0]])
-    worth -= _UNEQUAL * np.minimum((numbers[0][:, None] - numbers[1][None]) ** 2, 9)
-    best = np.unravel_index(int(worth.argmax()), worth.shape)
-    likely = np.exp((worth - worth.max()) / _DOUBT)
-    doubts = [_deviation(likely.sum(axis=1 - axis), numbers[axis]) for axis in (0, 1)]
-    return VeinCount(sides[0][best[0]].paths, sides[1][best[1]].paths, *doubts)
+    score = np.array([[a.score + b.score for b in sides[1]] for a in sides[0]])
+    score -= _SIDE_DIFFERENCE_COST * np.minimum((numbers[0][:, None] - numbers[1][None]) ** 2, 9)
+    best = np.unravel_index(int(score.argmax()), score.shape)
+    likely = np.exp((score - score.max()) / _TEMPERATURE)
+    deviations = [_deviation(likely.sum(axis=1 - axis), numbers[axis]) for axis in (0, 1)]
+    return VeinCount(sides[0][best[0]].paths, sides[1][best[1]].paths, *deviations)
 
 
 @dataclass(frozen=True)
-class _Set:
-    worth: float
+class _VeinSet:
+    score: float
     paths: tuple[VeinPath, ...]
 
 
-def _reference(side: Sequence[VeinPath]) -> float:
-    """Strength of a side's clearest veins."""
+def _reference_strength(side: Sequence[VeinPath]) -> float:
+    """Return the mean strength of the four strongest paths of a side."""
     return float(np.mean(sorted(path.strength for path in side)[-4:])) if side else 0.0
 
 
-def _usual_elevation(paths: Sequence[VeinPath]) -> float:
+def _typical_elevation(paths: Sequence[VeinPath]) -> float:
     strong = sorted(paths, key=lambda path: path.strength)[len(paths) // 2 :]
     return float(np.median([path.elevation_deg for path in strong])) if strong else 0.0
 
 
-def _place(path: VeinPath) -> float:
-    """Row by which distances are taken: veins that leave the base together are apart farther out."""
+def _spacing_row(path: VeinPath) -> float:
+    """Return the row by which spacing is measured, half-way out: veins that leave the base together diverge later."""
     return (path.start + path.middle) / 2
 
 
-def _by_place(side: Sequence[VeinPath]) -> list[VeinPath]:
-    return sorted(side, key=_place)
+def _by_spacing_row(side: Sequence[VeinPath]) -> list[VeinPath]:
+    return sorted(side, key=_spacing_row)
 
 
-def _worth(path: VeinPath, reference: float, rising: float) -> float:
+def _path_score(path: VeinPath, reference: float, rising: float) -> float:
     relative = min(1.3, path.strength / max(reference, 1e-6))
     unlike = max(0.0, abs(path.elevation_deg - rising) - 15) / 15
-    flat = max(0.0, _RISING - path.elevation_deg) / _RISING
-    return relative - _WORTH - _UNLIKE * unlike - _FLAT * flat
+    flat = max(0.0, _MIN_ELEVATION - path.elevation_deg) / _MIN_ELEVATION
+    return relative - _MIN_RELATIVE_STRENGTH - _ANGLE_COST * unlike - _FLAT_COST * flat
 
 
-def _best_sets(paths: list[VeinPath], reference: float, rising: float, length: float) -> list[_Set]:
-    """The best set of each number of paths, from none upwards."""
-    sets = [_Set(0.0, ())]
+def _best_sets(paths: list[VeinPath], reference: float, rising: float, length: float) -> list[_VeinSet]:
+    """Find the best set of each number of paths, from none upwards."""
+    sets = [_VeinSet(0.0, ())]
     if not paths:
         return sets
-    worth = np.array([_worth(path, reference, rising) for path in paths])
-    first = int(worth.argmax())
-    sets.append(_Set(float(worth[first]), (paths[first],)))
-    place = np.array([_place(path) for path in paths]) / max(length, 1.0)
-    follows = place[None] > place[:, None] + 1e-9
-    distance = np.log(np.maximum(place[None] - place[:, None], 1e-3))
-    # uneven[h, i, j]: cost of the distance from i to j after that from h to i.
-    uneven = np.minimum(_UNEVEN * (distance[:, :, None] - distance[None]) ** 2, _MOST_UNEVEN)
-    total = np.where(follows, worth[:, None] + worth[None], -np.inf)  # [i, j]: best set that ends with i, j
-    before: list[NDArray[np.int64]] = []
-    for _ in range(2, min(MOST_VEINS, len(paths)) + 1):
+    score = np.array([_path_score(path, reference, rising) for path in paths])
+    best = int(score.argmax())
+    sets.append(_VeinSet(float(score[best]), (paths[best],)))
+    row = np.array([_spacing_row(path) for path in paths]) / max(length, 1.0)
+    follows = row[None] > row[:, None] + 1e-9
+    distance = np.log(np.maximum(row[None] - row[:, None], 1e-3))
+    # [h, i, j]: cost of the distance from i to j after the distance from h to i.
+    uneven = np.minimum(_UNEVEN_COST * (distance[:, :, None] - distance[None]) ** 2, _MAX_UNEVEN_COST)
+    total = np.where(
+        follows, score[:, None] + score[None], -np.inf
+    )  # [i, j]: score of the best set that ends with i, j
+    predecessors: list[NDArray[np.int64]] = []
+    for _ in range(2, min(MAX_VEINS, len(paths)) + 1):
         if not np.isfinite(total.max()):
             break
-        sets.append(_Set(float(total.max()), _recovered(paths, total, before)))
+        sets.append(_VeinSet(float(total.max()), _traced_back(paths, total, predecessors)))
         extended = np.where(follows[None], total[:, :, None] - uneven, -np.inf)
-        before.append(extended.argmax(axis=0))
-        total = np.where(follows, extended.max(axis=0) + worth[None], -np.inf)
+        predecessors.append(extended.argmax(axis=0))
+        total = np.where(follows, extended.max(axis=0) + score[None], -np.inf)
     return sets
 
 
-def _recovered(
-    paths: list[VeinPath], total: NDArray[np.float64], before: list[NDArray[np.int64]]
+def _traced_back(
+    paths: list[VeinPath], total: NDArray[np.float64], predecessors: list[NDArray[np.int64]]
 ) -> tuple[VeinPath, ...]:
     second, last = (int(index) for index in np.unravel_index(int(total.argmax()), total.shape))
     chosen = [last, second]
-    for came in reversed(before):
-        second, last = int(came[second, last]), second
+    for predecessor in reversed(predecessors):
+        second, last = int(predecessor[second, last]), second
         chosen.append(second)
     return tuple(paths[index] for index in reversed(chosen))
 

@@ -1,9 +1,9 @@
-"""Paths from the midrib half-way to the margin: where secondary veins can run.
+"""Trace candidate secondary veins: paths from the midrib half-way to the margin.
 
-Each side of the straightened blade is described by row and by the share of the way from midrib to margin. From every
-row of the midrib the best path outwards is found by dynamic programming through the oriented vein scores. A row whose
-path is stronger than those beside it may be where a secondary vein departs; of two paths along one vein the stronger
-stays.
+The coordinates on each side of the straightened blade are the row and the share of the way from midrib to margin. From
+every row of the midrib, dynamic programming finds the best outward path through the oriented vein scores. A secondary
+vein may depart from a row whose path is stronger than the paths beside it. Of two paths along the same vein only the
+stronger is kept.
 """
 
 from __future__ import annotations
@@ -15,20 +15,20 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-FIRST, LAST = 0.10, 0.56  # the stretch followed, as shares of the way from midrib to margin
-STEPS = 16
+FIRST, LAST = 0.10, 0.56  # where paths begin and end, as shares of the way from midrib to margin
+STEPS = 16  # points of a path
 _ELEVATIONS = np.radians([75.0, 60, 45, 30, 15, 0, -15, -30])  # above the perpendicular to the midrib
-_CHANNELS = (7, 8, 9, 10, 11, 0, 1, 2)  # of the vein scores, on the right side; twelve in half a turn
-_TURN = 0.03  # lost when a path turns to the next direction
-_FAINTEST = 0.03  # mean score below which a path is not looked at
-_NEXT = 0.022  # least distance of two veins, as a share of the blade's length
-_BASAL = 0.06  # from so near to the base, as a share of its length, several veins may leave together
-_ANGLE_STEP = 9  # the step, outwards, up to which a departing vein's angle is taken
+_CHANNELS = (7, 8, 9, 10, 11, 0, 1, 2)  # vein scores of these elevations on the right side; twelve cover 180 degrees
+_TURN_COST = 0.03  # of a turn to the next direction
+_MIN_STRENGTH = 0.03  # mean score; weaker paths are ignored
+_MIN_DISTANCE = 0.022  # of two veins, as a share of the blade's length
+_BASAL_SHARE = 0.06  # lowest share of the length, where several veins may leave the midrib together
+_ANGLE_STEP = 9  # the angle of a vein is measured from its first point to this one
 
 
 @dataclass(frozen=True)
 class HalfBlade:
-    """One side of a straightened blade, the midrib to the left and the apex up.
+    """One side of a straightened blade, midrib on the left, apex up.
 
     Attributes:
         scores: float32 (T, H, W), W columns outwards from the midrib.
@@ -41,13 +41,13 @@ class HalfBlade:
 
 @dataclass(frozen=True)
 class VeinPath:
-    """A path that may be a secondary vein, in pixels of the straightened half blade.
+    """A candidate secondary vein, in pixels of the straightened half blade.
 
     Attributes:
         start: row from which it leaves the midrib.
         strength: mean vein score along it, 0..1.
         points: [STEPS, 2] its course (columns from the midrib, row).
-        elevation_deg: how far it rises above the perpendicular to the midrib; negative where it falls.
+        elevation_deg: angle above the perpendicular to the midrib, degrees; negative where the path falls.
     """
 
     start: int
@@ -57,20 +57,20 @@ class VeinPath:
 
     @property
     def middle(self) -> float:
-        """Row half-way along the stretch followed."""
+        """Row of the middle of the path."""
         return float(self.points[STEPS // 2, 1])
 
 
 @dataclass(frozen=True)
 class _Traces:
-    """The best path outwards from every row: its strength (H,), and its row at each step (STEPS, H)."""
+    """The best outward path from every row: its strength (H,), and its row at each step (STEPS, H)."""
 
     strength: NDArray[np.float64]
     rows: NDArray[np.float64]
 
 
 def half_blades(scores: NDArray[np.float32], blade: NDArray[np.float32], column: int) -> tuple[HalfBlade, HalfBlade]:
-    """Left and right half, both with the midrib to the left."""
+    """Split the blade into left and right half, both with the midrib on the left."""
     mirrored = np.ascontiguousarray(scores[:, :, column::-1][[0, *range(scores.shape[0] - 1, 0, -1)]])
     right = np.ascontiguousarray(scores[:, :, column:])
     return (
@@ -80,14 +80,14 @@ def half_blades(scores: NDArray[np.float32], blade: NDArray[np.float32], column:
 
 
 def _breadth(half: NDArray[np.float32]) -> NDArray[np.float64]:
-    """Columns to the outermost pixel of the blade in each row, smoothed over teeth."""
+    """Count the columns to the outermost pixel of the blade in each row."""
     width = half.shape[1]
     filled = half > 0
     return np.where(filled.any(axis=1), width - filled[:, ::-1].argmax(axis=1), 0).astype(np.float64)
 
 
 def vein_paths(half: HalfBlade, apex: int, base: int) -> list[VeinPath]:
-    """Find the paths that may be secondary veins, from the apex to the base.
+    """Find candidate secondary veins, from the apex to the base.
 
     Args:
         half: one side of the blade.
@@ -95,22 +95,22 @@ def vein_paths(half: HalfBlade, apex: int, base: int) -> list[VeinPath]:
         base: row at which the blade begins, below `apex`.
     """
     traces = _trace(half)
-    gap = _NEXT * (base - apex)
-    kept = _leaving_apart(traces, apex, base, gap)
+    gap = _MIN_DISTANCE * (base - apex)
+    kept = _separate_departures(traces, apex, base, gap)
     last = min(round(base + 0.03 * (base - apex)), len(half.breadth) - 1)
-    nearby = range(max(apex, round(base - _BASAL * (base - apex))), last + 1)
+    nearby = range(max(apex, round(base - _BASAL_SHARE * (base - apex))), last + 1)
     for row in _strongest_first(traces, nearby):
-        if all(abs(row - other) > 1 and _apart(traces, row, other, 1.6 * gap) for other in kept):
+        if all(abs(row - other) > 1 and _are_separate(traces, row, other, 1.6 * gap) for other in kept):
             kept.append(row)
     return [_path(half, traces, row) for row in sorted(kept)]
 
 
 def _strongest_first(traces: _Traces, rows: Iterable[int]) -> list[int]:
-    return sorted((row for row in rows if traces.strength[row] > _FAINTEST), key=lambda row: -traces.strength[row])
+    return sorted((row for row in rows if traces.strength[row] > _MIN_STRENGTH), key=lambda row: -traces.strength[row])
 
 
-def _leaving_apart(traces: _Traces, apex: int, base: int, gap: float) -> list[int]:
-    """Rows from which a path is stronger than from the rows beside them."""
+def _separate_departures(traces: _Traces, apex: int, base: int, gap: float) -> list[int]:
+    """Find rows whose path is stronger than those of the rows beside them and clearly separate from stronger paths."""
     reach = max(2, int(gap / 2))
     strength = traces.strength
     peaks = (
@@ -118,37 +118,38 @@ def _leaving_apart(traces: _Traces, apex: int, base: int, gap: float) -> list[in
     )
     kept: list[int] = []
     for row in _strongest_first(traces, peaks):
-        if all(abs(row - other) >= 0.6 * gap and _apart(traces, row, other, 0.8 * gap) for other in kept):
+        if all(abs(row - other) >= 0.6 * gap and _are_separate(traces, row, other, 0.8 * gap) for other in kept):
             kept.append(row)
     return kept
 
 
-def _apart(traces: _Traces, row: int, other: int, least: float) -> bool:
-    """Whether two paths stay apart and do not cross, once they have left the midrib."""
+def _are_separate(traces: _Traces, row: int, other: int, least: float) -> bool:
+    """Return whether two paths neither meet nor cross after they have left the midrib."""
     between = traces.rows[STEPS // 3 :, row] - traces.rows[STEPS // 3 :, other]
     return bool(np.abs(between).min() >= least and (np.sign(between) == np.sign(row - other)).all())
 
 
 def _path(half: HalfBlade, traces: _Traces, row: int) -> VeinPath:
     rows = traces.rows[:, row]
-    at = np.clip(np.round(rows), 0, len(half.breadth) - 1).astype(np.int64)
-    columns = np.linspace(FIRST, LAST, STEPS) * half.breadth[at]
+    nearest = np.clip(np.round(rows), 0, len(half.breadth) - 1).astype(np.int64)
+    columns = np.linspace(FIRST, LAST, STEPS) * half.breadth[nearest]
     run = max(1e-3, float(columns[_ANGLE_STEP] - columns[0]))
     elevation = float(np.degrees(np.arctan2(rows[0] - rows[_ANGLE_STEP], run)))
     return VeinPath(row, float(traces.strength[row]), np.stack([columns, rows], axis=1), elevation)
 
 
 def _trace(half: HalfBlade) -> _Traces:
-    """Follow the best path outwards from every row of the midrib."""
+    """Find the best outward path from every row of the midrib."""
     height = len(half.breadth)
     shares = np.linspace(FIRST, LAST, STEPS)
     breadth = np.maximum(half.breadth, 1.0)
     smooth = np.asarray(cv2.GaussianBlur(breadth.reshape(-1, 1), (0, 0), 4.0), np.float64).ravel()
-    opening = -np.gradient(smooth)  # growth of the breadth towards the apex
-    score = _sampled(half, shares, smooth)  # [E, STEPS, H]
+    opening = -np.gradient(smooth)  # growth of the breadth per row towards the apex
+    score = _sample_scores(half, shares, smooth)  # [E, STEPS, H]
     rise = np.tan(_ELEVATIONS)[:, None, None]
     step = (shares[1] - shares[0]) * smooth
-    slower = np.maximum(1 - rise * shares[1:, None] * opening, 0.3)  # a vein beside a widening margin needs longer
+    # Where the margin moves outwards, a rising vein needs more rows to cover the same share of the way.
+    slower = np.maximum(1 - rise * shares[1:, None] * opening, 0.3)
     rises = rise * step / slower  # [E, STEPS - 1, H]
     rows = np.arange(height, dtype=np.float64)
     value = score[:, -1].copy()  # [E, H]
@@ -162,26 +163,26 @@ def _trace(half: HalfBlade) -> _Traces:
             source = np.clip(np.arange(len(value)) + turn, 0, len(value) - 1)
             along = value[source]
             here = np.take_along_axis(along, low, 1) * (1 - share) + np.take_along_axis(along, low + 1, 1) * share
-            onward[turn + 1] = here - _TURN * abs(turn)
+            onward[turn + 1] = here - _TURN_COST * abs(turn)
         choice.append(onward.argmax(axis=0) - 1)
         value = score[:, k] + onward.max(axis=0)
     choice.reverse()
     direction = value.argmax(axis=0)
-    at = rows.copy()
+    position = rows.copy()
     path = np.empty((STEPS, height))
     for k in range(STEPS):
-        near = np.clip(np.round(at), 0, height - 1).astype(np.int64)
-        path[k] = at
+        near = np.clip(np.round(position), 0, height - 1).astype(np.int64)
+        path[k] = position
         if k < STEPS - 1:
             turn = choice[k][direction, near]
-            at = np.clip(at - rises[direction, k, near], 0, height - 1)
+            position = np.clip(position - rises[direction, k, near], 0, height - 1)
             direction = np.clip(direction + turn, 0, len(rise) - 1)
     strength = np.where(half.breadth > 0, value.max(axis=0) / STEPS, 0)
     return _Traces(strength, path)
 
 
-def _sampled(half: HalfBlade, shares: NDArray[np.float64], breadth: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Scores by elevation, share of the way and row; the best of three neighbouring rows."""
+def _sample_scores(half: HalfBlade, shares: NDArray[np.float64], breadth: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Sample scores [E, STEPS, H] by elevation, share of the way and row; best of three neighbouring rows."""
     height = len(breadth)
     x = (shares[:, None] * breadth).astype(np.float32)
     y = np.broadcast_to(np.arange(height, dtype=np.float32), x.shape).copy()

@@ -29,7 +29,7 @@ def look(
     With --augment: one view of each kind, and three draws each of training.augmentation light, medium and strong.
     """
     from leafid.bundle import read_bundle
-    from leafid.characters import look_at_characters
+    from leafid.characters import preview_characters
     from leafid.jobs import Preprocessing, ViewCounts, load_job
     from leafid.sheets import preview_image
 
@@ -49,7 +49,7 @@ def look(
         preprocessing = Preprocessing(views=ViewCounts(image=1, plant=1, leaves=6, tiles=4))
     try:
         if characters:
-            picture = look_at_characters(image)
+            picture = preview_characters(image)
         elif augment:
             from leafid.learning import preview_augmentation  # with torch, which the other pictures do not need
 

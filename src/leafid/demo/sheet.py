@@ -104,11 +104,11 @@ def draw_sheet(spec: SheetSpec) -> DrawnSheet:
         leaves=masks[0],
         veins=masks[1],
         furniture=desk.mask,
-        drawn=tuple(_seen(leaf, int(counts[leaf.number])) for leaf in drawn),
+        drawn=tuple(_with_visible_share(leaf, int(counts[leaf.number])) for leaf in drawn),
     )
 
 
-def _seen(placed: SheetLeaf, visible_px: int) -> SheetLeaf:
+def _with_visible_share(placed: SheetLeaf, visible_px: int) -> SheetLeaf:
     """Turn the whole area kept in `visible_fraction` into the share that is seen."""
     whole_px = placed.visible_fraction
     hidden = 1 - visible_px / max(int(placed.leaf.mask.sum()), 1)

@@ -46,7 +46,7 @@ def character_values(measured: "MeasuredImage | ImageError", candidates: Sequenc
         measured: see ``measured_leaf``.
         candidates: of the record; only their ranges are compared with.
     """
-    from leafid.characters import compare, flora_ranges, sentence
+    from leafid.characters import compare, flora_ranges, describe_fit
 
     if isinstance(measured, ImageError):
         return {"flora_sentence": f"No leaf was measured ({measured.reason})."}
@@ -63,7 +63,7 @@ def character_values(measured: "MeasuredImage | ImageError", candidates: Sequenc
             values[name] = round(value, DIGITS) if isinstance(value, float) else value
     names = {candidate.scientific_name for candidate in candidates}
     ranges = [taxon for taxon in flora_ranges() if taxon.taxon in names]
-    return values | {"flora_sentence": sentence(leaf.characters, compare(leaf.characters, ranges))}
+    return values | {"flora_sentence": describe_fit(leaf.characters, compare(leaf.characters, ranges))}
 
 
 def has_characters(record: Record) -> bool:

@@ -9,21 +9,21 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 from leafid.sheets.crop_plan import Background, CropKind, CropPlan, CropQuality, LeafCrop
-from leafid.sheets.preparation import PAPER, PreparedImage, prepare, prepare_file
+from leafid.sheets.preparation import PAD_COLOUR, PreparedImage, prepare, prepare_file
 
 if TYPE_CHECKING:
     from leafid.sheets.crop_cutting import cut_crop
     from leafid.sheets.crop_search import find_crops, leaf_crops
-    from leafid.sheets.illumination import flat_blade
-    from leafid.sheets.oriented_ridges import line_responses
+    from leafid.sheets.vein_map import flatten_illumination
+    from leafid.sheets.ridge_filters import line_responses
     from leafid.sheets.plants import PlantMask, find_plant, plant_mask
     from leafid.sheets.preview import draw_preview, preview_image
-    from leafid.sheets.reduction import reduced_to
+    from leafid.sheets.plants import downscale
     from leafid.sheets.ruler_scale import RulerScale, find_ruler_scale
     from leafid.sheets.vein_map import VeinField, vein_field, vein_scores
 
 __all__ = [
-    "PAPER",
+    "PAD_COLOUR",
     "Background",
     "CropKind",
     "CropPlan",
@@ -38,14 +38,14 @@ __all__ = [
     "find_crops",
     "find_plant",
     "find_ruler_scale",
-    "flat_blade",
+    "flatten_illumination",
     "leaf_crops",
     "line_responses",
     "plant_mask",
     "prepare",
     "prepare_file",
     "preview_image",
-    "reduced_to",
+    "downscale",
     "vein_field",
     "vein_scores",
 ]
@@ -54,14 +54,14 @@ _MODULES = {
     "cut_crop": "crop_cutting",
     "find_crops": "crop_search",
     "leaf_crops": "crop_search",
-    "flat_blade": "illumination",
+    "flatten_illumination": "illumination",
     "line_responses": "oriented_ridges",
     "draw_preview": "look",
     "preview_image": "look",
     "PlantMask": "plants",
     "find_plant": "plants",
     "plant_mask": "plants",
-    "reduced_to": "reduction",
+    "downscale": "reduction",
     "RulerScale": "ruler_scale",
     "find_ruler_scale": "ruler_scale",
     "VeinField": "vein_map",

@@ -7,14 +7,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from leafid.sheets.crop_plan import MARGIN, Background, CropKind, CropPlan, LeafCrop
-from leafid.sheets.reduction import reduced_to
+from leafid.sheets.plants import downscale
 
-PLAIN = (255, 255, 255)  # RGB of a background taken away
-PALE_VEIN = 0.015  # width that a pale vein may have, as a share of the crop's longer side
+WHITE = (255, 255, 255)  # RGB of a background taken away
+MAX_VEIN_WIDTH = 0.015  # width that a pale vein may have, as a share of the crop's longer side
 
 
 def cut_crop(
-    original: NDArray[np.uint8], plan: CropPlan, *, background: Background = "plain", longest: int | None = None
+    original: NDArray[np.uint8], plan: CropPlan, *, background: Background = "plain", max_side: int | None = None
 ) -> LeafCrop:
     """Cut one planned crop out of the original.
 
@@ -23,7 +23,7 @@ def cut_crop(
         plan: As from `find_crops`.
         background: `plain` paints everything but the leaf (for tiles and whole plants: but the plant) white; `kept`
             leaves it. What is enclosed by plant on all sides and narrow is not painted: a mask may miss pale veins.
-        longest: Reduce the box to at most this long side before anything else, which saves most of the time where the
+        max_side: Reduce the box to at most this long side before anything else, which saves most of the time where the
             network sees a large crop small; tiles are never reduced.
 
     Returns:
@@ -31,16 +31,16 @@ def cut_crop(
     """
     left, top, right, bottom = plan.box
     pixels = original[top:bottom, left:right]
-    if longest is not None and plan.kind is not CropKind.TILE:
-        pixels = reduced_to(pixels, longest)
+    if max_side is not None and plan.kind is not CropKind.TILE:
+        pixels = downscale(pixels, max_side)
     mask = _refine(pixels, plan.shape, plan.others)
     if background == "plain":
         pixels = pixels.copy()
-        pixels[~_with_pale_veins(mask)] = PLAIN
+        pixels[~_close_vein_gaps(mask)] = WHITE
     if plan.kind is not CropKind.LEAF:
         return LeafCrop(np.ascontiguousarray(pixels), mask, plan)
     turned, turned_mask = _turn(np.ascontiguousarray(pixels), mask, plan.angle)
-    return LeafCrop(*_close_cut(turned, turned_mask), plan)
+    return LeafCrop(*_trim_to_mask(turned, turned_mask), plan)
 
 
 def _refine(pixels: NDArray[np.uint8], shape: NDArray[np.bool_], others: NDArray[np.bool_]) -> NDArray[np.bool_]:
@@ -77,10 +77,10 @@ def _refine(pixels: NDArray[np.uint8], shape: NDArray[np.bool_], others: NDArray
     return np.asarray(refined)
 
 
-def _with_pale_veins(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
+def _close_vein_gaps(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
     """Close gaps and holes as narrow as veins, so that these are not painted over; rather too much is kept."""
-    longest = max(mask.shape)
-    reach = 2 * round(PALE_VEIN * longest / 2) + 1
+    max_side = max(mask.shape)
+    reach = 2 * round(MAX_VEIN_WIDTH * max_side / 2) + 1
     disc = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (reach, reach))
     closed = cv2.morphologyEx(
         cv2.copyMakeBorder(mask.astype(np.uint8), reach, reach, reach, reach, cv2.BORDER_CONSTANT, value=0),
@@ -88,7 +88,7 @@ def _with_pale_veins(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
         disc,
     )[reach:-reach, reach:-reach]
     _, labels, stats, _ = cv2.connectedComponentsWithStats(1 - closed, connectivity=4)
-    hole = stats[:, cv2.CC_STAT_AREA] < (2 * PALE_VEIN * longest) ** 2
+    hole = stats[:, cv2.CC_STAT_AREA] < (2 * MAX_VEIN_WIDTH * max_side) ** 2
     hole[0] = False  # label 0 is the plant
     return np.asarray((closed > 0) | hole[labels])
 
@@ -111,7 +111,7 @@ def _turn(
     return np.asarray(turned, dtype=np.uint8), np.asarray(turned_mask)
 
 
-def _close_cut(pixels: NDArray[np.uint8], mask: NDArray[np.bool_]) -> tuple[NDArray[np.uint8], NDArray[np.bool_]]:
+def _trim_to_mask(pixels: NDArray[np.uint8], mask: NDArray[np.bool_]) -> tuple[NDArray[np.uint8], NDArray[np.bool_]]:
     """Cut to the mask's bounding box with the margin."""
     x, y, w, h = cv2.boundingRect(mask.astype(np.uint8))
     margin = round(MARGIN * max(w, h))

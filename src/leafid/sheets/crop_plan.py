@@ -31,7 +31,7 @@ class CropKind(StrEnum):
         return self in (CropKind.IMAGE, CropKind.PLANT)
 
 
-def side_of(kind: CropKind, preprocessing: Preprocessing) -> int:
+def view_side(kind: CropKind, preprocessing: Preprocessing) -> int:
     """Return the side of the square in which the network sees a view of this kind."""
     return (kind.is_overview and preprocessing.overview_size) or preprocessing.size
 
@@ -42,24 +42,24 @@ class CropQuality:
 
     Attributes:
         size: Square root of the plant's area in the crop, pixels of the original.
-        wholeness: Share of the outline that is the leaf's own, 0..1; for tiles and whole plants the share covered by
+        completeness: Share of the outline that is the leaf's own, 0..1; for tiles and whole plants the share covered by
             plant.
         solidity: Share of its convex hull the leaf fills, 0..1; 1 for tiles and whole plants.
-        fullness: Share of plant inside the outline, holes counted, 0..1; 1 for tiles and whole plants.
+        fill_ratio: Share of plant inside the outline, holes counted, 0..1; 1 for tiles and whole plants.
         sharpness: Median absolute second difference of lightness over the plant in 0..255 levels, at the size of the
         search image.
     """
 
     size: float
-    wholeness: float
+    completeness: float
     solidity: float
-    fullness: float
+    fill_ratio: float
     sharpness: float
 
     @property
     def score(self) -> float:
-        """One number to rank by: size, times wholeness, solidity and fullness squared, times the root of sharpness."""
-        shape = self.wholeness * self.solidity * self.fullness
+        """One number to rank by: size, times completeness, solidity and fill_ratio squared, times the root of sharpness."""
+        shape = self.completeness * self.solidity * self.fill_ratio
         return float(self.size * shape**2 * np.sqrt(0.5 + self.sharpness))
 
 

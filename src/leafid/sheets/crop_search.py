@@ -18,9 +18,9 @@ from leafid.sheets.leaf_orientation import Orientation, orient_leaf
 from leafid.sheets.leaf_separation import LeafRegion, separate_leaves
 from leafid.sheets.plants import PlantMask
 
-LEAST_IN_TILE = 0.15  # share of plant below which there is no further tile
-NEARLY_AS_FULL = 0.8  # share of the fullest tile's plant that any other must hold
-SHORTEST_LEAF = 24  # pixels of the original; smaller leaves show nothing
+MIN_TILE_COVER = 0.15  # share of plant below which there is no further tile
+MIN_RELATIVE_COVER = 0.8  # share of the fullest tile's plant that any other must hold
+MIN_LEAF_SIDE = 24  # pixels of the original; smaller leaves show nothing
 
 
 def find_crops(
@@ -52,7 +52,7 @@ def find_crops(
     height, width = plant.reduced.shape
     grey = cv2.cvtColor(cv2.resize(image, (width, height), interpolation=cv2.INTER_AREA), cv2.COLOR_RGB2GRAY)
     detail = np.abs(cv2.Laplacian(grey, cv2.CV_32F, ksize=1))
-    search = _Search(plant, np.asarray(detail, dtype=np.float32), plant.size[0] / width, px_per_mm)
+    search = _CropSearch(plant, np.asarray(detail, dtype=np.float32), plant.size[0] / width, px_per_mm)
     found = search.leaves(leaves)
     wanted_tiles = leaves - len(found) if tiles is None else tiles
     first = [search.whole()] if whole else []
@@ -69,15 +69,15 @@ def leaf_crops(
     whole: bool = True,
     px_per_mm: float | None = None,
     background: Background = "plain",
-    longest: int | None = None,
+    max_side: int | None = None,
 ) -> list[LeafCrop]:
     """Find and cut in one call, for an image in memory; arguments as in `find_crops` and `cut_crop`."""
-    plans = find_crops(image, plant, leaves=leaves, tiles=tiles, tile_side=tile_side, whole=whole, px_per_mm=px_per_mm)
-    return [cut_crop(image, plan, background=background, longest=longest) for plan in plans]
+    plans = find_crops(image, plant, leaves=leaves, tiles=tiles, tile_side=tile_side, whole_plant=whole, px_per_mm=px_per_mm)
+    return [cut_crop(image, plan, background=background, max_side=max_side) for plan in plans]
 
 
 @dataclass(frozen=True)
-class _Search:
+class _CropSearch:
     plant: PlantMask
     detail: NDArray[np.float32]
     scale: float  # pixels of the original per pixel of the mask
@@ -87,7 +87,7 @@ class _Search:
         mask = self.plant.reduced
         x, y, w, h = cv2.boundingRect(mask.astype(np.uint8))
         margin = round(MARGIN / 2 * max(w, h))
-        return self._upright(CropKind.PLANT, x - margin, y - margin, w + 2 * margin, h + 2 * margin)
+        return self._unrotated_plan(CropKind.PLANT, x - margin, y - margin, w + 2 * margin, h + 2 * margin)
 
     def leaves(self, count: int) -> list[CropPlan]:
         if count < 1:
@@ -95,7 +95,7 @@ class _Search:
         regions = [
             (self._leaf_quality(region), region)
             for region in separate_leaves(self.plant.reduced)
-            if np.sqrt(region.area) * self.scale >= SHORTEST_LEAF
+            if np.sqrt(region.area) * self.scale >= MIN_LEAF_SIDE
         ]
         regions.sort(key=lambda ranked: -ranked[0].score)
         return [self._leaf(region, quality) for quality, region in regions[:count]]
@@ -103,9 +103,9 @@ class _Search:
     def _leaf_quality(self, region: LeafRegion) -> CropQuality:
         return CropQuality(
             size=float(np.sqrt(region.area)) * self.scale,
-            wholeness=region.wholeness,
+            completeness=region.completeness,
             solidity=region.solidity,
-            fullness=region.fullness,
+            fill_ratio=region.fill_ratio,
             sharpness=self._sharpness(region.window, region.shape),
         )
 
@@ -113,8 +113,8 @@ class _Search:
         x, y, w, h = region.window
         margin = round(MARGIN * max(w, h)) + 2
         window = self._clip(x - margin, y - margin, w + 2 * margin, h + 2 * margin)
-        shape = _placed(region.shape, region.window, window)
-        return self._plan(CropKind.LEAF, window, shape, self._part(window) & ~shape, quality, orient_leaf(region))
+        shape = _copy_to_window(region.shape, region.window, window)
+        return self._plan(CropKind.LEAF, window, shape, self._plant_in(window) & ~shape, quality, orient_leaf(region))
 
     def tiles(self, count: int, side: int) -> list[CropPlan]:
         """Squares of `side` original pixels full of plant, spread over it, no two overlapping by more than half a side.
@@ -135,25 +135,25 @@ class _Search:
         distance = np.zeros(filled.shape, np.float32)
         while len(plans) < count:
             fullest = float(filled.max())
-            if fullest < (LEAST_IN_TILE if plans else 0):
+            if fullest < (MIN_TILE_COVER if plans else 0):
                 break
-            chosen = np.where(filled >= NEARLY_AS_FULL * fullest, distance, -1) if plans else filled
+            chosen = np.where(filled >= MIN_RELATIVE_COVER * fullest, distance, -1) if plans else filled
             y, x = (int(value) for value in np.unravel_index(int(chosen.argmax()), filled.shape))
-            plans.append(self._upright(CropKind.TILE, x, y, small, small))
+            plans.append(self._unrotated_plan(CropKind.TILE, x, y, small, small))
             half = max(1, small // 2)
             filled[max(0, y - half) : y + half + 1, max(0, x - half) : x + half + 1] = -1
             here = (rows - y) ** 2 + (columns - x) ** 2  # squared: farther is farther
             distance = here if len(plans) == 1 else np.minimum(distance, here)
         return plans
 
-    def _upright(self, kind: CropKind, x: int, y: int, width: int, height: int) -> CropPlan:
+    def _unrotated_plan(self, kind: CropKind, x: int, y: int, width: int, height: int) -> CropPlan:
         window = self._clip(x, y, width, height)
-        shape = self._part(window)
+        shape = self._plant_in(window)
         quality = CropQuality(
             size=float(np.sqrt(shape.sum())) * self.scale,
-            wholeness=float(shape.mean()),
+            completeness=float(shape.mean()),
             solidity=1.0,
-            fullness=1.0,
+            fill_ratio=1.0,
             sharpness=self._sharpness(window, shape),
         )
         return self._plan(kind, window, shape, np.zeros_like(shape), quality, Orientation(0.0, False, False))
@@ -193,7 +193,7 @@ class _Search:
         x0, y0 = max(0, x), max(0, y)
         return x0, y0, min(right, x + width) - x0, min(bottom, y + height) - y0
 
-    def _part(self, window: tuple[int, int, int, int]) -> NDArray[np.bool_]:
+    def _plant_in(self, window: tuple[int, int, int, int]) -> NDArray[np.bool_]:
         x, y, w, h = window
         return self.plant.reduced[y : y + h, x : x + w]
 
@@ -204,7 +204,7 @@ class _Search:
         return float(np.median(values)) if values.size else 0.0
 
 
-def _placed(
+def _copy_to_window(
     shape: NDArray[np.bool_], inner: tuple[int, int, int, int], outer: tuple[int, int, int, int]
 ) -> NDArray[np.bool_]:
     """Copy a shape known in one window into a larger window of the same mask."""

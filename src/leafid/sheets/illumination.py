@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from leafid.sheets.oriented_ridges import Image32
+from leafid.sheets.ridge_filters import Image32
 
 _COARSE = 4  # local means change slowly: they are taken on a grid this many times coarser
 _DARKNESS = 16.0  # added to the grey value before its logarithm, so that black pixels do not count for everything
@@ -40,7 +40,7 @@ def local_mean(values: Image32, weights: Image32, sigma: float) -> Image32:
     return np.asarray(cv2.resize(mean, (width, height), interpolation=cv2.INTER_LINEAR), np.float32)
 
 
-def flat_blade(grey: Image32, blade: Image32, sigma: float) -> Image32:
+def flatten_illumination(grey: Image32, blade: Image32, sigma: float) -> Image32:
     """Reflectance relative to the surroundings: the logarithm of `grey` without what changes slower than `sigma`.
 
     Light multiplies, so in the logarithm a shadow is a sum that the local mean takes away, and a lighter and an equally

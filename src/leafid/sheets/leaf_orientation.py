@@ -16,9 +16,9 @@ from numpy.typing import NDArray
 from leafid.sheets.leaf_separation import LeafRegion
 
 SYMMETRY_SIDE = 64  # pixels; the outline is compared with its mirror image at this size
-STEP = 5  # degrees between the axes tried
-CLEAR_SYMMETRY = 0.80  # overlap of a leaf with its mirror image
-CLEAR_ENDS = 0.12  # difference of the widths of the two ends, as a share of the greatest width
+AXIS_STEP = 5  # degrees between the axes tried
+MIN_SYMMETRY = 0.80  # overlap of a leaf with its mirror image
+MIN_END_DIFFERENCE = 0.12  # difference of the widths of the two ends, as a share of the greatest width
 
 
 @dataclass(frozen=True)
@@ -38,7 +38,7 @@ class Orientation:
 
 def orient_leaf(region: LeafRegion) -> Orientation:
     """Find the angle that turns a leaf apex-up."""
-    square, centre = _square(region.shape)
+    square, centre = _normalised_shape(region.shape)
     left, top = region.window[:2]
     towards_base = None
     if region.base is not None:
@@ -47,7 +47,7 @@ def orient_leaf(region: LeafRegion) -> Orientation:
             region.area / np.pi
         ):  # a join in the middle is a stem lying across the leaf
             towards_base = float(np.degrees(np.arctan2(dy, dx)))
-    axes = np.arange(0, 180, STEP)
+    axes = np.arange(0, 180, AXIS_STEP)
     symmetry, length = np.array([_measure_axis(square, float(axis)) for axis in axes]).T
     weight = symmetry + 0.35 * np.clip(length / length.min() - 1, 0, 1)
     if towards_base is not None:
@@ -55,19 +55,19 @@ def orient_leaf(region: LeafRegion) -> Orientation:
     best = int(weight.argmax())
     axis = float(axes[best])
     elongated = length[best] / length.min() > 1.5 and length[best] > 0.9 * length.max()
-    axis_clear = bool(symmetry[best] > CLEAR_SYMMETRY or elongated)
+    axis_clear = bool(symmetry[best] > MIN_SYMMETRY or elongated)
     if towards_base is not None:
         forwards = np.cos(np.radians(axis - towards_base)) < 0
         apex, apex_clear = (axis if forwards else axis + 180), abs(np.cos(np.radians(axis - towards_base))) > 0.6
     else:
         difference = _width_of_end(square, axis) - _width_of_end(square, axis + 180)
-        apex, apex_clear = (axis if difference < 0 else axis + 180), abs(difference) > CLEAR_ENDS
+        apex, apex_clear = (axis if difference < 0 else axis + 180), abs(difference) > MIN_END_DIFFERENCE
     # image angles run clockwise (y points down); the apex is brought to -90 degrees
     angle = (apex + 90 + 180) % 360 - 180
     return Orientation(angle=float(angle), axis_clear=axis_clear, apex_clear=bool(apex_clear and axis_clear))
 
 
-def _square(shape: NDArray[np.bool_]) -> tuple[NDArray[np.uint8], tuple[float, float]]:
+def _normalised_shape(shape: NDArray[np.bool_]) -> tuple[NDArray[np.uint8], tuple[float, float]]:
     """Scale a shape to fit, however turned, in a square of `SYMMETRY_SIDE` around its centroid; also the centroid."""
     moments = cv2.moments(shape.astype(np.uint8), binaryImage=True)
     x, y = moments["m10"] / moments["m00"], moments["m01"] / moments["m00"]
@@ -80,7 +80,7 @@ def _square(shape: NDArray[np.bool_]) -> tuple[NDArray[np.uint8], tuple[float, f
     return np.asarray(square, dtype=np.uint8), (x, y)
 
 
-def _turned(square: NDArray[np.uint8], axis: float) -> NDArray[np.bool_]:
+def _rotated(square: NDArray[np.uint8], axis: float) -> NDArray[np.bool_]:
     """Turn the direction `axis` (degrees clockwise from the x axis) upwards."""
     half = SYMMETRY_SIDE / 2 - 0.5
     matrix = cv2.getRotationMatrix2D((half, half), axis + 90, 1.0)
@@ -89,7 +89,7 @@ def _turned(square: NDArray[np.uint8], axis: float) -> NDArray[np.bool_]:
 
 def _measure_axis(square: NDArray[np.uint8], axis: float) -> tuple[float, float]:
     """Overlap of the shape with its mirror image about an axis, best of small shifts; extent along the axis."""
-    turned = _turned(square, axis)
+    turned = _rotated(square, axis)
     mirrored = turned[:, ::-1]
     overlap = 0.0
     for shift in (-4, -2, 0, 2, 4):
@@ -101,7 +101,7 @@ def _measure_axis(square: NDArray[np.uint8], axis: float) -> tuple[float, float]
 
 def _width_of_end(square: NDArray[np.uint8], apex: float) -> float:
     """Mean width over the last quarter towards `apex`, as a share of the greatest width."""
-    turned = _turned(square, apex)
+    turned = _rotated(square, apex)
     widths = turned.sum(axis=1)
     rows = np.flatnonzero(widths)
     if len(rows) < 4:

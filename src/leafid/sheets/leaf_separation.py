@@ -17,17 +17,17 @@ from skimage.segmentation import watershed
 
 from leafid.sheets.outline_cuts import cut_between_notches
 
-SMALLEST_LEAF = (
+MIN_LEAF_DIAMETER = (
     0.018  # diameter of the smallest blade looked for, as a share of the mask's long side (about 8 mm on a sheet)
 )
 TIP = 0.02  # how far a blade grows back into tip and petiole, as a share of the mask's long side
-BASE_DOMINANCE = 1.5  # a petiole with its twig is larger than the tip of the leaf by at least this factor
-NECK = 0.78  # two parts stay one leaf when the neck between them is wider than this share of the narrower part
-TWIG = 0.22  # half-width of a twig or petiole, at most, as a share of the half-width of the blade beside it
-LEAF_SOLIDITY = 0.80  # share of its convex hull that a leaf fills; less is several leaves, or a torn or lobed one
-LEAF_WHOLENESS = 0.5  # share of its outline that is its own
-LEAF_FULLNESS = 0.85  # share of plant in a leaf's outline, holes counted
-LOBED_SOLIDITY = 0.60  # the same for a whole piece that touches nothing: there it can only be a lobed leaf
+MIN_BASE_DOMINANCE = 1.5  # a petiole with its twig is larger than the tip of the leaf by at least this factor
+MAX_NECK = 0.78  # two parts stay one leaf when the neck between them is wider than this share of the narrower part
+MAX_TWIG = 0.22  # half-width of a twig or petiole, at most, as a share of the half-width of the blade beside it
+MIN_SOLIDITY = 0.80  # share of its convex hull that a leaf fills; less is several leaves, or a torn or lobed one
+MIN_COMPLETENESS = 0.5  # share of its outline that is its own
+MIN_FILL_RATIO = 0.85  # share of plant in a leaf's outline, holes counted
+MIN_LOBED_SOLIDITY = 0.60  # the same for a whole piece that touches nothing: there it can only be a lobed leaf
 
 
 @dataclass(frozen=True)
@@ -38,18 +38,18 @@ class LeafRegion:
         window: Left, top, width and height of `shape` in the mask.
         shape: True on the leaf, bool (height, width).
         base: Where the petiole or twig joins (x, y in the mask), None where nothing joins.
-        wholeness: 1 where the blade's outline is its own all around, 0 where all of it is a cut against other leaves.
+        completeness: 1 where the blade's outline is its own all around, 0 where all of it is a cut against other leaves.
         solidity: Share of its convex hull the leaf fills, 0..1.
-        fullness: Share of the region that is plant, 0..1; the rest are holes. Bundles of roots or stems are full of
+        fill_ratio: Share of the region that is plant, 0..1; the rest are holes. Bundles of roots or stems are full of
         holes.
     """
 
     window: tuple[int, int, int, int]
     shape: NDArray[np.bool_]
     base: tuple[float, float] | None
-    wholeness: float
+    completeness: float
     solidity: float
-    fullness: float
+    fill_ratio: float
 
     @property
     def area(self) -> int:
@@ -67,17 +67,17 @@ def separate_leaves(mask: NDArray[np.bool_]) -> list[LeafRegion]:
         The leaves that could be told apart; parts where leaves overlap beyond separation are left out.
     """
     side = max(mask.shape)
-    smallest = max(4.0, SMALLEST_LEAF * side)
+    smallest = max(4.0, MIN_LEAF_DIAMETER * side)
     closed = cv2.morphologyEx(mask.astype(np.uint8), cv2.MORPH_CLOSE, np.ones((3, 3), np.uint8))
     plant = _fill_small_holes(np.asarray(closed, dtype=np.uint8), int(smallest * smallest))
     depth = np.asarray(cv2.distanceTransform(plant, cv2.DIST_L2, 5), dtype=np.float32)
-    blades = _cut_at_necks(_without_twigs(plant, depth, smallest / 2), depth, smallest / 2)
+    blades = _cut_at_necks(_remove_twigs(plant, depth, smallest / 2), depth, smallest / 2)
     grown = _grow_tips(blades, plant, round(TIP * side))
     bases = _bases(blades, plant)
     regions = []
     windows = _windows(grown)
     for number, window in windows.items():
-        region = _describe(number, window, grown, blades, mask, bases.get(number))
+        region = _leaf_region(number, window, grown, blades, mask, bases.get(number))
         if region is not None and region.area > 0.5 * smallest * smallest:
             regions.append(region)
     return sorted(regions, key=lambda region: -region.area)
@@ -93,7 +93,7 @@ def _fill_small_holes(plant: NDArray[np.uint8], largest: int) -> NDArray[np.uint
     return np.asarray(plant | hole[labels] if count > 1 else plant, dtype=np.uint8)
 
 
-def _without_twigs(plant: NDArray[np.uint8], depth: NDArray[np.float32], smallest: float) -> NDArray[np.uint8]:
+def _remove_twigs(plant: NDArray[np.uint8], depth: NDArray[np.float32], smallest: float) -> NDArray[np.uint8]:
     """Open each connected piece by a share of its own widest half-width: small plants keep their small leaves."""
     count, labels, stats, _ = cv2.connectedComponentsWithStats(plant, connectivity=8)
     blades = np.zeros_like(plant)
@@ -104,7 +104,7 @@ def _without_twigs(plant: NDArray[np.uint8], depth: NDArray[np.float32], smalles
         widest = float(depth[window][inside].max())
         if widest < smallest:
             continue
-        radius = max(2.0, min(TWIG * widest, smallest))
+        radius = max(2.0, min(MAX_TWIG * widest, smallest))
         blades[window] |= _open(inside.astype(np.uint8), radius)
     return blades
 
@@ -120,7 +120,7 @@ def _open(shape: NDArray[np.uint8], radius: float) -> NDArray[np.uint8]:
 
 
 def _cut_at_necks(blades: NDArray[np.uint8], depth: NDArray[np.float32], smallest: float) -> NDArray[np.int32]:
-    """Label the blades, cut apart where a neck is narrower than `NECK` of both sides; int32 (h, w), 0 is no blade."""
+    """Label the blades, cut apart where a neck is narrower than `MAX_NECK` of both sides; int32 (h, w), 0 is no blade."""
     inside = np.where(blades > 0, depth, 0).astype(np.float32)
     smooth = np.asarray(cv2.GaussianBlur(inside, (0, 0), 1.5), dtype=np.float32)
     reach = max(3, int(smallest) | 1)
@@ -145,7 +145,7 @@ def _cut_at_necks(blades: NDArray[np.uint8], depth: NDArray[np.float32], smalles
 
     for (first, second), neck in sorted(necks.items(), key=lambda item: -item[1]):
         a, b = root(first), root(second)
-        if a != b and neck > NECK * min(peak_depth[a], peak_depth[b]):
+        if a != b and neck > MAX_NECK * min(peak_depth[a], peak_depth[b]):
             parent[b] = a
             peak_depth[a] = max(peak_depth[a], peak_depth[b])
     merged = np.array([root(number) for number in range(peak_count)], np.int32)
@@ -216,7 +216,7 @@ def _bases(blades: NDArray[np.int32], plant: NDArray[np.uint8]) -> dict[int, tup
         touching = np.unique(part[of_blade])
         sizes = stats[touching, cv2.CC_STAT_AREA]
         order = np.argsort(-sizes)
-        if len(order) > 1 and sizes[order[0]] < BASE_DOMINANCE * sizes[order[1]]:
+        if len(order) > 1 and sizes[order[0]] < MIN_BASE_DOMINANCE * sizes[order[1]]:
             continue
         joins = of_blade & (part == touching[order[0]])
         bases[int(number)] = (float(columns[joins].mean()), float(rows[joins].mean()))
@@ -243,7 +243,7 @@ def _windows(labels: NDArray[np.int32]) -> dict[int, tuple[int, int, int, int]]:
     return found
 
 
-def _describe(
+def _leaf_region(
     number: int,
     window: tuple[int, int, int, int],
     grown: NDArray[np.int32],
@@ -261,12 +261,12 @@ def _describe(
     contours, _ = cv2.findContours(blade, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
     contour = max(contours, key=cv2.contourArea)
     solidity = cv2.contourArea(contour) / max(1.0, cv2.contourArea(cv2.convexHull(contour)))
-    wholeness = _own_share(contour[:, 0] + np.array([x, y]), blades, number)
-    fullness = float(mask[view][shape > 0].mean())
-    least_solid = LEAF_SOLIDITY if wholeness < 0.97 else LOBED_SOLIDITY
-    if solidity < least_solid or wholeness < LEAF_WHOLENESS or fullness < LEAF_FULLNESS:
+    completeness = _own_outline_share(contour[:, 0] + np.array([x, y]), blades, number)
+    fill_ratio = float(mask[view][shape > 0].mean())
+    least_solid = MIN_SOLIDITY if completeness < 0.97 else MIN_LOBED_SOLIDITY
+    if solidity < least_solid or completeness < MIN_COMPLETENESS or fill_ratio < MIN_FILL_RATIO:
         return None
-    return LeafRegion(window, shape > 0, base, wholeness, float(solidity), fullness)
+    return LeafRegion(window, shape > 0, base, completeness, float(solidity), fill_ratio)
 
 
 def _main_piece(shape: NDArray[np.uint8]) -> NDArray[np.uint8]:
@@ -276,7 +276,7 @@ def _main_piece(shape: NDArray[np.uint8]) -> NDArray[np.uint8]:
     return np.asarray(labels == 1 + int(stats[1:, cv2.CC_STAT_AREA].argmax()), dtype=np.uint8)
 
 
-def _own_share(contour: NDArray[np.int32], blades: NDArray[np.int32], number: int) -> float:
+def _own_outline_share(contour: NDArray[np.int32], blades: NDArray[np.int32], number: int) -> float:
     """Share of a blade's outline (N, 2) that borders neither on another blade nor on the edge of the image."""
     height, width = blades.shape
     own = np.ones(len(contour), np.bool_)

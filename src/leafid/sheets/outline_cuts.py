@@ -13,12 +13,12 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-NOTCH = 0.05  # depth of a notch, at least, as a share of the root of the clump's area
-MOST_NOTCHES = 12  # the deepest; more only make rags of a torn leaf
-CONVEX_BY_CUT = 0.035  # share of its convex hull that a clump must gain by a cut
-LEAST_PART = 0.12  # of the clump's area; a lobe or a tooth is less
-LONGEST_CUT = 0.85  # of the length of each part: two leaves cross, one leaf alone is parted along its length
-LEAST_SOLID = 0.86  # share of its convex hull that each part fills
+MIN_NOTCH_DEPTH = 0.05  # depth of a notch, at least, as a share of the root of the clump's area
+MAX_NOTCHES = 12  # the deepest; more only make rags of a torn leaf
+MIN_SOLIDITY_GAIN = 0.035  # share of its convex hull that a clump must gain by a cut
+MIN_PART_AREA = 0.12  # of the clump's area; a lobe or a tooth is less
+MAX_CUT_LENGTH = 0.85  # of the length of each part: two leaves cross, one leaf alone is parted along its length
+MIN_PART_SOLIDITY = 0.86  # share of its convex hull that each part fills
 
 
 def cut_between_notches(outline: NDArray[np.int32]) -> list[tuple[tuple[int, int], tuple[int, int]]]:
@@ -44,17 +44,17 @@ def _best_cut(outline: NDArray[np.int32]) -> tuple[int, int] | None:
     """Numbers of the two points of the outline to cut between; None where no cut is good enough."""
     notches = _notches(outline)
     area, whole = cv2.contourArea(outline), _solidity(outline)
-    best, gained = None, CONVEX_BY_CUT
+    best, gained = None, MIN_SOLIDITY_GAIN
     for first, second in combinations(notches, 2):
         if not _runs_inside(outline, first, second):
             continue
         parts = outline[first : second + 1], np.concatenate([outline[second:], outline[: first + 1]])
         areas = [cv2.contourArea(part) for part in parts]
         solid = [_solidity(part) for part in parts]
-        if min(areas) < LEAST_PART * area or min(solid) < min(LEAST_SOLID, whole):
+        if min(areas) < MIN_PART_AREA * area or min(solid) < min(MIN_PART_SOLIDITY, whole):
             continue
         length = float(np.hypot(*(outline[first, 0] - outline[second, 0]).tolist()))
-        if length > LONGEST_CUT * min(max(cv2.minAreaRect(part)[1]) for part in parts):
+        if length > MAX_CUT_LENGTH * min(max(cv2.minAreaRect(part)[1]) for part in parts):
             continue
         gain = float(np.average(solid, weights=areas)) - whole
         if gain > gained:
@@ -74,8 +74,8 @@ def _notches(outline: NDArray[np.int32]) -> list[int]:
     if defects is None:
         return []
     defects = np.asarray(defects).reshape(-1, 4)  # start, end, deepest point, 256 times its depth
-    deep = defects[defects[:, 3] / 256 > NOTCH * np.sqrt(cv2.contourArea(outline))]
-    deepest = deep[np.argsort(-deep[:, 3])][:MOST_NOTCHES]
+    deep = defects[defects[:, 3] / 256 > MIN_NOTCH_DEPTH * np.sqrt(cv2.contourArea(outline))]
+    deepest = deep[np.argsort(-deep[:, 3])][:MAX_NOTCHES]
     return sorted(int(point) for point in deepest[:, 2])
 
 

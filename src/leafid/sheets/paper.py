@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 LIGHTNESS_BIN = 4  # L*a*b* units per bin of the colour histogram
 MODEL_STEP = 8  # the surface is fitted on every 8th pixel (area means)
-DARKEST_PAPER = 40.0  # L*; anything darker is a backdrop, a leaf or a ruler
+MIN_PAPER_LIGHTNESS = 40.0  # L*; anything darker is a backdrop, a leaf or a ruler
 
 
 @dataclass(frozen=True)
@@ -37,7 +37,7 @@ def to_lab(image: NDArray[np.uint8]) -> NDArray[np.float32]:
     return np.asarray(lab, dtype=np.float32)
 
 
-def model_paper(lab: NDArray[np.float32]) -> Paper | None:
+def fit_paper_colour(lab: NDArray[np.float32]) -> Paper | None:
     """Fit the colour of the background as a quadratic surface over the image.
 
     The start is the most frequent colour that can be paper or cloth (not dark, not leaf green), bright colours
@@ -84,7 +84,7 @@ def _most_frequent_colour(pixels: NDArray[np.float64]) -> NDArray[np.float64] | 
     """Find the mode of the colours (N, 3) that can be paper; None if hardly any can."""
     lightness, red, yellow = pixels.T
     leaf_green = (red < -8) & (yellow > 12)
-    possible = (lightness > DARKEST_PAPER) & (np.hypot(red, yellow) < 50) & ~leaf_green
+    possible = (lightness > MIN_PAPER_LIGHTNESS) & (np.hypot(red, yellow) < 50) & ~leaf_green
     if possible.mean() < 0.05:
         return None
     offset = np.array([0.0, 64.0, 64.0])

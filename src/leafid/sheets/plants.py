@@ -13,9 +13,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from leafid.sheets.furniture import Piece, judge_pieces
-from leafid.sheets.paper import Paper, model_paper, sheet_region, to_lab
-from leafid.sheets.reduction import reduced_to
+from leafid.sheets.sheet_objects import ComponentKind, classify_components
+from leafid.sheets.paper import Paper, fit_paper_colour, sheet_region, to_lab
+from leafid.sheets.plants import downscale
 
 WORKING_SIDE = 1024  # pixels of the long side on which the mask is found
 
@@ -66,9 +66,9 @@ def find_plant(image: NDArray[np.uint8], size: tuple[int, int] | None = None) ->
     Returns:
         The mask with its share and confidence. An image without plant gives an empty mask with confidence 0.
     """
-    lab = to_lab(reduced_to(image, WORKING_SIDE))
-    paper = model_paper(lab)
-    mask, confidence = _plant_in_the_open(lab) if paper is None or paper.share < 0.15 else _plant_on_paper(lab, paper)
+    lab = to_lab(downscale(image, WORKING_SIDE))
+    paper = fit_paper_colour(lab)
+    mask, confidence = _green_plant(lab) if paper is None or paper.share < 0.15 else _plant_on_paper(lab, paper)
     return PlantMask(
         reduced=mask,
         size=size if size is not None else (image.shape[1], image.shape[0]),
@@ -96,8 +96,8 @@ def _plant_on_paper(lab: NDArray[np.float32], paper: Paper) -> tuple[NDArray[np.
     threshold *= float(np.interp(weight, [0.35, 1.0], [0.8, 1.0]))
     distance = np.sqrt((weight * darker) ** 2 + colour**2)
 
-    pieces = judge_pieces((distance > threshold) & candidate, sheet, lab[..., 0], colour)
-    mask = pieces.mask(Piece.PLANT)
+    pieces = classify_components((distance > threshold) & candidate, sheet, lab[..., 0], colour)
+    mask = pieces.mask(ComponentKind.PLANT)
     if not mask.any():
         return mask, 0.0
     contrast = float(np.median(distance[mask]))
@@ -110,7 +110,7 @@ def _chroma(lab: NDArray[np.float32]) -> NDArray[np.float32]:
     return np.hypot(lab[..., 1], lab[..., 2])
 
 
-def _plant_in_the_open(lab: NDArray[np.float32]) -> tuple[NDArray[np.bool_], float]:
+def _green_plant(lab: NDArray[np.float32]) -> tuple[NDArray[np.bool_], float]:
     """Without a background to measure against only green is left to go by; said by a confidence of at most 0.3."""
     green = np.hypot(np.minimum(lab[..., 1], 0), np.maximum(lab[..., 2], 0) * 0.5)
     mask = (lab[..., 1] < -6) & (lab[..., 2] > 6) & (green > 10)

@@ -10,9 +10,9 @@ from PIL import Image, ImageOps
 from leafid.exif import NOTHING, Shot
 from leafid.images import OpenedImage, open_image
 from leafid.jobs import Preprocessing
-from leafid.sheets.crop_plan import CropKind, side_of
+from leafid.sheets.crop_plan import CropKind, view_side
 
-PAPER = (255, 255, 255)
+PAD_COLOUR = (255, 255, 255)
 """Colour of the border that ``fit: pad`` adds."""
 
 # Shorter side of the decoded image, as a multiple of what the network sees: a plant that fills a third of the sheet, or
@@ -49,16 +49,16 @@ def prepare_file(path: Path, preprocessing: Preprocessing, *, enlarged: float = 
     Raises:
         ImageError: the file cannot be read; see ``leafid.images.open_image``.
     """
-    return prepare(open_to_prepare(path, preprocessing, enlarged=enlarged), preprocessing, enlarged=enlarged)
+    return prepare(open_for_views(path, preprocessing, enlarged=enlarged), preprocessing, enlarged=enlarged)
 
 
-def open_to_prepare(path: Path, preprocessing: Preprocessing, *, enlarged: float = 1.0) -> OpenedImage:
+def open_for_views(path: Path, preprocessing: Preprocessing, *, enlarged: float = 1.0) -> OpenedImage:
     """Open an image, decoded no larger than its views need.
 
     Raises:
         ImageError: the file cannot be read; see ``leafid.images.open_image``.
     """
-    needed = _needed_side(preprocessing, enlarged)
+    needed = _decode_side(preprocessing, enlarged)
     return open_image(path, needed_side=needed, max_pixels=preprocessing.max_pixels)
 
 
@@ -85,7 +85,7 @@ def prepare(image: OpenedImage, preprocessing: Preprocessing, *, enlarged: float
         crops.insert(0, (CropKind.IMAGE, image.rgb))
     return PreparedImage(
         views=tuple(
-            _square(pixels, round(side_of(kind, preprocessing) * enlarged), preprocessing) for kind, pixels in crops
+            _square(pixels, round(view_side(kind, preprocessing) * enlarged), preprocessing) for kind, pixels in crops
         ),
         kinds=tuple(kind for kind, _ in crops),
         width=image.width,
@@ -101,7 +101,7 @@ def _square(image: Image.Image, side: int, preprocessing: Preprocessing) -> NDAr
         image = image.convert("L").convert("RGB")
     match preprocessing.fit:
         case "pad":
-            square = ImageOps.pad(image, size, method=cubic, color=PAPER)
+            square = ImageOps.pad(image, size, method=cubic, color=PAD_COLOUR)
         case "crop":
             square = ImageOps.fit(image, size, method=cubic)
         case "squash":
@@ -109,9 +109,9 @@ def _square(image: Image.Image, side: int, preprocessing: Preprocessing) -> NDAr
     return np.asarray(square, dtype=np.uint8)
 
 
-def _needed_side(preprocessing: Preprocessing, enlarged: float) -> int | None:
+def _decode_side(preprocessing: Preprocessing, enlarged: float) -> int | None:
     """The shorter side at which an image must be decoded; None: its own."""
-    wanted, whole = preprocessing.views, side_of(CropKind.IMAGE, preprocessing)
+    wanted, whole = preprocessing.views, view_side(CropKind.IMAGE, preprocessing)
     if wanted.tiles:
         return None
     if wanted.leaves or wanted.veins:

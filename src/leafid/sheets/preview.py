@@ -14,9 +14,9 @@ from leafid.jobs import Preprocessing
 from leafid.sheets.crop_cutting import cut_crop
 from leafid.sheets.crop_plan import CropKind, CropPlan
 from leafid.sheets.plants import PlantMask
-from leafid.sheets.preparation import PreparedImage, open_to_prepare, prepare
+from leafid.sheets.preparation import PreparedImage, open_for_views, prepare
 from leafid.sheets.ruler_scale import find_ruler_scale
-from leafid.sheets.vein_map import drawn_veins
+from leafid.sheets.vein_map import draw_vein_map
 from leafid.sheets.views import find_views
 
 COLOURS = {
@@ -32,7 +32,7 @@ _CELL = 230  # pixels of a view
 _GAP, _CAPTION = 16, 26
 _PANEL = 900  # least height of the image and of the mask
 _COLUMNS = 6
-_SMALLEST_OUTLINED = 0.0003  # share of the image; smaller pieces and holes would hide the plant under their outlines
+_MIN_OUTLINED = 0.0003  # share of the image; smaller pieces and holes would hide the plant under their outlines
 
 
 @dataclass(frozen=True)
@@ -48,7 +48,7 @@ def preview_image(path: Path, preprocessing: Preprocessing) -> Image.Image:
     Raises:
         ImageError: the file cannot be read.
     """
-    return draw_preview(open_to_prepare(path, preprocessing), preprocessing, title=path.name)
+    return draw_preview(open_for_views(path, preprocessing), preprocessing, title=path.name)
 
 
 def draw_preview(image: OpenedImage, preprocessing: Preprocessing, *, title: str = "") -> Image.Image:
@@ -64,12 +64,12 @@ def draw_preview(image: OpenedImage, preprocessing: Preprocessing, *, title: str
     if wanted.of_plant:
         found = find_views(image, preprocessing)
         panels = [
-            _Cell(_marked(image.rgb, found.plant, found.plans), panels[0].caption, OUTLINE),
+            _Cell(_annotate(image.rgb, found.plant, found.plans), panels[0].caption, OUTLINE),
             _Cell(_mask_picture(found.plant), f"mask: {found.plant.fraction:.1%} plant", (0, 0, 0)),
         ]
         rows.append(_views(prepared, CropKind.VEINS) or _vein_maps(np.asarray(image.rgb), found.plans))
     rows.append(_views(prepared, CropKind.TILE))
-    return _composed(panels, [row for row in rows if row], prepared.notes)
+    return _compose(panels, [row for row in rows if row], prepared.notes)
 
 
 def panel_title(image: OpenedImage, title: str) -> str:
@@ -95,18 +95,18 @@ def _vein_maps(pixels: NDArray[np.uint8], plans: Sequence[CropPlan]) -> list[_Ce
     for plan in plans:
         if plan.kind is CropKind.LEAF:
             crop = cut_crop(pixels, plan)
-            veins = Image.fromarray(drawn_veins(crop.pixels, crop.mask))
+            veins = Image.fromarray(draw_vein_map(crop.pixels, crop.mask))
             cells.append(_Cell(veins, f"veins {len(cells) + 1}", COLOURS[CropKind.VEINS]))
     return cells
 
 
-def _marked(image: Image.Image, plant: PlantMask, plans: Sequence[CropPlan]) -> Image.Image:
+def _annotate(image: Image.Image, plant: PlantMask, plans: Sequence[CropPlan]) -> Image.Image:
     """Draw the outline of the mask, and box and upward direction of each crop; a leaf without a clear axis has none."""
     scale = _PANEL / image.height
     marked = np.asarray(image.resize((max(1, round(image.width * scale)), _PANEL), Image.Resampling.LANCZOS)).copy()
     mask = cv2.resize(plant.reduced.astype(np.uint8), (marked.shape[1], marked.shape[0]))
     contours, _ = cv2.findContours(mask, cv2.RETR_LIST, cv2.CHAIN_APPROX_NONE)
-    lines = [contour for contour in contours if cv2.contourArea(contour) >= _SMALLEST_OUTLINED * mask.size]
+    lines = [contour for contour in contours if cv2.contourArea(contour) >= _MIN_OUTLINED * mask.size]
     cv2.drawContours(marked, lines, -1, OUTLINE, 2, cv2.LINE_8)
     picture = Image.fromarray(marked)
     draw = ImageDraw.Draw(picture)
@@ -130,7 +130,7 @@ def _mask_picture(plant: PlantMask) -> Image.Image:
     return Image.fromarray(np.where(plant.reduced, 40, 255).astype(np.uint8)).convert("RGB")
 
 
-def _composed(panels: Sequence[_Cell], rows: Sequence[Sequence[_Cell]], notes: Sequence[str]) -> Image.Image:
+def _compose(panels: Sequence[_Cell], rows: Sequence[Sequence[_Cell]], notes: Sequence[str]) -> Image.Image:
     """Put the panels to the left, as high as all rows of views, and the rows to the right of them."""
     lines = [row[start : start + _COLUMNS] for row in rows for start in range(0, len(row), _COLUMNS)]
     pitch = _CELL + _CAPTION + _GAP

@@ -5,7 +5,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 
-def reduced_to(image: NDArray[np.uint8], longest: int) -> NDArray[np.uint8]:
+def downscale(image: NDArray[np.uint8], longest: int) -> NDArray[np.uint8]:
     """Reduce an image (H, W, 3), uint8, to this many pixels of its long side; a smaller one is returned as it is."""
     scale = longest / max(image.shape[:2])
     if scale >= 1:

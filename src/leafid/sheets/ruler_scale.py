@@ -15,17 +15,17 @@ from numpy.typing import NDArray
 _PERIODS = (3.0, 30.0)  # distance of ticks looked for, pixels
 _BANDS = 400  # strips into which the image is cut across the ruler
 _WINDOWS = 6  # a ruler covers at least about this part of a side
-_LEAST_WINDOW = 256  # pixels
+_MIN_WINDOW = 256  # pixels
 _PADDED = 2  # length of a transform, in windows
-_EVEN = 0.5  # share of a strip's detail that evenly spaced ticks explain
-_LEAST_PEAK = 0.5  # share of that in the fundamental alone, about
-_FAINTEST = 2.0  # standard deviation of that detail, grey levels
+_MIN_PERIODIC = 0.5  # share of a strip's detail that evenly spaced ticks explain
+_MIN_FUNDAMENTAL = 0.5  # share of that in the fundamental alone, about
+_MIN_CONTRAST = 2.0  # standard deviation of that detail, grey levels
 _CANDIDATES = 4  # strips of a period that are looked at closely
-_FEWEST_TICKS = 40
+_MIN_TICKS = 40
 _STEPS = 91  # periods tried about a first guess
-_LONGER = 1.2  # of a centimetre's tick to those between
-_REGULAR = 0.75  # share of the centimetres' ticks that must be longer
-_ELSEWHERE = 0.15  # share of the ticks between that may seem to be
+_MIN_LONGER = 1.2  # of a centimetre's tick to those between
+_MIN_LONG_TENTHS = 0.75  # share of the centimetres' ticks that must be longer
+_MAX_LONG_OTHERS = 0.15  # share of the ticks between that may seem to be
 
 
 @dataclass(frozen=True)
@@ -66,19 +66,19 @@ def find_ruler_scale(pixels: NDArray[np.uint8]) -> RulerScale | None:
     grey = np.asarray(cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY), np.float32)
     found = []
     for upright, turned in ((False, grey), (True, np.ascontiguousarray(grey.T))):
-        for strip in _strips(turned):
-            counted = _centimetres(turned, strip)
+        for strip in _periodic_strips(turned):
+            counted = _measure_ticks(turned, strip)
             if counted is not None:
                 found.append(RulerScale(counted[0], counted[1], upright))
     return max(found, key=lambda scale: scale.ticks, default=None)
 
 
-def _strips(grey: NDArray[np.float32]) -> list[_Strip]:
+def _periodic_strips(grey: NDArray[np.float32]) -> list[_Strip]:
     """Strips with evenly spaced detail, the clearest first."""
     height, width = grey.shape
     thick = max(2, height // _BANDS)
     count = height // thick
-    window = max(_LEAST_WINDOW, width // _WINDOWS)
+    window = max(_MIN_WINDOW, width // _WINDOWS)
     if width < window or count < 2:
         return []
     profiles = grey[: count * thick].reshape(count, thick, width).mean(axis=1)
@@ -96,7 +96,7 @@ def _strips(grey: NDArray[np.float32]) -> list[_Strip]:
         cumulated = np.cumsum(power, axis=1)
         peaks = bounded.argmax(axis=1)
         highest = np.take_along_axis(power, peaks[:, None], axis=1)[:, 0]
-        likely = (highest * step > _EVEN / 2 * _LEAST_PEAK * total) & (part.std(axis=1) > _FAINTEST)
+        likely = (highest * step > _MIN_PERIODIC / 2 * _MIN_FUNDAMENTAL * total) & (part.std(axis=1) > _MIN_CONTRAST)
         for band in np.flatnonzero(likely):
             peak = int(peaks[band])
             harmonics = np.arange(peak, len(frequency), max(1, peak))
@@ -104,7 +104,7 @@ def _strips(grey: NDArray[np.float32]) -> list[_Strip]:
             explained = float((cumulated[band, high] - cumulated[band, low]).sum()) / float(total[band])
             by_chance = float((high - low).sum()) / len(frequency)  # what noise has there
             clear = (explained - by_chance) / max(1 - by_chance, 0.1)
-            if clear > _EVEN:
+            if clear > _MIN_PERIODIC:
                 row = int(band) * thick + thick // 2
                 strips.append(_Strip(row, left, left + window, 1 / float(frequency[peak]), clear))
     chosen: dict[int, list[_Strip]] = {}  # by period: long ticks, five or ten times as far apart, are as even
@@ -115,40 +115,40 @@ def _strips(grey: NDArray[np.float32]) -> list[_Strip]:
     return [strip for alike in chosen.values() for strip in alike]
 
 
-def _centimetres(grey: NDArray[np.float32], strip: _Strip) -> tuple[float, int] | None:
+def _measure_ticks(grey: NDArray[np.float32], strip: _Strip) -> tuple[float, int] | None:
     """Distance of the ticks in pixels and their number, where every tenth is the longest."""
-    period, phase = _refined(grey[strip.row, strip.left : strip.right], strip.period)
-    left, right = _reach(grey[strip.row], strip, period)
-    period, phase = _refined(grey[strip.row, left:right], period)
+    period, phase = _refine_period(grey[strip.row, strip.left : strip.right], strip.period)
+    left, right = _extend_strip(grey[strip.row], strip, period)
+    period, phase = _refine_period(grey[strip.row, left:right], period)
     number = int((right - left - 1 - phase - period / 2) / period)
-    if number < _FEWEST_TICKS:
+    if number < _MIN_TICKS:
         return None
     reach = round(12 * period)
     rows = np.arange(max(0, strip.row - reach), min(len(grey), strip.row + reach + 1))
     at = np.asarray(left + phase + period * np.arange(number), np.float64)
-    between = np.stack([_at(grey, rows, at - period / 2), _at(grey, rows, at + period / 2)]).mean(axis=0)
-    contrast = _at(grey, rows, at) - between
+    between = np.stack([_sample(grey, rows, at - period / 2), _sample(grey, rows, at + period / 2)]).mean(axis=0)
+    contrast = _sample(grey, rows, at) - between
     here = int(strip.row - rows[0])
     usual = float(np.median(contrast[here]))
-    if abs(usual) < _FAINTEST:
+    if abs(usual) < _MIN_CONTRAST:
         return None
     inked = contrast / usual > 0.45
-    lengths = _run(inked[here:]) + _run(inked[here::-1]) - 1.0
+    lengths = _run_length(inked[here:]) + _run_length(inked[here::-1]) - 1.0
     best = max(range(10), key=lambda first: float(np.median(lengths[first::10])))
     tenth = np.arange(number) % 10 == best
     others = ~tenth & (np.arange(number) % 5 != best % 5)
-    longer = lengths > _LONGER * float(np.median(lengths[others]))
+    longer = lengths > _MIN_LONGER * float(np.median(lengths[others]))
     halves = float(np.median(lengths[~tenth & ~others]))
     if (
-        np.mean(longer[tenth]) < _REGULAR
-        or np.mean(longer[others]) > _ELSEWHERE
+        np.mean(longer[tenth]) < _MIN_LONG_TENTHS
+        or np.mean(longer[others]) > _MAX_LONG_OTHERS
         or float(np.median(lengths[tenth])) < 1.05 * halves
     ):
         return None
     return period, number
 
 
-def _refined(profile: NDArray[np.float32], period: float) -> tuple[float, float]:
+def _refine_period(profile: NDArray[np.float32], period: float) -> tuple[float, float]:
     """The period near a first guess that explains most of a profile, and the place of its first tick."""
     detail = profile - np.asarray(cv2.GaussianBlur(profile.reshape(1, -1), (0, 0), period)).ravel()
     places = np.arange(len(detail))
@@ -164,7 +164,7 @@ def _refined(profile: NDArray[np.float32], period: float) -> tuple[float, float]
     return found, (-angle / (2 * np.pi) * found) % found
 
 
-def _reach(profile: NDArray[np.float32], strip: _Strip, period: float) -> tuple[int, int]:
+def _extend_strip(profile: NDArray[np.float32], strip: _Strip, period: float) -> tuple[int, int]:
     """Columns to which the ticks of a strip go on at the same distance."""
     detail = profile - np.asarray(cv2.GaussianBlur(profile.reshape(1, -1), (0, 0), period)).ravel()
     ten = round(10 * period)
@@ -183,12 +183,12 @@ def _reach(profile: NDArray[np.float32], strip: _Strip, period: float) -> tuple[
     return left, right
 
 
-def _at(grey: NDArray[np.float32], rows: NDArray[np.int64], columns: NDArray[np.float64]) -> NDArray[np.float32]:
+def _sample(grey: NDArray[np.float32], rows: NDArray[np.int64], columns: NDArray[np.float64]) -> NDArray[np.float32]:
     """Grey levels at rows and (between) columns, (rows, columns)."""
     x, y = np.meshgrid(columns.astype(np.float32), rows.astype(np.float32))
     return np.asarray(cv2.remap(grey, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE), np.float32)
 
 
-def _run(inked: NDArray[np.bool_]) -> NDArray[np.float64]:
+def _run_length(inked: NDArray[np.bool_]) -> NDArray[np.float64]:
     """How many rows a tick goes on from the first."""
     return np.where(inked.all(axis=0), len(inked), (~inked).argmax(axis=0)).astype(np.float64)

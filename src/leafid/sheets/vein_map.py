@@ -12,19 +12,19 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from leafid.sheets.illumination import flat_blade, local_mean
-from leafid.sheets.oriented_ridges import Image32, direction_angles, keep_crests, line_responses, path_strength
+from leafid.sheets.vein_map import flatten_illumination, local_mean
+from leafid.sheets.ridge_filters import Image32, direction_angles, suppress_non_maxima, line_responses, path_strength
 
 # Lengths are in pixels of the working image, where the blade covers WORKING_SIDE squared pixels, so that the veins of
-# a leaf are about equally wide whatever the resolution. Crops that would need more than MOST_ENLARGED stay smaller.
+# a leaf are about equally wide whatever the resolution. Crops that would need more than MAX_ENLARGEMENT stay smaller.
 WORKING_SIDE = 500
-MOST_ENLARGED = 3.0
+MAX_ENLARGEMENT = 3.0
 FLATTENING_SIGMA = 20.0
 _DIRECTIONS = 12
 _VEIN_SIGMAS = (1.4, 2.8)
 _TEXTURE_SIGMA = 12.0
 _MARGIN = 5.0  # lines running along the margin nearer than this are the margin itself
-_CREST_REACH = 8.0
+_SUPPRESSION_REACH = 8.0
 _BORDER = 16  # empty pixels around the blade, so that filters and paths need no special care at the image's edge
 
 _HALF_STRENGTH = 6.0  # contrast, as a multiple of the blade's typical response, that counts half
@@ -68,7 +68,7 @@ def vein_map(leaf: NDArray[np.uint8], mask: NDArray[np.bool_] | None = None) -> 
     return strength
 
 
-def drawn_veins(leaf: NDArray[np.uint8], mask: NDArray[np.bool_]) -> NDArray[np.uint8]:
+def draw_vein_map(leaf: NDArray[np.uint8], mask: NDArray[np.bool_]) -> NDArray[np.uint8]:
     """Draw the vein map dark on white, uint8 RGB (H, W, 3); arguments and errors as for `vein_map`."""
     dark = 255 - np.round(vein_map(leaf, mask) * 255).astype(np.uint8)
     return np.repeat(dark[..., None], 3, axis=2)
@@ -104,14 +104,14 @@ def _bounding_box(mask: NDArray[np.bool_]) -> tuple[slice, slice]:
 def _strength(scores: Image32, mask: NDArray[np.bool_]) -> Image32:
     """The strongest direction's score, stretched from texture (0) to a clear vein (1), at the size of `mask`."""
     stretched = (scores.max(axis=0) - _TEXTURE_STRENGTH) / (_CLEAR_STRENGTH - _TEXTURE_STRENGTH)
-    return _native(np.clip(stretched, 0, 1), mask) * mask
+    return _to_crop_size(np.clip(stretched, 0, 1), mask) * mask
 
 
 def _direction(scores: Image32, mask: NDArray[np.bool_]) -> Image32:
     """Mean direction weighted by score; on doubled angles, since directions half a turn apart are the same."""
     doubled = 2 * direction_angles(_DIRECTIONS)
     cosine, sine = np.tensordot(np.cos(doubled), scores, axes=1), np.tensordot(np.sin(doubled), scores, axes=1)
-    angle = np.arctan2(_native(sine, mask), _native(cosine, mask)) / 2
+    angle = np.arctan2(_to_crop_size(sine, mask), _to_crop_size(cosine, mask)) / 2
     return np.asarray(np.mod(angle, np.float32(np.pi)), np.float32)
 
 
@@ -122,7 +122,7 @@ def _working_image(leaf: NDArray[np.uint8], mask: NDArray[np.bool_]) -> tuple[Im
     """
     grey = np.asarray(leaf if leaf.ndim == 2 else cv2.transform(leaf, np.full((1, 3), 1 / 3)), np.float32)
     blade = mask.astype(np.float32)
-    scale = min(MOST_ENLARGED, WORKING_SIDE / float(np.sqrt(np.count_nonzero(mask))))
+    scale = min(MAX_ENLARGEMENT, WORKING_SIDE / float(np.sqrt(np.count_nonzero(mask))))
     if scale != 1:
         size = (max(1, round(mask.shape[1] * scale)), max(1, round(mask.shape[0] * scale)))
         resampling = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
@@ -136,7 +136,7 @@ def _working_image(leaf: NDArray[np.uint8], mask: NDArray[np.bool_]) -> tuple[Im
     return grey, np.asarray(cv2.erode(blade, disk), np.float32)
 
 
-def _native(working: Image32, mask: NDArray[np.bool_]) -> Image32:
+def _to_crop_size(working: Image32, mask: NDArray[np.bool_]) -> Image32:
     """A working image without its border, at the size of `mask`."""
     inner = np.ascontiguousarray(working[_BORDER:-_BORDER, _BORDER:-_BORDER], np.float32)
     return np.asarray(cv2.resize(inner, mask.shape[::-1], interpolation=cv2.INTER_LINEAR), np.float32)
@@ -156,7 +156,7 @@ def vein_scores(grey: Image32, blade: Image32) -> Image32:
     Returns:
         float32 (T, H, W), 0..1, as crests; direction t runs at t * pi / T from the x-axis towards the y-axis.
     """
-    scores = _contrast(flat_blade(grey, blade, FLATTENING_SIGMA), blade)
+    scores = _contrast(flatten_illumination(grey, blade, FLATTENING_SIGMA), blade)
     # Blobs answer in all directions alike, lines in theirs.
     mean = scores.mean(axis=0)
     rough = local_mean(mean, blade, _TEXTURE_SIGMA)
@@ -174,7 +174,7 @@ def vein_scores(grey: Image32, blade: Image32) -> Image32:
     for score, path in zip(scores, paths, strict=True):
         score *= cv2.resize(path, (width, height), interpolation=cv2.INTER_LINEAR)
         np.sqrt(score, out=score)
-    keep_crests(scores, _CREST_REACH)
+    suppress_non_maxima(scores, _SUPPRESSION_REACH)
     return scores
 
 

@@ -9,16 +9,16 @@ from PIL import Image
 from leafid.images import OpenedImage
 from leafid.jobs import Preprocessing
 from leafid.sheets.crop_cutting import cut_crop
-from leafid.sheets.crop_plan import CropKind, CropPlan, LeafCrop, side_of
+from leafid.sheets.crop_plan import CropKind, CropPlan, LeafCrop, view_side
 from leafid.sheets.crop_search import find_crops
 from leafid.sheets.plants import WORKING_SIDE, PlantMask, find_plant
-from leafid.sheets.reduction import reduced_to
-from leafid.sheets.vein_map import drawn_veins
+from leafid.sheets.plants import downscale
+from leafid.sheets.vein_map import draw_vein_map
 
-LEAST_PLANT = 0.002
+MIN_PLANT_FRACTION = 0.002
 """Share of the image below which what was found is no plant."""
 
-_LONGEST = 2.5  # long side to which a crop is reduced before its edge is refined, as a multiple of what is seen of it
+_MAX_SIDE = 2.5  # long side to which a crop is reduced before its edge is refined, as a multiple of what is seen of it
 
 
 @dataclass(frozen=True)
@@ -43,9 +43,9 @@ def find_views(image: OpenedImage, preprocessing: Preprocessing) -> FoundViews:
     """Find the plant and the parts of it that the network is to see."""
     wanted = preprocessing.views
     pixels = np.asarray(image.rgb, dtype=np.uint8)
-    reduced = reduced_to(pixels, WORKING_SIDE)  # once: that takes as long on a large sheet as either search
+    reduced = downscale(pixels, WORKING_SIDE)  # once: that takes as long on a large sheet as either search
     plant = find_plant(reduced, size=(pixels.shape[1], pixels.shape[0]))
-    if plant.fraction < LEAST_PLANT:
+    if plant.fraction < MIN_PLANT_FRACTION:
         return FoundViews(pixels, plant, (), ("no plant was found; the whole image is seen",))
     tile_side = (preprocessing.tile_side or preprocessing.size) * image.rgb.width / image.width
     whole, *parts = find_crops(
@@ -68,14 +68,14 @@ def cut_views(found: FoundViews, preprocessing: Preprocessing) -> list[tuple[Cro
     """Cut the views out of the decoded image, with their background kept or painted white, and draw vein maps."""
     crops: dict[CropKind, list[LeafCrop]] = {kind: [] for kind in CropKind}
     for plan in found.plans:
-        longest = round(_LONGEST * side_of(plan.kind, preprocessing))
-        crop = cut_crop(found.pixels, plan, background=preprocessing.background, longest=longest)
+        max_side = round(_MAX_SIDE * view_side(plan.kind, preprocessing))
+        crop = cut_crop(found.pixels, plan, background=preprocessing.background, max_side=max_side)
         crops[plan.kind].append(crop)
     wanted, leaves = preprocessing.views, crops[CropKind.LEAF]
     views = [
         *((CropKind.PLANT, crop.pixels) for crop in crops[CropKind.PLANT]),
         *((CropKind.LEAF, crop.pixels) for crop in leaves[: wanted.leaves]),
         *((CropKind.TILE, crop.pixels) for crop in crops[CropKind.TILE]),
-        *((CropKind.VEINS, drawn_veins(crop.pixels, crop.mask)) for crop in leaves[: wanted.veins]),
+        *((CropKind.VEINS, draw_vein_map(crop.pixels, crop.mask)) for crop in leaves[: wanted.veins]),
     ]
     return [(kind, Image.fromarray(pixels)) for kind, pixels in views]

@@ -20,7 +20,7 @@ from PIL import Image
 
 from leafid.jobs import Strength
 from leafid.learning.data.leaf_augmentations import CHANGES
-from leafid.sheets import PAPER
+from leafid.sheets import PAD_COLOUR
 
 AUGMENTATION = 3
 """Rises when the same strength and seed give other pixels than before, so that what was kept of them is not used."""
@@ -87,7 +87,7 @@ def _placed(a: Any, size: int, *, turn: float, scale: tuple[float, float]) -> li
             scale=(scale[0] / MARGIN, scale[1] / MARGIN),
             keep_ratio=True,
             interpolation=2 if scale[1] > 1 else 1,  # cubic, linear
-            fill=PAPER,
+            fill=PAD_COLOUR,
             p=1.0,
         ),
         a.RandomCrop(size, size),

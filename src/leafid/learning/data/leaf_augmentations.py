@@ -13,7 +13,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from leafid.sheets import PAPER, find_plant, reduced_to
+from leafid.sheets import PAD_COLOUR, find_plant, downscale
 
 View = NDArray[np.uint8]
 Colour = NDArray[np.float32]
@@ -55,7 +55,7 @@ def torn(view: View, random: np.random.Generator) -> View:
     if not plant.size:
         return view
     straight = np.quantile(plant, 1 - random.uniform(0.05, _MOST_TORN))
-    down, right = np.nonzero((along > straight) & (_darkest(view) < min(PAPER)))
+    down, right = np.nonzero((along > straight) & (_darkest(view) < min(PAD_COLOUR)))
     # Teeth only give back of what the straight edge takes.
     across = np.cos(angle) * places[down] - np.sin(angle) * places[right]
     teeth = np.interp(across, np.sort(random.uniform(-1.5, 1.5, size=90)), random.exponential(0.01, size=90))
@@ -109,7 +109,7 @@ def mounting_strip(view: View, random: np.random.Generator) -> View:
 def other_paper(view: View, random: np.random.Generator) -> View:
     """Lay the plant on another paper; labels and rulers go with the old one. A plant not clearly found stays."""
     side, inside = len(view), _without_padding(view)
-    plant = find_plant(reduced_to(view[inside], _SEARCHED), view[inside].shape[1::-1])
+    plant = find_plant(downscale(view[inside], _SEARCHED), view[inside].shape[1::-1])
     if plant.confidence < _LEAST_SURE or not _PLANT_SHARES[0] < plant.fraction < _PLANT_SHARES[1]:
         return view
     mask = np.zeros((side, side), np.uint8)
@@ -161,7 +161,7 @@ def _paper(view: View, random: np.random.Generator) -> Colour:
     """The colour of the paper in a view, the padding around it not counted; where it shows none, that of some paper."""
     pixels = view[::_STEP, ::_STEP].reshape(-1, 3)
     darkest = _darkest(pixels)
-    inside = darkest < min(PAPER)
+    inside = darkest < min(PAD_COLOUR)
     if inside.any():
         light = pixels[inside & (darkest >= np.quantile(darkest[inside], 0.7))]
         paper = np.asarray(np.median(light, axis=0), dtype=np.float32)
@@ -172,7 +172,7 @@ def _paper(view: View, random: np.random.Generator) -> Colour:
 
 def _without_padding(view: View) -> tuple[slice, slice]:
     """Return where the view is not the white border that fills a square up."""
-    inside = _darkest(view) < min(PAPER)
+    inside = _darkest(view) < min(PAD_COLOUR)
     down, right = np.flatnonzero(inside.any(axis=1)), np.flatnonzero(inside.any(axis=0))
     return np.s_[int(down[0]) : int(down[-1]) + 1, int(right[0]) : int(right[-1]) + 1] if len(down) else np.s_[:, :]
 

@@ -7,12 +7,12 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from leafid.characters import Measured, NotMeasured, measure_leaf
-from leafid.characters.blade import without_shadow
+from leafid.characters import Measurement, NotMeasuredReason, measure_leaf
+from leafid.characters.blade import remove_shadow
 from tests.characters.leaves import drawn_leaf, on_paper
 
 
-def _value(measured: Measured | None) -> float:
+def _value(measured: Measurement | None) -> float:
     assert measured is not None
     return measured.value
 
@@ -65,7 +65,7 @@ def test_pixels_of_the_original_are_counted_not_those_of_the_crop() -> None:
     leaf = drawn_leaf("Coffea canephora", 2)
     half = cv2.resize(on_paper(leaf), None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA)
     mask = cv2.resize(leaf.mask.astype(np.uint8), (half.shape[1], half.shape[0])) > 0
-    measured = measure_leaf(np.asarray(half, np.uint8), np.asarray(mask), px_scale=0.5, px_per_mm=4.0).characters
+    measured = measure_leaf(np.asarray(half, np.uint8), np.asarray(mask), crop_scale=0.5, px_per_mm=4.0).characters
     assert _value(measured.blade_length_cm) == pytest.approx(leaf.traits.length_mm / 10, rel=0.06)
 
 
@@ -123,16 +123,16 @@ def test_a_compound_leaf_is_not_measured() -> None:
     pixels = np.full((700, 700, 3), 225, np.uint8)
     pixels[mask > 0] = (90, 100, 60)
     measured = measure_leaf(pixels, mask > 0)
-    assert measured.not_measured is NotMeasured.NOT_SIMPLE
+    assert measured.not_measured is NotMeasuredReason.NOT_SIMPLE
     assert list(measured.characters.present()) == []
 
 
 def test_nothing_and_too_little_are_said() -> None:
     pixels = np.full((200, 200, 3), 225, np.uint8)
-    assert measure_leaf(pixels, np.zeros((200, 200), np.bool_)).not_measured is NotMeasured.NO_LEAF
+    assert measure_leaf(pixels, np.zeros((200, 200), np.bool_)).not_measured is NotMeasuredReason.NO_LEAF
     small = np.zeros((200, 200), np.bool_)
     small[90:110, 95:105] = True
-    assert measure_leaf(pixels, small).not_measured is NotMeasured.TOO_SMALL
+    assert measure_leaf(pixels, small).not_measured is NotMeasuredReason.TOO_SMALL
 
 
 def test_wrong_arrays_are_refused() -> None:
@@ -185,7 +185,7 @@ def test_the_petiole_is_measured_where_all_of_it_is_seen() -> None:
     x, y = leaf.midrib_px[0] + [0, rim]
     for image, colour in ((pixels, (110, 120, 70)), (mask, (1,))):
         cv2.line(image, (round(x), round(y)), (round(x), round(y + petiole)), colour, 6)
-    seen = measure_leaf(pixels, mask > 0, beyond_px=0.0).characters
+    seen = measure_leaf(pixels, mask > 0, outer_petiole_px=0.0).characters
     assert _value(seen.petiole_share) == pytest.approx(0.12, abs=0.03)
     assert _value(seen.length_width_ratio) == pytest.approx(leaf.traits.length_mm / leaf.blade.width_mm(), rel=0.06)
     assert measure_leaf(pixels, mask > 0).characters.petiole_share is None
@@ -208,6 +208,6 @@ def _blotched(rough: bool) -> tuple[NDArray[np.uint8], NDArray[np.bool_], NDArra
 def test_a_smooth_shadow_is_taken_off_and_a_rough_spot_stays() -> None:
     for rough in (False, True):
         pixels, mask, blotch = _blotched(rough)
-        kept = without_shadow(pixels, mask)
+        kept = remove_shadow(pixels, mask)
         assert (kept & blotch).sum() < 0.2 * blotch.sum() if not rough else (kept & blotch).sum() > 0.95 * blotch.sum()
         assert (kept & ~blotch).sum() > 0.99 * (mask & ~blotch).sum()

@@ -92,7 +92,7 @@ def path_strength(responses: Image32) -> Image32:
     return np.asarray(np.maximum(ahead_and_back, 0) / _PATH_POINTS, np.float32)
 
 
-def keep_crests(responses: Image32, reach: float) -> None:
+def suppress_non_maxima(responses: Image32, reach: float) -> None:
     """Weaken in place what has a stronger parallel neighbour within `reach` pixels across.
 
     A wide vein with a lit and a shaded flank, or a light vein between two dark lines, so becomes one line.
