@@ -1,10 +1,10 @@
-"""Leaves are found one by one, cut from the original, and turned apex-up."""
+"""Single leaves are found, cut from the original, and rotated apex-up."""
 
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from leafid.sheets import CropKind, CropPlan, PlantMask, cut_crop, find_crops, find_plant, leaf_crops
+from leafid.sheets import CropKind, CropPlan, PlantMask, cut_crop, find_crops, find_plant
 from tests.sheets.drawings import blank_sheet, draw_leaf
 
 
@@ -13,8 +13,8 @@ def leaf_plans(image: NDArray[np.uint8], leaves: int = 10) -> list[CropPlan]:
     return [plan for plan in plans if plan.kind is CropKind.LEAF]
 
 
-def covers(plan: CropPlan, blade: NDArray[np.bool_]) -> float:
-    """IoU of the plan's shape with a blade, both in the original."""
+def iou(plan: CropPlan, blade: NDArray[np.bool_]) -> float:
+    """Return the IoU of the plan's shape with a blade, both in the original."""
     placed = np.zeros(blade.shape, np.bool_)
     left, top, right, bottom = plan.box
     placed[top:bottom, left:right] = plan.shape[: bottom - top, : right - left]
@@ -27,11 +27,11 @@ def test_separate_leaves_are_found_largest_first() -> None:
     small = draw_leaf(image, (500, 300), length=200, width=90)
     plans = leaf_plans(image)
     assert len(plans) == 2
-    assert covers(plans[0], large) > 0.9
-    assert covers(plans[1], small) > 0.9
+    assert iou(plans[0], large) > 0.9
+    assert iou(plans[1], small) > 0.9
 
 
-def test_leaves_on_a_twig_are_told_apart() -> None:
+def test_leaves_on_a_twig_are_separated() -> None:
     image = blank_sheet()
     blades = [
         draw_leaf(image, (350 + side * 150, 250 + 180 * row), points_to=0 if side > 0 else 180, petiole=40)
@@ -42,7 +42,7 @@ def test_leaves_on_a_twig_are_told_apart() -> None:
     plans = leaf_plans(image)
     assert len(plans) == 6
     for blade in blades:
-        assert max(covers(plan, blade) for plan in plans) > 0.8
+        assert max(iou(plan, blade) for plan in plans) > 0.8
 
 
 def test_touching_leaves_are_cut_at_the_neck() -> None:
@@ -51,7 +51,7 @@ def test_touching_leaves_are_cut_at_the_neck() -> None:
     plans = leaf_plans(image)
     assert len(plans) == 2
     for blade in blades:
-        assert max(covers(plan, blade) for plan in plans) > 0.85
+        assert max(iou(plan, blade) for plan in plans) > 0.85
     assert all(plan.quality.completeness < 1 for plan in plans)
 
 
@@ -64,7 +64,7 @@ def test_overlapping_leaves_are_cut_between_their_notches(points_to: int, centre
     plans = leaf_plans(image)
     assert len(plans) == 2
     for blade in (above, below):
-        assert max(covers(plan, blade) for plan in plans) > 0.7
+        assert max(iou(plan, blade) for plan in plans) > 0.7
 
 
 @pytest.mark.parametrize("width", [90, 170, 260])
@@ -74,7 +74,7 @@ def test_one_leaf_is_not_cut_at_its_tip_and_petiole(width: int) -> None:
     assert len(leaf_plans(image)) == 1
 
 
-def test_torn_leaf_stays_one() -> None:
+def test_torn_leaf_is_not_cut() -> None:
     image = blank_sheet()
     draw_leaf(image, (350, 450), length=400, width=220, petiole=80)
     image[470:560, 380:560] = image[20, 20]  # a bite from one side
@@ -82,13 +82,13 @@ def test_torn_leaf_stays_one() -> None:
 
 
 @pytest.mark.parametrize("points_to", range(-180, 180, 30))
-def test_leaf_with_petiole_is_turned_apex_up(points_to: int) -> None:
+def test_leaf_with_petiole_is_rotated_apex_up(points_to: int) -> None:
     image = blank_sheet(900, 900)
     draw_leaf(image, (450, 450), points_to=points_to, petiole=120)
     (plan,) = leaf_plans(image)
     assert plan.axis_clear and plan.apex_clear
     up = -90
-    turned_to = points_to - plan.angle  # image angles run clockwise, the turn counter-clockwise
+    turned_to = points_to - plan.angle  # image angles run clockwise, the rotation counter-clockwise
     assert abs((turned_to - up + 180) % 360 - 180) <= 8
     crop = cut_crop(image, plan)
     rows = np.flatnonzero(crop.mask.any(axis=1))
@@ -128,14 +128,15 @@ def test_crops_are_cut_from_the_original_at_its_resolution() -> None:
     assert abs(leaf.mask.sum() / 16 / cut_crop(reduced, leaf_plans(reduced)[0]).mask.sum() - 1) < 0.05
 
 
-def test_longest_reduces_leaves_but_not_tiles() -> None:
+def test_max_side_reduces_leaves_but_not_tiles() -> None:
     image = blank_sheet()
     draw_leaf(image, (350, 400), length=600, width=260)
-    for crop in leaf_crops(image, find_plant(image), leaves=1, tiles=1, tile_side=200, max_side=150):
+    for plan in find_crops(image, find_plant(image), leaves=1, tiles=1, tile_side=200):
+        crop = cut_crop(image, plan, max_side=150)
         if crop.plan.kind is CropKind.TILE:
             assert crop.pixels.shape == (200, 200, 3)
         else:
-            assert max(crop.pixels.shape[:2]) <= 215  # the diagonal of a turned box of 150
+            assert max(crop.pixels.shape[:2]) <= 215  # the diagonal of a rotated box of 150
 
 
 def test_overlapping_leaves_give_tiles_inside_the_plant() -> None:
@@ -154,25 +155,18 @@ def test_overlapping_leaves_give_tiles_inside_the_plant() -> None:
         assert (right - left, bottom - top) == (120, 120)
 
 
-def test_no_plant_no_crops() -> None:
+def test_without_a_plant_there_are_no_crops() -> None:
     image = blank_sheet()
     assert find_crops(image, find_plant(image)) == []
 
 
-def test_a_leaf_cut_by_the_image_edge_is_less_whole() -> None:
+def test_a_leaf_cut_off_by_the_image_is_less_complete() -> None:
     image = blank_sheet()
     draw_leaf(image, (0, 300), length=300, width=260)
     draw_leaf(image, (450, 300), length=300, width=130)
     completeness = {plan.box[0] == 0: plan.quality.completeness for plan in leaf_plans(image)}
     assert completeness[False] > 0.97
     assert completeness.get(True, 0) < 0.9
-
-
-def test_scale_is_handed_on() -> None:
-    image = blank_sheet()
-    draw_leaf(image, (350, 400))
-    plans = find_crops(image, find_plant(image), px_per_mm=11.8)
-    assert {plan.px_per_mm for plan in plans} == {11.8}
 
 
 def test_tiles_of_a_dense_plant_are_spread_over_it() -> None:

@@ -1,4 +1,4 @@
-"""The mask keeps the plant and leaves out what people put on a sheet."""
+"""The mask contains the plant and no other objects on the sheet."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -28,14 +28,14 @@ def iou(found: NDArray[np.bool_], truth: NDArray[np.bool_]) -> float:
     return float((found & truth).sum() / (found | truth).sum())
 
 
-def test_leaf_on_paper_is_found_to_the_pixel() -> None:
+def test_mask_of_a_leaf_on_paper_is_exact() -> None:
     image = blank_sheet()
     leaf = draw_leaf(image, (350, 400))
     assert iou(plant_mask(image), leaf) > 0.97
 
 
 @pytest.mark.parametrize(
-    "furnish",
+    "draw_object",
     [
         lambda image: draw_barcode(image, 60, 900),
         lambda image: draw_ruler(image, 620, 200),
@@ -46,14 +46,14 @@ def test_leaf_on_paper_is_found_to_the_pixel() -> None:
     ],
     ids=["barcode", "ruler", "colour chart", "label", "brown label", "stamp"],
 )
-def test_furniture_is_not_plant(furnish: Callable[[NDArray[np.uint8]], None]) -> None:
+def test_other_objects_are_not_plant(draw_object: Callable[[NDArray[np.uint8]], None]) -> None:
     bare = blank_sheet()
     leaf = draw_leaf(bare, (330, 450), petiole=60)
     image = bare.copy()
-    furnish(image)
-    furniture = (image != bare).any(axis=2) & ~leaf
+    draw_object(image)
+    other = (image != bare).any(axis=2) & ~leaf
     found = plant_mask(image)
-    assert found[furniture].mean() < 0.01
+    assert found[other].mean() < 0.01
     assert found[leaf].mean() > 0.97
 
 
@@ -69,7 +69,7 @@ def test_vignetting_and_shadow_are_not_plant() -> None:
 
 
 @pytest.mark.parametrize(
-    "furnish",
+    "draw_object",
     [
         lambda image: draw_text(image, 60, 700, 12),
         lambda image: draw_stamp(image, 500, 700, radius=90, thickness=9),
@@ -77,11 +77,11 @@ def test_vignetting_and_shadow_are_not_plant() -> None:
     ],
     ids=["page of text", "large stamp", "white ruler"],
 )
-def test_much_print_beside_a_small_plant_is_not_plant(furnish: Callable[[NDArray[np.uint8]], None]) -> None:
+def test_much_print_beside_a_small_plant_is_not_plant(draw_object: Callable[[NDArray[np.uint8]], None]) -> None:
     bare = blank_sheet()
     leaf = draw_leaf(bare, (330, 300), length=160, width=70)
     image = bare.copy()
-    furnish(image)
+    draw_object(image)
     found = plant_mask(image)
     assert found[(image != bare).any(axis=2)].mean() < 0.02  # single letters may remain
     assert found[leaf].mean() > 0.97
@@ -115,7 +115,7 @@ def test_leaf_on_coloured_cloth() -> None:
     assert iou(plant_mask(image), leaf) > 0.95
 
 
-def test_a_sheet_without_plant_has_no_plant() -> None:
+def test_a_sheet_without_a_plant_has_an_empty_mask() -> None:
     image = blank_sheet()
     draw_label(image, 400, 820, ["HERBARIUM OF NOWHERE", "leg. Nemo 123"])
     draw_barcode(image, 60, 900)
@@ -136,7 +136,7 @@ def test_confidence_is_high_on_a_clear_leaf() -> None:
     assert find_plant(image).confidence > 0.5
 
 
-def test_green_in_the_open_is_found_with_little_confidence() -> None:
+def test_green_in_a_field_photo_is_found_with_low_confidence() -> None:
     random = np.random.default_rng(0)
     image = random.integers(0, 60, (600, 800, 3)).astype(np.uint8)
     cv2.ellipse(image, (400, 300), (200, 120), 0, 0, 360, (60, 150, 40), -1)
@@ -145,7 +145,7 @@ def test_green_in_the_open_is_found_with_little_confidence() -> None:
     assert found.confidence <= 0.3
 
 
-def test_mask_has_the_size_of_the_image_and_of_a_named_original() -> None:
+def test_mask_has_the_size_of_the_image_or_of_the_given_original() -> None:
     image = blank_sheet(1500, 1100)
     draw_leaf(image, (550, 700))
     assert plant_mask(image).shape == (1500, 1100)

@@ -1,4 +1,4 @@
-"""What the network sees: kinds and order of views, what stands in for those that are not to be had, and sizes."""
+"""The views of an image: kinds, order, sizes, and what replaces views that are missing."""
 
 import subprocess
 import sys
@@ -31,7 +31,9 @@ def sheet(leaves: int = 3) -> NDArray[np.uint8]:
     return image
 
 
-def wanting(size: int = 64, background: str = "kept", tile_side: int | None = None, **views: int) -> Preprocessing:
+def preprocessing_for(
+    size: int = 64, background: str = "kept", tile_side: int | None = None, **views: int
+) -> Preprocessing:
     return Preprocessing.model_validate(
         {"size": size, "background": background, "tile_side": tile_side, "views": views}
     )
@@ -45,40 +47,40 @@ def test_by_default_the_whole_image_is_the_only_view() -> None:
     assert np.array_equal(prepared.views[0], np.asarray(padded))
 
 
-def test_views_come_in_order_and_are_the_same_each_time() -> None:
-    wanted = wanting(image=1, plant=1, leaves=3, tiles=2, veins=1)
-    prepared = prepare(opened(sheet()), wanted)
+def test_views_are_ordered_and_reproducible() -> None:
+    requested = preprocessing_for(image=1, plant=1, leaves=3, tiles=2, veins=1)
+    prepared = prepare(opened(sheet()), requested)
     assert prepared.kinds == (IMAGE, PLANT, LEAF_VIEW, LEAF_VIEW, LEAF_VIEW, TILE, TILE, VEINS)
     assert all(view.shape == (64, 64, 3) and view.dtype == np.uint8 for view in prepared.views)
     assert prepared.notes == ()
-    assert np.array_equal(np.stack(prepared.views), np.stack(prepare(opened(sheet()), wanted).views))
+    assert np.array_equal(np.stack(prepared.views), np.stack(prepare(opened(sheet()), requested).views))
 
 
-def test_views_of_a_whole_may_be_larger() -> None:
-    wanted = wanting(image=1, plant=1, leaves=2, tiles=1).model_copy(update={"overview_size": 128})
-    assert [view.shape[0] for view in prepare(opened(sheet()), wanted).views] == [128, 128, 64, 64, 64]
+def test_overviews_may_be_larger() -> None:
+    requested = preprocessing_for(image=1, plant=1, leaves=2, tiles=1).model_copy(update={"overview_size": 128})
+    assert [view.shape[0] for view in prepare(opened(sheet()), requested).views] == [128, 128, 64, 64, 64]
 
 
-def test_fewer_leaves_make_fewer_views() -> None:
-    prepared = prepare(opened(sheet(2)), wanting(leaves=6, veins=1))
+def test_with_fewer_leaves_there_are_fewer_views() -> None:
+    prepared = prepare(opened(sheet(2)), preprocessing_for(leaves=6, veins=1))
     assert prepared.kinds == (LEAF_VIEW, LEAF_VIEW, VEINS)
     assert prepared.notes == ("2 of 6 leaves",)
-    prepared = prepare(opened(sheet(2)), wanting(veins=3))
+    prepared = prepare(opened(sheet(2)), preprocessing_for(veins=3))
     assert prepared.kinds == (VEINS, VEINS)
     assert prepared.notes == ("2 of 3 vein maps",)
 
 
-def test_without_a_plant_the_whole_image_is_seen() -> None:
-    prepared = prepare(opened(blank_sheet()), wanting(plant=1, leaves=4, tiles=2, background="plain"))
+def test_without_a_plant_the_whole_image_is_the_view() -> None:
+    prepared = prepare(opened(blank_sheet()), preprocessing_for(plant=1, leaves=4, tiles=2, background="plain"))
     assert prepared.kinds == (IMAGE,)
     assert prepared.notes == ("no plant was found; the whole image is seen",)
 
 
-def test_without_a_leaf_the_plant_is_seen() -> None:
+def test_without_a_leaf_the_plant_is_the_view() -> None:
     image = blank_sheet()
     for x in (150, 350, 550):  # a tuft of grass
         cv2.line(image, (350, 850), (x, 200), LEAF, 9, cv2.LINE_AA)
-    prepared = prepare(opened(image), wanting(leaves=4))
+    prepared = prepare(opened(image), preprocessing_for(leaves=4))
     assert prepared.kinds == (PLANT,)
     assert prepared.notes == ("0 of 4 leaves", "the whole plant is seen instead")
 
@@ -99,7 +101,7 @@ def test_the_background_is_kept_or_white() -> None:
 
 def test_colours_are_kept_or_grey() -> None:
     for view in prepare(
-        opened(sheet()), wanting(image=1, plant=1, leaves=1).model_copy(update={"colour": "grey"})
+        opened(sheet()), preprocessing_for(image=1, plant=1, leaves=1).model_copy(update={"colour": "grey"})
     ).views:
         assert (view == view[..., :1]).all() and view.std() > 10
 
@@ -112,7 +114,7 @@ def test_vein_maps_show_the_veins_of_the_leaf_s_view_and_nothing_else(background
     cv2.line(line, (350, 170), (350, 730), (1,), 3)
     image[(line > 0) & blade] = midrib
     image[300:600, 560:640] = (30, 90, 160)  # a blue label
-    leaf, veins = prepare(opened(image), wanting(leaves=1, veins=1, size=320, background=background)).views
+    leaf, veins = prepare(opened(image), preprocessing_for(leaves=1, veins=1, size=320, background=background)).views
     assert (veins == veins[..., :1]).all()
     on_midrib = np.abs(leaf.astype(int) - np.array(midrib)).max(axis=2) < 8
     assert on_midrib[60:260].any(axis=1).all()
@@ -128,7 +130,7 @@ def test_pale_veins_are_not_painted_over() -> None:
     vein = np.zeros(blade.shape, np.uint8)
     cv2.line(vein, (350, 200), (350, 700), (1,), 3)
     image[(vein > 0) & blade] = (232, 226, 208)  # as pale as the paper, and as yellow
-    views = prepare(opened(image), wanting(plant=1, size=320, background="plain")).views[0].astype(int)
+    views = prepare(opened(image), preprocessing_for(plant=1, size=320, background="plain")).views[0].astype(int)
     middle = views[:, 150:170]
     leaf = np.abs(middle - np.array(LEAF)).max(axis=2) < 8
     assert leaf.any()
@@ -137,8 +139,8 @@ def test_pale_veins_are_not_painted_over() -> None:
 
 
 def test_enlarging_changes_no_view_but_its_size() -> None:
-    wanted = wanting(image=1, plant=1, leaves=3, tiles=2)
-    seen, larger = prepare(opened(sheet()), wanted), prepare(opened(sheet()), wanted, enlarged=2)
+    requested = preprocessing_for(image=1, plant=1, leaves=3, tiles=2)
+    seen, larger = prepare(opened(sheet()), requested), prepare(opened(sheet()), requested, enlarged=2)
     assert larger.kinds == seen.kinds and all(view.shape == (128, 128, 3) for view in larger.views)
     for view, large in zip(seen.views, larger.views, strict=True):
         halved = cv2.resize(large, (64, 64), interpolation=cv2.INTER_AREA).astype(int)
@@ -148,13 +150,13 @@ def test_enlarging_changes_no_view_but_its_size() -> None:
 def test_a_tile_has_its_side_in_pixels_of_the_original() -> None:
     image = sheet(1)
     half = cv2.resize(image, None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA)
-    from_original = prepare(opened(image), wanting(tiles=1, tile_side=160)).views[0]
+    from_original = prepare(opened(image), preprocessing_for(tiles=1, tile_side=160)).views[0]
     reduced = OpenedImage(Image.fromarray(half), 700, 1000, pages=1)
-    from_reduced = prepare(reduced, wanting(tiles=1, tile_side=160)).views[0]
+    from_reduced = prepare(reduced, preprocessing_for(tiles=1, tile_side=160)).views[0]
     assert np.abs(from_original.astype(int) - from_reduced).mean() < 12
     leaf_share = [
         (np.abs(view.astype(int) - np.array(LEAF)).max(axis=2) < 12).mean()
-        for view in (from_original, prepare(opened(image), wanting(tiles=1, tile_side=64)).views[0])
+        for view in (from_original, prepare(opened(image), preprocessing_for(tiles=1, tile_side=64)).views[0])
     ]
     assert leaf_share[0] < 0.75 < leaf_share[1]
 
@@ -162,11 +164,11 @@ def test_a_tile_has_its_side_in_pixels_of_the_original() -> None:
 def test_large_files_are_decoded_smaller_with_the_same_views(tmp_path: Path) -> None:
     large = np.asarray(cv2.resize(sheet(), None, fx=4, fy=4, interpolation=cv2.INTER_CUBIC), dtype=np.uint8)
     Image.fromarray(large).save(tmp_path / "sheet.jpg", quality=95)
-    wanted = wanting(plant=1, leaves=3)
-    prepared = prepare_file(tmp_path / "sheet.jpg", wanted)
+    requested = preprocessing_for(plant=1, leaves=3)
+    prepared = prepare_file(tmp_path / "sheet.jpg", requested)
     assert (prepared.width, prepared.height) == (2800, 4000)
     assert prepared.kinds == (PLANT, LEAF_VIEW, LEAF_VIEW, LEAF_VIEW)
-    full = prepare(opened(large), wanted)
+    full = prepare(opened(large), requested)
     assert np.abs(np.stack(prepared.views).astype(int) - np.stack(full.views)).mean() < 6
 
 

@@ -20,7 +20,7 @@ from .drawings import blank_sheet
 from .test_preparation import opened, sheet
 
 
-def test_a_picture_shows_image_mask_and_views() -> None:
+def test_preview_shows_image_mask_and_views() -> None:
     seen = Preprocessing(size=64, views=ViewCounts(image=1, plant=1, leaves=3, tiles=1))
     picture = np.asarray(draw_preview(opened(sheet()), seen))
     whole = np.asarray(draw_preview(opened(sheet()), Preprocessing(size=64)))
@@ -29,13 +29,13 @@ def test_a_picture_shows_image_mask_and_views() -> None:
         assert (np.abs(picture.astype(int) - colour).max(axis=2) < 40).sum() > 300
 
 
-def test_without_a_plant_it_says_so() -> None:
+def test_a_note_says_that_there_is_no_plant() -> None:
     seen = Preprocessing(size=64, views=ViewCounts(leaves=3))
     picture = np.asarray(draw_preview(opened(blank_sheet()), seen))
     assert (picture == (180, 0, 0)).all(axis=2).sum() > 100
 
 
-def test_the_scale_of_the_original_is_said_where_a_ruler_tells_it() -> None:
+def test_title_gives_the_scale_of_a_ruler() -> None:
     drawn = Image.fromarray(draw_sheet(sheet_spec(1, seed=99, px_per_mm=4.0)).image)
     reduced = replace(opened(np.asarray(drawn)), width=2 * drawn.width, height=2 * drawn.height)
     size = f"{2 * drawn.width} x {2 * drawn.height} pixels"

@@ -1,4 +1,4 @@
-"""The scale that a ruler tells, and silence where it does not."""
+"""The scale is found from a ruler in millimetres, and from nothing else."""
 
 import cv2
 import numpy as np
@@ -13,7 +13,7 @@ Image8 = NDArray[np.uint8]
 
 
 def _ruler(px_per_tick: float, *, longest_every: int = 10, middle_every: int = 5, ticks: int = 100) -> Image8:
-    """A light ruler on darker paper, drawn four times as large and reduced, so that ticks lie between pixels."""
+    """Draw a light ruler on darker paper, four times as large and then reduced, so that ticks lie between pixels."""
     rng = np.random.default_rng(7)
     large = np.full((4 * 420, 4 * 700), 175, np.uint8)
     step, top, left = 4 * px_per_tick, 1200, 120
@@ -29,28 +29,28 @@ def _ruler(px_per_tick: float, *, longest_every: int = 10, middle_every: int = 5
 
 
 @pytest.mark.parametrize("px_per_mm", [3.3, 4.27, 5.6])
-def test_a_ruler_tells_the_scale_however_it_lies(px_per_mm: float) -> None:
+def test_scale_of_a_ruler_at_any_side(px_per_mm: float) -> None:
     picture = _ruler(px_per_mm)
     for turns in range(4):
         scale = find_ruler_scale(np.ascontiguousarray(np.rot90(picture, turns)))
         assert scale is not None
         assert scale.px_per_mm == pytest.approx(px_per_mm, rel=0.005)
-        assert scale.upright is (turns % 2 == 1)
 
 
-def test_a_drawn_sheet_has_its_scale() -> None:
+def test_scale_of_a_drawn_sheet() -> None:
     sheet = draw_sheet(sheet_spec(1, seed=99, px_per_mm=4.0))
     scale = find_ruler_scale(sheet.image)
     assert scale is not None and scale.px_per_mm == pytest.approx(4.0, rel=0.003)
 
 
 @pytest.mark.parametrize(("longest", "middle"), [(16, 8), (8, 4), (1000, 1000), (1000, 5)])
-def test_other_divisions_tell_nothing(longest: int, middle: int) -> None:
+def test_other_divisions_give_no_scale(longest: int, middle: int) -> None:
     assert find_ruler_scale(_ruler(4.4, longest_every=longest, middle_every=middle)) is None
 
 
-def test_squared_paper_and_nothing_tell_nothing() -> None:
+def test_blank_and_squared_paper_give_no_scale() -> None:
     paper = np.full((400, 600, 3), 230, np.uint8)
     assert find_ruler_scale(paper) is None
     paper[::5] = paper[:, ::5] = 150
+    assert find_ruler_scale(paper) is None
     assert find_ruler_scale(np.zeros((3, 2, 3), np.uint8)) is None

@@ -1,4 +1,4 @@
-"""Cut planned crops out of the original at its full resolution, with the leaf's real edge and its apex up."""
+"""Cut planned crops out of the original at full resolution, with the exact edge of the leaf and its apex up."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 from leafid.sheets.crop_plan import MARGIN, Background, CropKind, CropPlan, LeafCrop
 from leafid.sheets.plants import downscale
 
-WHITE = (255, 255, 255)  # RGB of a background taken away
-MAX_VEIN_WIDTH = 0.015  # width that a pale vein may have, as a share of the crop's longer side
+WHITE = (255, 255, 255)
+MAX_VEIN_WIDTH = 0.015  # of a pale vein that the mask may miss, as a share of the crop's longer side
 
 
 def cut_crop(
@@ -19,15 +19,15 @@ def cut_crop(
     """Cut one planned crop out of the original.
 
     Args:
-        original: uint8 RGB (H, W, 3) of the size the plan was made for.
-        plan: As from `find_crops`.
-        background: `plain` paints everything but the leaf (for tiles and whole plants: but the plant) white; `kept`
-            leaves it. What is enclosed by plant on all sides and narrow is not painted: a mask may miss pale veins.
-        max_side: Reduce the box to at most this long side before anything else, which saves most of the time where the
-            network sees a large crop small; tiles are never reduced.
+        original: uint8 RGB (H, W, 3) of the size that the plan was made for.
+        plan: A plan from `find_crops`.
+        background: `plain` paints everything except the leaf white (for tiles and whole plants: except the plant);
+            `kept` leaves it. Narrow gaps inside the plant are not painted, because a mask may miss pale veins.
+        max_side: Reduce the box to at most this long side first. This saves most of the time where the network sees a
+            large crop at a small size. Tiles are never reduced.
 
     Returns:
-        The crop; leaves are turned, and cut close to their outline with a margin.
+        The crop. Leaves are rotated and trimmed to their outline with a margin.
     """
     left, top, right, bottom = plan.box
     pixels = original[top:bottom, left:right]
@@ -39,20 +39,20 @@ def cut_crop(
         pixels[~_close_vein_gaps(mask)] = WHITE
     if plan.kind is not CropKind.LEAF:
         return LeafCrop(np.ascontiguousarray(pixels), mask, plan)
-    turned, turned_mask = _turn(np.ascontiguousarray(pixels), mask, plan.angle)
-    return LeafCrop(*_trim_to_mask(turned, turned_mask), plan)
+    rotated, rotated_mask = _rotate(np.ascontiguousarray(pixels), mask, plan.angle)
+    return LeafCrop(*_trim_to_mask(rotated, rotated_mask), plan)
 
 
 def _refine(pixels: NDArray[np.uint8], shape: NDArray[np.bool_], others: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    """Bring a mask from the search's resolution to the original's, so that teeth and tips follow the leaf's real edge.
+    """Refine a mask from the search resolution to the original's, so that teeth and tips follow the real edge.
 
-    Near the enlarged outline each pixel goes to the nearer of two mean colours, that of the plant and that of the
-    background; elsewhere the enlarged mask stands. A cut against another leaf stays as it is.
+    Pixels near the enlarged outline are assigned to the nearer of two mean colours, that of the plant and that of the
+    background. All other pixels keep the enlarged mask, and so does a cut between two leaves.
     """
     height, width = pixels.shape[:2]
     enlarged = cv2.resize(shape.astype(np.float32), (width, height), interpolation=cv2.INTER_LINEAR) > 0.5
     factor = width / shape.shape[1]
-    if factor < 1.5:
+    if factor < 1.5:  # the mask has nearly the resolution of the original already
         return np.asarray(enlarged)
     band = 2 * round(1.5 * factor) + 1
     plant = shape | others
@@ -62,7 +62,7 @@ def _refine(pixels: NDArray[np.uint8], shape: NDArray[np.bool_], others: NDArray
     kernel = np.ones((band, band), np.uint8)
     inside, outside = cv2.erode(whole, kernel) > 0, cv2.dilate(whole, kernel) == 0
     inside &= enlarged
-    if inside.sum() < 50 or outside.sum() < 50:
+    if inside.sum() < 50 or outside.sum() < 50:  # too few pixels for a mean colour
         return np.asarray(enlarged)
     near = cv2.dilate(enlarged.astype(np.uint8), kernel) > 0
     undecided = near & ~inside & ~outside
@@ -78,7 +78,7 @@ def _refine(pixels: NDArray[np.uint8], shape: NDArray[np.bool_], others: NDArray
 
 
 def _close_vein_gaps(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    """Close gaps and holes as narrow as veins, so that these are not painted over; rather too much is kept."""
+    """Close gaps and holes as narrow as veins, so that veins are not painted white; in doubt pixels are kept."""
     max_side = max(mask.shape)
     reach = 2 * round(MAX_VEIN_WIDTH * max_side / 2) + 1
     disc = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (reach, reach))
@@ -93,10 +93,10 @@ def _close_vein_gaps(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
     return np.asarray((closed > 0) | hole[labels])
 
 
-def _turn(
+def _rotate(
     pixels: NDArray[np.uint8], mask: NDArray[np.bool_], angle: float
 ) -> tuple[NDArray[np.uint8], NDArray[np.bool_]]:
-    """Turn counter-clockwise by `angle` degrees on a canvas that holds all of it; new corners repeat the edge."""
+    """Rotate counter-clockwise by `angle` degrees on a canvas that holds all of it; new corners repeat the edge."""
     if angle == 0:
         return pixels, mask
     height, width = mask.shape
@@ -106,13 +106,13 @@ def _turn(
     matrix[0, 2] += (new_width - width) / 2
     matrix[1, 2] += (new_height - height) / 2
     size = (new_width, new_height)
-    turned = cv2.warpAffine(pixels, matrix, size, flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
-    turned_mask = cv2.warpAffine(mask.astype(np.uint8) * 255, matrix, size, flags=cv2.INTER_LINEAR) > 127
-    return np.asarray(turned, dtype=np.uint8), np.asarray(turned_mask)
+    rotated = cv2.warpAffine(pixels, matrix, size, flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    rotated_mask = cv2.warpAffine(mask.astype(np.uint8) * 255, matrix, size, flags=cv2.INTER_LINEAR) > 127
+    return np.asarray(rotated, dtype=np.uint8), np.asarray(rotated_mask)
 
 
 def _trim_to_mask(pixels: NDArray[np.uint8], mask: NDArray[np.bool_]) -> tuple[NDArray[np.uint8], NDArray[np.bool_]]:
-    """Cut to the mask's bounding box with the margin."""
+    """Trim to the bounding box of the mask with the margin."""
     x, y, w, h = cv2.boundingRect(mask.astype(np.uint8))
     margin = round(MARGIN * max(w, h))
     view = np.s_[max(0, y - margin) : y + h + margin, max(0, x - margin) : x + w + margin]

@@ -1,4 +1,4 @@
-"""What a crop is: found on the reduced image, cut from the original, never without the place it came from."""
+"""Types of crops: a plan found on the reduced image, and the crop cut from the original by it."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from leafid.jobs import Preprocessing
 
 Background = Literal["plain", "kept"]
 
-MARGIN = 0.06  # of the longer side of a leaf, on each side
+MARGIN = 0.06  # on each side, as a share of the leaf's longer side
 
 
 class CropKind(StrEnum):
@@ -27,7 +27,7 @@ class CropKind(StrEnum):
 
     @property
     def is_overview(self) -> bool:
-        """Whether all of the plant is in the view, and not a part of it."""
+        """Whether the view shows the whole plant, not a part of it."""
         return self in (CropKind.IMAGE, CropKind.PLANT)
 
 
@@ -38,16 +38,16 @@ def view_side(kind: CropKind, preprocessing: Preprocessing) -> int:
 
 @dataclass(frozen=True)
 class CropQuality:
-    """Why a crop was ranked where it is.
+    """Measures by which crops are ranked.
 
     Attributes:
         size: Square root of the plant's area in the crop, pixels of the original.
-        completeness: Share of the outline that is the leaf's own, 0..1; for tiles and whole plants the share covered by
-            plant.
-        solidity: Share of its convex hull the leaf fills, 0..1; 1 for tiles and whole plants.
-        fill_ratio: Share of plant inside the outline, holes counted, 0..1; 1 for tiles and whole plants.
-        sharpness: Median absolute second difference of lightness over the plant in 0..255 levels, at the size of the
-        search image.
+        completeness: Share of the outline that is neither covered by another leaf nor cut off, 0..1; for tiles and
+            whole plants the share covered by plant.
+        solidity: Share of its convex hull that the leaf fills, 0..1; 1 for tiles and whole plants.
+        fill_ratio: Share of the area inside the outline that is plant and not hole, 0..1; 1 for tiles and whole plants.
+        sharpness: Median absolute second difference of lightness (0..255) over the plant, at the size of the search
+            image.
     """
 
     size: float
@@ -58,25 +58,27 @@ class CropQuality:
 
     @property
     def score(self) -> float:
-        """One number to rank by: size, times completeness, solidity and fill_ratio squared, times the root of sharpness."""
+        """Rank: size * (completeness * solidity * fill ratio)^2 * sqrt(0.5 + sharpness).
+
+        Shape counts squared, because a piece of a leaf is worth less than a smaller whole leaf.
+        """
         shape = self.completeness * self.solidity * self.fill_ratio
         return float(self.size * shape**2 * np.sqrt(0.5 + self.sharpness))
 
 
 @dataclass(frozen=True)
 class CropPlan:
-    """A crop that was found and not yet cut.
+    """A crop that is found but not yet cut.
 
     Attributes:
         kind: What it shows.
-        box: Left, top, right, bottom in pixels of the original, right and bottom exclusive, before turning.
-        angle: Degrees to turn counter-clockwise; 0 for tiles, whole plants, and leaves whose axis is not clear.
-        apex_clear: The apex is known to point up after turning.
-        axis_clear: The midrib is known to be upright after turning.
-        shape: The plant inside the box at the resolution of the search, bool (h, w).
-        others: Plant that belongs to other leaves, bool (h, w).
-        quality: What it was ranked by.
-        px_per_mm: Scale of the original where known.
+        box: Left, top, right, bottom in pixels of the original, right and bottom exclusive, before rotation.
+        angle: Degrees to rotate counter-clockwise; 0 for tiles, whole plants, and leaves without a clear axis.
+        axis_clear: Whether the midrib is certainly upright after rotation.
+        apex_clear: Whether the apex certainly points up after rotation.
+        shape: The leaf or plant inside the box at the resolution of the search, bool (h, w).
+        others: Other leaves inside the box, bool (h, w).
+        quality: Measures by which it was ranked.
     """
 
     kind: CropKind
@@ -87,17 +89,16 @@ class CropPlan:
     shape: NDArray[np.bool_]
     others: NDArray[np.bool_]
     quality: CropQuality
-    px_per_mm: float | None
 
 
 @dataclass(frozen=True)
 class LeafCrop:
-    """A crop cut from the original, not enlarged; reduced only where `cut_crop` was told a longest side.
+    """A crop cut from the original, never enlarged, and reduced only to `max_side` of `cut_crop`.
 
     Attributes:
         pixels: uint8 RGB (h, w, 3), apex up where `plan.apex_clear`.
         mask: True on the leaf (on the plant for tiles and whole plants), bool (h, w).
-        plan: Where it came from, its angle, scale and quality.
+        plan: Its position in the original, angle and quality.
     """
 
     pixels: NDArray[np.uint8]

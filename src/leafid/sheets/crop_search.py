@@ -1,7 +1,6 @@
-"""From a plant mask to the pieces a network looks at: whole plant, single leaves, and tiles of fixed size.
+"""Find crops on a plant mask: the whole plant, single leaves, and tiles of fixed size.
 
-Finding works on the reduced image; cutting (`crop_cutting`) reads the original, and only inside the boxes that were
-found. So one decode of a large sheet serves all its crops, and a crop keeps where it came from.
+The search works on the reduced image. Cutting (`crop_cutting`) reads the original, and only inside the boxes found.
 """
 
 from __future__ import annotations
@@ -12,15 +11,14 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from leafid.sheets.crop_cutting import cut_crop
-from leafid.sheets.crop_plan import MARGIN, Background, CropKind, CropPlan, CropQuality, LeafCrop
+from leafid.sheets.crop_plan import MARGIN, CropKind, CropPlan, CropQuality
 from leafid.sheets.leaf_orientation import Orientation, orient_leaf
 from leafid.sheets.leaf_separation import LeafRegion, separate_leaves
 from leafid.sheets.plants import PlantMask
 
-MIN_TILE_COVER = 0.15  # share of plant below which there is no further tile
-MIN_RELATIVE_COVER = 0.8  # share of the fullest tile's plant that any other must hold
-MIN_LEAF_SIDE = 24  # pixels of the original; smaller leaves show nothing
+MIN_TILE_COVER = 0.15  # share of plant that a further tile needs
+MIN_RELATIVE_COVER = 0.8  # share of plant in a tile, relative to the fullest remaining tile
+MIN_LEAF_SIDE = 24  # pixels of the original; smaller leaves show no detail
 
 
 def find_crops(
@@ -30,50 +28,31 @@ def find_crops(
     leaves: int = 6,
     tiles: int | None = None,
     tile_side: int = 448,
-    whole: bool = True,
-    px_per_mm: float | None = None,
+    whole_plant: bool = True,
 ) -> list[CropPlan]:
-    """Say which crops to cut: the whole plant first, then the best leaves, then tiles.
+    """Plan crops: the whole plant first, then the best leaves, then tiles.
 
     Args:
-        image: uint8 RGB (h, w, 3), the reduced image or the original; only sharpness is read from it.
-        plant: The plant's mask; its `size` is that of the original.
-        leaves: Most leaves to return, best first.
-        tiles: Number of tiles; by default as many as leaves are missing, so that overlapping leaves are seen too.
+        image: uint8 RGB (h, w, 3), the reduced image or the original; it is used for sharpness only.
+        plant: The plant mask; its `size` is that of the original.
+        leaves: Maximum number of leaves, best first.
+        tiles: Number of tiles; by default one for each missing leaf, so that overlapping leaves are shown too.
         tile_side: Side of a tile in pixels of the original.
-        whole: Start with the whole plant.
-        px_per_mm: Scale of the original where known; it is handed on.
+        whole_plant: Start with the whole plant.
 
     Returns:
-        Plans in that order; empty where there is no plant.
+        Plans in that order; empty without a plant.
     """
     if not plant.reduced.any():
         return []
     height, width = plant.reduced.shape
     grey = cv2.cvtColor(cv2.resize(image, (width, height), interpolation=cv2.INTER_AREA), cv2.COLOR_RGB2GRAY)
     detail = np.abs(cv2.Laplacian(grey, cv2.CV_32F, ksize=1))
-    search = _CropSearch(plant, np.asarray(detail, dtype=np.float32), plant.size[0] / width, px_per_mm)
+    search = _CropSearch(plant, np.asarray(detail, dtype=np.float32), plant.size[0] / width)
     found = search.leaves(leaves)
     wanted_tiles = leaves - len(found) if tiles is None else tiles
-    first = [search.whole()] if whole else []
+    first = [search.whole_plant()] if whole_plant else []
     return first + found + search.tiles(wanted_tiles, tile_side)
-
-
-def leaf_crops(
-    image: NDArray[np.uint8],
-    plant: PlantMask,
-    *,
-    leaves: int = 6,
-    tiles: int | None = None,
-    tile_side: int = 448,
-    whole: bool = True,
-    px_per_mm: float | None = None,
-    background: Background = "plain",
-    max_side: int | None = None,
-) -> list[LeafCrop]:
-    """Find and cut in one call, for an image in memory; arguments as in `find_crops` and `cut_crop`."""
-    plans = find_crops(image, plant, leaves=leaves, tiles=tiles, tile_side=tile_side, whole_plant=whole, px_per_mm=px_per_mm)
-    return [cut_crop(image, plan, background=background, max_side=max_side) for plan in plans]
 
 
 @dataclass(frozen=True)
@@ -81,9 +60,8 @@ class _CropSearch:
     plant: PlantMask
     detail: NDArray[np.float32]
     scale: float  # pixels of the original per pixel of the mask
-    px_per_mm: float | None
 
-    def whole(self) -> CropPlan:
+    def whole_plant(self) -> CropPlan:
         mask = self.plant.reduced
         x, y, w, h = cv2.boundingRect(mask.astype(np.uint8))
         margin = round(MARGIN / 2 * max(w, h))
@@ -91,7 +69,7 @@ class _CropSearch:
 
     def leaves(self, count: int) -> list[CropPlan]:
         if count < 1:
-            return []  # to separate leaves takes as long as to find the plant
+            return []  # separating leaves takes as long as finding the plant
         regions = [
             (self._leaf_quality(region), region)
             for region in separate_leaves(self.plant.reduced)
@@ -117,10 +95,11 @@ class _CropSearch:
         return self._plan(CropKind.LEAF, window, shape, self._plant_in(window) & ~shape, quality, orient_leaf(region))
 
     def tiles(self, count: int, side: int) -> list[CropPlan]:
-        """Squares of `side` original pixels full of plant, spread over it, no two overlapping by more than half a side.
+        """Plan squares of `side` original pixels, spread over the plant, that overlap by at most half a side.
 
-        The first holds most plant. Each other one is, of those that hold nearly as much as the fullest left, the one
-        farthest from all before it: else those of a dense plant would all lie in one corner.
+        The first tile contains most plant. Each further tile is the one farthest from all previous tiles among those
+        that contain nearly as much plant as the fullest remaining one. Without this rule the tiles of a dense plant
+        would all lie in one corner.
         """
         height, width = self.plant.reduced.shape
         small = min(round(side / self.scale), height, width)
@@ -142,7 +121,7 @@ class _CropSearch:
             plans.append(self._unrotated_plan(CropKind.TILE, x, y, small, small))
             half = max(1, small // 2)
             filled[max(0, y - half) : y + half + 1, max(0, x - half) : x + half + 1] = -1
-            here = (rows - y) ** 2 + (columns - x) ** 2  # squared: farther is farther
+            here = (rows - y) ** 2 + (columns - x) ** 2  # squared distance is enough for comparing
             distance = here if len(plans) == 1 else np.minimum(distance, here)
         return plans
 
@@ -185,7 +164,6 @@ class _CropSearch:
             shape=shape,
             others=others,
             quality=quality,
-            px_per_mm=self.px_per_mm,
         )
 
     def _clip(self, x: int, y: int, width: int, height: int) -> tuple[int, int, int, int]:
@@ -207,8 +185,8 @@ class _CropSearch:
 def _copy_to_window(
     shape: NDArray[np.bool_], inner: tuple[int, int, int, int], outer: tuple[int, int, int, int]
 ) -> NDArray[np.bool_]:
-    """Copy a shape known in one window into a larger window of the same mask."""
-    placed = np.zeros((outer[3], outer[2]), np.bool_)
+    """Copy a shape from its window into a larger window of the same mask."""
+    copied = np.zeros((outer[3], outer[2]), np.bool_)
     x, y = inner[0] - outer[0], inner[1] - outer[1]
-    placed[y : y + inner[3], x : x + inner[2]] = shape
-    return placed
+    copied[y : y + inner[3], x : x + inner[2]] = shape
+    return copied

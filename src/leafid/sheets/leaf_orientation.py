@@ -1,8 +1,8 @@
-"""Which way a leaf points, so that every crop can be turned apex-up.
+"""Find the direction of a leaf, so that every crop can be rotated apex-up.
 
-The midrib of most leaves is the axis of their mirror symmetry, and the long axis of any leaf clearly longer than
-wide. Where a petiole joins is the base. Where nothing joins, the apex is taken for the narrower end, and that is
-said to be unclear unless the two ends differ much.
+The midrib of most leaves is their axis of mirror symmetry, and the long axis of leaves clearly longer than wide. The
+base is where a petiole joins. Without a petiole, the narrower end is taken as the apex, and the result is marked as
+unclear unless the two ends differ strongly.
 """
 
 from __future__ import annotations
@@ -23,12 +23,12 @@ MIN_END_DIFFERENCE = 0.12  # difference of the widths of the two ends, as a shar
 
 @dataclass(frozen=True)
 class Orientation:
-    """How to turn a leaf.
+    """Rotation that brings the apex of a leaf up.
 
     Attributes:
-        angle: Degrees, -180..180, by which the image is turned counter-clockwise to bring the apex up.
-        axis_clear: The midrib's line is certain: the leaf is symmetric about it, or clearly longer than wide.
-        apex_clear: Which end is the apex is certain.
+        angle: Degrees, -180..180, by which the image is rotated counter-clockwise.
+        axis_clear: Whether the axis is certain: the leaf is symmetric about it, or clearly longer than wide.
+        apex_clear: Whether it is certain which end is the apex.
     """
 
     angle: float
@@ -37,15 +37,14 @@ class Orientation:
 
 
 def orient_leaf(region: LeafRegion) -> Orientation:
-    """Find the angle that turns a leaf apex-up."""
+    """Find the angle that rotates a leaf apex-up."""
     square, centre = _normalised_shape(region.shape)
     left, top = region.window[:2]
     towards_base = None
     if region.base is not None:
         dx, dy = region.base[0] - left - centre[0], region.base[1] - top - centre[1]
-        if np.hypot(dx, dy) > 0.5 * np.sqrt(
-            region.area / np.pi
-        ):  # a join in the middle is a stem lying across the leaf
+        # A joint in the middle is a stem that lies across the leaf.
+        if np.hypot(dx, dy) > 0.5 * np.sqrt(region.area / np.pi):
             towards_base = float(np.degrees(np.arctan2(dy, dx)))
     axes = np.arange(0, 180, AXIS_STEP)
     symmetry, length = np.array([_measure_axis(square, float(axis)) for axis in axes]).T
@@ -68,7 +67,7 @@ def orient_leaf(region: LeafRegion) -> Orientation:
 
 
 def _normalised_shape(shape: NDArray[np.bool_]) -> tuple[NDArray[np.uint8], tuple[float, float]]:
-    """Scale a shape to fit, however turned, in a square of `SYMMETRY_SIDE` around its centroid; also the centroid."""
+    """Scale a shape to fit, at any rotation, in a square of `SYMMETRY_SIDE` around its centroid; also the centroid."""
     moments = cv2.moments(shape.astype(np.uint8), binaryImage=True)
     x, y = moments["m10"] / moments["m00"], moments["m01"] / moments["m00"]
     rows, columns = np.nonzero(shape)
@@ -81,28 +80,28 @@ def _normalised_shape(shape: NDArray[np.bool_]) -> tuple[NDArray[np.uint8], tupl
 
 
 def _rotated(square: NDArray[np.uint8], axis: float) -> NDArray[np.bool_]:
-    """Turn the direction `axis` (degrees clockwise from the x axis) upwards."""
+    """Rotate the direction `axis` (degrees clockwise from the x axis) upwards."""
     half = SYMMETRY_SIDE / 2 - 0.5
     matrix = cv2.getRotationMatrix2D((half, half), axis + 90, 1.0)
     return np.asarray(cv2.warpAffine(square, matrix, (SYMMETRY_SIDE, SYMMETRY_SIDE)) > 127)
 
 
 def _measure_axis(square: NDArray[np.uint8], axis: float) -> tuple[float, float]:
-    """Overlap of the shape with its mirror image about an axis, best of small shifts; extent along the axis."""
-    turned = _rotated(square, axis)
-    mirrored = turned[:, ::-1]
+    """Measure the overlap of the shape with its mirror image about an axis (best of small shifts), and its extent."""
+    rotated = _rotated(square, axis)
+    mirrored = rotated[:, ::-1]
     overlap = 0.0
     for shift in (-4, -2, 0, 2, 4):
         moved = np.roll(mirrored, shift, axis=1)
-        overlap = max(overlap, float((turned & moved).sum() / max(1, (turned | moved).sum())))
-    rows = np.flatnonzero(turned.any(axis=1))
+        overlap = max(overlap, float((rotated & moved).sum() / max(1, (rotated | moved).sum())))
+    rows = np.flatnonzero(rotated.any(axis=1))
     return overlap, float(rows[-1] - rows[0] + 1) if len(rows) else 1.0
 
 
 def _width_of_end(square: NDArray[np.uint8], apex: float) -> float:
-    """Mean width over the last quarter towards `apex`, as a share of the greatest width."""
-    turned = _rotated(square, apex)
-    widths = turned.sum(axis=1)
+    """Measure the mean width of the last quarter towards `apex`, as a share of the greatest width."""
+    rotated = _rotated(square, apex)
+    widths = rotated.sum(axis=1)
     rows = np.flatnonzero(widths)
     if len(rows) < 4:
         return 0.0

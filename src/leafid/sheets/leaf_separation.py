@@ -1,9 +1,9 @@
-"""Single leaves out of a plant mask: twigs taken off, touching leaves cut apart at their necks.
+"""Separate the leaves of a plant mask: remove twigs, and cut touching and overlapping leaves apart.
 
-A blade is wide where a petiole is thin, so an opening keeps blades. Two leaves that touch are joined by a neck that
-is narrower than both; the watershed of the distance to the outline finds the neck, and it is cut only where it is
-clearly narrower than the leaves on both sides, so that lobed leaves stay whole. Leaves that overlap have no neck: they
-are cut between the notches where their outlines cross (`outline_cuts`).
+A blade is wide where a petiole is thin, so a morphological opening keeps blades only. Two touching leaves are joined by
+a neck narrower than both. The watershed of the distance to the outline finds the neck. It is cut only if it is clearly
+narrower than the leaves on both sides, so that lobed leaves stay whole. Overlapping leaves have no neck: they are cut
+between the notches where their outlines cross (`outline_cuts`).
 """
 
 from __future__ import annotations
@@ -17,17 +17,16 @@ from skimage.segmentation import watershed
 
 from leafid.sheets.outline_cuts import cut_between_notches
 
-MIN_LEAF_DIAMETER = (
-    0.018  # diameter of the smallest blade looked for, as a share of the mask's long side (about 8 mm on a sheet)
-)
-TIP = 0.02  # how far a blade grows back into tip and petiole, as a share of the mask's long side
-MIN_BASE_DOMINANCE = 1.5  # a petiole with its twig is larger than the tip of the leaf by at least this factor
-MAX_NECK = 0.78  # two parts stay one leaf when the neck between them is wider than this share of the narrower part
-MAX_TWIG = 0.22  # half-width of a twig or petiole, at most, as a share of the half-width of the blade beside it
-MIN_SOLIDITY = 0.80  # share of its convex hull that a leaf fills; less is several leaves, or a torn or lobed one
-MIN_COMPLETENESS = 0.5  # share of its outline that is its own
-MIN_FILL_RATIO = 0.85  # share of plant in a leaf's outline, holes counted
-MIN_LOBED_SOLIDITY = 0.60  # the same for a whole piece that touches nothing: there it can only be a lobed leaf
+# "Of the side" means a share of the mask's long side.
+MIN_LEAF_DIAMETER = 0.018  # of the side; about 8 mm on a sheet
+TIP = 0.02  # of the side; distance by which a blade grows back into tip and petiole
+MIN_BASE_DOMINANCE = 1.5  # area of the petiole with its twig by that of the leaf's tip, which is much smaller
+MAX_NECK = 0.78  # width of a neck, as a share of the narrower part; a wider neck is not cut
+MAX_TWIG = 0.22  # half-width of a twig or petiole, as a share of the half-width of the blade beside it
+MIN_SOLIDITY = 0.80  # share of its convex hull that a leaf fills; less is several leaves, or a torn or lobed leaf
+MIN_COMPLETENESS = 0.5  # share of a leaf's outline that is neither a cut against another leaf nor cut off
+MIN_FILL_RATIO = 0.85  # share of the area inside a leaf's outline that is plant and not hole
+MIN_LOBED_SOLIDITY = 0.60  # `MIN_SOLIDITY` for a complete component that touches no other: it can only be a lobed leaf
 
 
 @dataclass(frozen=True)
@@ -37,11 +36,10 @@ class LeafRegion:
     Attributes:
         window: Left, top, width and height of `shape` in the mask.
         shape: True on the leaf, bool (height, width).
-        base: Where the petiole or twig joins (x, y in the mask), None where nothing joins.
-        completeness: 1 where the blade's outline is its own all around, 0 where all of it is a cut against other leaves.
-        solidity: Share of its convex hull the leaf fills, 0..1.
-        fill_ratio: Share of the region that is plant, 0..1; the rest are holes. Bundles of roots or stems are full of
-        holes.
+        base: Point where the petiole or twig joins (x, y in the mask); None without one.
+        completeness: Share of the blade's outline that is not a cut against another leaf, 0..1.
+        solidity: Share of its convex hull that the leaf fills, 0..1.
+        fill_ratio: Share of the region that is plant and not hole, 0..1; bundles of roots or stems have many holes.
     """
 
     window: tuple[int, int, int, int]
@@ -53,7 +51,7 @@ class LeafRegion:
 
     @property
     def area(self) -> int:
-        """Pixels of the mask on the leaf."""
+        """Number of pixels of the mask on the leaf."""
         return int(self.shape.sum())
 
 
@@ -61,10 +59,10 @@ def separate_leaves(mask: NDArray[np.bool_]) -> list[LeafRegion]:
     """Find single leaves in a plant mask, largest first.
 
     Args:
-        mask: True on the plant, bool (h, w), a long side of about 1,000 pixels.
+        mask: True on the plant, bool (h, w), with a long side of about 1,000 pixels.
 
     Returns:
-        The leaves that could be told apart; parts where leaves overlap beyond separation are left out.
+        The leaves that can be separated; parts where leaves overlap too much are left out.
     """
     side = max(mask.shape)
     smallest = max(4.0, MIN_LEAF_DIAMETER * side)
@@ -94,7 +92,7 @@ def _fill_small_holes(plant: NDArray[np.uint8], largest: int) -> NDArray[np.uint
 
 
 def _remove_twigs(plant: NDArray[np.uint8], depth: NDArray[np.float32], smallest: float) -> NDArray[np.uint8]:
-    """Open each connected piece by a share of its own widest half-width: small plants keep their small leaves."""
+    """Open each component by a share of its own greatest half-width, so that small plants keep their small leaves."""
     count, labels, stats, _ = cv2.connectedComponentsWithStats(plant, connectivity=8)
     blades = np.zeros_like(plant)
     for number in range(1, count):
@@ -110,7 +108,7 @@ def _remove_twigs(plant: NDArray[np.uint8], depth: NDArray[np.float32], smallest
 
 
 def _open(shape: NDArray[np.uint8], radius: float) -> NDArray[np.uint8]:
-    """Opening by a disc of any radius through two distance transforms, whose cost does not grow with the radius."""
+    """Open by a disc; two distance transforms do it at a cost that does not grow with the radius."""
     padded = cv2.copyMakeBorder(shape, 1, 1, 1, 1, cv2.BORDER_CONSTANT, value=0)
     core = cv2.distanceTransform(padded, cv2.DIST_L2, 5) > radius
     if not core.any():
@@ -120,7 +118,7 @@ def _open(shape: NDArray[np.uint8], radius: float) -> NDArray[np.uint8]:
 
 
 def _cut_at_necks(blades: NDArray[np.uint8], depth: NDArray[np.float32], smallest: float) -> NDArray[np.int32]:
-    """Label the blades, cut apart where a neck is narrower than `MAX_NECK` of both sides; int32 (h, w), 0 is no blade."""
+    """Label the blades, int32 (h, w), 0 outside, and cut them where a neck is narrower than `MAX_NECK`."""
     inside = np.where(blades > 0, depth, 0).astype(np.float32)
     smooth = np.asarray(cv2.GaussianBlur(inside, (0, 0), 1.5), dtype=np.float32)
     reach = max(3, int(smallest) | 1)
@@ -133,7 +131,7 @@ def _cut_at_necks(blades: NDArray[np.uint8], depth: NDArray[np.float32], smalles
     peak_depth = np.zeros(peak_count, np.float32)
     np.maximum.at(peak_depth, markers.ravel(), smooth.ravel())
     peak_depth[0] = 0
-    # Not cv2.watershed, which floods by differences of colour instead of height.
+    # cv2.watershed floods by differences of colour instead of height, so it cannot be used here.
     labels = np.asarray(watershed(-smooth, markers=markers, mask=blades > 0), dtype=np.int32)  # type: ignore[no-untyped-call]
     necks = _necks(labels, smooth)
     parent = list(range(peak_count))
@@ -149,11 +147,11 @@ def _cut_at_necks(blades: NDArray[np.uint8], depth: NDArray[np.float32], smalles
             parent[b] = a
             peak_depth[a] = max(peak_depth[a], peak_depth[b])
     merged = np.array([root(number) for number in range(peak_count)], np.int32)
-    return _cut_clumps(np.asarray(merged[labels]))
+    return _cut_clusters(np.asarray(merged[labels]))
 
 
-def _cut_clumps(labels: NDArray[np.int32]) -> NDArray[np.int32]:
-    """Cut pieces between the notches of their outlines, where leaves overlap; each part has a number of its own."""
+def _cut_clusters(labels: NDArray[np.int32]) -> NDArray[np.int32]:
+    """Cut components between the notches of their outlines, where leaves overlap; each part gets its own number."""
     cut, free = labels.copy(), int(labels.max()) + 1
     for number, (x, y, w, h) in _windows(labels).items():
         piece = (labels[y : y + h, x : x + w] == number).astype(np.uint8)
@@ -173,7 +171,7 @@ def _cut_clumps(labels: NDArray[np.int32]) -> NDArray[np.int32]:
 
 
 def _necks(labels: NDArray[np.int32], depth: NDArray[np.float32]) -> dict[tuple[int, int], float]:
-    """Greatest depth on the border between each two neighbouring basins."""
+    """Return the greatest depth on the border between each two neighbouring basins."""
     necks: dict[tuple[int, int], float] = {}
     for one, other in ((np.s_[:, :-1], np.s_[:, 1:]), (np.s_[:-1], np.s_[1:])):
         a, b = labels[one], labels[other]
@@ -186,24 +184,23 @@ def _necks(labels: NDArray[np.int32], depth: NDArray[np.float32]) -> dict[tuple[
 
 
 def _grow_tips(blades: NDArray[np.int32], plant: NDArray[np.uint8], steps: int) -> NDArray[np.int32]:
-    """Give back the tips and teeth that the opening took: blades grow through the plant `steps` pixels far."""
+    """Restore the tips and teeth that the opening removed: blades grow into the plant by `steps` pixels."""
     labels = blades.astype(np.uint16)
     free = (plant > 0) & (labels == 0)
     cross = cv2.getStructuringElement(cv2.MORPH_CROSS, (3, 3))
     square = np.ones((3, 3), np.uint8)
     for step in range(steps):
-        spread = cv2.dilate(
-            labels, cross if step % 2 else square
-        )  # alternating makes the front an octagon, nearly round
+        # Alternating the two makes the front an octagon, nearly a circle.
+        spread = cv2.dilate(labels, cross if step % 2 else square)
         labels = np.where(free & (labels == 0), spread, labels)
     return labels.astype(np.int32)
 
 
 def _bases(blades: NDArray[np.int32], plant: NDArray[np.uint8]) -> dict[int, tuple[float, float]]:
-    """Where the petiole joins each blade: where the largest thin part of the plant touches it (x, y in the mask).
+    """Find where the petiole joins each blade: where the largest thin part of the plant touches it (x, y in the mask).
 
-    What the opening took from a leaf is its petiole, with the twig behind it, and its tip; the tip is far smaller.
-    Blades of which two parts of like size were taken are left out.
+    The opening removed from a leaf its petiole (with the twig behind it) and its tip, which is far smaller. Blades with
+    two thin parts of similar size are left out.
     """
     thin = ((plant > 0) & (blades == 0)).astype(np.uint8)
     _, parts, stats, _ = cv2.connectedComponentsWithStats(thin, connectivity=8)
@@ -224,7 +221,7 @@ def _bases(blades: NDArray[np.int32], plant: NDArray[np.uint8]) -> dict[int, tup
 
 
 def _windows(labels: NDArray[np.int32]) -> dict[int, tuple[int, int, int, int]]:
-    """Bounding box (left, top, width, height) of each number in a label image, a pixel wider where possible."""
+    """Return the bounding box (left, top, width, height) of each label, a pixel larger on each side where possible."""
     height, width = labels.shape
     rows, columns = np.nonzero(labels)
     numbers = labels[rows, columns]
@@ -251,13 +248,13 @@ def _leaf_region(
     mask: NDArray[np.bool_],
     base: tuple[float, float] | None,
 ) -> LeafRegion | None:
-    """Measure one region; None if it is not leaf-like."""
+    """Measure one region; return None if it is not like a leaf."""
     x, y, w, h = window
     view = np.s_[y : y + h, x : x + w]
     blade = (blades[view] == number).astype(np.uint8)
     if not blade.any():
         return None
-    shape = _main_piece((grown[view] == number).astype(np.uint8))
+    shape = _largest_component((grown[view] == number).astype(np.uint8))
     contours, _ = cv2.findContours(blade, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
     contour = max(contours, key=cv2.contourArea)
     solidity = cv2.contourArea(contour) / max(1.0, cv2.contourArea(cv2.convexHull(contour)))
@@ -269,7 +266,7 @@ def _leaf_region(
     return LeafRegion(window, shape > 0, base, completeness, float(solidity), fill_ratio)
 
 
-def _main_piece(shape: NDArray[np.uint8]) -> NDArray[np.uint8]:
+def _largest_component(shape: NDArray[np.uint8]) -> NDArray[np.uint8]:
     count, labels, stats, _ = cv2.connectedComponentsWithStats(shape, connectivity=8)
     if count <= 2:
         return shape
@@ -277,7 +274,7 @@ def _main_piece(shape: NDArray[np.uint8]) -> NDArray[np.uint8]:
 
 
 def _own_outline_share(contour: NDArray[np.int32], blades: NDArray[np.int32], number: int) -> float:
-    """Share of a blade's outline (N, 2) that borders neither on another blade nor on the edge of the image."""
+    """Return the share of a blade's outline (N, 2) that borders neither on another blade nor on the image's edge."""
     height, width = blades.shape
     own = np.ones(len(contour), np.bool_)
     for dx, dy in ((-2, 0), (2, 0), (0, -2), (0, 2)):

@@ -1,8 +1,8 @@
-"""Leaves that overlap, cut apart from notch to notch.
+"""Cut overlapping leaves apart between the notches of their common outline.
 
-Where the outlines of two leaves cross there are two notches, one on each side of the clump, and the line between them
-parts it into pieces that are each more convex than the clump (Kumar et al. 2006 do so with cells). Only the outline is
-looked at, so the strip where the leaves lie upon each other is shared out by a straight line.
+Where the outlines of two leaves cross, the cluster has two notches, one on each side. The line between them divides it
+into parts that are more convex than the cluster (Kumar et al. 2006 separate cells in this way). Only the outline is
+used, so the area where the leaves overlap is divided by a straight line.
 """
 
 from __future__ import annotations
@@ -13,22 +13,22 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-MIN_NOTCH_DEPTH = 0.05  # depth of a notch, at least, as a share of the root of the clump's area
-MAX_NOTCHES = 12  # the deepest; more only make rags of a torn leaf
-MIN_SOLIDITY_GAIN = 0.035  # share of its convex hull that a clump must gain by a cut
-MIN_PART_AREA = 0.12  # of the clump's area; a lobe or a tooth is less
-MAX_CUT_LENGTH = 0.85  # of the length of each part: two leaves cross, one leaf alone is parted along its length
-MIN_PART_SOLIDITY = 0.86  # share of its convex hull that each part fills
+MIN_NOTCH_DEPTH = 0.05  # as a share of the root of the cluster's area
+MAX_NOTCHES = 12  # only the deepest; with more, a torn leaf is cut into pieces
+MIN_SOLIDITY_GAIN = 0.035  # gain of solidity that a cut must give
+MIN_PART_AREA = 0.12  # share of the cluster's area; a lobe or a tooth is smaller
+MAX_CUT_LENGTH = 0.85  # share of each part's length; a longer cut would divide a single leaf along its length
+MIN_PART_SOLIDITY = 0.86  # of each part
 
 
 def cut_between_notches(outline: NDArray[np.int32]) -> list[tuple[tuple[int, int], tuple[int, int]]]:
-    """Find the lines that part a clump of leaves.
+    """Find the lines that divide a cluster of leaves.
 
     Args:
         outline: (N, 1, 2) x and y of every pixel on the outline, as from `cv2.findContours`.
 
     Returns:
-        Both ends (x, y) of each line; none where no cut makes the pieces clearly more convex.
+        Both ends (x, y) of each line; empty if no cut makes the parts clearly more convex.
     """
     best = _best_cut(outline)
     if best is None:
@@ -41,7 +41,7 @@ def cut_between_notches(outline: NDArray[np.int32]) -> list[tuple[tuple[int, int
 
 
 def _best_cut(outline: NDArray[np.int32]) -> tuple[int, int] | None:
-    """Numbers of the two points of the outline to cut between; None where no cut is good enough."""
+    """Find the indices of the two points of the outline to cut between; None if no cut is good enough."""
     notches = _notches(outline)
     area, whole = cv2.contourArea(outline), _solidity(outline)
     best, gained = None, MIN_SOLIDITY_GAIN
@@ -63,13 +63,13 @@ def _best_cut(outline: NDArray[np.int32]) -> tuple[int, int] | None:
 
 
 def _notches(outline: NDArray[np.int32]) -> list[int]:
-    """Numbers of the deepest points of the outline's bays, in the order of the outline."""
+    """Find the indices of the deepest points of the outline's concavities, in the order of the outline."""
     if len(outline) < 8:
         return []
     hull = np.sort(cv2.convexHull(outline, returnPoints=False), axis=0)[::-1]
     try:
         defects = cv2.convexityDefects(outline, hull)
-    except cv2.error:  # the outline touches itself
+    except cv2.error:  # OpenCV rejects an outline that touches itself
         return []
     if defects is None:
         return []
@@ -84,7 +84,7 @@ def _solidity(outline: NDArray[np.int32]) -> float:
 
 
 def _runs_inside(outline: NDArray[np.int32], first: int, second: int) -> bool:
-    """Whether the line between two points of the outline runs inside it."""
-    start, end = (outline[number, 0].astype(np.float64) for number in (first, second))
+    """Return whether the line between two points of the outline lies inside it."""
+    start, end = (outline[index, 0].astype(np.float64) for index in (first, second))
     between = [start + share * (end - start) for share in (0.15, 0.3, 0.5, 0.7, 0.85)]
     return all(cv2.pointPolygonTest(outline, (float(x), float(y)), False) > 0 for x, y in between)

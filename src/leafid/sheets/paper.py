@@ -1,8 +1,7 @@
-"""The paper (or cloth, or table) a plant lies on: its colour at every pixel, and where the sheet ends.
+"""Fit the colour of the paper (or cloth, or table) at every pixel, and find the edge of the sheet.
 
-A pressed plant differs from its paper far more than paper differs from itself, provided that shading is taken out
-first. So the colour of the paper is modelled as a smooth surface in CIE L*a*b*, and everything later is measured as
-a distance from it.
+The colour of a pressed plant differs from its paper far more than the paper varies, once shading is removed. So the
+colour of the paper is fitted as a smooth surface in CIE L*a*b*, and all later steps use the distance from it.
 """
 
 from __future__ import annotations
@@ -15,15 +14,15 @@ from numpy.typing import NDArray
 
 LIGHTNESS_BIN = 4  # L*a*b* units per bin of the colour histogram
 MODEL_STEP = 8  # the surface is fitted on every 8th pixel (area means)
-MIN_PAPER_LIGHTNESS = 40.0  # L*; anything darker is a backdrop, a leaf or a ruler
+MIN_PAPER_LIGHTNESS = 40.0  # L*; darker areas are backdrop, leaf or ruler
 
 
 @dataclass(frozen=True)
 class Paper:
-    """What is known of the background of one image.
+    """Colour model of the background of one image.
 
     Attributes:
-        colour: Modelled background colour, float32 (H, W, 3) in CIE L*a*b* (L* 0..100).
+        colour: Fitted background colour, float32 (H, W, 3) in CIE L*a*b* (L* 0..100).
         share: Share of the image, 0..1, that follows the model.
     """
 
@@ -40,15 +39,15 @@ def to_lab(image: NDArray[np.uint8]) -> NDArray[np.float32]:
 def fit_paper_colour(lab: NDArray[np.float32]) -> Paper | None:
     """Fit the colour of the background as a quadratic surface over the image.
 
-    The start is the most frequent colour that can be paper or cloth (not dark, not leaf green), bright colours
-    preferred; pixels near the surface are then taken in over four rounds, the first two with a plane, so that
-    shading and vignetting are followed.
+    The fit starts from the most frequent colour that can be paper or cloth (not dark, not leaf green), with bright
+    colours preferred. Pixels near the surface are then fitted in four rounds, in the first two by a plane, so that the
+    surface follows shading and vignetting.
 
     Args:
         lab: float32 (H, W, 3) as from `to_lab`.
 
     Returns:
-        The model, or None where no colour covers enough of the image (a photo in the open).
+        The model, or None where no colour covers enough of the image (a field photo).
     """
     height, width = lab.shape[:2]
     small = cv2.resize(
@@ -81,7 +80,7 @@ def fit_paper_colour(lab: NDArray[np.float32]) -> Paper | None:
 
 
 def _most_frequent_colour(pixels: NDArray[np.float64]) -> NDArray[np.float64] | None:
-    """Find the mode of the colours (N, 3) that can be paper; None if hardly any can."""
+    """Find the mode of the colours (N, 3) that can be paper; None if hardly any pixel can."""
     lightness, red, yellow = pixels.T
     leaf_green = (red < -8) & (yellow > 12)
     possible = (lightness > MIN_PAPER_LIGHTNESS) & (np.hypot(red, yellow) < 50) & ~leaf_green
@@ -91,7 +90,7 @@ def _most_frequent_colour(pixels: NDArray[np.float64]) -> NDArray[np.float64] | 
     bins = ((pixels[possible] + offset) // LIGHTNESS_BIN).astype(int).clip(0, [25, 31, 31])
     histogram = np.zeros((26, 32, 32), np.float64)
     np.add.at(histogram, tuple(bins.T), 1.0)
-    for axis in range(3):  # a paper's colours fall on both sides of a bin's edge
+    for axis in range(3):  # the colours of one paper may lie on both sides of a bin's edge
         padded = np.moveaxis(histogram, axis, 0)
         spread = padded.copy()
         spread[1:] += 0.5 * padded[:-1]
@@ -103,24 +102,24 @@ def _most_frequent_colour(pixels: NDArray[np.float64]) -> NDArray[np.float64] | 
 
 
 def _surface_terms(x: NDArray[np.float64], y: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Terms of a quadratic surface at positions 0..1, shape (N, 6): constant, plane, squares."""
+    """Return the terms of a quadratic surface at positions 0..1, shape (N, 6): constant, plane, squares."""
     x, y = x - 0.5, y - 0.5
     return np.stack([np.ones_like(x), x, y, x * x, x * y, y * y], axis=1)
 
 
 def sheet_region(distance: NDArray[np.float32], tolerance: float) -> NDArray[np.bool_]:
-    """Find the sheet: the quadrilateral around all large pieces of paper, drawn in from edges inside the image.
+    """Find the sheet: the quadrilateral around all large components of paper, shrunk at edges inside the image.
 
-    Plants cut the paper into pieces and labels cover its corners, so the convex hull of one piece is not enough. A
-    narrow strip of paper colour beside the largest piece or along the image's edge is left out: it is a ruler or the
-    next sheet.
+    Plants divide the paper into components and labels cover its corners, so the convex hull of one component is not
+    enough. A narrow strip of paper colour beside the largest component or along the image's edge is left out: it is a
+    ruler or the next sheet.
 
     Args:
         distance: Distance of each pixel from the paper's colour, float32 (H, W).
-        tolerance: Largest distance still taken for paper.
+        tolerance: Largest distance that counts as paper.
 
     Returns:
-        True inside the sheet, bool (H, W). All True where there is no paper at all.
+        True inside the sheet, bool (H, W). All True without any paper.
     """
     height, width = distance.shape
     paper = cv2.morphologyEx((distance < tolerance).astype(np.uint8), cv2.MORPH_OPEN, np.ones((5, 5), np.uint8))
@@ -140,15 +139,15 @@ def sheet_region(distance: NDArray[np.float32], tolerance: float) -> NDArray[np.
     region = np.zeros(distance.shape, np.uint8)
     hull = np.asarray(cv2.convexHull(np.vstack(contours)), dtype=np.int32)
     cv2.fillConvexPoly(region, _enclosing_quadrilateral(hull), 1)
-    # A sheet's own edge casts a shadow; the image's edge does not, so it is continued outwards before eroding.
+    # Erosion removes the shadow at the sheet's own edge. The image's edge has none, so it is extended first.
     margin = 5
     padded = cv2.copyMakeBorder(region, margin, margin, margin, margin, cv2.BORDER_REPLICATE)
-    drawn_in = cv2.erode(padded, np.ones((2 * margin - 1, 2 * margin - 1), np.uint8))
-    return np.asarray(drawn_in[margin:-margin, margin:-margin] > 0)
+    shrunk = cv2.erode(padded, np.ones((2 * margin - 1, 2 * margin - 1), np.uint8))
+    return np.asarray(shrunk[margin:-margin, margin:-margin] > 0)
 
 
 def _enclosing_quadrilateral(hull: NDArray[np.int32]) -> NDArray[np.int32]:
-    """Restore covered corners by crossing the longest nearly straight hull edges of the four sides.
+    """Restore covered corners by intersecting the longest nearly straight hull edges of the four sides.
 
     Args:
         hull: Convex polygon as from `cv2.convexHull`, (N, 1, 2).

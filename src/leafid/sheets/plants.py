@@ -1,8 +1,9 @@
-"""Plant against everything else, so that no later step learns the herbarium instead of the plant.
+"""Segment the plant, so that no later step learns the herbarium instead of the plant.
 
-Classical on purpose: a distance from a modelled paper colour finds what lies on the paper, shape tells plant from
-furniture (`furniture`). Nothing is trained, so nothing can be overfitted to a set of sheets except the few
-thresholds written here.
+The method is classical: the distance from a fitted paper colour finds everything that lies on the paper, and shape
+separates the plant from other objects on the sheet (`sheet_objects`). Nothing is trained, so only the few thresholds
+here could be overfitted. They were chosen on every second sheet of a set with true masks and tested on the others;
+see scripts/measure_plant_masks.py.
 """
 
 from __future__ import annotations
@@ -13,22 +14,21 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from leafid.sheets.sheet_objects import ComponentKind, classify_components
 from leafid.sheets.paper import Paper, fit_paper_colour, sheet_region, to_lab
-from leafid.sheets.plants import downscale
+from leafid.sheets.sheet_objects import ComponentKind, classify_components
 
 WORKING_SIDE = 1024  # pixels of the long side on which the mask is found
 
 
 @dataclass(frozen=True)
 class PlantMask:
-    """Where the plant is.
+    """Mask of the plant.
 
     Attributes:
         reduced: True on the plant, bool (h, w), long side at most `WORKING_SIDE`.
-        size: Width and height in pixels of the image the mask was asked for.
+        size: Width and height in pixels of the image that the mask belongs to.
         fraction: Share of the image covered by plant, 0..1.
-        confidence: 0 (no plant was found, or only something that hardly differs from its background) to 1.
+        confidence: 0 (no plant, or only objects that hardly differ from the background) to 1.
     """
 
     reduced: NDArray[np.bool_]
@@ -45,7 +45,7 @@ class PlantMask:
 
 
 def plant_mask(image: NDArray[np.uint8]) -> NDArray[np.bool_]:
-    """Mask of the plant at the image's own size; see `find_plant` for the reduced mask, share and confidence.
+    """Return the plant mask at the image's own size; see `find_plant` for the reduced mask, share and confidence.
 
     Args:
         image: uint8 RGB (H, W, 3).
@@ -57,14 +57,14 @@ def plant_mask(image: NDArray[np.uint8]) -> NDArray[np.bool_]:
 
 
 def find_plant(image: NDArray[np.uint8], size: tuple[int, int] | None = None) -> PlantMask:
-    """Find the plant on a pressed sheet, on paper, on cloth, or in the open.
+    """Find the plant on a pressed sheet, on paper, on cloth, or in a field photo.
 
     Args:
-        image: uint8 RGB (H, W, 3); any size, a reduced decode is enough (long side about `WORKING_SIDE`).
-        size: Width and height of the original where `image` is a reduced decode of it; only `PlantMask.full` uses it.
+        image: uint8 RGB (H, W, 3) of any size; a long side of `WORKING_SIDE` is enough.
+        size: Width and height of the original if `image` is reduced; only `PlantMask.full` uses it.
 
     Returns:
-        The mask with its share and confidence. An image without plant gives an empty mask with confidence 0.
+        The mask with its share and confidence. For an image without a plant the mask is empty and the confidence 0.
     """
     lab = to_lab(downscale(image, WORKING_SIDE))
     paper = fit_paper_colour(lab)
@@ -84,24 +84,24 @@ def _plant_on_paper(lab: NDArray[np.float32], paper: Paper) -> tuple[NDArray[np.
     plain_distance = np.sqrt(lightness**2 + colour**2)
     sheet = sheet_region(plain_distance, 0.6 * threshold)
 
-    # Brighter than the paper and no more colourful than it: another paper, not a plant.
+    # Not darker and hardly more colourful than the paper: this is another paper (a label, tape), not a plant.
     other_paper = (lightness > -4) & (_chroma(lab) < _chroma(paper.colour) + 4)
     candidate = sheet & ~other_paper
     darker = np.minimum(lightness, 0)
     strong = (np.sqrt(darker**2 + colour**2) > 1.6 * threshold) & candidate
     if not strong.any():
         return np.zeros(sheet.shape, np.bool_), 0.0
-    # A plant of clear colour is told from its own shadow by colour; a brown one needs lightness.
+    # Colour separates a clearly coloured plant from its own shadow; a brown plant also needs lightness.
     weight = float(np.interp(np.median(colour[strong]), [18, 35], [1.0, 0.35]))
     threshold *= float(np.interp(weight, [0.35, 1.0], [0.8, 1.0]))
     distance = np.sqrt((weight * darker) ** 2 + colour**2)
 
-    pieces = classify_components((distance > threshold) & candidate, sheet, lab[..., 0], colour)
-    mask = pieces.mask(ComponentKind.PLANT)
+    components = classify_components((distance > threshold) & candidate, sheet, lab[..., 0], colour)
+    mask = components.mask(ComponentKind.PLANT)
     if not mask.any():
         return mask, 0.0
     contrast = float(np.median(distance[mask]))
-    # Tape and shadow differ from the paper less than the plant does.
+    # Tape and shadow differ less from the paper than the plant does.
     mask &= distance > np.clip(0.38 * contrast, threshold, 1.5 * threshold)
     return mask, float(np.clip((contrast / threshold - 1) / 1.5, 0, 1))
 
@@ -111,8 +111,16 @@ def _chroma(lab: NDArray[np.float32]) -> NDArray[np.float32]:
 
 
 def _green_plant(lab: NDArray[np.float32]) -> tuple[NDArray[np.bool_], float]:
-    """Without a background to measure against only green is left to go by; said by a confidence of at most 0.3."""
+    """Take green pixels as plant where no paper was found; the confidence is low, because other things are green."""
     green = np.hypot(np.minimum(lab[..., 1], 0), np.maximum(lab[..., 2], 0) * 0.5)
     mask = (lab[..., 1] < -6) & (lab[..., 2] > 6) & (green > 10)
     opened = cv2.morphologyEx(mask.astype(np.uint8), cv2.MORPH_OPEN, np.ones((5, 5), np.uint8))
     return np.asarray(opened > 0), 0.3
+
+
+def downscale(image: NDArray[np.uint8], max_side: int) -> NDArray[np.uint8]:
+    """Reduce an image, uint8 (H, W, 3), to at most `max_side` pixels on its long side; never enlarge it."""
+    scale = max_side / max(image.shape[:2])
+    if scale >= 1:
+        return image
+    return np.asarray(cv2.resize(image, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA), dtype=np.uint8)

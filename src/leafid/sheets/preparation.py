@@ -1,4 +1,4 @@
-"""What the network sees: one function for training and for identification, so that both see the same."""
+"""Prepare the views that the network sees: one function for training and identification, so that both are equal."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,26 +13,25 @@ from leafid.jobs import Preprocessing
 from leafid.sheets.crop_plan import CropKind, view_side
 
 PAD_COLOUR = (255, 255, 255)
-"""Colour of the border that ``fit: pad`` adds."""
+"""RGB of the border that ``fit: pad`` adds."""
 
-# Shorter side of the decoded image, as a multiple of what the network sees: a plant that fills a third of the sheet, or
-# a leaf that is an eighth of it long, is then still seen as sharp as the network can see.
+# Shorter side of the decoded image, as a multiple of the network's input: a plant that fills a third of the sheet, or a
+# leaf an eighth as long as the sheet, then still has the full resolution of the input.
 _PLANT_SIDES, _LEAF_SIDES = 3, 8
-_MASK_SIDE = 768  # and at least this, on which masks were measured
+_MASK_SIDE = 768  # least shorter side for plant masks: their quality was measured at this size
 
 
 @dataclass(frozen=True)
 class PreparedImage:
-    """What the network sees of one image: a bag of views.
+    """The views of one image.
 
     Attributes:
-        views: pixels (S, S, 3), uint8, RGB, of each view; at least one, in the order image, plant, leaves, tiles,
-            veins.
-        kinds: what each view shows.
+        views: uint8 RGB (S, S, 3) of each view; at least one, in the order image, plant, leaves, tiles, veins.
+        kinds: the kind of each view.
         width: width of the original in pixels, upright.
         height: height of the original in pixels, upright.
-        notes: which of the wanted views are not to be had, in words; empty if all are.
-        shot: what the camera wrote into the file; nothing of it is seen by the network.
+        notes: remarks on views that are missing; empty if all are present.
+        shot: what the camera wrote into the file; the network never sees it.
     """
 
     views: tuple[NDArray[np.uint8], ...]
@@ -44,7 +43,7 @@ class PreparedImage:
 
 
 def prepare_file(path: Path, preprocessing: Preprocessing, *, enlarged: float = 1.0) -> PreparedImage:
-    """Open an image at the size needed and prepare it; arguments as in ``prepare``.
+    """Open an image at the required size and prepare it; arguments as in ``prepare``.
 
     Raises:
         ImageError: the file cannot be read; see ``leafid.images.open_image``.
@@ -53,7 +52,7 @@ def prepare_file(path: Path, preprocessing: Preprocessing, *, enlarged: float = 
 
 
 def open_for_views(path: Path, preprocessing: Preprocessing, *, enlarged: float = 1.0) -> OpenedImage:
-    """Open an image, decoded no larger than its views need.
+    """Open an image, decoded no larger than its views require.
 
     Raises:
         ImageError: the file cannot be read; see ``leafid.images.open_image``.
@@ -63,25 +62,25 @@ def open_for_views(path: Path, preprocessing: Preprocessing, *, enlarged: float 
 
 
 def prepare(image: OpenedImage, preprocessing: Preprocessing, *, enlarged: float = 1.0) -> PreparedImage:
-    """Bring an image to what the network sees.
+    """Prepare the views of an image.
 
-    Where a wanted view is not to be had, because there is no plant or there are fewer leaves, there are fewer views. If
-    none is left, it is the whole plant, and without a plant the whole image; ``notes`` say so.
+    Without a plant, or with fewer leaves than requested, there are fewer views. If no view is left, the only view is
+    the whole plant, or without a plant the whole image. ``notes`` mentions this.
 
     Args:
-        image: the image, perhaps decoded smaller than the original.
-        preprocessing: which views, and how.
-        enlarged: views are made larger by this, for training. Which parts are seen does not depend on it.
+        image: the image; it may be decoded smaller than the original.
+        preprocessing: the kinds and numbers of views, their size and colours.
+        enlarged: factor on the size of the views, for training; the parts shown do not depend on it.
     """
-    wanted = preprocessing.views
+    requested = preprocessing.views
     crops: list[tuple[CropKind, Image.Image]] = []
     notes: tuple[str, ...] = ()
-    if wanted.of_plant:
+    if requested.of_plant:
         from leafid.sheets.views import cut_views, find_views  # OpenCV is only needed here
 
         found = find_views(image, preprocessing)
         crops, notes = cut_views(found, preprocessing), found.notes
-    if wanted.image or not crops:
+    if requested.image or not crops:
         crops.insert(0, (CropKind.IMAGE, image.rgb))
     return PreparedImage(
         views=tuple(
@@ -110,12 +109,12 @@ def _square(image: Image.Image, side: int, preprocessing: Preprocessing) -> NDAr
 
 
 def _decode_side(preprocessing: Preprocessing, enlarged: float) -> int | None:
-    """The shorter side at which an image must be decoded; None: its own."""
-    wanted, whole = preprocessing.views, view_side(CropKind.IMAGE, preprocessing)
-    if wanted.tiles:
+    """Return the shorter side at which an image must be decoded; None for its own."""
+    requested, whole = preprocessing.views, view_side(CropKind.IMAGE, preprocessing)
+    if requested.tiles:
         return None
-    if wanted.leaves or wanted.veins:
-        return max(_MASK_SIDE, _LEAF_SIDES * preprocessing.size, _PLANT_SIDES * whole * wanted.plant)
-    if wanted.plant:
+    if requested.leaves or requested.veins:
+        return max(_MASK_SIDE, _LEAF_SIDES * preprocessing.size, _PLANT_SIDES * whole * requested.plant)
+    if requested.plant:
         return max(_MASK_SIDE, _PLANT_SIDES * whole)
     return round(whole * enlarged)

@@ -1,4 +1,4 @@
-"""A picture of what the network will see of an image, so that a person can judge masks and crops at a glance."""
+"""Draw what the network will see of an image, so that a person can check masks and crops."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -28,9 +28,9 @@ COLOURS = {
 }
 OUTLINE = (220, 0, 110)
 
-_CELL = 230  # pixels of a view
+_CELL = 230  # side of a view, pixels
 _GAP, _CAPTION = 16, 26
-_PANEL = 900  # least height of the image and of the mask
+_PANEL = 900  # least height of the image and of the mask, pixels
 _COLUMNS = 6
 _MIN_OUTLINED = 0.0003  # share of the image; smaller pieces and holes would hide the plant under their outlines
 
@@ -54,14 +54,14 @@ def preview_image(path: Path, preprocessing: Preprocessing) -> Image.Image:
 def draw_preview(image: OpenedImage, preprocessing: Preprocessing, *, title: str = "") -> Image.Image:
     """Draw, side by side: the image with outline and boxes, the mask, the views, and the vein maps of the leaves.
 
-    The mask is shown where views need it. Above the image stands its scale if a ruler tells it. Where the network sees
-    no vein maps, they are made of the leaves that it sees.
+    The mask is shown if views depend on it. The title gives the scale if the image contains a ruler. Vein maps of the
+    leaf views are drawn even if the network does not see any.
     """
     prepared = prepare(image, preprocessing)
     rows = [_views(prepared, CropKind.IMAGE) + _views(prepared, CropKind.PLANT), _views(prepared, CropKind.LEAF)]
     panels = [_Cell(image.rgb, panel_title(image, title), OUTLINE)]
-    wanted = preprocessing.views
-    if wanted.of_plant:
+    requested = preprocessing.views
+    if requested.of_plant:
         found = find_views(image, preprocessing)
         panels = [
             _Cell(_annotate(image.rgb, found.plant, found.plans), panels[0].caption, OUTLINE),
@@ -73,14 +73,14 @@ def draw_preview(image: OpenedImage, preprocessing: Preprocessing, *, title: str
 
 
 def panel_title(image: OpenedImage, title: str) -> str:
-    """Name, size in pixels, and, if a ruler in millimetres lies on the sheet, the scale of the original."""
+    """Return name, size in pixels and, if a ruler in millimetres lies on the sheet, the scale of the original."""
     ruler = find_ruler_scale(np.asarray(image.rgb))
     scale = f", {ruler.px_per_mm * image.width / image.rgb.width:.1f} px/mm" if ruler else ""
     return f"{title}  {image.width} x {image.height} pixels{scale}".strip()
 
 
 def _views(prepared: PreparedImage, kind: CropKind) -> list[_Cell]:
-    of_kind = [view for view, its in zip(prepared.views, prepared.kinds, strict=True) if its is kind]
+    of_kind = [view for view, shown in zip(prepared.views, prepared.kinds, strict=True) if shown is kind]
     return [
         _Cell(Image.fromarray(view), f"{kind} {number}" if kind in _NUMBERED else str(kind), COLOURS[kind])
         for number, view in enumerate(of_kind, start=1)
@@ -101,7 +101,7 @@ def _vein_maps(pixels: NDArray[np.uint8], plans: Sequence[CropPlan]) -> list[_Ce
 
 
 def _annotate(image: Image.Image, plant: PlantMask, plans: Sequence[CropPlan]) -> Image.Image:
-    """Draw the outline of the mask, and box and upward direction of each crop; a leaf without a clear axis has none."""
+    """Draw the outline of the mask, the boxes of the crops, and the direction of each leaf with a clear axis."""
     scale = _PANEL / image.height
     marked = np.asarray(image.resize((max(1, round(image.width * scale)), _PANEL), Image.Resampling.LANCZOS)).copy()
     mask = cv2.resize(plant.reduced.astype(np.uint8), (marked.shape[1], marked.shape[0]))
@@ -131,7 +131,7 @@ def _mask_picture(plant: PlantMask) -> Image.Image:
 
 
 def _compose(panels: Sequence[_Cell], rows: Sequence[Sequence[_Cell]], notes: Sequence[str]) -> Image.Image:
-    """Put the panels to the left, as high as all rows of views, and the rows to the right of them."""
+    """Place the panels on the left, as high as all rows of views together, and the rows on the right."""
     lines = [row[start : start + _COLUMNS] for row in rows for start in range(0, len(row), _COLUMNS)]
     pitch = _CELL + _CAPTION + _GAP
     height = max(_PANEL, len(lines) * pitch - _GAP - _CAPTION)
@@ -156,7 +156,7 @@ def _compose(panels: Sequence[_Cell], rows: Sequence[Sequence[_Cell]], notes: Se
 
 
 def _place(canvas: Image.Image, cell: _Cell, x: int, y: int, size: tuple[int, int]) -> None:
-    """Draw a picture with its caption above and a frame, as large as fits."""
+    """Draw a picture, as large as fits, with a frame and its caption above."""
     draw = ImageDraw.Draw(canvas)
     caption = cell.caption
     while caption and draw.textlength(caption, _font()) > size[0]:

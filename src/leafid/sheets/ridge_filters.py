@@ -1,10 +1,10 @@
-"""Ridges by direction: elongated line filters, votes along curved paths, and competition across.
+"""Oriented ridge filters: elongated line filters, sums along curved paths, and non-maximum suppression.
 
 A stack of responses, one per direction, is an orientation score: [T, H, W], where direction t runs at t * pi / T from
-the x-axis (to the right) towards the y-axis (downwards). Elongated filters average noise along the vein where the
-Hessian filters of Frangi et al. (1998) or Sato et al. (1998) see one point only; paths through (x, y, t) in the manner
-of path openings (Talbot & Appleton 2007) and of contour completion in orientation scores (Franken & Duits 2009) bridge
-gaps and let chance pieces die out. Long sums are made of sums of sums: 2**n samples cost n additions.
+the x-axis (to the right) towards the y-axis (downwards). Elongated filters average noise along the vein, where the
+Hessian filters of Frangi et al. (1998) or Sato et al. (1998) use one point only. Paths through (x, y, t), similar to
+path openings (Talbot & Appleton 2007) and to contour completion in orientation scores (Franken & Duits 2009), bridge
+gaps and suppress short random pieces. Long sums are computed by doubling: 2**n samples cost n additions.
 """
 
 from collections.abc import Callable
@@ -19,18 +19,18 @@ Combine = Callable[..., Any]  # np.add or np.maximum
 
 _PATH_STEP = 4  # pixels of the coarse grid between two points of a path
 _PATH_POINTS = 8  # points of a path to either side
-_TURN = 0.9  # what is left of a path's strength when it turns to the next direction
+_TURN = 0.9  # factor on a path's strength when it turns to the next direction
 
 
 def direction_angles(directions: int) -> Image32:
-    """Angles of the directions in radians, [T], 0 to just below pi."""
+    """Return the angles of the directions in radians, [T], from 0 to below pi."""
     return (np.pi * np.arange(directions) / directions).astype(np.float32)
 
 
 def line_responses(image: Image32, sigma: float, directions: int) -> Image32:
-    """Contrast of a line of width about 2 `sigma` through each pixel, whether lighter or darker than its surroundings.
+    """Compute the contrast of a line of width about 2 `sigma` through each pixel, lighter or darker than around it.
 
-    Second derivative of a Gaussian across the line, averaged over 8 `sigma` along it.
+    The filter is the second derivative of a Gaussian across the line, averaged over 8 `sigma` along it.
 
     Args:
         image: float32 (H, W), flat and 0 outside the region of interest.
@@ -62,14 +62,16 @@ def line_responses(image: Image32, sigma: float, directions: int) -> Image32:
 
 
 def path_strength(responses: Image32) -> Image32:
-    """Mean strength along the best path through each pixel and direction, bending by one direction per step.
+    """Compute the mean strength of the best path through each pixel and direction.
+
+    A path may turn by one direction per step. The mean is arithmetic: a line that continues on one side only keeps half
+    its strength, so that veins are followed to their ends, where a geometric mean would be 0.
 
     Args:
         responses: [T, H, W], 0 or more.
 
     Returns:
-        [T, H, W]: mean of the best paths to either side (8 points, 4 px apart). A line that goes on one way only keeps
-        half its strength, so that veins are followed to their ends, where the geometric mean would leave nothing.
+        [T, H, W]: mean of the best paths to both sides (8 points each, 4 px apart).
     """
     directions, height, width = responses.shape
     headings, step = 2 * directions, _PATH_STEP
@@ -93,9 +95,9 @@ def path_strength(responses: Image32) -> Image32:
 
 
 def suppress_non_maxima(responses: Image32, reach: float) -> None:
-    """Weaken in place what has a stronger parallel neighbour within `reach` pixels across.
+    """Weaken, in place, responses that have a stronger parallel neighbour within `reach` pixels across.
 
-    A wide vein with a lit and a shaded flank, or a light vein between two dark lines, so becomes one line.
+    This makes one line of a wide vein with a lit and a shaded flank, or of a light vein between two dark lines.
 
     Args:
         responses: [T, H, W], 0 or more.
@@ -122,7 +124,7 @@ def _along(combine: Combine, image: Image32, direction: tuple[float, float], len
 
 
 def _pair(combine: Combine, image: Image32, a: tuple[int, int], b: tuple[int, int]) -> Image32:
-    """`combine` of `image` shifted by `a` and by `b` (x, y); 0 where one of them lies outside."""
+    """Combine `image` shifted by `a` and by `b` (x, y); 0 where either lies outside the image."""
     edge = max(abs(shift) for shift in (*a, *b))
     height, width = image.shape
     result = np.empty_like(image)

@@ -1,7 +1,7 @@
-"""The scale of an image from a ruler that lies on the sheet: evenly spaced ticks, every tenth of them the longest.
+"""Find the scale of an image from a ruler on the sheet: evenly spaced ticks, with every tenth the longest.
 
-Even spacing alone is not enough: squared paper, cloth and rulers in inches have it, too. A scale is only told where
-every tenth tick is longer than those between, as on a ruler in millimetres; otherwise it is absent.
+Even spacing alone is not enough, because squared paper, cloth and rulers in inches have it too. A scale is returned
+only if every tenth tick is longer than those between, as on a ruler in millimetres.
 """
 
 from __future__ import annotations
@@ -12,40 +12,38 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-_PERIODS = (3.0, 30.0)  # distance of ticks looked for, pixels
-_BANDS = 400  # strips into which the image is cut across the ruler
-_WINDOWS = 6  # a ruler covers at least about this part of a side
+_PERIODS = (3.0, 30.0)  # distances of ticks that are searched, pixels
+_BANDS = 400  # strips into which the image is divided across the ruler
+_WINDOWS = 6  # windows per side; a ruler covers at least about one of them
 _MIN_WINDOW = 256  # pixels
 _PADDED = 2  # length of a transform, in windows
-_MIN_PERIODIC = 0.5  # share of a strip's detail that evenly spaced ticks explain
-_MIN_FUNDAMENTAL = 0.5  # share of that in the fundamental alone, about
-_MIN_CONTRAST = 2.0  # standard deviation of that detail, grey levels
-_CANDIDATES = 4  # strips of a period that are looked at closely
+_MIN_PERIODIC = 0.5  # share of a strip's power that evenly spaced ticks must explain
+_MIN_FUNDAMENTAL = 0.5  # approximate share of that in the fundamental frequency; rules out most strips early
+_MIN_CONTRAST = 2.0  # standard deviation of a strip, grey levels
+_CANDIDATES = 4  # strips of each period whose ticks are measured
 _MIN_TICKS = 40
-_STEPS = 91  # periods tried about a first guess
-_MIN_LONGER = 1.2  # of a centimetre's tick to those between
+_STEPS = 91  # periods tried around the first estimate
+_MIN_LONGER = 1.2  # length of a centimetre's tick relative to those between
 _MIN_LONG_TENTHS = 0.75  # share of the centimetres' ticks that must be longer
-_MAX_LONG_OTHERS = 0.15  # share of the ticks between that may seem to be
+_MAX_LONG_OTHERS = 0.15  # share of the other ticks that may look longer
 
 
 @dataclass(frozen=True)
 class RulerScale:
-    """What a ruler tells.
+    """Scale of an image from a ruler.
 
     Attributes:
-        px_per_mm: pixels of the image that was given per millimetre.
-        ticks: millimetres of the ruler by which it was measured.
-        upright: whether the ruler runs from top to bottom.
+        px_per_mm: pixels of the input image per millimetre.
+        ticks: number of millimetre ticks that were measured.
     """
 
     px_per_mm: float
     ticks: int
-    upright: bool
 
 
 @dataclass(frozen=True)
 class _Strip:
-    """Where evenly spaced ticks were found: rows, columns, their distance, and how clearly."""
+    """A strip with evenly spaced ticks: row, columns, distance of the ticks, and how clear they are."""
 
     row: int
     left: int
@@ -55,26 +53,26 @@ class _Strip:
 
 
 def find_ruler_scale(pixels: NDArray[np.uint8]) -> RulerScale | None:
-    """Find a ruler in millimetres that lies along a side of the image.
+    """Find a ruler in millimetres, parallel to a side of the image.
 
     Args:
         pixels: uint8 RGB (H, W, 3), a few pixels per millimetre at least.
 
     Returns:
-        The scale; None where no ruler is found, or where its divisions are not clearly millimetres.
+        The scale; None without a ruler, or if its divisions are not clearly millimetres.
     """
     grey = np.asarray(cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY), np.float32)
     found = []
-    for upright, turned in ((False, grey), (True, np.ascontiguousarray(grey.T))):
-        for strip in _periodic_strips(turned):
-            counted = _measure_ticks(turned, strip)
-            if counted is not None:
-                found.append(RulerScale(counted[0], counted[1], upright))
+    for rows in (grey, np.ascontiguousarray(grey.T)):  # rulers that lie and rulers that stand
+        for strip in _periodic_strips(rows):
+            scale = _measure_ticks(rows, strip)
+            if scale is not None:
+                found.append(scale)
     return max(found, key=lambda scale: scale.ticks, default=None)
 
 
 def _periodic_strips(grey: NDArray[np.float32]) -> list[_Strip]:
-    """Strips with evenly spaced detail, the clearest first."""
+    """Find strips with evenly spaced ticks by their power spectrum; the clearest first for each period."""
     height, width = grey.shape
     thick = max(2, height // _BANDS)
     count = height // thick
@@ -83,8 +81,8 @@ def _periodic_strips(grey: NDArray[np.float32]) -> list[_Strip]:
         return []
     profiles = grey[: count * thick].reshape(count, thick, width).mean(axis=1)
     profiles -= cv2.GaussianBlur(profiles, (0, 0), sigmaX=1.0 * _PERIODS[1] / 2, sigmaY=1e-6)
-    frequency = np.fft.rfftfreq(_PADDED * window)  # zero-padded: peaks lie between the bins
-    looked_for = (frequency > max(1 / _PERIODS[1], 8 / window)) & (frequency < 1 / _PERIODS[0])
+    frequency = np.fft.rfftfreq(_PADDED * window)  # zero-padded, because peaks lie between the bins
+    searched = (frequency > max(1 / _PERIODS[1], 8 / window)) & (frequency < 1 / _PERIODS[0])
     shape = np.hanning(window).astype(np.float32)
     step = 2 * _PADDED  # half-width of a peak in padded bins
     strips = []
@@ -92,7 +90,7 @@ def _periodic_strips(grey: NDArray[np.float32]) -> list[_Strip]:
         part = profiles[:, left : left + window] * shape
         power = np.abs(np.fft.rfft(part, _PADDED * window, axis=1)) ** 2
         total = power[:, frequency > 0.5 / _PERIODS[1]].sum(axis=1) + 1e-6
-        bounded = np.where(looked_for, power, 0.0)
+        bounded = np.where(searched, power, 0.0)
         cumulated = np.cumsum(power, axis=1)
         peaks = bounded.argmax(axis=1)
         highest = np.take_along_axis(power, peaks[:, None], axis=1)[:, 0]
@@ -102,12 +100,12 @@ def _periodic_strips(grey: NDArray[np.float32]) -> list[_Strip]:
             harmonics = np.arange(peak, len(frequency), max(1, peak))
             low, high = harmonics - step - 1, np.minimum(harmonics + step, len(frequency) - 1)
             explained = float((cumulated[band, high] - cumulated[band, low]).sum()) / float(total[band])
-            by_chance = float((high - low).sum()) / len(frequency)  # what noise has there
+            by_chance = float((high - low).sum()) / len(frequency)  # share of white noise in the same bins
             clear = (explained - by_chance) / max(1 - by_chance, 0.1)
             if clear > _MIN_PERIODIC:
                 row = int(band) * thick + thick // 2
                 strips.append(_Strip(row, left, left + window, 1 / float(frequency[peak]), clear))
-    chosen: dict[int, list[_Strip]] = {}  # by period: long ticks, five or ten times as far apart, are as even
+    chosen: dict[int, list[_Strip]] = {}  # by period: the long ticks, five or ten times as far apart, are also even
     for strip in sorted(strips, key=lambda strip: -strip.clearness):
         alike = chosen.setdefault(round(20 * float(np.log(strip.period))), [])
         if len(alike) < _CANDIDATES:
@@ -115,8 +113,8 @@ def _periodic_strips(grey: NDArray[np.float32]) -> list[_Strip]:
     return [strip for alike in chosen.values() for strip in alike]
 
 
-def _measure_ticks(grey: NDArray[np.float32], strip: _Strip) -> tuple[float, int] | None:
-    """Distance of the ticks in pixels and their number, where every tenth is the longest."""
+def _measure_ticks(grey: NDArray[np.float32], strip: _Strip) -> RulerScale | None:
+    """Measure distance and number of the ticks; None unless every tenth tick is the longest."""
     period, phase = _refine_period(grey[strip.row, strip.left : strip.right], strip.period)
     left, right = _extend_strip(grey[strip.row], strip, period)
     period, phase = _refine_period(grey[strip.row, left:right], period)
@@ -125,15 +123,17 @@ def _measure_ticks(grey: NDArray[np.float32], strip: _Strip) -> tuple[float, int
         return None
     reach = round(12 * period)
     rows = np.arange(max(0, strip.row - reach), min(len(grey), strip.row + reach + 1))
-    at = np.asarray(left + phase + period * np.arange(number), np.float64)
-    between = np.stack([_sample(grey, rows, at - period / 2), _sample(grey, rows, at + period / 2)]).mean(axis=0)
-    contrast = _sample(grey, rows, at) - between
-    here = int(strip.row - rows[0])
-    usual = float(np.median(contrast[here]))
+    columns = np.asarray(left + phase + period * np.arange(number), np.float64)
+    between = np.stack([_sample(grey, rows, columns - period / 2), _sample(grey, rows, columns + period / 2)]).mean(
+        axis=0
+    )
+    contrast = _sample(grey, rows, columns) - between
+    middle = int(strip.row - rows[0])
+    usual = float(np.median(contrast[middle]))
     if abs(usual) < _MIN_CONTRAST:
         return None
     inked = contrast / usual > 0.45
-    lengths = _run_length(inked[here:]) + _run_length(inked[here::-1]) - 1.0
+    lengths = _run_length(inked[middle:]) + _run_length(inked[middle::-1]) - 1.0
     best = max(range(10), key=lambda first: float(np.median(lengths[first::10])))
     tenth = np.arange(number) % 10 == best
     others = ~tenth & (np.arange(number) % 5 != best % 5)
@@ -145,50 +145,50 @@ def _measure_ticks(grey: NDArray[np.float32], strip: _Strip) -> tuple[float, int
         or float(np.median(lengths[tenth])) < 1.05 * halves
     ):
         return None
-    return period, number
+    return RulerScale(px_per_mm=period, ticks=number)
 
 
 def _refine_period(profile: NDArray[np.float32], period: float) -> tuple[float, float]:
-    """The period near a first guess that explains most of a profile, and the place of its first tick."""
+    """Find the period near an estimate that explains most of a profile, and the position of its first tick."""
     detail = profile - np.asarray(cv2.GaussianBlur(profile.reshape(1, -1), (0, 0), period)).ravel()
-    places = np.arange(len(detail))
+    positions = np.arange(len(detail))
     shape = np.hanning(len(detail))
     periods = period * np.linspace(0.985, 1.015, _STEPS)
-    waves = np.exp(-2j * np.pi * places[None] / periods[:, None])
-    answers = waves @ (detail * shape)
-    best = int(np.abs(answers).argmax())
+    waves = np.exp(-2j * np.pi * positions[None] / periods[:, None])
+    responses = waves @ (detail * shape)
+    best = int(np.abs(responses).argmax())
     found = float(periods[best])
-    # Ticks are the narrow side of the profile: dark lines on a light ruler, or light ones on a dark.
+    # Ticks are narrower than the gaps, so the sign of the skewness shows whether they are dark or light.
     dark = float(np.mean(detail**3)) < 0
-    angle = float(np.angle(answers[best])) + (np.pi if dark else 0.0)
+    angle = float(np.angle(responses[best])) + (np.pi if dark else 0.0)
     return found, (-angle / (2 * np.pi) * found) % found
 
 
 def _extend_strip(profile: NDArray[np.float32], strip: _Strip, period: float) -> tuple[int, int]:
-    """Columns to which the ticks of a strip go on at the same distance."""
+    """Extend a strip to both sides as far as its ticks continue at the same distance."""
     detail = profile - np.asarray(cv2.GaussianBlur(profile.reshape(1, -1), (0, 0), period)).ravel()
     ten = round(10 * period)
 
-    def swing(start: int) -> complex:
+    def amplitude(start: int) -> complex:
         part = detail[start : start + ten]
         return complex((part * np.exp(-2j * np.pi * np.arange(start, start + ten) / period)).mean())
 
-    inside = [swing(start) for start in range(strip.left, strip.right - ten, ten)]
+    inside = [amplitude(start) for start in range(strip.left, strip.right - ten, ten)]
     usual = float(np.median(np.abs(inside))) if inside else 0.0
     left, right = strip.left, strip.right
-    while left - ten >= 0 and abs(swing(left - ten)) > 0.5 * usual > 0:
+    while left - ten >= 0 and abs(amplitude(left - ten)) > 0.5 * usual > 0:
         left -= ten
-    while right + ten <= len(profile) and abs(swing(right)) > 0.5 * usual > 0:
+    while right + ten <= len(profile) and abs(amplitude(right)) > 0.5 * usual > 0:
         right += ten
     return left, right
 
 
 def _sample(grey: NDArray[np.float32], rows: NDArray[np.int64], columns: NDArray[np.float64]) -> NDArray[np.float32]:
-    """Grey levels at rows and (between) columns, (rows, columns)."""
+    """Interpolate grey levels at whole rows and fractional columns, (rows, columns)."""
     x, y = np.meshgrid(columns.astype(np.float32), rows.astype(np.float32))
     return np.asarray(cv2.remap(grey, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE), np.float32)
 
 
 def _run_length(inked: NDArray[np.bool_]) -> NDArray[np.float64]:
-    """How many rows a tick goes on from the first."""
+    """Count the inked rows of each tick from the first row on."""
     return np.where(inked.all(axis=0), len(inked), (~inked).argmax(axis=0)).astype(np.float64)

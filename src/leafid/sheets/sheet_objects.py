@@ -1,8 +1,8 @@
-"""What lies on a sheet beside the plant: labels, rulers, colour charts, stamps, barcodes, writing.
+"""Separate the plant from non-plant objects on a sheet: labels, rulers, colour charts, stamps, barcodes, writing.
 
-Furniture is told from plant by shape. People print rectangles, rings and small letters; plants do not. Components of the
-foreground are judged first alone, then with their neighbours, because a ruler or a colour chart falls into many
-pieces that only together form a rectangle.
+Objects are recognised by shape: printed objects are rectangles, rings and small letters, plants are not. Connected
+components of the foreground are classified first alone and then together with their neighbours, because a ruler or a
+colour chart consists of many components that form a rectangle only together.
 """
 
 from __future__ import annotations
@@ -14,25 +14,27 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-MIN_RECTANGULARITY = 0.86  # share of its smallest enclosing rectangle that a filled shape covers; leaves reach about 0.75
-MIN_RECTANGULARITY_GROUP = 0.80  # the same for pieces that were joined first
-MIN_FRAME_SOLIDITY = 0.93  # solidity of a ring or frame, filled
+# "Share" is a share of the image's long side, unless another is named. "Laplacian" is the mean absolute second
+# difference of L* from pixel to pixel: print alternates between black and white, a plant does not.
+MIN_RECTANGULARITY = 0.86  # filled shape by its smallest enclosing rectangle; leaves reach about 0.75
+MIN_RECTANGULARITY_GROUP = 0.80  # the same for components that were joined first
+MIN_FRAME_SOLIDITY = 0.93  # solidity of a filled ring or frame
 MAX_FRAME_INK = 0.55  # share of the filled outline that is ink
-MAX_STROKE = 0.0026  # half the stroke width of writing, as a share of the image's long side
-MAX_LETTER = 0.07  # longest diagonal of a single letter or flourish, as a share of the long side
-JOIN_DISTANCE = 0.010  # pieces closer than this share of the long side belong together
-MIN_PLANT_SHARE = 0.02  # thin groups with less than this share of the plant's area are taken for writing
+MAX_STROKE = 0.0026  # half-width of a stroke of writing, as a share
+MAX_LETTER = 0.07  # diagonal of a single letter or flourish, as a share
+JOIN_DISTANCE = 0.010  # closer components belong together, as a share
+MIN_PLANT_SHARE = 0.02  # thin groups with a smaller share of the plant's area are writing
 MINOR_GROUP_SHARE = 0.12  # groups with a larger share of the plant's area need clearer signs of print
-PRINT_LAPLACIAN_LARGE = 30.0  # `PRINT_LAPLACIAN` for them; whole plants reach 17 where they are as grey as print
-PRINT_LAPLACIAN = 15.0  # mean absolute second difference of L*; leaves reach 15, roots 25, text and barcodes 20 to 70
-PRINT_LAPLACIAN_ISOLATED = 24.0  # the same for pieces without small neighbours, where pale grass ears reach 26
+PRINT_LAPLACIAN_LARGE = 30.0  # Laplacian for these; whole plants as grey as print reach 17
+PRINT_LAPLACIAN = 15.0  # leaves reach 15, roots 25; text and barcodes have 20 to 70
+PRINT_LAPLACIAN_ISOLATED = 24.0  # the same for components without small neighbours; pale grass ears reach 26
 STAMP_LAPLACIAN = 22.0  # the same for round, solid shapes of any colour
 MAX_GREY_CHROMA = 5.0  # distance from the paper in a*, b*; rulers stay below
-MAX_OBJECT_SHARE = 0.25  # share of the image; nothing larger is ever a label
+MAX_OBJECT_SHARE = 0.25  # share of the image's squared long side; larger components are never labels
 
 
 class ComponentKind(IntEnum):
-    """What a connected piece of foreground is taken for."""
+    """Class of a connected component of the foreground."""
 
     BACKGROUND = 0
     PLANT = 1
@@ -44,12 +46,12 @@ class ComponentKind(IntEnum):
 
 @dataclass(frozen=True)
 class Components:
-    """The foreground in connected pieces.
+    """The foreground as classified connected components.
 
     Attributes:
-        labels: Number of the piece at each pixel, int32 (H, W); 0 is background.
-        kinds: `ComponentKind` of each number, uint8 (pieces + 1,).
-        areas: Pixels of each piece, int64 (pieces + 1,).
+        labels: Number of the component at each pixel, int32 (H, W); 0 is background.
+        kinds: `ComponentKind` of each number, uint8 (components + 1,).
+        areas: Pixels of each component, int64 (components + 1,).
     """
 
     labels: NDArray[np.int32]
@@ -57,7 +59,7 @@ class Components:
     areas: NDArray[np.int64]
 
     def mask(self, kind: ComponentKind) -> NDArray[np.bool_]:
-        """Pixels of all pieces of one kind, bool (H, W)."""
+        """Return the pixels of all components of one kind, bool (H, W)."""
         return np.asarray((self.kinds == kind)[self.labels])
 
 
@@ -77,7 +79,7 @@ def measure_contour(shape: NDArray[np.uint8]) -> Outline:
     contours, _ = cv2.findContours(shape, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_SIMPLE)
     contour = max(contours, key=cv2.contourArea)
     _, (width, height), _ = cv2.minAreaRect(contour)
-    # contourArea runs through pixel centres; half the perimeter and one pixel give the area of the pixels themselves
+    # contourArea runs through pixel centres: half the perimeter and one pixel are missing to the area of the pixels.
     filled = cv2.contourArea(contour) + cv2.arcLength(contour, True) / 2 + 1
     hull = cv2.convexHull(contour)
     hull_area = cv2.contourArea(hull) + cv2.arcLength(hull, True) / 2 + 1
@@ -96,7 +98,7 @@ def classify_components(
     lightness: NDArray[np.float32],
     colour: NDArray[np.float32],
 ) -> Components:
-    """Split the foreground into connected pieces and say of each whether it is plant or furniture.
+    """Split the foreground into connected components and classify each as plant or as a non-plant object.
 
     Args:
         foreground: Everything that differs from the paper, bool (H, W).
@@ -105,7 +107,7 @@ def classify_components(
         colour: Distance from the paper in a* and b* alone, float32 (H, W).
 
     Returns:
-        The pieces; those of kind `ComponentKind.PLANT` are the plant.
+        The components; those of kind `ComponentKind.PLANT` are the plant.
     """
     binary = foreground.astype(np.uint8)
     count, connected, stats, _ = cv2.connectedComponentsWithStats(binary, connectivity=8)
@@ -123,22 +125,22 @@ def classify_components(
         window = np.s_[y : y + height, x : x + width]
         shape = (labels[window] == number).astype(np.uint8)
         kinds[number] = _classify_single(shape, area, bool((outside[window] & shape).any()), side)
-    pieces = Components(labels=labels, kinds=kinds, areas=stats[:, cv2.CC_STAT_AREA].astype(np.int64))
-    jumps = np.abs(cv2.Laplacian(lightness, cv2.CV_32F, ksize=1))
-    around = _SheetFeatures(outside > 0, np.asarray(jumps), colour)
+    components = Components(labels=labels, kinds=kinds, areas=stats[:, cv2.CC_STAT_AREA].astype(np.int64))
+    laplacian = np.abs(cv2.Laplacian(lightness, cv2.CV_32F, ksize=1))
+    features = _SheetFeatures(outside > 0, np.asarray(laplacian), colour)
     everything = (ComponentKind.PLANT, ComponentKind.SMALL, ComponentKind.RECTANGLE, ComponentKind.FRAME)
-    pieces = _classify_groups(pieces, half_width, around, everything, PRINT_LAPLACIAN)
-    # A label that touches the plant hides in its group; once the small letters are gone it stands alone.
-    pieces = _classify_groups(pieces, half_width, around, (ComponentKind.PLANT,), PRINT_LAPLACIAN_ISOLATED)
-    return _absorb_fragments(pieces)
+    components = _classify_groups(components, half_width, features, everything, PRINT_LAPLACIAN)
+    # A label that touches the plant is not recognised in its group. Without the small letters it is tested again.
+    components = _classify_groups(components, half_width, features, (ComponentKind.PLANT,), PRINT_LAPLACIAN_ISOLATED)
+    return _absorb_fragments(components)
 
 
 @dataclass(frozen=True)
 class _SheetFeatures:
-    """What a group is judged by beside its shape; all (H, W)."""
+    """Features of a group besides its shape; all (H, W)."""
 
     outside: NDArray[np.bool_]
-    jumps: NDArray[np.float32]
+    laplacian: NDArray[np.float32]
     colour: NDArray[np.float32]
 
 
@@ -156,28 +158,28 @@ def _classify_single(shape: NDArray[np.uint8], area: int, at_edge: bool, side: i
 
 
 def _classify_groups(
-    pieces: Components,
+    components: Components,
     half_width: NDArray[np.float32],
-    around: _SheetFeatures,
+    features: _SheetFeatures,
     joined_kinds: tuple[ComponentKind, ...],
     print_laplacian: float,
 ) -> Components:
-    """Join pieces that lie close together; a group that is a rectangle, or print, is furniture as a whole."""
-    side = max(pieces.labels.shape)
+    """Join components that lie close together and classify each group; a rectangle or print is not plant as a whole."""
+    side = max(components.labels.shape)
     ellipse = _neighbourhood(side)
-    joinable = np.isin(pieces.kinds, joined_kinds)[pieces.labels]
+    joinable = np.isin(components.kinds, joined_kinds)[components.labels]
     joined = cv2.dilate(joinable.astype(np.uint8), ellipse)
     _, groups, stats, _ = cv2.connectedComponentsWithStats(joined, connectivity=8)
-    group_of = np.zeros(len(pieces.kinds), np.int64)
-    group_of[pieces.labels[joinable]] = groups[joinable]
-    kinds = pieces.kinds.copy()
-    all_plant = int(pieces.areas[kinds == ComponentKind.PLANT].sum())
+    group_of = np.zeros(len(components.kinds), np.int64)
+    group_of[components.labels[joinable]] = groups[joinable]
+    kinds = components.kinds.copy()
+    all_plant = int(components.areas[kinds == ComponentKind.PLANT].sum())
     for group in np.unique(group_of[group_of > 0]):
         members = np.flatnonzero(group_of == group)
-        plant = members[pieces.kinds[members] == ComponentKind.PLANT]
+        plant = members[components.kinds[members] == ComponentKind.PLANT]
         if not len(plant):
             continue
-        plant_area, area = int(pieces.areas[plant].sum()), int(pieces.areas[members].sum())
+        plant_area, area = int(components.areas[plant].sum()), int(components.areas[members].sum())
         if plant_area < 0.5 * area and len(members) > 2:
             kinds[members] = ComponentKind.SMALL
             continue
@@ -188,56 +190,61 @@ def _classify_groups(
         window = np.s_[y : y + h, x : x + w]
         shape = np.asarray(cv2.erode((groups[window] == group).astype(np.uint8), ellipse), dtype=np.uint8)
         minor = plant_area < MINOR_GROUP_SHARE * all_plant
-        verdict = _classify_group(
-            shape, window, len(members), around, print_laplacian if minor else PRINT_LAPLACIAN_LARGE
+        kind = _classify_group(
+            shape, window, len(members), features, print_laplacian if minor else PRINT_LAPLACIAN_LARGE
         )
-        if verdict is not ComponentKind.PLANT:
-            kinds[members] = verdict
-    return Components(labels=pieces.labels, kinds=kinds, areas=pieces.areas)
+        if kind is not ComponentKind.PLANT:
+            kinds[members] = kind
+    return Components(labels=components.labels, kinds=kinds, areas=components.areas)
 
 
 def _neighbourhood(side: int) -> NDArray[np.uint8]:
-    """Disc by which pieces are widened before they are joined."""
+    """Return the disc by which components are dilated to join them."""
     reach = max(1, round(JOIN_DISTANCE * side / 2))
     return np.asarray(cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * reach + 1, 2 * reach + 1)), dtype=np.uint8)
 
 
-def _absorb_fragments(pieces: Components) -> Components:
-    """Count small pieces beside the plant as plant: flowers and roots break into crumbs."""
-    near = cv2.dilate(pieces.mask(ComponentKind.PLANT).astype(np.uint8), _neighbourhood(max(pieces.labels.shape))) > 0
-    touched = np.zeros(len(pieces.kinds), np.bool_)
-    touched[pieces.labels[near]] = True
-    kinds = np.where(touched & (pieces.kinds == ComponentKind.SMALL), np.uint8(ComponentKind.PLANT), pieces.kinds)
-    return Components(labels=pieces.labels, kinds=kinds, areas=pieces.areas)
+def _absorb_fragments(components: Components) -> Components:
+    """Count small components beside the plant as plant: flowers and roots break into fragments."""
+    plant = components.mask(ComponentKind.PLANT).astype(np.uint8)
+    near = cv2.dilate(plant, _neighbourhood(max(plant.shape))) > 0
+    adjacent = np.zeros(len(components.kinds), np.bool_)
+    adjacent[components.labels[near]] = True
+    fragments = adjacent & (components.kinds == ComponentKind.SMALL)
+    kinds = np.where(fragments, np.uint8(ComponentKind.PLANT), components.kinds)
+    return Components(labels=components.labels, kinds=kinds, areas=components.areas)
 
 
 def _classify_group(
     shape: NDArray[np.uint8],
     window: tuple[slice, slice],
     members: int,
-    around: _SheetFeatures,
+    features: _SheetFeatures,
     print_laplacian: float,
 ) -> ComponentKind:
-    """Judge a joined group by its outline and by what is seen inside it.
+    """Classify a joined group by its outline and its texture.
 
-    Print is grey and jumps between black and white from pixel to pixel: barcodes, rulers, text. The greyer, the fewer
-    jumps are asked for. Stamps are coloured, but round and full of jumps, which no leaf is.
+    Print (barcodes, rulers, text) is grey and alternates between black and white from pixel to pixel. The greyer a
+    group, the lower the Laplacian that is required. Stamps are coloured, but round and with a high Laplacian, which no
+    leaf is.
     """
     if not shape.any():
         return ComponentKind.PLANT
-    side = max(around.jumps.shape)
+    side = max(features.laplacian.shape)
     outline = measure_contour(shape)
     if outline.filled_area > MAX_OBJECT_SHARE * side * side:
         return ComponentKind.PLANT
     if members > 1 and outline.rectangularity > MIN_RECTANGULARITY_GROUP and outline.short_side > 0.006 * side:
         return ComponentKind.RECTANGLE
     inside = shape > 0
-    jumps, colour = float(around.jumps[window][inside].mean()), float(np.median(around.colour[window][inside]))
-    if jumps > print_laplacian + 1.5 * colour or (jumps > STAMP_LAPLACIAN and outline.solidity > MIN_FRAME_SOLIDITY):
+    laplacian = float(features.laplacian[window][inside].mean())
+    colour = float(np.median(features.colour[window][inside]))
+    is_stamp = laplacian > STAMP_LAPLACIAN and outline.solidity > MIN_FRAME_SOLIDITY
+    if laplacian > print_laplacian + 1.5 * colour or is_stamp:
         return ComponentKind.SMALL
     if print_laplacian >= PRINT_LAPLACIAN_LARGE:
         return ComponentKind.PLANT
     oblong = outline.short_side < 0.1 * side and outline.long_side > 3 * outline.short_side
-    if oblong and colour < MAX_GREY_CHROMA and outline.solidity > 0.85 and (around.outside[window] & inside).any():
+    if oblong and colour < MAX_GREY_CHROMA and outline.solidity > 0.85 and (features.outside[window] & inside).any():
         return ComponentKind.EDGE
     return ComponentKind.PLANT

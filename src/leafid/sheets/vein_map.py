@@ -1,64 +1,56 @@
-"""From a leaf crop to its veins: how much of a vein each pixel is, and which way the vein runs.
+"""Compute the vein map of a leaf crop: the vein strength of each pixel.
 
-Veins are lighter than the blade here and darker there, often both along one vein, since a pressed vein is relief under
-slanting light. So contrast of either sign counts, and the map of an inverted image is nearly the same map. What tells a
-vein from texture is that it goes on: responses are compared with the texture of the same blade, gathered along curved
-paths, and of parallel neighbours only the strongest is kept.
+A vein may be lighter or darker than the blade, and may change from one to the other along its course, because a pressed
+vein is relief under oblique light. So contrast of either sign counts, and an inverted image gives nearly the same map.
+Veins differ from texture by their length: responses are normalised by the texture of the same blade, summed along
+curved paths, and thinned by non-maximum suppression across the vein.
+
+Before that, illumination is removed. Means are taken over the blade alone (normalised convolution), so that the paper
+beside the margin causes no bright rim.
 """
-
-from dataclasses import dataclass
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from leafid.sheets.vein_map import flatten_illumination, local_mean
-from leafid.sheets.ridge_filters import Image32, direction_angles, suppress_non_maxima, line_responses, path_strength
+from leafid.sheets.ridge_filters import Image32, direction_angles, line_responses, path_strength, suppress_non_maxima
 
 # Lengths are in pixels of the working image, where the blade covers WORKING_SIDE squared pixels, so that the veins of
 # a leaf are about equally wide whatever the resolution. Crops that would need more than MAX_ENLARGEMENT stay smaller.
 WORKING_SIDE = 500
 MAX_ENLARGEMENT = 3.0
-FLATTENING_SIGMA = 20.0
+FLATTENING_SIGMA = 20.0  # of the illumination that is removed: several times the width of a midrib
 _DIRECTIONS = 12
-_VEIN_SIGMAS = (1.4, 2.8)
-_TEXTURE_SIGMA = 12.0
-_MARGIN = 5.0  # lines running along the margin nearer than this are the margin itself
-_SUPPRESSION_REACH = 8.0
-_BORDER = 16  # empty pixels around the blade, so that filters and paths need no special care at the image's edge
+_VEIN_SIGMAS = (1.4, 2.8)  # half-widths of secondary and primary veins
+_TEXTURE_SIGMA = 12.0  # neighbourhood in which roughness is compared with the whole blade
+_MARGIN = 5.0  # a line along the margin that is nearer than this is the margin itself
+_SUPPRESSION_REACH = 8.0  # of parallel lines closer than this, only the strongest is a vein
+_BORDER = 16  # empty pixels around the blade, so that filters and paths need no special case at the image's edge
 
-_HALF_STRENGTH = 6.0  # contrast, as a multiple of the blade's typical response, that counts half
-_LEAST_CONTRAST = 2e-4  # log units: below this a blade is plain and its unevenness is not compared with itself
-_TEXTURE_STRENGTH = 0.10  # strength that texture without veins has: the map's 0
-_CLEAR_STRENGTH = 0.5  # strength of the clearest midribs: the map's 1
+_HALF_STRENGTH = 6.0  # contrast that maps to 0.5, as a multiple of the blade's typical response
+_MIN_RESPONSE = 2e-4  # log units; added to the typical response, so that a plain blade is not divided by nearly 0
+_TEXTURE_STRENGTH = 0.10  # strength of texture without veins: 0 in the map
+_CLEAR_STRENGTH = 0.5  # strength of the clearest midribs: 1 in the map
 
-
-@dataclass(frozen=True)
-class VeinField:
-    """Veins with their directions.
-
-    Attributes:
-        strength: float32 (H, W), 0 (no vein, or outside the blade) to 1 (a clear vein).
-        direction: float32 (H, W), radians in [0, pi): the way a vein runs, from the x-axis (to the right) towards the
-            y-axis (downwards). Smooth along a vein; without meaning where `strength` is 0.
-    """
-
-    strength: Image32
-    direction: Image32
+_COARSE = 4  # local means change slowly, so they are computed on a grid this many times coarser
+_DARKNESS = 16.0  # grey levels, added before the logarithm: otherwise noise of black pixels dominates
+_GREY_STEP = 2e-3  # smallest spread in log units: about a third of a grey level on a mid-grey blade
+_CLIP = 2.5  # robust standard deviations to which outliers (lesions, hairs, glints) are limited
+_NORMAL_MAD = 0.6745  # median absolute deviation of a standard normal variable
 
 
 def vein_map(leaf: NDArray[np.uint8], mask: NDArray[np.bool_] | None = None) -> Image32:
-    """How much of a vein each pixel is; primary and secondary veins stand out.
+    """Compute the vein strength of each pixel; primary and secondary veins stand out.
 
     Args:
         leaf: uint8 RGB (H, W, 3) or grey (H, W), one leaf at native resolution.
         mask: bool (H, W), True on the blade; the whole image if not given.
 
     Returns:
-        float32 (H, W) in [0, 1]; 0 outside the mask. A blade without lines stays near 0, whatever its texture.
+        float32 (H, W) in [0, 1]; 0 outside the mask. A blade without lines is near 0, whatever its texture.
 
     Raises:
-        ValueError: the leaf is not an uint8 image, or the mask is not a bool array of the same height and width.
+        ValueError: the leaf is not a uint8 image, or the mask is not a bool array of the same height and width.
     """
     mask = _checked_mask(leaf, mask)
     strength = np.zeros(mask.shape, np.float32)
@@ -72,18 +64,6 @@ def draw_vein_map(leaf: NDArray[np.uint8], mask: NDArray[np.bool_]) -> NDArray[n
     """Draw the vein map dark on white, uint8 RGB (H, W, 3); arguments and errors as for `vein_map`."""
     dark = 255 - np.round(vein_map(leaf, mask) * 255).astype(np.uint8)
     return np.repeat(dark[..., None], 3, axis=2)
-
-
-def vein_field(leaf: NDArray[np.uint8], mask: NDArray[np.bool_] | None = None) -> VeinField:
-    """Veins and the directions in which they run; arguments and errors as for `vein_map`."""
-    mask = _checked_mask(leaf, mask)
-    strength, direction = np.zeros(mask.shape, np.float32), np.zeros(mask.shape, np.float32)
-    if mask.any():
-        box = _bounding_box(mask)
-        scores = _vein_scores(leaf[box], mask[box])
-        strength[box] = _strength(scores, mask[box])
-        direction[box] = _direction(scores, mask[box])
-    return VeinField(strength, direction)
 
 
 def _checked_mask(leaf: NDArray[np.uint8], mask: NDArray[np.bool_] | None) -> NDArray[np.bool_]:
@@ -102,23 +82,15 @@ def _bounding_box(mask: NDArray[np.bool_]) -> tuple[slice, slice]:
 
 
 def _strength(scores: Image32, mask: NDArray[np.bool_]) -> Image32:
-    """The strongest direction's score, stretched from texture (0) to a clear vein (1), at the size of `mask`."""
+    """Rescale the score of the strongest direction from texture (0) to a clear vein (1), at the size of `mask`."""
     stretched = (scores.max(axis=0) - _TEXTURE_STRENGTH) / (_CLEAR_STRENGTH - _TEXTURE_STRENGTH)
     return _to_crop_size(np.clip(stretched, 0, 1), mask) * mask
 
 
-def _direction(scores: Image32, mask: NDArray[np.bool_]) -> Image32:
-    """Mean direction weighted by score; on doubled angles, since directions half a turn apart are the same."""
-    doubled = 2 * direction_angles(_DIRECTIONS)
-    cosine, sine = np.tensordot(np.cos(doubled), scores, axes=1), np.tensordot(np.sin(doubled), scores, axes=1)
-    angle = np.arctan2(_to_crop_size(sine, mask), _to_crop_size(cosine, mask)) / 2
-    return np.asarray(np.mod(angle, np.float32(np.pi)), np.float32)
-
-
 def _working_image(leaf: NDArray[np.uint8], mask: NDArray[np.bool_]) -> tuple[Image32, Image32]:
-    """Grey values and blade (1 or 0) at working size, both with an empty border.
+    """Return grey values and blade (1 or 0) at working size, both with an empty border.
 
-    The blade is a little narrower than the mask, whose last pixels are mixed with the background.
+    The blade is slightly narrower than the mask, because the outermost pixels of a mask are mixed with background.
     """
     grey = np.asarray(leaf if leaf.ndim == 2 else cv2.transform(leaf, np.full((1, 3), 1 / 3)), np.float32)
     blade = mask.astype(np.float32)
@@ -137,7 +109,7 @@ def _working_image(leaf: NDArray[np.uint8], mask: NDArray[np.bool_]) -> tuple[Im
 
 
 def _to_crop_size(working: Image32, mask: NDArray[np.bool_]) -> Image32:
-    """A working image without its border, at the size of `mask`."""
+    """Remove the border of a working image and resize it to `mask`."""
     inner = np.ascontiguousarray(working[_BORDER:-_BORDER, _BORDER:-_BORDER], np.float32)
     return np.asarray(cv2.resize(inner, mask.shape[::-1], interpolation=cv2.INTER_LINEAR), np.float32)
 
@@ -147,17 +119,17 @@ def _vein_scores(leaf: NDArray[np.uint8], mask: NDArray[np.bool_]) -> Image32:
 
 
 def vein_scores(grey: Image32, blade: Image32) -> Image32:
-    """How much of a vein each pixel is, by the direction in which the vein runs.
+    """Compute the vein strength of each pixel for each direction of the vein (orientation scores).
 
     Args:
         grey: float32 (H, W), 0..255, of working size: its blade covers about `WORKING_SIDE` squared pixels.
         blade: float32 (H, W), 1 on the blade and 0 elsewhere, with some empty pixels around.
 
     Returns:
-        float32 (T, H, W), 0..1, as crests; direction t runs at t * pi / T from the x-axis towards the y-axis.
+        float32 (T, H, W), 0..1, thinned; direction t runs at t * pi / T from the x-axis towards the y-axis.
     """
     scores = _contrast(flatten_illumination(grey, blade, FLATTENING_SIGMA), blade)
-    # Blobs answer in all directions alike, lines in theirs.
+    # Blobs respond equally in all directions, lines only in their own: the mean over directions is removed.
     mean = scores.mean(axis=0)
     rough = local_mean(mean, blade, _TEXTURE_SIGMA)
     roughness = rough / max(_median(rough, blade), 1e-6)
@@ -179,23 +151,23 @@ def vein_scores(grey: Image32, blade: Image32) -> Image32:
 
 
 def _contrast(flat: Image32, blade: Image32) -> Image32:
-    """Line responses [T, H, W] as multiples of the blade's typical response; the best of all widths."""
+    """Compute line responses [T, H, W] as multiples of the blade's typical response; maximum over widths."""
     best = np.zeros((_DIRECTIONS, *flat.shape), np.float32)
     for sigma in _VEIN_SIGMAS:
         responses = line_responses(flat, sigma, _DIRECTIONS)
-        responses /= _median(responses[::2], blade) / 0.6745 + _LEAST_CONTRAST  # median of |x| to standard deviation
+        responses /= _median(responses[::2], blade) / _NORMAL_MAD + _MIN_RESPONSE
         np.maximum(best, responses, out=best)
     return best
 
 
 def _median(values: Image32, blade: Image32) -> float:
-    """Median on the blade, from every fourth row and column; 0 where the blade is too small for it."""
+    """Return the median on the blade, from every fourth row and column; 0 if the blade has no such pixel."""
     sample = values[..., ::4, ::4][..., blade[::4, ::4] > 0]
     return float(np.median(sample)) if sample.size else 0.0
 
 
 def _margin_lines(blade: Image32) -> Image32:
-    """How much a line of each direction would be the blade's own margin, [T, H, W], 0..1."""
+    """Return how closely a line of each direction coincides with the margin of the blade, [T, H, W], 0..1."""
     distance = cv2.distanceTransform((blade > 0).astype(np.uint8), cv2.DIST_L2, 5)
     smooth = cv2.GaussianBlur(distance, (0, 0), 2)
     inward_x, inward_y = cv2.Sobel(smooth, cv2.CV_32F, 1, 0), cv2.Sobel(smooth, cv2.CV_32F, 0, 1)
@@ -204,3 +176,49 @@ def _margin_lines(blade: Image32) -> Image32:
     angles = direction_angles(_DIRECTIONS)[:, None, None]
     c, s = np.cos(angles), np.sin(angles)
     return np.asarray(c * c * yy - 2 * s * c * xy + s * s * xx, np.float32)
+
+
+def local_mean(values: Image32, weights: Image32, sigma: float) -> Image32:
+    """Compute the Gaussian mean of `values` around each pixel, over the weighted pixels only.
+
+    Args:
+        values: float32 (H, W).
+        weights: float32 (H, W), 0..1.
+        sigma: standard deviation of the Gaussian in pixels.
+
+    Returns:
+        float32 (H, W); 0 far from every weighted pixel.
+    """
+    height, width = values.shape
+    step = _COARSE if sigma >= 2 * _COARSE and min(height, width) >= 4 * _COARSE else 1
+    coarse = (max(1, width // step), max(1, height // step))
+
+    def blurred(image: Image32) -> NDArray[np.float32]:
+        small = cv2.resize(image, coarse, interpolation=cv2.INTER_AREA)
+        return np.asarray(cv2.GaussianBlur(small, (0, 0), sigma / step, borderType=cv2.BORDER_REFLECT), np.float32)
+
+    mean = blurred(values * weights) / np.maximum(blurred(weights), 1e-4)
+    return np.asarray(cv2.resize(mean, (width, height), interpolation=cv2.INTER_LINEAR), np.float32)
+
+
+def flatten_illumination(grey: Image32, blade: Image32, sigma: float) -> Image32:
+    """Remove illumination: return the logarithm of `grey` without variation on scales larger than `sigma`.
+
+    Illumination is multiplicative. In the logarithm a shadow is additive, so subtracting the local mean removes it,
+    and a lighter and an equally darker vein differ only in sign. Outliers are compressed to `_CLIP` robust standard
+    deviations.
+
+    Args:
+        grey: float32 (H, W), 0..255.
+        blade: float32 (H, W), 1 on the blade and 0 elsewhere.
+        sigma: pixels; several times the width of the widest vein that must remain.
+
+    Returns:
+        float32 (H, W) in log units, 0 outside the blade.
+    """
+    log = np.log(grey + _DARKNESS)
+    flat = (log - local_mean(log, blade, sigma)) * blade
+    flat -= local_mean(flat, blade, sigma) * blade  # near the margin the mean is one-sided: a second pass corrects it
+    spread = np.abs(flat[blade > 0])
+    limit = np.float32(_CLIP * ((np.median(spread) if spread.size else 0.0) / _NORMAL_MAD + _GREY_STEP))
+    return np.asarray(np.tanh(flat / limit) * limit, np.float32)
