@@ -40,8 +40,7 @@ from skimage.filters import frangi, meijering, sato
 from skimage.morphology import skeletonize
 
 from leafid.demo import DEMO_TAXA, Vein, draw_leaf, sample_leaf, sample_plant
-from leafid.sheets.vein_map import flatten_illumination
-from leafid.sheets.vein_map import FLATTENING_SIGMA, WORKING_SIDE, vein_map
+from leafid.sheets.vein_map import FLATTENING_SIGMA, WORKING_SIDE, flatten_illumination, vein_map
 
 THRESHOLDS = np.geomspace(0.02, 1, 15)
 FILTERS: dict[str, Callable[..., Any]] = {"frangi": frangi, "sato": sato, "meijering": meijering}

@@ -1,4 +1,4 @@
-"""Drawn leaves on paper, whose characters are known exactly."""
+"""Drawn leaves on paper, whose characters are exactly known."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -9,7 +9,7 @@ PAPER = (228, 224, 214)
 
 
 def drawn_leaf(taxon: str, seed: int, *, px_per_mm: float = 4.0, direction_deg: float = 0.0) -> DrawnLeaf:
-    """A leaf of the taxon; the same seed always gives the same leaf."""
+    """Draw a leaf of the taxon; the same seed always gives the same leaf."""
     rng = np.random.default_rng([815, seed])
     plant = sample_plant(taxon, rng)
     traits = sample_leaf(plant, rng)
@@ -17,5 +17,5 @@ def drawn_leaf(taxon: str, seed: int, *, px_per_mm: float = 4.0, direction_deg: 
 
 
 def on_paper(leaf: DrawnLeaf) -> NDArray[np.uint8]:
-    """The leaf on plain paper."""
+    """Return the leaf on plain paper."""
     return leaf.on_background(np.broadcast_to(np.array(PAPER, np.uint8), leaf.image.shape).copy())

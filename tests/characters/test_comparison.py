@@ -1,4 +1,4 @@
-"""Measured characters beside the ranges of the floras."""
+"""Measured characters are compared with the ranges in floras."""
 
 from pathlib import Path
 
@@ -7,15 +7,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from leafid.characters import (
-    FormTerm,
     Fit,
+    FormTerm,
     LeafCharacters,
     Measurement,
     compare,
     describe,
+    describe_fit,
     flora_ranges,
     read_ranges,
-    sentence,
 )
 from leafid.errors import UsageError
 
@@ -38,7 +38,7 @@ def test_ranges_of_every_taxon_are_read() -> None:
     assert len(ranges) == 12
 
 
-def test_a_broken_range_is_named_with_its_place(tmp_path: Path) -> None:
+def test_error_names_every_unreadable_range(tmp_path: Path) -> None:
     table = tmp_path / "table.csv"
     table.write_text("taxon,secondary_vein_pairs\nPlanta prima,11 to 17\nPlanta secunda,9-4\n", encoding="utf-8")
     with pytest.raises(UsageError) as caught:
@@ -47,31 +47,31 @@ def test_a_broken_range_is_named_with_its_place(tmp_path: Path) -> None:
     assert "Planta secunda" in str(caught.value)
 
 
-def test_the_flora_that_fits_comes_first_and_is_said_so() -> None:
+def test_the_best_fit_comes_first_and_is_in_the_sentence() -> None:
     fits = compare(KRATOM)
     assert fits[0].taxon == "Mitragyna speciosa"
     assert fits[0].likelihood > 2 * fits[1].likelihood
     assert {fit.fit for fit in fits[0].fits} == {Fit.INSIDE}
-    told = describe_fit(KRATOM, fits[:1])
-    assert told.startswith("13 pairs of secondary veins at 50°, length:width 1.7, apex acute, base rounded: ")
-    assert told.endswith("within the ranges of Mitragyna speciosa (pairs 11-17).")
+    text = describe_fit(KRATOM, fits[:1])
+    assert text.startswith("13 pairs of secondary veins at 50°, length:width 1.7, apex acute, base rounded: ")
+    assert text.endswith("within the ranges of Mitragyna speciosa (pairs 11-17).")
 
 
-def test_what_lies_outside_is_named_with_the_range() -> None:
+def test_sentence_gives_the_range_of_characters_outside() -> None:
     diversifolia = next(fit for fit in compare(KRATOM) if fit.taxon == "Mitragyna diversifolia")
-    outside = {fit.character for fit in diversifolia.of(Fit.OUTSIDE)}
+    outside = {fit.character for fit in diversifolia.characters_with(Fit.OUTSIDE)}
     assert outside >= {"secondary_vein_pairs", "secondary_vein_angle_deg"}
     assert "outside Mitragyna diversifolia (pairs 5-10" in describe_fit(KRATOM, [diversifolia])
 
 
 @pytest.mark.parametrize(("pairs", "fit"), [(13.0, Fit.INSIDE), (9.0, Fit.EDGE), (4.0, Fit.OUTSIDE)])
-def test_extremes_are_the_edge(pairs: float, fit: Fit) -> None:
+def test_values_between_range_and_extremes_are_at_the_edge(pairs: float, fit: Fit) -> None:
     characters = LeafCharacters(secondary_vein_pairs=Measurement(pairs, 0.5, 1))
     speciosa = next(each for each in compare(characters) if each.taxon == "Mitragyna speciosa")
     assert speciosa.fits[0].fit is fit
 
 
-def test_a_character_that_was_hardly_seen_says_little() -> None:
+def test_a_character_of_low_quality_counts_little() -> None:
     def likelihood(quality: float) -> float:
         characters = LeafCharacters(secondary_vein_pairs=Measurement(4, 0.5, quality))
         return next(each.likelihood for each in compare(characters) if each.taxon == "Mitragyna speciosa")
@@ -79,14 +79,14 @@ def test_a_character_that_was_hardly_seen_says_little() -> None:
     assert likelihood(1) < 0.05 < likelihood(0.5) < likelihood(0.1)
 
 
-def test_without_characters_nothing_is_claimed() -> None:
+def test_without_characters_there_is_no_fit() -> None:
     assert describe(LeafCharacters()) == "no character could be measured"
     assert all(fit.fits == () for fit in compare(LeafCharacters()))
     assert describe_fit(LeafCharacters(), compare(LeafCharacters())) == "no character could be measured."
 
 
 @given(pairs=st.floats(0, 40), uncertainty=st.floats(0.1, 5), quality=st.floats(0, 1))
-def test_likelihoods_are_shares_and_best_come_first(pairs: float, uncertainty: float, quality: float) -> None:
+def test_likelihoods_are_positive_and_sorted(pairs: float, uncertainty: float, quality: float) -> None:
     fits = compare(LeafCharacters(secondary_vein_pairs=Measurement(pairs, uncertainty, quality)))
     values = [fit.likelihood for fit in fits]
     assert all(0 < value <= 1 for value in values)

@@ -1,4 +1,4 @@
-"""The picture of what was measured."""
+"""Measured lines and characters are drawn over the leaf."""
 
 import subprocess
 import sys
@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from leafid.characters import draw_leaf_lines, preview_characters, measure_leaf
+from leafid.characters import draw_leaf_lines, measure_leaf, preview_characters
 from leafid.characters.drawing import MIDRIB, VEIN
 from tests.characters.leaves import drawn_leaf, on_paper
 
@@ -39,14 +39,14 @@ def test_the_command_draws_the_leaves_of_an_image(tmp_path: Path) -> None:
     assert (drawn == VEIN).all(axis=2).sum() > 300
 
 
-def test_characters_need_no_job(tmp_path: Path) -> None:
+def test_characters_refuse_a_job(tmp_path: Path) -> None:
     command = [LEAFID, "look", "a.png", "-o", str(tmp_path / "o.png"), "--characters"]
     run = subprocess.run([*command, "--job", "job.yaml"], capture_output=True, text=True, check=False)
     assert run.returncode == 2
     assert "leave --job and --bundle out" in run.stderr
 
 
-def test_an_image_without_leaf_is_said(tmp_path: Path) -> None:
+def test_the_drawing_says_that_there_is_no_leaf(tmp_path: Path) -> None:
     Image.new("RGB", (300, 400), (228, 224, 214)).save(tmp_path / "blank.png")
     picture = preview_characters(tmp_path / "blank.png")
     assert (np.asarray(picture) == 0).all(axis=2).sum() > 50  # the sentence, in black

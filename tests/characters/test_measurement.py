@@ -1,4 +1,4 @@
-"""One leaf from pixels to characters, against the truth of drawn leaves."""
+"""Measurements of single leaves agree with the truth of drawn leaves."""
 
 import math
 
@@ -26,7 +26,7 @@ def _value(measured: Measurement | None) -> float:
         ("Neolamarckia cadamba", 290),
     ],
 )
-def test_a_leaf_is_measured_however_it_lies(taxon: str, direction: float) -> None:
+def test_a_leaf_is_measured_in_any_direction(taxon: str, direction: float) -> None:
     leaf = drawn_leaf(taxon, 5, direction_deg=direction)
     measured = measure_leaf(on_paper(leaf), leaf.mask, px_per_mm=4.0).characters
     assert abs(_value(measured.secondary_veins_left) - leaf.traits.pairs_left) <= 1
@@ -38,14 +38,14 @@ def test_a_leaf_is_measured_however_it_lies(taxon: str, direction: float) -> Non
     assert _value(measured.widest_position) == pytest.approx(leaf.traits.widest, abs=0.06)
 
 
-def test_base_and_apex_are_named() -> None:
+def test_forms_of_base_and_apex() -> None:
     leaf = drawn_leaf("Mitragyna speciosa", 3)
     measured = measure_leaf(on_paper(leaf), leaf.mask).characters
     assert measured.apex_form is not None and measured.apex_form.value == leaf.traits.apex_form
     assert measured.base_form is not None and measured.base_form.value == leaf.traits.base_form
 
 
-def test_left_and_right_change_places_in_a_mirror() -> None:
+def test_mirroring_exchanges_left_and_right() -> None:
     leaf = drawn_leaf("Mitragyna speciosa", 5)
     pixels = on_paper(leaf)
     there = measure_leaf(pixels, leaf.mask).characters
@@ -61,7 +61,7 @@ def test_lengths_in_cm_need_a_scale() -> None:
     assert _value(measured.blade_length_px) == pytest.approx(leaf.traits.length_mm * 4, rel=0.06)
 
 
-def test_pixels_of_the_original_are_counted_not_those_of_the_crop() -> None:
+def test_lengths_are_in_pixels_of_the_original() -> None:
     leaf = drawn_leaf("Coffea canephora", 2)
     half = cv2.resize(on_paper(leaf), None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA)
     mask = cv2.resize(leaf.mask.astype(np.uint8), (half.shape[1], half.shape[0])) > 0
@@ -69,7 +69,7 @@ def test_pixels_of_the_original_are_counted_not_those_of_the_crop() -> None:
     assert _value(measured.blade_length_cm) == pytest.approx(leaf.traits.length_mm / 10, rel=0.06)
 
 
-def test_lines_lie_over_the_leaf_with_the_apex_first() -> None:
+def test_lines_lie_on_the_leaf_and_begin_at_the_apex() -> None:
     leaf = drawn_leaf("Mitragyna speciosa", 3, direction_deg=120)
     measured = measure_leaf(on_paper(leaf), leaf.mask)
     assert measured.lines is not None
@@ -127,7 +127,7 @@ def test_a_compound_leaf_is_not_measured() -> None:
     assert list(measured.characters.present()) == []
 
 
-def test_nothing_and_too_little_are_said() -> None:
+def test_reasons_for_an_empty_mask_and_a_small_leaf() -> None:
     pixels = np.full((200, 200, 3), 225, np.uint8)
     assert measure_leaf(pixels, np.zeros((200, 200), np.bool_)).not_measured is NotMeasuredReason.NO_LEAF
     small = np.zeros((200, 200), np.bool_)
@@ -135,15 +135,15 @@ def test_nothing_and_too_little_are_said() -> None:
     assert measure_leaf(pixels, small).not_measured is NotMeasuredReason.TOO_SMALL
 
 
-def test_wrong_arrays_are_refused() -> None:
+def test_error_names_the_wrong_array() -> None:
     with pytest.raises(ValueError, match="pixels must be uint8"):
         measure_leaf(np.zeros((5, 5), np.uint8), np.ones((5, 5), np.bool_))
     with pytest.raises(ValueError, match="mask must be bool"):
         measure_leaf(np.zeros((5, 5, 3), np.uint8), np.ones((5, 6), np.bool_))
 
 
-def test_the_width_reaches_from_outermost_point_to_outermost_point() -> None:
-    """Halves that are broadest at different heights: a ruler laid along the midrib touches both."""
+def test_width_is_measured_between_the_outermost_points() -> None:
+    """The halves are broadest at different heights."""
     mask = np.zeros((900, 700), np.bool_)
     along = np.linspace(0, np.pi, 700)
     left, right = 220 * np.sin(along) * (1 - 0.5 * np.cos(along)), 220 * np.sin(along) * (1 + 0.5 * np.cos(along))
@@ -158,7 +158,7 @@ def test_the_width_reaches_from_outermost_point_to_outermost_point() -> None:
     assert measured.lines is not None and measured.lines.widest.shape == (4, 2)
 
 
-def test_the_midrib_ends_in_a_tip_that_lies_aside() -> None:
+def test_the_midrib_ends_in_a_tip_beside_it() -> None:
     leaf = drawn_leaf("Coffea canephora", 6)
     pixels = on_paper(leaf)
     rows = np.arange(leaf.mask.shape[0])
@@ -175,7 +175,7 @@ def test_the_midrib_ends_in_a_tip_that_lies_aside() -> None:
     assert np.hypot(*(measured.lines.midrib[0] - tip)) < 0.02 * (base - apex)
 
 
-def test_the_petiole_is_measured_where_all_of_it_is_seen() -> None:
+def test_the_petiole_is_measured_if_it_is_visible_to_its_end() -> None:
     leaf = drawn_leaf("Coffea canephora", 6, px_per_mm=3)
     pixels, mask = on_paper(leaf), leaf.mask.astype(np.uint8)
     petiole = 0.12 * leaf.traits.length_mm * 3
@@ -192,7 +192,7 @@ def test_the_petiole_is_measured_where_all_of_it_is_seen() -> None:
 
 
 def _blotched(rough: bool) -> tuple[NDArray[np.uint8], NDArray[np.bool_], NDArray[np.bool_]]:
-    """A green leaf with a blotch, darker than the paper and of its colour, in the lower end of its mask."""
+    """Draw a green leaf with a blotch, darker than the paper and of its colour, at the lower end of its mask."""
     rng = np.random.default_rng(3)
     rows, columns = np.mgrid[:500, :400]
     mask = ((rows - 250) / 200) ** 2 + ((columns - 200) / 120) ** 2 < 1
@@ -201,11 +201,11 @@ def _blotched(rough: bool) -> tuple[NDArray[np.uint8], NDArray[np.bool_], NDArra
     grain = np.asarray(cv2.GaussianBlur(rng.normal(0, 30, mask.shape), (0, 0), 1.2))[..., None]
     pixels[mask] = (np.array([85.0, 120, 55]) + grain)[mask]
     pixels[blotch] = (np.array([135.0, 128, 122]) + grain * rough)[blotch]
-    mask = np.asarray(cv2.erode(mask.astype(np.uint8), np.ones((5, 5), np.uint8)) > 0)  # half-light is no plant
+    mask = np.asarray(cv2.erode(mask.astype(np.uint8), np.ones((5, 5), np.uint8)) > 0)  # the half-shadow is not plant
     return np.clip(pixels + rng.normal(0, 1, pixels.shape), 0, 255).astype(np.uint8), mask, blotch & mask
 
 
-def test_a_smooth_shadow_is_taken_off_and_a_rough_spot_stays() -> None:
+def test_a_smooth_shadow_is_removed_and_a_rough_spot_stays() -> None:
     for rough in (False, True):
         pixels, mask, blotch = _blotched(rough)
         kept = remove_shadow(pixels, mask)

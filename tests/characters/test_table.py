@@ -1,4 +1,4 @@
-"""Measured leaves as a table, as the command writes it."""
+"""The table of measured leaves that the command writes."""
 
 import csv
 import subprocess
@@ -19,7 +19,7 @@ LEAFID = str(Path(sys.executable).with_name("leafid"))
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A leaf, an empty sheet, and a file that is no image."""
+    """Make a leaf, an empty sheet, and a file that is not an image."""
     folder = tmp_path_factory.mktemp("images")
     leaf = drawn_leaf("Coffea canephora", 6, px_per_mm=4)
     Image.fromarray(on_paper(leaf)).save(folder / "a leaf.png")
@@ -57,15 +57,15 @@ def test_the_command_writes_a_row_for_every_image(folder: Path, tmp_path: Path) 
 
 def test_an_existing_table_is_not_lost(folder: Path, tmp_path: Path) -> None:
     table = tmp_path / "characters.csv"
-    table.write_text("mine", encoding="utf-8")
+    table.write_text("notes", encoding="utf-8")
     with pytest.raises(OutputError, match="already exists: replace it with --force"):
         measure_to_file([folder / "blank.png"], table, leaves=1)
-    assert table.read_text(encoding="utf-8") == "mine"
+    assert table.read_text(encoding="utf-8") == "notes"
     measure_to_file([folder / "blank.png"], table, leaves=1, existing="replace")
     assert len(_rows(table)) == 1
 
 
-def test_a_folder_that_is_not_there_is_told_in_a_sentence(folder: Path, tmp_path: Path) -> None:
+def test_error_for_a_missing_folder(folder: Path, tmp_path: Path) -> None:
     with pytest.raises(OutputError, match="cannot be written"):
         measure_to_file([folder / "blank.png"], tmp_path / "nowhere" / "characters.csv", leaves=1)
 
@@ -78,7 +78,7 @@ def test_processes_give_the_same_rows_in_the_same_order(folder: Path, tmp_path: 
 
 
 def test_an_interrupted_table_is_completed_wherever_it_ends(folder: Path, tmp_path: Path) -> None:
-    """Two leaves in one image, so that a cut between its rows must not lose the second; one image named twice."""
+    """One image has two leaves, so that a cut between its rows must not lose the second; one image is named twice."""
     leaf = Image.open(folder / "a leaf.png")
     pair = Image.new("RGB", (2 * leaf.width, leaf.height), (228, 224, 214))
     pair.paste(leaf, (0, 0))
@@ -91,19 +91,19 @@ def test_an_interrupted_table_is_completed_wherever_it_ends(folder: Path, tmp_pa
     lines = content.splitlines(keepends=True)
     assert len(lines) == 6
     ends = [len(b"".join(lines[:number])) for number in range(7)]
-    told: list[int] = []
+    progress: list[int] = []
     pair_begins, between, pair_ends = ends[2], ends[3], ends[4]
     for end in (0, 40, ends[1], ends[1] + 9, pair_begins + 30, between, between + 30, pair_ends, ends[5] - 1, ends[6]):
         table.write_bytes(content[:end])
-        told.clear()
+        progress.clear()
         resumed = measure_to_file(
-            paths, table, leaves=2, existing="resume", on_progress=lambda done, _: told.append(done)
+            paths, table, leaves=2, existing="resume", on_progress=lambda done, _: progress.append(done)
         )
         assert table.read_bytes() == content, end
-        assert (resumed, told[-1]) == (summary, 4), end
+        assert (resumed, progress[-1]) == (summary, 4), end
 
 
-def test_a_killed_measurement_goes_on(tmp_path: Path) -> None:
+def test_a_killed_measurement_is_resumed(tmp_path: Path) -> None:
     for number in range(30):
         Image.new("RGB", (500, 600), (228, 224, 214)).save(tmp_path / f"{number:02}.png")
     table = tmp_path / "characters.csv"
@@ -116,7 +116,7 @@ def test_a_killed_measurement_goes_on(tmp_path: Path) -> None:
         time.sleep(0.002)
     running.kill()
     running.wait()
-    assert _leafid(*command[1:]).returncode == 2  # it is there already
+    assert _leafid(*command[1:]).returncode == 2  # the table exists
     assert _leafid(*command[1:], "--resume", "--force").returncode == 2
     run = _leafid(*command[1:], "--resume")
     assert run.returncode == 0, run.stderr
@@ -133,10 +133,10 @@ def test_another_table_is_not_resumed(folder: Path, tmp_path: Path) -> None:
     table.write_text(content.replace(__version__, "0.0.1"), encoding="utf-8", newline="")
     with pytest.raises(OutputError, match=r"measured by leafid 0\.0\.1"):
         measure_to_file([folder / "blank.png", folder / "broken.jpg"], table, leaves=1, existing="resume")
-    table.write_text("path,note\na.png,mine\n", encoding="utf-8")
+    table.write_text("path,note\na.png,notes\n", encoding="utf-8")
     with pytest.raises(OutputError, match="its columns differ"):
         measure_to_file([folder / "blank.png"], table, leaves=1, existing="resume")
-    assert table.read_text("utf-8") == "path,note\na.png,mine\n"
+    assert table.read_text("utf-8") == "path,note\na.png,notes\n"
 
 
 def test_the_command_refuses_what_it_cannot_write(folder: Path, tmp_path: Path) -> None:

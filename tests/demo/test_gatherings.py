@@ -1,4 +1,4 @@
-"""Which sheets a drawn herbarium holds."""
+"""The sheets of a drawn herbarium."""
 
 from collections import Counter, defaultdict
 
@@ -42,5 +42,5 @@ def test_duplicates_share_the_gathering_and_lie_in_different_herbaria() -> None:
     assert len(labels) == len(sheets)
 
 
-def test_herbarium_codes_are_no_real_acronyms() -> None:
+def test_herbarium_codes_are_not_real_acronyms() -> None:
     assert all(any(letter.isdigit() for letter in herbarium.code) for herbarium in HERBARIA)

@@ -1,4 +1,4 @@
-"""`draw_herbarium` writes what a CSV source can read, and the same files whatever the number of workers."""
+"""`draw_herbarium` writes files for a CSV source, the same with any number of workers."""
 
 import csv
 import hashlib
@@ -55,7 +55,7 @@ def test_a_smaller_herbarium_is_the_beginning_of_a_larger_one(herbarium: Path, t
     assert all(larger[name] == digest for name, digest in digests(tmp_path).items() if name.endswith((".jpg", ".png")))
 
 
-def test_table_has_darwin_core_columns_and_empty_cells_for_what_is_missing(herbarium: Path) -> None:
+def test_table_has_darwin_core_columns_and_empty_cells_for_missing_values(herbarium: Path) -> None:
     table = rows(herbarium)
     assert {row["scientificName"] for row in table} == set(DEMO_TAXA)
     assert {row["basisOfRecord"] for row in table} == {"PreservedSpecimen"}
@@ -89,8 +89,8 @@ def test_truth_agrees_with_the_masks(herbarium: Path) -> None:
             assert length_px / record["px_per_mm"] == pytest.approx(leaf["length_mm"], rel=0.08)
 
 
-def test_margin_of_the_picture_does_not_give_the_taxon_away() -> None:
-    """A nearest neighbour that sees only the border of the empty sheet must stay near chance (1/6)."""
+def test_border_of_the_image_does_not_reveal_the_taxon() -> None:
+    """The nearest neighbour by the border of the empty sheet is hardly better than chance (1/6)."""
     borders, taxa = [], []
     for index in range(240):
         spec = sheet_spec(index, seed=0, px_per_mm=0.5)
@@ -107,12 +107,12 @@ def test_margin_of_the_picture_does_not_give_the_taxon_away() -> None:
     assert np.mean([taxa[i] == taxa[j] for i, j in enumerate(nearest)]) < 0.27
 
 
-def test_all_mistakes_are_named_at_once(tmp_path: Path) -> None:
+def test_error_lists_all_mistakes(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match=r"sheets is 0.*seed is -1.*px_per_mm is 99.*workers is 0"):
         draw_herbarium(tmp_path, sheets=0, seed=-1, px_per_mm=99, workers=0)
 
 
-def test_a_folder_that_cannot_be_made_is_named(tmp_path: Path) -> None:
+def test_error_names_the_folder_that_cannot_be_created(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("in the way")
     with pytest.raises(OutputError, match="file"):
         draw_herbarium(tmp_path / "file" / "out", sheets=1)

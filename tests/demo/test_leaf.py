@@ -1,4 +1,4 @@
-"""Drawn leaves stay within the floras' ranges, and their truth is what was drawn."""
+"""Drawn leaves lie within the ranges in floras, and their truth agrees with their pixels."""
 
 import itertools
 import math
@@ -75,7 +75,7 @@ def test_veins_lie_in_the_blade_and_do_not_cross(taxon: str, seed: int) -> None:
 
 @given(TAXA, SEEDS)
 @settings(max_examples=60, deadline=None)
-def test_mean_vein_angle_is_the_one_asked_for(taxon: str, seed: int) -> None:
+def test_mean_vein_angle_is_the_sampled_one(taxon: str, seed: int) -> None:
     rng = np.random.default_rng(seed)
     traits = sample_leaf(sample_plant(taxon, rng), rng)
     veins = blade_venation(blade_outline(traits, rng), rng)
@@ -123,7 +123,7 @@ def test_scale_changes_pixels_not_the_leaf(px_per_mm: float) -> None:
     assert area_mm2 == pytest.approx(drawn("Mitragyna diversifolia", 9, px_per_mm=6).mask.sum() / 36, rel=0.03)
 
 
-def test_damage_keeps_the_truth_in_step() -> None:
+def test_damage_updates_the_truth() -> None:
     leaf = drawn("Mitragyna hirsuta", 2)
     rng = np.random.default_rng(0)
     for damaged in (fold(leaf, rng), tear(leaf, rng), insect_holes(leaf, rng, 6)):
@@ -133,7 +133,7 @@ def test_damage_keeps_the_truth_in_step() -> None:
     assert fold(leaf, rng).folded and tear(leaf, rng).torn
 
 
-def test_on_background_keeps_the_paper_where_there_is_no_leaf() -> None:
+def test_on_background_keeps_the_paper_beside_the_leaf() -> None:
     leaf = drawn("Mitragyna hirsuta", 2)
     paper = np.full(leaf.image.shape, 222, np.uint8)
     laid = leaf.on_background(paper)

@@ -1,4 +1,4 @@
-"""A drawn sheet and its masks agree."""
+"""The masks of a drawn sheet agree with its image."""
 
 import numpy as np
 import pytest
@@ -13,7 +13,7 @@ def sheet(request: pytest.FixtureRequest) -> DrawnSheet:
     return draw_sheet(sheet_spec(request.param, seed=4, px_per_mm=PX_PER_MM))
 
 
-def test_masks_fit_each_other(sheet: DrawnSheet) -> None:
+def test_masks_are_consistent(sheet: DrawnSheet) -> None:
     blades = (sheet.leaves > 0) & (sheet.leaves != STEM)
     assert sheet.image.shape[:2] == sheet.leaves.shape == sheet.veins.shape == sheet.furniture.shape
     assert 0.03 < sheet.plant.mean() < 0.7
@@ -24,7 +24,7 @@ def test_masks_fit_each_other(sheet: DrawnSheet) -> None:
         assert np.any(sheet.furniture == kind), kind
 
 
-def test_leaves_are_numbered_and_their_visible_share_is_true(sheet: DrawnSheet) -> None:
+def test_leaves_are_numbered_and_their_visible_share_is_right(sheet: DrawnSheet) -> None:
     assert 3 <= len(sheet.drawn) <= 8
     assert [leaf.number for leaf in sheet.drawn] == list(range(1, len(sheet.drawn) + 1))
     for leaf in sheet.drawn:

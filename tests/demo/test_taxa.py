@@ -27,7 +27,7 @@ def test_every_demo_taxon_can_be_drawn(taxon: str) -> None:
         assert ratio.low <= ratio.high
 
 
-def test_words_of_the_floras() -> None:
+def test_terms_of_the_floras_are_parsed() -> None:
     assert parse_shapes("elliptic to slightly ovate or obovate") == ("elliptic", "slightly ovate", "slightly obovate")
     assert parse_forms("rounded to obtuse", BASE_FORMS) == ("obtuse", "rounded")
     assert parse_forms("rounded to obtusely acuminate", APEX_FORMS) == APEX_FORMS

@@ -119,14 +119,14 @@ def _best_sets(paths: list[VeinPath], reference: float, rising: float, length: f
     for _ in range(2, min(MAX_VEINS, len(paths)) + 1):
         if not np.isfinite(total.max()):
             break
-        sets.append(_VeinSet(float(total.max()), _traced_back(paths, total, predecessors)))
+        sets.append(_VeinSet(float(total.max()), _trace_back(paths, total, predecessors)))
         extended = np.where(follows[None], total[:, :, None] - uneven, -np.inf)
         predecessors.append(extended.argmax(axis=0))
         total = np.where(follows, extended.max(axis=0) + score[None], -np.inf)
     return sets
 
 
-def _traced_back(
+def _trace_back(
     paths: list[VeinPath], total: NDArray[np.float64], predecessors: list[NDArray[np.int64]]
 ) -> tuple[VeinPath, ...]:
     second, last = (int(index) for index in np.unravel_index(int(total.argmax()), total.shape))

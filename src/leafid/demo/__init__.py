@@ -1,7 +1,7 @@
-"""A drawn herbarium: sheets whose truth (taxon, masks, veins, leaf characters) is known because we drew them.
+"""Draw a synthetic herbarium whose truth (taxon, masks, veins, leaf characters) is exactly known.
 
-It stands in for images that may not be shipped, gives a new user something to look at, and measures masks, vein maps
-and leaf characters exactly. It says nothing about how well real plants are told apart.
+It replaces images that may not be shipped, gives a new user something to try, and serves to test plant masks, vein maps
+and leaf characters. It is not evidence of how well real plants are identified.
 """
 
 from leafid.demo.damage import fold, insect_holes, tear

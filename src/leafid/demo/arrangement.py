@@ -1,4 +1,4 @@
-"""Where twig and leaves lie on the sheet: opposite leaves at nodes, pressed apart, inside the paper, off the label."""
+"""Arrange twig and leaves on the sheet: opposite leaves at nodes, spread apart, on the paper, beside the label."""
 
 import math
 from dataclasses import dataclass, replace
@@ -14,7 +14,7 @@ Rect = tuple[float, float, float, float]
 
 @dataclass(frozen=True)
 class PlacedLeaf:
-    """A leaf's place on the sheet, in mm and degrees (0 up, 90 to the right)."""
+    """Position of a leaf on the sheet, in mm and degrees (0 up, 90 to the right)."""
 
     traits: LeafTraits
     petiole: Points
@@ -31,13 +31,13 @@ class Arrangement:
 
 
 def arrange(leaves: list[LeafTraits], free: Rect, occupied: list[Rect], rng: np.random.Generator) -> Arrangement:
-    """Lay a twig with opposite leaves so that blades stay on the paper and mostly off labels and each other.
+    """Arrange a twig with opposite leaves so that blades lie on the paper and mostly beside labels and other leaves.
 
     Args:
-        leaves: leaves from the lowest node upwards, two to a node; an odd last one stands alone.
+        leaves: leaves from the lowest node upwards, two per node; an odd last one is alone.
         free: the paper.
-        occupied: labels and other things that should not be covered.
-        rng: source of chance.
+        occupied: labels and other objects that should not be covered.
+        rng: random generator.
     """
     best: tuple[float, Arrangement] | None = None
     for _ in range(6):
@@ -92,7 +92,7 @@ def _best_place(
     taken: list[Points],
     rng: np.random.Generator,
 ) -> tuple[float, PlacedLeaf, Points]:
-    """Try directions on the leaf's side of the twig; a pressed petiole bends where there is room."""
+    """Try random directions on the leaf's side of the twig and take the one that overlaps least."""
     best: tuple[float, PlacedLeaf, Points] | None = None
     for _ in range(40):
         direction = heading + side * float(np.clip(rng.normal(60, 32), 8, 150))
@@ -117,7 +117,7 @@ def _petiole(length: float, node: Points, start_deg: float, end_deg: float) -> P
 
 
 def _circles(traits: LeafTraits, base: Points, direction: float) -> Points:
-    """Cover the blade by circles [N, 3] (x, y, radius in mm) along the midrib; the ends are points."""
+    """Approximate the blade by circles [N, 3] (x, y, radius in mm) along the midrib; the ends are points."""
     t = np.array([-0.03, 0.12, 0.3, 0.5, 0.7, 0.88, 1.0])
     radius = np.array([0.1, 0.6, 0.95, 1.0, 0.85, 0.4, 0.02]) * traits.width_mm / 2
     frame = leaf_frame(traits, 1.0, (float(base[0]), float(base[1])), direction)
@@ -126,7 +126,7 @@ def _circles(traits: LeafTraits, base: Points, direction: float) -> Points:
 
 
 def _into(circles: Points, rect: Rect) -> Points:
-    """Return the shift (x, y) that brings what hangs over the paper's edge back onto it, as far as there is room."""
+    """Return the shift (x, y) that moves the circles onto the paper, or centres them if they are too large."""
     corner, size = np.array(rect[:2]), np.array(rect[2:])
     low = (circles[:, :2] - circles[:, 2:]).min(axis=0)
     high = (circles[:, :2] + circles[:, 2:]).max(axis=0)

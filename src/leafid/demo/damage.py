@@ -1,4 +1,4 @@
-"""Pressed leaves are seldom whole: folds, tears and the holes of insects, with the truth kept in step."""
+"""Damage drawn leaves by folds, tears and insect holes, and update their truth: pressed leaves are seldom intact."""
 
 import itertools
 from dataclasses import replace
@@ -11,7 +11,7 @@ from leafid.demo.outline import Points
 
 
 def fold(leaf: DrawnLeaf, rng: np.random.Generator) -> DrawnLeaf:
-    """Fold a part of the leaf, near the apex or of one side, over the rest, so that its other face is seen."""
+    """Fold a part of the leaf, at the apex or on one side, over the rest, so that its other face is visible."""
     length, width = leaf.traits.length_mm, leaf.traits.width_mm
     if rng.random() < 0.6:
         point, outward = np.array([0.0, rng.uniform(0.72, 0.86) * length]), np.array([rng.normal(0, 0.45), 1.0])
@@ -49,7 +49,7 @@ def fold(leaf: DrawnLeaf, rng: np.random.Generator) -> DrawnLeaf:
 
 
 def tear(leaf: DrawnLeaf, rng: np.random.Generator) -> DrawnLeaf:
-    """Tear one or two ragged pieces out of the margin."""
+    """Remove one or two ragged pieces from the margin."""
     coverage = leaf.coverage.copy()
     for _ in range(int(rng.integers(1, 3))):
         fill(coverage, leaf.frame.to_px(_ragged_wedge(leaf, rng)), 0)
@@ -57,7 +57,7 @@ def tear(leaf: DrawnLeaf, rng: np.random.Generator) -> DrawnLeaf:
 
 
 def insect_holes(leaf: DrawnLeaf, rng: np.random.Generator, count: int) -> DrawnLeaf:
-    """Eat `count` small round holes into the blade; a leaf with holes still counts as whole."""
+    """Cut `count` small round holes into the blade; a leaf with holes still counts as complete."""
     coverage = leaf.coverage.copy()
     for _ in range(count):
         y = rng.uniform(0.15, 0.85) * leaf.traits.length_mm

@@ -1,4 +1,4 @@
-"""What lies on a sheet besides the plant: ruler, colour chart, label, barcode, stamp, pocket."""
+"""Draw the objects on a sheet besides the plant: ruler, colour chart, label, barcode, stamp, pocket."""
 
 from enum import IntEnum
 from functools import cache
@@ -12,7 +12,7 @@ from leafid.demo.leaf import Image8
 
 
 class Furniture(IntEnum):
-    """Values of a furniture mask; 0 is none of these."""
+    """Classes of objects on a sheet: the values of a furniture mask, in which 0 is none of these."""
 
     LABEL = 1
     RULER = 2
@@ -37,7 +37,7 @@ def _font(height_px: int) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
 
 
 class Desk:
-    """A sheet's image and furniture mask while things are laid on it. Positions in mm."""
+    """Image and object mask of a sheet while objects are drawn on it. Positions in mm."""
 
     def __init__(self, image: Image8, px_per_mm: float) -> None:
         self.image = image
@@ -45,11 +45,11 @@ class Desk:
         self.px_per_mm = px_per_mm
 
     def px(self, millimetres: float) -> int:
-        """Return a length in whole pixels."""
+        """Convert a length to whole pixels."""
         return round(millimetres * self.px_per_mm)
 
     def place(self, card: Image.Image, left: float, top: float, kind: Furniture) -> None:
-        """Lay an opaque card on the sheet; what hangs over the image's edge is cut off."""
+        """Paste an opaque card on the sheet; parts outside the image are cut off."""
         x, y = max(self.px(left), 0), max(self.px(top), 0)
         pixels = np.asarray(card.convert("RGB"))[: self.image.shape[0] - y, : self.image.shape[1] - x]
         height, width = pixels.shape[:2]
@@ -57,7 +57,7 @@ class Desk:
         self.mask[y : y + height, x : x + width] = kind
 
     def text(self, draw: ImageDraw.ImageDraw, x: float, y: float, text: str, size: float, ink: str = "#222222") -> None:
-        """Write on a card; x, y (upper left corner) and size in mm. Below 3 px the letters become a grey bar."""
+        """Write on a card; x, y (upper left corner) and size in mm. Letters below 3 px become a grey bar."""
         size_px = self.px(size)
         if size_px >= 3:
             draw.text((self.px(x), self.px(y)), text, fill=ink, font=_font(size_px))
@@ -67,13 +67,13 @@ class Desk:
     def card(
         self, width: float, height: float, colour: tuple[int, int, int]
     ) -> tuple[Image.Image, ImageDraw.ImageDraw]:
-        """Return an empty card of a size in mm, and a pen for it."""
+        """Return an empty card of a size in mm, and the object that draws on it."""
         card = Image.new("RGB", (max(self.px(width), 1), max(self.px(height), 1)), colour)
         return card, ImageDraw.Draw(card)
 
 
 def lay_ruler(desk: Desk, herbarium: Herbarium, rng: np.random.Generator) -> None:
-    """Lay a ruler with 12 cm in millimetre divisions."""
+    """Draw a ruler of 12 cm with millimetre divisions."""
     card, draw = desk.card(132, 16, (32, 32, 34) if herbarium.backdrop[0] > 100 else (225, 225, 222))
     ink = "#eeeeee" if herbarium.backdrop[0] > 100 else "#111111"
     for mm in range(121):
@@ -91,7 +91,7 @@ def lay_ruler(desk: Desk, herbarium: Herbarium, rng: np.random.Generator) -> Non
 
 
 def lay_colour_chart(desk: Desk, herbarium: Herbarium, rng: np.random.Generator) -> None:
-    """Lay a chart of 24 patches in two rows."""
+    """Draw a colour chart of 24 patches in two rows."""
     patch = 6.5
     card, draw = desk.card(12 * patch + 2, 2 * patch + 2, (20, 20, 20))
     for i, colour in enumerate(_CHART):
@@ -106,7 +106,7 @@ def lay_colour_chart(desk: Desk, herbarium: Herbarium, rng: np.random.Generator)
 def lay_label(
     desk: Desk, herbarium: Herbarium, corner: tuple[float, float], lines: list[str], rng: np.random.Generator
 ) -> None:
-    """Lay a printed label: the herbarium's name, then `lines`, the first of which is the plant's name."""
+    """Draw a printed label: the herbarium's name, then `lines`; the first line is the plant's name."""
     width, height = herbarium.label_size
     tone = int(rng.integers(225, 250))
     card, draw = desk.card(width, height, (tone, tone - 3, tone - 10))
@@ -120,7 +120,7 @@ def lay_label(
 
 
 def lay_barcode(desk: Desk, herbarium: Herbarium, catalog_number: str, rng: np.random.Generator) -> None:
-    """Stick on a barcode with the catalogue number."""
+    """Draw a barcode with the catalogue number."""
     card, draw = desk.card(52, 15, (250, 250, 250))
     x = 4.0
     while x < 47:
@@ -133,7 +133,7 @@ def lay_barcode(desk: Desk, herbarium: Herbarium, catalog_number: str, rng: np.r
 
 
 def lay_pocket(desk: Desk, herbarium: Herbarium, rng: np.random.Generator) -> None:
-    """Glue on a paper pocket, where the herbarium uses them."""
+    """Draw a paper pocket, if the herbarium uses them."""
     if herbarium.pocket is None or rng.random() < 0.3:
         return
     card, draw = desk.card(70, 48, (232, 228, 216))
@@ -145,7 +145,7 @@ def lay_pocket(desk: Desk, herbarium: Herbarium, rng: np.random.Generator) -> No
 
 
 def press_stamp(desk: Desk, herbarium: Herbarium, rng: np.random.Generator) -> None:
-    """Press an inked stamp on the paper, slightly turned."""
+    """Draw an ink stamp, slightly rotated."""
     size = 30.0
     card, draw = desk.card(size, size, (0, 0, 0))
     side = card.width

@@ -1,8 +1,8 @@
-"""Which sheets the drawn herbarium holds: taxa, invented collectors, gatherings and their duplicates.
+"""Choose the sheets of the drawn herbarium: taxa, invented collectors, gatherings and their duplicates.
 
 Sheets come in blocks of 24: each of the six taxa has one sheet in each of the four herbaria. Some of these four are
-duplicates of one gathering. A sheet follows from the seed and its index alone, so a larger herbarium begins with the
-same sheets as a smaller one.
+duplicates of one gathering. A sheet depends on the seed and its index only, so a larger herbarium begins with the same
+sheets as a smaller one.
 """
 
 import datetime
@@ -16,7 +16,7 @@ from leafid.demo.taxa import DEMO_TAXA
 from leafid.demo.traits import Plant, sample_plant
 
 _BLOCK = len(DEMO_TAXA) * len(HERBARIA)
-# How the four sheets of a taxon in a block are shared among gatherings, with probabilities.
+# Numbers of sheets per gathering among the four sheets of a taxon in a block, with probabilities.
 _SHARES = ((1, 1, 1, 1), (2, 1, 1), (3, 1), (2, 2))
 _SHARE_PROBABILITIES = (0.45, 0.3, 0.15, 0.1)
 
@@ -29,7 +29,7 @@ _SURNAMES = (
 
 @dataclass(frozen=True)
 class Gathering:
-    """One collecting event: what its duplicates share."""
+    """One collecting event, shared by its duplicates."""
 
     gathering_id: str
     plant: Plant
@@ -40,7 +40,7 @@ class Gathering:
 
 @dataclass(frozen=True)
 class SheetSpec:
-    """All that decides one drawn sheet."""
+    """Everything that determines one drawn sheet."""
 
     index: int
     seed: int
@@ -50,7 +50,7 @@ class SheetSpec:
 
     @property
     def taxon(self) -> str:
-        """The drawn plant's name."""
+        """Scientific name of the drawn plant."""
         return self.gathering.plant.taxon
 
     @property
@@ -59,7 +59,7 @@ class SheetSpec:
         return f"{self.herbarium.code}-{self.index:06d}"
 
     def rng(self) -> np.random.Generator:
-        """Return the sheet's own source of chance."""
+        """Return the sheet's own random generator."""
         return np.random.default_rng([self.seed, 2, self.index])
 
 

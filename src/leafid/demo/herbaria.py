@@ -1,13 +1,13 @@
-"""Four invented herbaria, each with its own way of laying out and photographing a sheet.
+"""Define four invented herbaria, each with its own layout of a sheet.
 
-The codes hold a digit, which no acronym of Index Herbariorum does: they cannot be taken for real institutions.
+The codes contain a digit, which no acronym of Index Herbariorum does, so they cannot be mistaken for real institutions.
 """
 
 from dataclasses import dataclass
 from typing import Literal
 
 IMAGE_MM = (300.0, 440.0)
-"""Width and height of what the camera sees, in mm."""
+"""Width and height of the photographed area in mm."""
 
 Corner = tuple[float, float]
 
@@ -19,7 +19,7 @@ class Herbarium:
     code: str
     name: str
     license: str
-    """May be empty: missing as it often is in real data."""
+    """May be empty, because it is often missing in real data."""
     backdrop: tuple[int, int, int]
     sheet: tuple[float, float, float, float]
     """Left, top, width and height of the paper in mm."""

@@ -1,4 +1,4 @@
-"""The drawn herbarium on disk: images, a table a folder source can read, and the truth beside them.
+"""Write the drawn herbarium to disk: images, a table that a folder source can read, and the truth.
 
 out/sheets.csv                      one row per sheet, Darwin Core column names; missing values are empty
 out/images/000000.jpg
@@ -51,20 +51,20 @@ def draw_herbarium(
 ) -> Path:
     """Draw a herbarium of `sheets` sheets into the folder `out` and return the path of its `sheets.csv`.
 
-    A sheet follows from `seed` and its index alone: the number of workers does not matter, and a larger herbarium
-    begins with the same sheets. Every taxon has at least `sheets // 6` sheets, and from 24 sheets on every taxon is in
+    A sheet depends on `seed` and its index only. So the number of workers does not matter, and a larger herbarium
+    begins with the same sheets. Every taxon has at least `sheets // 6` sheets. From 24 sheets on every taxon is in
     every herbarium.
 
     Args:
-        out: folder, made if it is missing; drawings already there are written over.
+        out: folder; it is created if missing, and existing drawings in it are overwritten.
         sheets: number of sheets, at least 1.
         seed: 0 or more.
         px_per_mm: scale, 0.5 to 20; a sheet measures 300 x 440 mm.
-        workers: processes; the number of usable cores if not given, 1 draws in this process.
-        on_progress: called with (sheets drawn, sheets in all) after each sheet.
+        workers: number of processes, by default the usable cores; 1 draws in this process.
+        on_progress: called with the number of drawn sheets and of all sheets after each sheet.
 
     Raises:
-        UsageError: a number is out of its range.
+        UsageError: a number is outside its range; the message lists all of them.
         OutputError: the folder cannot be written.
     """
     _check(sheets, seed, px_per_mm, workers)
@@ -90,7 +90,7 @@ def draw_herbarium(
 
 
 def truth_record(sheet: DrawnSheet) -> dict[str, Any]:
-    """Return what is known about a sheet as plain values; the docs of the fields are the keys of `_leaf_record`."""
+    """Return the truth about a sheet as plain values; `_leaf_record` gives the fields of its leaves."""
     spec = sheet.spec
     return {
         "path": f"images/{spec.index:06d}.jpg",
@@ -107,7 +107,7 @@ def truth_record(sheet: DrawnSheet) -> dict[str, Any]:
 
 
 def _leaf_record(placed: SheetLeaf) -> dict[str, Any]:
-    """Return one leaf's truth. Geometry is that of the whole, unfolded leaf; the masks tell what is seen of it."""
+    """Return the truth about one leaf. Geometry is that of the intact, unfolded leaf; masks show its visible part."""
     leaf = placed.leaf
     traits, blade = leaf.traits, leaf.blade
     midrib = placed.midrib_px
@@ -196,7 +196,7 @@ def _mapped(
     if workers == 1:
         yield from map(draw, range(sheets))
         return
-    # spawn: forking a process in which torch or OpenCV threads run can hang.
+    # spawn, because a forked process can hang if torch or OpenCV threads are running.
     context = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(workers, mp_context=context) as pool:
         yield from pool.map(draw, range(sheets), chunksize=2)

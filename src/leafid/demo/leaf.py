@@ -1,4 +1,4 @@
-"""One drawn leaf as pixels: colour, coverage and the exact vein mask, at any scale from 1 to about 20 px/mm."""
+"""Draw one leaf as pixels: colour, coverage and the exact vein mask, at 1 to about 20 px/mm."""
 
 import math
 from dataclasses import dataclass, replace
@@ -19,7 +19,7 @@ _SHIFT = 4  # binary places of subpixel coordinates in OpenCV's drawing function
 
 
 class Vein(IntEnum):
-    """Values of a vein mask; 0 is no vein."""
+    """Classes of veins: the values of a vein mask, in which 0 is everything else."""
 
     MIDRIB = 1
     SECONDARY = 2
@@ -28,12 +28,12 @@ class Vein(IntEnum):
 
 @dataclass(frozen=True)
 class DrawnLeaf:
-    """A leaf drawn on its own patch of pixels, and the truth about it. Coordinates are (column, row) of the patch."""
+    """A leaf drawn on its own patch of pixels, with its truth. Coordinates are (column, row) of the patch."""
 
     image: Image8
-    """[H, W, 3] RGB; meaningless where `coverage` is 0."""
+    """[H, W, 3] RGB; undefined where `coverage` is 0."""
     coverage: Image8
-    """[H, W] 0..255: how much of each pixel the blade covers."""
+    """[H, W] 0..255: share of each pixel that the blade covers."""
     veins: Image8
     """[H, W] values of `Vein`, 0 elsewhere; veins lie inside the blade."""
     traits: LeafTraits
@@ -46,12 +46,12 @@ class DrawnLeaf:
 
     @property
     def mask(self) -> npt.NDArray[np.bool_]:
-        """[H, W] pixels that the blade covers by at least a half."""
+        """[H, W] True where the blade covers at least half of the pixel."""
         return self.coverage >= 128
 
     @property
     def midrib_px(self) -> Points:
-        """[N, 2] the midrib from base to apex, as if the leaf were unfolded and whole."""
+        """[N, 2] the midrib of the intact, unfolded leaf from base to apex."""
         return self.frame.to_px(self.venation.midrib)
 
     def on_background(self, background: Image8) -> Image8:
@@ -70,15 +70,15 @@ def draw_leaf(
     direction_deg: float = 0.0,
     margin_px: int = 4,
 ) -> DrawnLeaf:
-    """Draw the blade of one leaf (the petiole is drawn by the sheet).
+    """Draw the blade of one leaf; `draw_sheet` draws the petiole.
 
     Args:
         traits: geometry of the leaf, see `sample_leaf`.
         look: colours and relief of the dried plant.
-        rng: source of all that is left to chance: uneven margin, vein positions, texture.
+        rng: random generator for the uneven margin, vein positions and texture.
         px_per_mm: scale of the drawing, 1 to about 20.
-        face: the side that is seen; the abaxial one is paler, and its veins stand out instead of being impressed.
-        direction_deg: where the apex points: 0 up, 90 to the right.
+        face: the visible side; the abaxial side is paler, and its veins are raised instead of impressed.
+        direction_deg: direction of the apex: 0 up, 90 to the right.
         margin_px: empty pixels around the blade.
     """
     blade = blade_outline(traits, rng)
@@ -99,7 +99,7 @@ def draw_leaf(
 
 
 def fixed_point(points: Points) -> npt.NDArray[np.int32]:
-    """Turn pixel coordinates (pixel centres at whole numbers + 0.5) into OpenCV's shifted integers."""
+    """Convert pixel coordinates (pixel centres at whole numbers + 0.5) to OpenCV's shifted integers."""
     return np.round((points - 0.5) * (1 << _SHIFT)).astype(np.int32)
 
 
@@ -132,7 +132,7 @@ def _reduced(layer: Image8, factor: int) -> Image8:
 
 
 def _vein_layers(venation: Venation, frame: Frame, shape: tuple[int, int], fine: int) -> dict[Vein, Image8]:
-    """Draw each order of veins on a layer of its own; widths grow with the leaf's length."""
+    """Draw each order of veins on its own layer; widths grow with the root of the leaf's length."""
     layers = {vein: np.zeros((shape[0] * fine, shape[1] * fine), np.uint8) for vein in Vein}
     scale = frame.px_per_mm * fine
     size = math.sqrt(venation.midrib[-1, 1] / 120)
@@ -149,7 +149,7 @@ def _vein_layers(venation: Venation, frame: Frame, shape: tuple[int, int], fine:
             )
     tertiaries = [fixed_point(frame.to_px(line) * fine) for line in venation.tertiaries]
     thickness = max(round(0.13 * scale), 1)
-    # A line thinner than a pixel is drawn one pixel wide and fainter.
+    # OpenCV draws at least one pixel wide: a thinner line is drawn fainter instead.
     strength = min(0.16 * scale / thickness, 1.0) * 255
     cv2.polylines(layers[Vein.TERTIARY], tertiaries, False, (strength,), thickness, cv2.LINE_AA, _SHIFT)
     return layers
@@ -164,7 +164,7 @@ def _vein_mask(layers: dict[Vein, Image8], coverage: Image8) -> Image8:
 
 
 def smooth_noise(rng: np.random.Generator, shape: tuple[int, int], grain: float) -> Image32:
-    """Return noise [H, W] of standard deviation about 1 whose spots measure about `grain` pixels."""
+    """Return noise [H, W] with a standard deviation of about 1 and spots of about `grain` pixels."""
     height, width = (max(math.ceil(side / grain), 2) for side in shape)
     coarse = rng.standard_normal((height, width), dtype=np.float32)
     return np.asarray(cv2.resize(coarse, shape[::-1], interpolation=cv2.INTER_CUBIC), dtype=np.float32)
@@ -178,7 +178,7 @@ def _shaded(
     px_per_mm: float,
     rng: np.random.Generator,
 ) -> Image8:
-    """Colour the blade: mottled dried tissue, veins of other colour, and light from the upper left on the relief."""
+    """Colour the blade: mottled dried tissue, veins of another colour, and relief lit from the upper left."""
     shape = (coverage.shape[0], coverage.shape[1])
     midrib, secondary, tertiary = (layers[vein].astype(np.float32) / 255 for vein in Vein)
     blurred = cv2.GaussianBlur(secondary, (0, 0), 0.9 * px_per_mm)
@@ -195,7 +195,7 @@ def _shaded(
     light += 0.03 * rng.standard_normal(shape, dtype=np.float32)
     light -= 0.10 * np.maximum(0, 1 - cv2.GaussianBlur(coverage, (0, 0), 0.8 * px_per_mm).astype(np.float32) / 230)
     contrast = look.vein_contrast * (1.15 if face == "abaxial" else 0.9)
-    # Tissue beside a secondary dries in a colour between those of vein and blade.
+    # Tissue beside a secondary vein dries to a colour between those of vein and blade.
     halo = np.minimum(2.2 * blurred, 1)
     light *= 1 + contrast * np.maximum(midrib, np.maximum(0.9 * secondary, np.maximum(0.38 * tertiary, 0.4 * halo)))
     colour = np.array(look.abaxial if face == "abaxial" else look.adaxial, np.float32) * 255
@@ -204,7 +204,7 @@ def _shaded(
 
 
 def jittered(colour: RGB, rng: np.random.Generator, spread: float = 0.05) -> RGB:
-    """Vary a colour a little, as leaves of one plant do."""
+    """Vary a colour slightly, as between leaves of one plant."""
     brightness = 1 + rng.normal(0, spread)
     red, green, blue = (float(np.clip(c * brightness * (1 + rng.normal(0, 0.3 * spread)), 0.02, 0.95)) for c in colour)
     return red, green, blue

@@ -1,7 +1,7 @@
-"""The outline of a drawn blade, and the apex and base angles that follow from it.
+"""Construct the outline of a drawn blade, and its apex and base angles.
 
 Blade coordinates: y in mm along the midrib (0 insertion of the petiole, length at the apex), x in mm to the right of it
-with the apex up. `Frame` bends them along the midrib and turns them into pixels.
+with the apex up. `Frame` bends them along the midrib and converts them to pixels.
 """
 
 import math
@@ -30,7 +30,7 @@ _APICES = {"rounded": (2.1, 0.5), "obtuse": (2.0, 0.72), "acute": (1.75, 1.0), "
 
 @dataclass(frozen=True)
 class Blade:
-    """Half-widths of both sides along the midrib; `y` [N] from the lowest point of the lobes to the apex, mm."""
+    """Half-widths of both sides along the midrib in mm; `y` [N] runs from the lowest point of the lobes to the apex."""
 
     traits: LeafTraits
     y: Points
@@ -45,7 +45,7 @@ class Blade:
 
     @property
     def sinus_mm(self) -> float:
-        """Depth of the basal sinus; 0 unless (sub)cordate."""
+        """Depth of the basal sinus in mm; 0 unless the base is (sub)cordate."""
         return float(-self.y[0])
 
     def polygon(self) -> Points:
@@ -74,7 +74,7 @@ class Blade:
 
 
 def blade_outline(traits: LeafTraits, rng: np.random.Generator) -> Blade:
-    """Build the outline of a blade; `rng` adds the small unevenness of a real margin."""
+    """Construct the outline of a blade; `rng` adds the slight unevenness of a real margin."""
     length, half = traits.length_mm, traits.width_mm / 2
     start, depth, base_p, base_q = _BASES[traits.base_form]
     apex_p, apex_q = _APICES[traits.apex_form]
@@ -98,7 +98,7 @@ def blade_outline(traits: LeafTraits, rng: np.random.Generator) -> Blade:
 
 
 def _with_tip(y: Points, relative: Points, traits: LeafTraits) -> tuple[Points, Points]:
-    """Set a narrow tip on the body of an acuminate blade, with a concave passage between the two."""
+    """Add a narrow tip to the body of an acuminate blade, with a concave transition between the two."""
     length, tip = traits.length_mm, traits.tip_mm
     y = np.concatenate([y, np.linspace(y[-1], length, 16)[1:]])
     relative = np.concatenate([relative, np.zeros(15)])
@@ -115,7 +115,7 @@ def _waves(t: Points, rng: np.random.Generator, low: float, high: float) -> Poin
 
 @dataclass(frozen=True)
 class Frame:
-    """From blade coordinates in mm to pixels of an image."""
+    """Transformation from blade coordinates in mm to pixels of an image."""
 
     px_per_mm: float
     base_px: tuple[float, float]

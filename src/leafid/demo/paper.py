@@ -1,4 +1,4 @@
-"""Paper, light and camera: the ground a sheet is drawn on, and what happens to the finished picture."""
+"""Draw the empty sheet, and apply light, blur and noise of a camera to the finished picture."""
 
 import cv2
 import numpy as np
@@ -6,7 +6,7 @@ import numpy as np
 from leafid.demo.herbaria import IMAGE_MM, Herbarium
 from leafid.demo.leaf import Image8, smooth_noise
 
-_GRAIN_TILE = 512  # px; sensor noise repeats at this distance, far below what can be seen
+_GRAIN_TILE = 512  # px; sensor noise repeats at this distance, which saves time and cannot be seen
 _UNIT_GAIN = 220  # light is multiplied in 8 bits, in steps of 1/220
 
 
@@ -34,7 +34,7 @@ def bare_sheet(herbarium: Herbarium, px_per_mm: float, rng: np.random.Generator)
 
 
 def photographed(image: Image8, rng: np.random.Generator) -> Image8:
-    """Return the picture as a copy stand gives it: uneven light, a trace of blur, sensor noise."""
+    """Return the picture as photographed on a copy stand: uneven light, slight blur, sensor noise."""
     height, width = image.shape[:2]
     corners = rng.uniform(0.94, 1.03, size=(2, 2)).astype(np.float32)
     light = cv2.resize(corners, (width, height), interpolation=cv2.INTER_LINEAR)

@@ -1,4 +1,4 @@
-"""One drawn herbarium sheet: the picture and the truth about every leaf on it."""
+"""Draw one herbarium sheet, with the truth about every leaf on it."""
 
 from dataclasses import dataclass, replace
 
@@ -40,18 +40,18 @@ class SheetLeaf:
     offset: tuple[int, int]
     petiole_px: Points
     visible_fraction: float
-    """Share of the whole, unfolded blade that is seen on the sheet."""
+    """Share of the intact, unfolded blade that is visible on the sheet."""
     overlapped: bool
-    """Whether another leaf, a stalk or a strap hides more than a hundredth of what is left of the blade."""
+    """Whether another leaf, a stalk or a strap hides more than a hundredth of the blade, damage apart."""
 
     @property
     def midrib_px(self) -> Points:
-        """[N, 2] midrib on the sheet from base to apex, as if the leaf were unfolded, whole and on top."""
+        """[N, 2] midrib of the intact, unfolded leaf on the sheet, from base to apex."""
         return np.asarray(self.leaf.midrib_px + np.array(self.offset))
 
     @property
     def outline_px(self) -> Points:
-        """[N, 2] outline of the whole, unfolded blade on the sheet."""
+        """[N, 2] outline of the intact, unfolded blade on the sheet."""
         return np.asarray(self.leaf.frame.to_px(self.leaf.blade.polygon()) + np.array(self.offset))
 
 
@@ -67,12 +67,12 @@ class DrawnSheet:
     veins: Image8
     """[H, W] visible veins, values of `Vein`."""
     furniture: Image8
-    """[H, W] visible things that are not plant, values of `Furniture`."""
+    """[H, W] visible non-plant objects, values of `Furniture`."""
     drawn: tuple[SheetLeaf, ...]
 
     @property
     def plant(self) -> npt.NDArray[np.bool_]:
-        """[H, W] everything of the plant that is seen."""
+        """[H, W] True on the visible plant."""
         return self.leaves > 0
 
 
@@ -109,7 +109,7 @@ def draw_sheet(spec: SheetSpec) -> DrawnSheet:
 
 
 def _with_visible_share(placed: SheetLeaf, visible_px: int) -> SheetLeaf:
-    """Turn the whole area kept in `visible_fraction` into the share that is seen."""
+    """Replace the area of the intact blade, kept in `visible_fraction` until now, by the visible share."""
     whole_px = placed.visible_fraction
     hidden = 1 - visible_px / max(int(placed.leaf.mask.sum()), 1)
     return replace(placed, visible_fraction=min(visible_px / whole_px, 1.0), overlapped=hidden > 0.01)
@@ -127,7 +127,7 @@ def _leaves_that_fit(leaves: list[LeafTraits], area: float, rng: np.random.Gener
 def _lay_plant(
     desk: Desk, layout: Arrangement, look: PlantLook, masks: Image8, rng: np.random.Generator
 ) -> list[SheetLeaf]:
-    """Lay leaves in random order, the twig somewhere between them. `visible_fraction` holds the whole area for now."""
+    """Draw the leaves in random order, with the twig in between. `visible_fraction` is the whole area for now."""
     order = rng.permutation(len(layout.leaves))
     twig_after = int(rng.integers(0, len(order) + 1))
     drawn = []
@@ -194,7 +194,7 @@ def _lay_stalk(
     masks: Image8,
     rng: np.random.Generator,
 ) -> None:
-    """Lay a stalk along a line in pixels, lighter in its middle as something round is."""
+    """Draw a stalk along a line in pixels, lighter in the middle, because it is round."""
     start, end = (width * desk.px_per_mm for width in widths_mm)
     polygon = taper(line, start, end)
     low = np.floor(polygon.min(axis=0)).astype(int) - 3
@@ -212,7 +212,7 @@ def _lay_stalk(
 def _composite(
     desk: Desk, image: Image8, coverage: Image8, veins: Image8, offset: tuple[int, int], value: int, masks: Image8
 ) -> None:
-    """Lay a patch with its soft shadow on the sheet; what hangs over the image's edge is cut off."""
+    """Paste a patch with a soft shadow on the sheet; parts outside the image are cut off."""
     height, width = desk.mask.shape
     column, row = offset
     top, left = max(row, 0), max(column, 0)
@@ -238,7 +238,7 @@ def _composite(
 
 
 def _strap_down(desk: Desk, layout: Arrangement, masks: Image8, rng: np.random.Generator) -> None:
-    """Hold the plant with strips of linen tape across the twig and some petioles."""
+    """Draw strips of linen tape across the twig and some petioles."""
     lines = [layout.twig, *(leaf.petiole for leaf in layout.leaves if rng.random() < 0.35)]
     for line in lines:
         at = int(rng.uniform(0.15, 0.6) * (len(line) - 2))
@@ -259,7 +259,7 @@ def _strap_down(desk: Desk, layout: Arrangement, masks: Image8, rng: np.random.G
 
 
 def _darken(desk: Desk, polygon: Points) -> None:
-    """Cast the thin shadow of something flat."""
+    """Draw the thin shadow of a flat object."""
     low = np.clip(np.floor(polygon.min(axis=0)).astype(int) - 1, 0, None)
     high = np.ceil(polygon.max(axis=0)).astype(int) + 2
     area = desk.image[low[1] : high[1], low[0] : high[0]]

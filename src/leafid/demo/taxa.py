@@ -1,7 +1,7 @@
-"""The six drawn taxa and the ranges of their leaf characters, read from the leaf-character table.
+"""Read the leaf characters of the six drawn taxa from the leaf-character table.
 
-The table gives what the floras give. What they leave out, a drawing needs all the same: those assumptions stand in
-`ASSUMED`, here and nowhere else, and are no botanical statements.
+The table gives the ranges in floras. A drawing also needs the values that floras omit. These assumptions are in
+`ASSUMED`, here and nowhere else, and are not botanical statements.
 """
 
 import csv
@@ -21,14 +21,14 @@ DEMO_TAXA: tuple[str, ...] = (
 )
 """The target and five look-alikes. The three other Thai *Mitragyna* are traded as substitutes; *N. cadamba* was
 found in traded powders; *C. canephora* has about as many secondary veins as the target. For all of them the floras give
-sizes, number of secondaries and at least one of apex, base and shape, so that little has to be assumed."""
+sizes, number of secondary veins and at least one of apex, base and shape, so that little has to be assumed."""
 
 FAMILY = "Rubiaceae"
 
 APEX_FORMS = ("rounded", "obtuse", "acute", "acuminate")
 BASE_FORMS = ("cuneate", "obtuse", "rounded", "truncate", "subcordate", "cordate")
 
-# Values the floras in the table do not give, keyed as the table's columns.
+# Values that the floras in the table omit, with the table's column names as keys.
 ASSUMED: dict[str, dict[str, str]] = {
     "Mitragyna diversifolia": {"petiole_cm": "0.8-2"},
     "Mitragyna rotundifolia": {"secondary_vein_angle_deg": "35-50"},
@@ -40,7 +40,7 @@ ASSUMED: dict[str, dict[str, str]] = {
     },
 }
 
-# Distance between ladder-like tertiaries in mm; only that of M. speciosa ("fine") is described at all.
+# Distance between ladder-like tertiaries in mm; the floras describe only that of M. speciosa ("fine").
 TERTIARY_SPACING_MM = {"Mitragyna speciosa": (1.8, 2.6)}
 TERTIARY_SPACING_OTHERS_MM = (2.8, 4.5)
 
@@ -63,7 +63,7 @@ class Interval:
 
 @dataclass(frozen=True)
 class ShapeTerm:
-    """What a shape word means for a drawing: where the blade is widest (0 base, 1 apex) and its length:width."""
+    """Meaning of a shape term for a drawing: position of the widest point (0 base, 1 apex) and length:width."""
 
     widest: Interval
     length_to_width: Interval
@@ -110,7 +110,7 @@ class LeafRanges:
         return self.taxon.split()[0]
 
     def length_to_width(self, shape: str) -> Interval:
-        """Return the length:width range of a shape word, kept near the ratio of the taxon's middle sizes."""
+        """Return the length:width range of a shape term, limited to values near the ratio of the taxon's mean sizes."""
         middle = (self.length_mm.low + self.length_mm.high) / (self.width_mm.low + self.width_mm.high)
         term = SHAPES[shape].length_to_width
         low = min(max(term.low, 0.88 * middle), 1.12 * middle)
@@ -125,7 +125,7 @@ def parse_interval(text: str) -> Interval:
 
 
 def parse_shapes(text: str) -> tuple[str, ...]:
-    """Read `elliptic to slightly ovate or obovate`; an adverb holds for the words joined to it by `or`."""
+    """Read `elliptic to slightly ovate or obovate`; an adverb applies to all words joined by `or`."""
     shapes: list[str] = []
     for part in text.split(" to "):
         adverb = ""
@@ -138,7 +138,7 @@ def parse_shapes(text: str) -> tuple[str, ...]:
 def parse_forms(text: str, order: tuple[str, ...]) -> tuple[str, ...]:
     """Read `rounded to acuminate` as all forms from the first to the last in `order`.
 
-    `truncate` is drawn only where it is named: it stands between rounded and cordate in angle, not in appearance.
+    `truncate` is drawn only if it is named: it lies between rounded and cordate in angle, not in appearance.
     """
     plain = re.sub(r"\(.*\)", "", text).replace("shortly pointed", "acuminate").replace("obtusely ", "")
     ends = sorted(order.index(word.strip().split()[-1]) for word in plain.split(" to "))
@@ -147,7 +147,7 @@ def parse_forms(text: str, order: tuple[str, ...]) -> tuple[str, ...]:
 
 
 def parse_tip(text: str, forms: tuple[str, ...]) -> Interval:
-    """Length in mm of an acuminate tip: as given (`tip 1-1.8 cm`), short when it is called short or blunt."""
+    """Return the length in mm of an acuminate tip: as given (`tip 1-1.8 cm`), else short if called short or blunt."""
     if given := re.search(r"tip ([\d.]+-[\d.]+) cm", text):
         tip = parse_interval(given.group(1))
         return Interval(10 * tip.low, 10 * tip.high)

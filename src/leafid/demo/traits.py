@@ -1,7 +1,7 @@
-"""Traits of a drawn plant and of its single leaves, sampled inside the ranges of the floras.
+"""Sample the traits of a drawn plant and of its single leaves within the ranges in floras.
 
-A gathering is one plant: its duplicates in several herbaria share the plant's tendencies and the dried colour, and
-differ in their leaves. Colour is sampled without looking at the taxon, so that it cannot give the taxon away.
+A gathering is one plant: its duplicates in several herbaria share the plant's mean traits and its dried colour, and
+differ in their leaves. Colour is sampled independently of the taxon, so that it cannot reveal the taxon.
 """
 
 import colorsys
@@ -18,11 +18,11 @@ RGB = tuple[float, float, float]
 
 @dataclass(frozen=True)
 class LeafTraits:
-    """Everything that decides the geometry of one leaf. Lengths in mm, angles in degrees."""
+    """The traits that determine the geometry of one leaf. Lengths in mm, angles in degrees."""
 
     taxon: str
     length_mm: float
-    """Of the midrib, from the insertion of the petiole to the apex."""
+    """Length of the midrib from the insertion of the petiole to the apex."""
     width_mm: float
     shape: str
     widest: float
@@ -38,14 +38,14 @@ class LeafTraits:
     petiole_mm: float
     undulation: float
     bend_deg: float
-    """Turn of the midrib's direction from base to apex."""
+    """Change of the midrib's direction from base to apex."""
     asymmetry: float
     """Relative difference of a half-blade's width from half the width."""
 
 
 @dataclass(frozen=True)
 class PlantLook:
-    """How the dried plant looks; colours are RGB in 0..1."""
+    """Appearance of the dried plant; colours are RGB in 0..1."""
 
     adaxial: RGB
     abaxial: RGB
@@ -58,7 +58,7 @@ class PlantLook:
 
 @dataclass(frozen=True)
 class Plant:
-    """The tendencies of one gathering: positions in 0..1 within the taxon's ranges, and its look."""
+    """The mean traits of one gathering, as positions 0..1 within the taxon's ranges, and its appearance."""
 
     taxon: str
     size: float
@@ -90,7 +90,7 @@ def sample_look(rng: np.random.Generator) -> PlantLook:
 
 
 def sample_plant(taxon: str, rng: np.random.Generator) -> Plant:
-    """Sample one plant of a taxon of `DEMO_TAXA`. Middle values are commoner than extremes, as in nature."""
+    """Sample one plant of a taxon of `DEMO_TAXA`. Middle values are more frequent than extremes, as in nature."""
     size, ratio, form, shape, pairs, angle, curvature, tertiaries, petiole = rng.beta(4, 4, size=9).tolist()
     return Plant(
         taxon=taxon,
@@ -146,7 +146,7 @@ def _pick(terms: tuple[str, ...], position: float) -> str:
 
 
 def _sample_size(ranges: LeafRanges, shape: str, size: float, ratio: float) -> tuple[float, float]:
-    """Return length and width in mm such that both lie in their ranges and their ratio suits the shape."""
+    """Return length and width in mm so that both lie in their ranges and their ratio fits the shape."""
     length_to_width = ranges.length_to_width(shape).at(ratio)
     possible = Interval(
         max(ranges.length_mm.low, ranges.width_mm.low * length_to_width),

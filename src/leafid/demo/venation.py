@@ -1,4 +1,4 @@
-"""The veins of a drawn blade: midrib, secondaries, ladder-like tertiaries, as lines in blade coordinates (mm)."""
+"""Construct the veins of a drawn blade: midrib, secondaries, ladder-like tertiaries, as lines in blade coordinates."""
 
 import math
 from dataclasses import dataclass
@@ -8,7 +8,7 @@ import numpy as np
 from leafid.demo.outline import Blade, Points
 
 _STEPS = 48
-_REACH = 0.955  # where a secondary ends, relative to the half-width: eucamptodromous veins do not touch the margin
+_REACH = 0.955  # end of a secondary vein, relative to the half-width: eucamptodromous veins do not reach the margin
 
 
 @dataclass(frozen=True)
@@ -44,7 +44,7 @@ def blade_venation(blade: Blade, rng: np.random.Generator) -> Venation:
     midrib = np.stack([np.zeros_like(midrib_y), midrib_y], axis=1)
     sides: dict[int, list[Points]] = {}
     tertiaries: list[Points] = []
-    # Opposite, but not exactly: one side is shifted by part of a vein distance.
+    # Secondary veins are only nearly opposite: one side is shifted by part of the distance between veins.
     shift = rng.uniform(-0.35, 0.35)
     for side, pairs in ((-1, traits.pairs_left), (1, traits.pairs_right)):
         s, y, end = _secondaries(blade, side, pairs, shift * (side > 0), rng)
@@ -72,8 +72,8 @@ def _secondaries(
     spread = np.linspace(1, -1, pairs) * max(4.0, 0.3 * (50 - traits.vein_angle_deg)) + rng.normal(0, 1.2, pairs)
     angle = np.clip(traits.vein_angle_deg + spread - spread.mean(), 8, 80)
     s = np.linspace(0, _REACH, _STEPS)
-    # Veins arch and follow the margin already in their first quarter, over which the angle is measured. What that adds
-    # is taken off where they set out.
+    # Veins already curve in their first quarter, over which the angle is measured. So the angle at the midrib is
+    # corrected until the measured angle is right; three rounds are enough.
     for _ in range(3):
         heights = _traced(blade, side, y, angle)
         lines = [_line(blade, side, s, row) for row in heights]
@@ -90,8 +90,8 @@ def _secondaries(
 
 
 def _traced(blade: Blade, side: int, y: Points, angle: Points) -> Points:
-    """Return the heights [pairs, S] of veins that leave the midrib at heights y [pairs] under angles in degrees."""
-    # Steep lower veins arch outwards beyond their first quarter; otherwise the sides of the blade would stay empty.
+    """Return the heights [pairs, S] of veins that leave the midrib at heights y [pairs] at angles in degrees."""
+    # Steep lower veins curve outwards after their first quarter; otherwise the sides of the blade would have no veins.
     arch = np.clip(46 - angle, 0, 30) * np.linspace(1.0, 0.2, len(y))
     s = np.linspace(0, _REACH, _STEPS)
     heights = np.empty((len(y), _STEPS))
@@ -112,7 +112,7 @@ def _line(blade: Blade, side: int, s: Points, y: Points) -> Points:
 
 
 def _ladder(blade: Blade, side: int, s: Points, y: Points, end: list[int], rng: np.random.Generator) -> list[Points]:
-    """Percurrent tertiaries: rungs between neighbouring secondaries, slightly bent and slightly oblique."""
+    """Draw percurrent tertiaries between neighbouring secondaries, slightly curved and oblique."""
     rungs = []
     spacing = blade.traits.tertiary_spacing_mm
     for i in range(len(end) - 1):
@@ -145,7 +145,7 @@ def _marginal_arcs(blade: Blade, side: int, s: Points, y: Points, end: list[int]
 
 
 def _intersecondaries(blade: Blade, side: int, s: Points, y: Points, rng: np.random.Generator) -> list[Points]:
-    """Weak veins from the midrib between two secondaries that end before half-way; they are not counted."""
+    """Draw weak veins between two secondaries that end before half-way to the margin; they are not counted."""
     lines = []
     for i in range(len(y) - 1):
         if rng.random() < 0.18:
@@ -156,7 +156,7 @@ def _intersecondaries(blade: Blade, side: int, s: Points, y: Points, rng: np.ran
 
 
 def _lobe_veins(blade: Blade, side: int) -> list[Points]:
-    """Two thin veins from the insertion into the basal lobe of a cordate blade."""
+    """Draw two thin veins from the insertion of the petiole into the basal lobe of a cordate blade."""
     depth, start = blade.sinus_mm, blade.lobe_start
     if depth <= 0:
         return []

@@ -46,7 +46,7 @@ def character_values(measured: "MeasuredImage | ImageError", candidates: Sequenc
         measured: see ``measured_leaf``.
         candidates: of the record; only their ranges are compared with.
     """
-    from leafid.characters import compare, flora_ranges, describe_fit
+    from leafid.characters import compare, describe_fit, flora_ranges
 
     if isinstance(measured, ImageError):
         return {"flora_sentence": f"No leaf was measured ({measured.reason})."}

@@ -63,7 +63,7 @@ def find_ruler_scale(pixels: NDArray[np.uint8]) -> RulerScale | None:
     """
     grey = np.asarray(cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY), np.float32)
     found = []
-    for rows in (grey, np.ascontiguousarray(grey.T)):  # rulers that lie and rulers that stand
+    for rows in (grey, np.ascontiguousarray(grey.T)):  # horizontal, then vertical rulers
         for strip in _periodic_strips(rows):
             scale = _measure_ticks(rows, strip)
             if scale is not None:

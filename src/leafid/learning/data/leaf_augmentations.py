@@ -13,7 +13,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from leafid.sheets import PAD_COLOUR, find_plant, downscale
+from leafid.sheets import PAD_COLOUR, downscale, find_plant
 
 View = NDArray[np.uint8]
 Colour = NDArray[np.float32]
