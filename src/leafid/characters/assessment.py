@@ -36,7 +36,6 @@ class Evidence:
     """The measures by which a leaf and its veins are accepted or rejected.
 
     Attributes:
-        midrib: clearness of the midrib, 0..1.
         symmetry: overlap of the outline with its mirror image about the midrib, 0..1.
         solidity: share of its convex hull that the leaf fills, 0..1.
         vein_lean: how clearly the veins rise towards the apex, -1..1; see `vein_lean`.
@@ -45,7 +44,6 @@ class Evidence:
         count_uncertainty: standard deviation of their number per side.
     """
 
-    midrib: float
     symmetry: float
     solidity: float
     vein_lean: float = 0.0

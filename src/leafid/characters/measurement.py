@@ -107,7 +107,7 @@ def measure_leaf(
     if blade.side < MIN_SIDE:
         return MeasuredLeaf(LeafCharacters(), not_measured=NotMeasuredReason.TOO_SMALL)
     axis, straight = _straighten_blade(blade)
-    evidence = Evidence(axis.clearness, axis.symmetry, blade.solidity)
+    evidence = Evidence(axis.symmetry, blade.solidity)
     if evidence.simple < MIN_SIMPLE:
         return MeasuredLeaf(LeafCharacters(), not_measured=NotMeasuredReason.NOT_SIMPLE)
     straight, scores, leaning = _turn_apex_up(straight)
