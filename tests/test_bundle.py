@@ -1,4 +1,4 @@
-"""A bundle comes back whole, or is refused with a reason: damaged, foreign, newer."""
+"""A bundle is read as it was written, or refused with a reason: damaged, foreign, older, newer."""
 
 import json
 import re
@@ -17,8 +17,8 @@ from leafid.bundle import (
     NetworkSpec,
     Provenance,
     read_bundle,
+    update_bundle,
     write_bundle,
-    write_calibration,
 )
 from leafid.errors import BundleError
 from leafid.jobs import Preprocessing
@@ -50,19 +50,19 @@ def bundle(tmp_path: Path) -> Bundle:
     return write_bundle(tmp_path / "run" / "bundle", info, {"weight": torch.arange(6.0).view(2, 3)}, "# Card\n")
 
 
-def test_what_is_written_is_read(bundle: Bundle) -> None:
+def test_a_bundle_is_read_as_it_was_written(bundle: Bundle) -> None:
     read = read_bundle(bundle.folder)
     assert read == bundle
     assert torch.equal(read.tensors()["weight"], torch.arange(6.0).view(2, 3))
     assert re.fullmatch(f"small@{read.info.weights_sha256[:12]}-[0-9a-f]{{6}}", read.info.identifier)
 
 
-def test_what_is_learnt_about_a_bundle_comes_back_and_shows_in_its_name(bundle: Bundle) -> None:
+def test_calibration_is_stored_and_changes_the_identifier(bundle: Bundle) -> None:
     features = np.eye(3, dtype=np.float16)
     info = bundle.info.model_copy(update={"calibration": Calibration(temperature=2.0)})
-    fitted = write_calibration(bundle, info, "# New\n", {"features": features}, "image_id\na\nb\nc\n")
+    updated = update_bundle(bundle, info, "# New\n", {"features": features}, "image_id\na\nb\nc\n")
     read = read_bundle(bundle.folder)
-    assert read == fitted and read.info.references is not None and read.info.references.images == 3
+    assert read == updated and read.info.references is not None and read.info.references.images == 3
     assert np.array_equal(read.references()["features"], features)
     name, other = read.info.identifier.split("-"), bundle.info.identifier.split("-")
     assert name[0] == other[0] and name[1] != other[1]
@@ -75,7 +75,7 @@ def test_what_is_learnt_about_a_bundle_comes_back_and_shows_in_its_name(bundle: 
         again.references()
 
 
-def test_a_run_folder_stands_for_its_bundle(bundle: Bundle) -> None:
+def test_a_run_folder_may_be_named_instead_of_its_bundle(bundle: Bundle) -> None:
     assert read_bundle(bundle.folder.parent) == bundle
 
 
@@ -103,9 +103,25 @@ def test_a_newer_bundle_says_which_version_wrote_it(bundle: Bundle) -> None:
         read_bundle(bundle.folder)
 
 
+def test_an_older_bundle_is_refused_with_the_new_names_and_the_way_out(bundle: Bundle) -> None:
+    path = bundle.folder / "bundle.json"
+    content = json.loads(path.read_text())
+    content["decision"]["min_score"] = content["decision"].pop("min_probability")
+    path.write_text(json.dumps(content | {"schema_version": 2, "leafid_version": "0.0.9", "unknowns": None}))
+    with pytest.raises(BundleError) as refused:
+        read_bundle(bundle.folder)
+    message = str(refused.value)
+    assert "written by an older leafid 0.0.9 (bundle schema 2)" in message and str(path) in message
+    assert "min_score is now min_probability" in message and "unknowns is now ood_detector" in message
+    assert "Train again with the same job, or use the leafid that wrote this bundle" in message
+    path.write_text(json.dumps({"schema_version": 1}))
+    with pytest.raises(BundleError, match=r"older leafid of an earlier version \(bundle schema 1\)"):
+        read_bundle(bundle.folder)
+
+
 @pytest.mark.parametrize(
     ("content", "expected"),
-    [("{", "damaged"), ("[]", "no bundle of leafid"), ('{"schema_version": 1, "name": 3}', "damaged or foreign")],
+    [("{", "damaged"), ("[]", "not written by leafid"), ('{"schema_version": 3, "name": 3}', "damaged or foreign")],
 )
 def test_foreign_descriptions_are_refused(bundle: Bundle, content: str, expected: str) -> None:
     (bundle.folder / "bundle.json").write_text(content)
@@ -113,7 +129,7 @@ def test_foreign_descriptions_are_refused(bundle: Bundle, content: str, expected
         read_bundle(bundle.folder)
 
 
-def test_what_is_no_bundle_is_told_in_a_sentence(tmp_path: Path) -> None:
+def test_a_folder_that_is_not_a_bundle_is_refused(tmp_path: Path) -> None:
     with pytest.raises(BundleError, match="There is no bundle"):
         read_bundle(tmp_path / "nowhere")
     with pytest.raises(BundleError, match=r"it has no bundle\.json"):

@@ -1,4 +1,4 @@
-"""A run whose bundle tells colours apart, made by hand."""
+"""A run made by hand, whose bundle classifies colours."""
 
 from datetime import UTC, datetime
 from pathlib import Path
@@ -14,7 +14,7 @@ from leafid.learning import RunInfo
 from tests.identify.small_bundle import COLOURS, TARGET, leaf, make_bundle
 
 MISLABELLED = 2
-"""Images of the test split that show the target's colour, but are determined as another taxon."""
+"""Test images with the target's colour and the determination of another taxon."""
 
 
 @pytest.fixture
@@ -28,10 +28,10 @@ def run_folder(tmp_path: Path) -> Path:
         (name, name, split, n) for split, count in (("train", 3), ("test", 4)) for name in COLOURS for n in range(count)
     ]
     images += [(TARGET, "Coffea canephora", "test", 90 + n) for n in range(MISLABELLED)]
-    for number, (shown, name, split, seed) in enumerate(images):
+    for number, (colour, name, split, seed) in enumerate(images):
         path = tmp_path / "images" / f"{number}.png"
         path.parent.mkdir(exist_ok=True)
-        leaf(shown, seed).save(path)
+        leaf(colour, seed).save(path)
         rows.append((f"i{number}", f"images/{number}.png", name, f"g{number // 2}", None, split))
     columns = ["image_id", "path", "scientificName", "gathering_id", "institutionCode", "split"]
     write_split(run / "split.csv", pd.DataFrame(rows, columns=columns))

@@ -1,4 +1,4 @@
-"""Trust is fitted on validation images, written into the bundle, and changes answers as it should."""
+"""Calibration is fitted on validation images, written into the bundle, and changes predictions as expected."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -18,7 +18,7 @@ from leafid.trust.label_issues import find_label_issues, write_label_issues
 from leafid.trust.ood import TrainingFeatures
 from tests.identify.small_bundle import COLOURS, leaf
 
-COLOURS_IN_TURN = dict(zip(COLOURS, [*list(COLOURS)[1:], next(iter(COLOURS))], strict=True))
+WRONG_LABEL = dict(zip(COLOURS, [*list(COLOURS)[1:], next(iter(COLOURS))], strict=True))
 """For each taxon another one."""
 
 
@@ -34,41 +34,41 @@ def with_val(run_folder: Path) -> Path:
     return run_folder
 
 
-def test_everything_that_is_fitted_stands_in_the_bundle(with_val: Path) -> None:
+def test_the_bundle_holds_everything_that_calibration_fits(with_val: Path) -> None:
     before = read_bundle(with_val).info
-    fitted = calibrate(with_val, device="cpu")
+    calibrated = calibrate(with_val, device="cpu")
     info = read_bundle(with_val).info
-    assert info == fitted.info and info.weights_sha256 == before.weights_sha256
+    assert info == calibrated.info and info.weights_sha256 == before.weights_sha256
     assert info.identifier != before.identifier
     assert info.calibration.fitted_on is not None
     assert (info.calibration.fitted_on.images, info.calibration.fitted_on.split) == (24, "val")
     assert info.prediction_sets is not None and info.prediction_sets.coverage == 0.95
     assert info.ood_detector is not None and info.references is not None and info.references.images == 33
     assert info.decision.min_side == 16 and info.decision.min_sharpness is not None
-    assert not info.decision.needs_plant  # the squares of the tests show none
+    assert not info.decision.needs_plant  # no plant is found on the squares of the tests
     card = (with_val / "bundle" / "MODEL_CARD.md").read_text()
     assert "val: 24 images of 24 gatherings" in card and "Not yet measured on test images" in card
 
 
-def test_of_a_probe_all_gatherings_have_a_say(with_val: Path) -> None:
+def test_a_probe_is_calibrated_out_of_fold_on_train_and_val(with_val: Path) -> None:
     _make_probe(with_val)
     info = calibrate(with_val, device="cpu").info
     assert info.calibration.fitted_on is not None and info.ood_detector is not None and info.prediction_sets is not None
     for fitted in (info.calibration.fitted_on, info.ood_detector.fitted_on, info.prediction_sets.fitted_on):
         assert (fitted.split, fitted.images) == ("train and val, out of fold", 33)
-    assert 0.5 < info.calibration.temperature < 2  # these colours are told apart, and the head knows it
+    assert 0.5 < info.calibration.temperature < 2  # the head is right and well calibrated
 
 
-def test_a_head_that_is_too_certain_is_cooled_down(with_val: Path) -> None:
+def test_an_overconfident_head_gets_a_high_temperature(with_val: Path) -> None:
     split = pd.read_csv(with_val / "split.csv")
-    wrong = split["image_id"].isin(["v0", "v9", "v18"])  # so that no certainty is ever right
-    split.loc[wrong, "scientificName"] = [COLOURS_IN_TURN[name] for name in split.loc[wrong, "scientificName"]]
+    wrong = split["image_id"].isin(["v0", "v9", "v18"])  # without errors, no confidence is too high
+    split.loc[wrong, "scientificName"] = [WRONG_LABEL[name] for name in split.loc[wrong, "scientificName"]]
     split.to_csv(with_val / "split.csv", index=False)
-    assert calibrate(_make_probe(with_val, certainty=100), device="cpu").info.calibration.temperature > 5
+    assert calibrate(_make_probe(with_val, logit_scale=100), device="cpu").info.calibration.temperature > 5
 
 
-def _make_probe(run_folder: Path, *, certainty: float = 1.0) -> Path:
-    """Give the run the head that a probe of its images would have, its logits times ``certainty``."""
+def _make_probe(run_folder: Path, *, logit_scale: float = 1.0) -> Path:
+    """Make the run's head a linear probe of its images, with logits multiplied by ``logit_scale``."""
     run = Run.open(run_folder)
     bundle = read_bundle(run.bundle_folder)
     network = load_network(bundle)
@@ -77,28 +77,28 @@ def _make_probe(run_folder: Path, *, certainty: float = 1.0) -> Path:
         rows = run.split[run.split["split"] == part]
         embeddings = predict_split(run, part, network, device=torch.device("cpu")).embeddings
         parts.append((embeddings, np.array(run.info.taxonomy.labels(list(rows["scientificName"])))))
-    learnt = concatenated(parts[0], augmented_copy_embeddings(run, network, device=torch.device("cpu")))
-    probe = fit_probe_head(learnt, parts[1], network.taxa, balanced=True)
-    replace(probe, head=probe.head.scaled(certainty)).load_into(network)
+    train = concatenated(parts[0], augmented_copy_embeddings(run, network, device=torch.device("cpu")))
+    probe = fit_probe_head(train, parts[1], network.taxa, balanced=True)
+    replace(probe, head=probe.head.scaled(logit_scale)).load_into(network)
     write_bundle(run.bundle_folder, bundle.info, network.state_dict(), "# A probe\n")
     run.record(probe=LinearProbeInfo(shrinkage=probe.shrinkage, val_macro_f1=probe.val_macro_f1, seconds=0))
     return run_folder
 
 
-def test_fitting_again_gives_the_same(with_val: Path) -> None:
+def test_calibration_is_deterministic(with_val: Path) -> None:
     assert calibrate(with_val, device="cpu").info == calibrate(with_val, device="cpu").info
 
 
-def test_what_is_measured_on_test_is_written_into_the_model_card(with_val: Path) -> None:
+def test_evaluation_on_test_updates_the_model_card(with_val: Path) -> None:
     calibrate(with_val, device="cpu")
     evaluation = evaluate(with_val, device="cpu")
     card = (with_val / "bundle" / "MODEL_CARD.md").read_text()
     assert f"| macro-F1 | {evaluation.macro_f1:.3f} (" in card and "Not yet measured" not in card
-    assert evaluation.bundle in card and [one.nominal for one in evaluation.prediction_sets] == [0.9, 0.95]
+    assert evaluation.bundle in card and [one.nominal_coverage for one in evaluation.prediction_sets] == [0.9, 0.95]
     assert evaluation.calibration is not None and evaluation.before_calibration is not None
 
 
-def test_a_colour_that_was_never_seen_is_of_no_known_taxon(with_val: Path) -> None:
+def test_a_colour_not_in_training_is_an_unknown_taxon(with_val: Path) -> None:
     from tests.identify.small_bundle import coloured
 
     calibrate(with_val, device="cpu")
@@ -108,12 +108,12 @@ def test_a_colour_that_was_never_seen_is_of_no_known_taxon(with_val: Path) -> No
     assert evaluation.reasons.get("unknown_taxon", 0) >= 4
 
 
-def test_a_run_without_validation_images_is_told(run_folder: Path) -> None:
+def test_a_run_without_validation_images_cannot_be_calibrated(run_folder: Path) -> None:
     with pytest.raises(RunError, match="has no validation image"):
         calibrate(run_folder, device="cpu")
 
 
-def test_the_nearest_specimens_of_a_taxon_are_cited_one_for_each_gathering(with_val: Path) -> None:
+def test_reference_specimens_are_the_nearest_of_a_taxon_one_for_each_gathering(with_val: Path) -> None:
     bundle = calibrate(with_val, device="cpu")
     references = ReferenceSpecimens.of_bundle(bundle)
     found = references.nearest(references.training.features[0], [int(references.training.labels[0])], count=5)
@@ -123,13 +123,13 @@ def test_the_nearest_specimens_of_a_taxon_are_cited_one_for_each_gathering(with_
     assert "recordedBy" not in references.table and "identifiedBy" not in references.table
 
 
-def test_a_wrong_label_is_found_by_its_neighbours_and_told_as_darwin_core(tmp_path: Path) -> None:
+def test_a_wrong_label_is_found_by_its_neighbours_and_written_as_darwin_core(tmp_path: Path) -> None:
     random = np.random.default_rng(0)
     centres = np.eye(3, 12) * 3
     labels = np.repeat([0, 1, 2], 20)
     features = centres[labels] + random.normal(0, 0.3, (60, 12))
     given = labels.copy()
-    given[5] = 2  # a sheet of the first taxon that bears the third name
+    given[5] = 2  # a sheet of the first taxon with the name of the third
     names, ids = ["A a", "B b", "C c"], [f"i{n}" for n in range(60)]
     training = TrainingFeatures.of(features, given)
     found = find_label_issues(training, names, ids, ids)
@@ -140,10 +140,10 @@ def test_a_wrong_label_is_found_by_its_neighbours_and_told_as_darwin_core(tmp_pa
     write_label_issues(found, tmp_path / "list.csv", specimens, identifier="small@1")
     table = pd.read_csv(tmp_path / "list.csv")
     assert table["scientificName"].tolist() == ["A a"] and table["catalogNumber"].tolist() == ["K5"]
-    assert "no determination" in table["identificationRemarks"][0]
+    assert "not a determination" in table["identificationRemarks"][0]
 
 
-def test_a_fitted_bundle_answers_with_prediction_sets_and_refuses_what_it_never_saw(with_val: Path) -> None:
+def test_a_calibrated_bundle_gives_prediction_sets_and_rejects_unknown_taxa(with_val: Path) -> None:
     from leafid.identify import Identifier, Status
     from tests.identify.small_bundle import coloured
 
@@ -151,8 +151,8 @@ def test_a_fitted_bundle_answers_with_prediction_sets_and_refuses_what_it_never_
     coloured((240, 230, 20), 1).save(with_val.parent / "yellow.png")
     identifier = Identifier.load(with_val, device="cpu")
     images = [with_val.parent / "images" / f"v{number}.png" for number in range(24)]
-    *known, strange = identifier.identify([*images, with_val.parent / "yellow.png"])
+    *known, unknown = identifier.identify([*images, with_val.parent / "yellow.png"])
     assert sum(record.reason == "unknown_taxon" for record in known) <= 2  # 95 % of val are accepted
     assert all(record.prediction_set[0].scientific_name == record.candidates[0].scientific_name for record in known)
-    assert strange.status is Status.UNDETERMINED and strange.reason == "unknown_taxon"
-    assert strange.scientific_name is None and strange.candidates and strange.bundle == identifier.info.identifier
+    assert unknown.status is Status.UNDETERMINED and unknown.reason == "unknown_taxon"
+    assert unknown.scientific_name is None and unknown.candidates and unknown.bundle == identifier.info.identifier

@@ -1,4 +1,4 @@
-"""Temperatures are found again, and errors are counted as others count them."""
+"""Temperature scaling recovers a known temperature; calibration errors agree with torchmetrics."""
 
 import numpy as np
 import pytest
@@ -17,7 +17,7 @@ from leafid.trust.calibration import (
 )
 
 
-def _known(temperature: float, *, images: int = 3000, seed: int = 0) -> CalibrationSet:
+def _calibration_set(temperature: float, *, images: int = 3000, seed: int = 0) -> CalibrationSet:
     """Images whose labels are drawn from softmax(logits / temperature)."""
     random = np.random.default_rng(seed)
     logits = random.normal(0, 3, (images, 5))
@@ -28,15 +28,15 @@ def _known(temperature: float, *, images: int = 3000, seed: int = 0) -> Calibrat
 
 
 @pytest.mark.parametrize("temperature", [0.5, 1.0, 2.5])
-def test_the_temperature_that_made_the_labels_is_found(temperature: float) -> None:
-    fitted = fit_calibration(_known(temperature))
+def test_the_temperature_that_generated_the_labels_is_recovered(temperature: float) -> None:
+    fitted = fit_calibration(_calibration_set(temperature))
     assert fitted.temperature == pytest.approx(temperature, rel=0.1)
     assert fitted.interval is not None and fitted.interval[0] < fitted.temperature < fitted.interval[1]
     assert fitted.fitted_on is not None and fitted.fitted_on.gatherings == 3000
 
 
-def test_calibration_lowers_the_error_of_scores_that_are_too_sure() -> None:
-    train, test = _known(3.0), _known(3.0, seed=1)
+def test_calibration_lowers_the_error_of_overconfident_probabilities() -> None:
+    train, test = _calibration_set(3.0), _calibration_set(3.0, seed=1)
     before, after = (
         calibration_results(calibrated_probabilities(test.logits, one), test.truth, test.gatherings)
         for one in (type(fit_calibration(train))(), fit_calibration(train))
@@ -46,15 +46,15 @@ def test_calibration_lowers_the_error_of_scores_that_are_too_sure() -> None:
 
 
 def test_a_gathering_weighs_one_however_many_images_it_has() -> None:
-    """A thousand photos of one badly judged leaf do not outweigh the rest."""
-    known = _known(1.0, images=400)
+    """A thousand misclassified photos of one leaf do not outweigh the rest."""
+    known = _calibration_set(1.0, images=400)
     logits = np.concatenate([known.logits, np.repeat([[9.0, 0, 0, 0, 0]], 1000, axis=0)])
     truth = np.concatenate([known.truth, np.ones(1000, dtype=np.int64)])
     together = fit_calibration(CalibrationSet(logits, truth, [*known.gatherings, *["leaf"] * 1000], "val"))
     assert together.temperature == pytest.approx(fit_calibration(known).temperature, rel=0.15)
 
 
-def test_few_images_that_are_all_right_give_no_absurd_temperature() -> None:
+def test_a_few_correct_images_give_a_plausible_temperature() -> None:
     logits = np.eye(3)[[0, 1, 2, 0, 1, 2]] * 5
     fitted = fit_calibration(CalibrationSet(logits, np.array([0, 1, 2, 0, 1, 2]), list("abcdef"), "val"))
     assert 0.3 < fitted.temperature < 1.1
@@ -73,10 +73,10 @@ def test_the_calibration_error_is_that_of_torchmetrics(images: int, seed: int) -
     assert ours.ece == pytest.approx(float(theirs), abs=1e-5)
 
 
-def test_bins_hold_all_images_and_mean_what_they_say() -> None:
+def test_reliability_bins_hold_all_images_with_their_confidence_and_accuracy() -> None:
     scores: NDArray[np.float64] = np.array([[0.9, 0.1], [0.95, 0.05], [0.4, 0.6]])
     bins = reliability(scores, np.array([0, 1, 1]))
     assert sum(one.images for one in bins) == 3 and len(bins) == 15
-    (sure,) = [one for one in bins if one.low < 0.9 <= one.high]
-    assert (sure.images, sure.right, sure.mean_score) == (1, 1.0, 0.9)
-    assert bins[0].right is None
+    (confident,) = [one for one in bins if one.low < 0.9 <= one.high]
+    assert (confident.images, confident.accuracy, confident.mean_confidence) == (1, 1.0, 0.9)
+    assert bins[0].accuracy is None

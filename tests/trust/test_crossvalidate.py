@@ -1,4 +1,4 @@
-"""One part after the other is left out; nothing of it is trained on."""
+"""Leave-one-group-out cross-validation: no image of the held-out group is used for training."""
 
 from pathlib import Path
 
@@ -11,7 +11,7 @@ from leafid.files import sha256_of
 from leafid.jobs import Job
 from leafid.learning import Run
 from leafid.trust import crossvalidate
-from leafid.trust.evaluation.crossvalidate import left_out_job
+from leafid.trust.evaluation.crossvalidate import fold_job
 from tests.identify.small_bundle import COLOURS, leaf
 
 
@@ -45,10 +45,10 @@ def job(tmp_path: Path) -> Job:
     )
 
 
-def test_each_herbarium_is_the_test_once_and_impossible_folds_are_told(job: Job) -> None:
-    told: list[tuple[int, int, str]] = []
-    result = crossvalidate(job, device="cpu", on_fold=lambda *fold: told.append(fold))
-    assert told == [(1, 3, "K"), (2, 3, "L"), (3, 3, "P")]
+def test_each_herbarium_is_the_test_once_and_impossible_folds_are_reported(job: Job) -> None:
+    calls: list[tuple[int, int, str]] = []
+    result = crossvalidate(job, device="cpu", on_fold=lambda *fold: calls.append(fold))
+    assert calls == [(1, 3, "K"), (2, 3, "L"), (3, 3, "P")]
     first, second, third = result.folds
     for fold in (first, second):
         assert fold.evaluation is not None and fold.evaluation.read == 12
@@ -65,14 +65,14 @@ def test_each_herbarium_is_the_test_once_and_impossible_folds_are_told(job: Job)
     assert "mean accuracy" in str(result)
 
 
-def test_a_column_that_is_missing_or_says_nothing_is_told(job: Job) -> None:
+def test_a_column_that_is_missing_or_has_too_few_values_is_refused(job: Job) -> None:
     with pytest.raises(SplitError, match="no column 'herbarium'"):
         crossvalidate(job, by="herbarium")
     with pytest.raises(SplitError, match="two or more values"):
         crossvalidate(job, by="domain")
 
 
-def test_only_the_split_of_the_job_changes(job: Job) -> None:
-    part = left_out_job(job, "institution", "K")
-    assert part.curation.split.test_values == ("K",) and part.curation.split.val == 0.3
-    assert part.model_dump(exclude={"curation"}) == job.model_dump(exclude={"curation"})
+def test_the_job_of_a_fold_differs_in_its_split_alone(job: Job) -> None:
+    of_fold = fold_job(job, "institution", "K")
+    assert of_fold.curation.split.test_values == ("K",) and of_fold.curation.split.val == 0.3
+    assert of_fold.model_dump(exclude={"curation"}) == job.model_dump(exclude={"curation"})

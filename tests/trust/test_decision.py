@@ -1,4 +1,4 @@
-"""From logits to an answer."""
+"""From logits to an identification."""
 
 from dataclasses import replace
 
@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from leafid.bundle import BundleInfo, Calibration, Decision, FittedOn, OodDetector, PredictionSets, SetLevel
+from leafid.bundle import BundleInfo, Calibration, CoverageLevel, Decision, FittedOn, OodDetector, PredictionSets
 from leafid.taxonomy import Rank, Taxonomy
 from leafid.trust import ImageQuality, UndeterminedReason, decide
 from leafid.trust.calibration import calibrated_probabilities
@@ -34,44 +34,49 @@ def test_probabilities_sum_to_one_and_keep_the_order(logits: list[float], temper
     assert row[int(np.argmax(logits))] == row.max()
 
 
-def test_rows_without_logits_stay_without() -> None:
+def test_rows_of_nan_stay_nan() -> None:
     rows = calibrated_probabilities(np.array([[np.nan, np.nan], [0.0, 0.0]]), Calibration())
     assert np.isnan(rows[0]).all() and rows[1] == pytest.approx([0.5, 0.5])
 
 
-def test_the_most_probable_taxon_is_named_from_the_limit_on() -> None:
-    verdict = decide(np.array([0.1, 0.6, 0.3]), _info(0.6))
-    assert verdict.identified and verdict.name == "b" and verdict.probability == 0.6 and verdict.reason is None
-    assert verdict.candidates == ((1, 0.6), (2, 0.3), (0, 0.1))
+def test_the_most_probable_taxon_is_named_from_the_threshold_on() -> None:
+    identification = decide(np.array([0.1, 0.6, 0.3]), _info(0.6))
+    assert (
+        identification.identified
+        and identification.name == "b"
+        and identification.probability == 0.6
+        and identification.reason is None
+    )
+    assert identification.candidates == ((1, 0.6), (2, 0.3), (0, 0.1))
 
 
-def test_below_the_limit_nobody_is_named_but_all_candidates_stay() -> None:
-    verdict = decide(np.array([0.1, 0.6, 0.3]), _info(0.61))
-    assert not verdict.identified and verdict.name is None
-    assert verdict.reason is UndeterminedReason.AMBIGUOUS
-    assert verdict.probability == 0.6 and [label for label, _ in verdict.candidates] == [1, 2, 0]
+def test_below_the_threshold_no_taxon_is_named_but_all_candidates_are_listed() -> None:
+    identification = decide(np.array([0.1, 0.6, 0.3]), _info(0.61))
+    assert not identification.identified and identification.name is None
+    assert identification.reason is UndeterminedReason.AMBIGUOUS
+    assert identification.probability == 0.6 and [label for label, _ in identification.candidates] == [1, 2, 0]
 
 
 MITRAGYNA = Taxonomy.from_names(["Coffea arabica", "Mitragyna hirsuta", "Mitragyna speciosa"])
 
 
-def test_where_only_the_genus_is_certain_the_genus_is_named() -> None:
+def test_the_genus_is_named_when_only_the_genus_is_probable_enough() -> None:
     info = bundle_info(taxonomy=MITRAGYNA, min_probability=0.8)
-    verdict = decide(np.array([0.1, 0.4, 0.5]), info)
-    assert (verdict.name, verdict.rank, verdict.reason) == ("Mitragyna", Rank.GENUS, None)
-    assert verdict.probability == pytest.approx(0.9)
-    assert [label for label, _ in verdict.candidates] == [2, 1, 0]
+    identification = decide(np.array([0.1, 0.4, 0.5]), info)
+    assert (identification.name, identification.rank, identification.reason) == ("Mitragyna", Rank.GENUS, None)
+    assert identification.probability == pytest.approx(0.9)
+    assert [label for label, _ in identification.candidates] == [2, 1, 0]
     assert decide(np.array([0.3, 0.3, 0.4]), info).reason is UndeterminedReason.AMBIGUOUS
     assert decide(np.array([0.05, 0.1, 0.85]), info).name == "Mitragyna speciosa"
 
 
-def test_a_genus_that_all_taxa_share_is_no_answer() -> None:
+def test_a_genus_that_all_taxa_share_is_never_named() -> None:
     taxa = Taxonomy.from_names(["Mitragyna hirsuta", "Mitragyna speciosa"])
     assert not decide(np.array([0.5, 0.5]), bundle_info(taxonomy=taxa, min_probability=0.8)).identified
     assert reported_ranks(taxa) == () and reported_ranks(MITRAGYNA) == (Rank.GENUS,)
 
 
-GOOD = ImageQuality(shorter_side=500, sharpness=60, plant=True)
+GOOD = ImageQuality(shorter_side=500, sharpness=60, plant_found=True)
 
 
 @pytest.mark.parametrize(
@@ -82,11 +87,11 @@ GOOD = ImageQuality(shorter_side=500, sharpness=60, plant=True)
         (0.8, GOOD, "unknown_taxon"),
         (0.1, replace(GOOD, shorter_side=99), "too_small"),
         (0.1, replace(GOOD, sharpness=9), "blurred"),
-        (0.1, replace(GOOD, plant=False), "not_a_leaf"),
-        (0.8, replace(GOOD, shorter_side=99, sharpness=9, plant=False), "too_small"),
+        (0.1, replace(GOOD, plant_found=False), "not_a_leaf"),
+        (0.8, replace(GOOD, shorter_side=99, sharpness=9, plant_found=False), "too_small"),
     ],
 )
-def test_what_cannot_be_judged_is_refused_with_its_reason(
+def test_a_rejected_image_has_a_reason(
     ood_score: float | None, quality: ImageQuality | None, reason: str | None
 ) -> None:
     fitted = FittedOn(split="val", images=9, gatherings=9)
@@ -98,23 +103,23 @@ def test_what_cannot_be_judged_is_refused_with_its_reason(
             ),
         }
     )
-    verdict = decide(np.array([0.1, 0.6, 0.3]), info, ood_score=ood_score, quality=quality)
-    assert verdict.reason == reason and verdict.identified == (reason is None)
-    assert verdict.probability == 0.6
+    identification = decide(np.array([0.1, 0.6, 0.3]), info, ood_score=ood_score, quality=quality)
+    assert identification.reason == reason and identification.identified == (reason is None)
+    assert identification.probability == 0.6
 
 
-def test_limits_that_were_not_fitted_refuse_nothing() -> None:
-    poor = ImageQuality(shorter_side=1, sharpness=0, plant=False)
+def test_thresholds_that_were_not_fitted_reject_nothing() -> None:
+    poor = ImageQuality(shorter_side=1, sharpness=0, plant_found=False)
     assert decide(np.array([0.1, 0.6, 0.3]), _info(0.5), ood_score=9.0, quality=poor).identified
 
 
-def test_the_prediction_set_holds_what_cannot_be_excluded_best_first() -> None:
+def test_the_prediction_set_lists_the_most_probable_taxon_first() -> None:
     fitted = FittedOn(split="val", images=9, gatherings=9)
-    sets = PredictionSets(coverage=0.9, levels=(SetLevel(coverage=0.9, threshold=0.7),), fitted_on=fitted)
+    sets = PredictionSets(coverage=0.9, levels=(CoverageLevel(coverage=0.9, threshold=0.7),), fitted_on=fitted)
     info = _info(0.5).model_copy(update={"prediction_sets": sets})
     assert decide(np.array([0.1, 0.6, 0.3]), info).prediction_set == (1, 2)
     assert decide(np.array([0.1, 0.6, 0.3]), _info(0.5)).prediction_set is None
 
 
-def test_equal_scores_are_ordered_by_label() -> None:
+def test_equal_probabilities_are_ordered_by_label() -> None:
     assert decide(np.array([0.2, 0.4, 0.4]), _info(0)).candidates == ((1, 0.4), (2, 0.4), (0, 0.2))

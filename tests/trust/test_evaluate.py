@@ -1,4 +1,4 @@
-"""A run is measured, and everything that was measured is written down."""
+"""A run is evaluated, and all results are written."""
 
 import json
 import shutil
@@ -12,14 +12,14 @@ from leafid.catalog import write_catalog
 from leafid.errors import BundleError, TaxonomyError, UsageError
 from leafid.statements import LIMITS
 from leafid.trust import Evaluation, evaluate
-from leafid.trust.evaluation.confusion import draw_confusion
+from leafid.trust.evaluation.plots import write_confusion_matrix
 from tests.identify.small_bundle import COLOURS, TARGET, leaf
 from tests.trust.conftest import MISLABELLED
 
 FILES = ["confusion.csv", "confusion.png", "evaluation.html", "evaluation.json", "per_taxon.csv", "predictions.csv"]
 
 
-def test_figures_and_files_of_a_run(run_folder: Path) -> None:
+def test_metrics_and_files_of_a_run(run_folder: Path) -> None:
     evaluation = evaluate(run_folder, device="cpu")
     out = run_folder / "evaluation" / "test"
     assert sorted(path.name for path in out.iterdir()) == FILES
@@ -31,7 +31,7 @@ def test_figures_and_files_of_a_run(run_folder: Path) -> None:
     assert evaluation.macro_f1 == pytest.approx((0.8 + 1 + 0.8) / 3)
     assert evaluation.balanced_accuracy == pytest.approx((4 / 6 + 1 + 1) / 3)
     assert evaluation.target is not None
-    assert (evaluation.target.sensitivity, evaluation.target.mistaken) == (1, MISLABELLED)
+    assert (evaluation.target.sensitivity, evaluation.target.false_positives) == (1, MISLABELLED)
     assert evaluation.target.specificity == pytest.approx(8 / 10)
     assert evaluation.undetermined == 0 and evaluation.accuracy_when_identified == evaluation.accuracy
     assert Evaluation.model_validate_json((out / "evaluation.json").read_text()) == evaluation
@@ -42,21 +42,21 @@ def test_figures_and_files_of_a_run(run_folder: Path) -> None:
         assert min(picture.size) > 300
 
 
-def test_what_takes_minutes_is_measured_when_asked_for(run_folder: Path) -> None:
+def test_slow_measurements_need_the_option_full(run_folder: Path) -> None:
     plain, full = evaluate(run_folder, device="cpu"), evaluate(run_folder, device="cpu", full=True)
     assert plain.controls == () and plain.heat is None and plain.learning_curve == ()
     assert full.accuracy == plain.accuracy
-    assert [one.left for one in full.controls] == ["whole", "plant", "border", "background", "objects"]
+    assert [one.part for one in full.controls] == ["whole", "plant", "border", "background", "objects"]
     assert all(one.images == 14 for one in full.controls) and full.controls[0].accuracy == pytest.approx(12 / 14)
     assert full.heat is not None and full.heat.images == 10 and full.heat.insertion >= full.heat.deletion
-    assert full.learning_curve == ()  # its head was made by hand
+    assert full.learning_curve == ()  # the head of this run is not a linear probe
     page = (run_folder / "evaluation" / "test" / "evaluation.html").read_text()
-    assert "Without the plant" in page and "Where it looks" in page and "Would more sheets help" not in page
+    assert "Masked images" in page and "Heat maps" in page and "Would more sheets help" not in page
 
 
 def test_images_are_grouped_by_size_and_sharpness(run_folder: Path) -> None:
     groups = evaluate(run_folder, device="cpu").groups
-    assert not any(group.column == "shorterSide" for group in groups)  # all are alike
+    assert not any(group.column == "shorterSide" for group in groups)  # all images have the same size
     by_sharpness = [group for group in groups if group.column == "sharpness"]
     assert by_sharpness and all(5 <= group.images < 14 for group in by_sharpness)
     lows = [float(group.value.partition(" ")[0].replace(",", "")) for group in by_sharpness]
@@ -73,7 +73,7 @@ def test_predictions_hold_every_image_and_every_probability(run_folder: Path) ->
     assert (predictions["most_probable"] == predictions["scientificName"]).all()
 
 
-def test_images_that_fail_are_listed_and_counted(run_folder: Path) -> None:
+def test_unreadable_images_are_listed_and_counted(run_folder: Path) -> None:
     (run_folder.parent / "images" / "9.png").write_text("no image")
     (run_folder.parent / "images" / "22.png").unlink()
     evaluation = evaluate(run_folder, device="cpu")
@@ -87,7 +87,7 @@ def test_images_that_fail_are_listed_and_counted(run_folder: Path) -> None:
     assert list(failed["image_id"]) == ["i9", "i22"] and failed["probability"].isna().all()
 
 
-def test_nothing_can_be_read(run_folder: Path) -> None:
+def test_an_evaluation_without_any_readable_image(run_folder: Path) -> None:
     shutil.rmtree(run_folder.parent / "images")
     evaluation = evaluate(run_folder, device="cpu")
     assert (evaluation.images, evaluation.read, evaluation.accuracy, evaluation.macro_f1) == (14, 0, None, None)
@@ -95,16 +95,16 @@ def test_nothing_can_be_read(run_folder: Path) -> None:
 
 
 def test_undetermined_images_are_counted_apart(run_folder: Path) -> None:
-    described = run_folder / "bundle" / "bundle.json"
-    content = json.loads(described.read_text())
+    description = run_folder / "bundle" / "bundle.json"
+    content = json.loads(description.read_text())
     content["decision"]["min_probability"] = 1.0
-    described.write_text(json.dumps(content))
+    description.write_text(json.dumps(content))
     evaluation = evaluate(run_folder, device="cpu")
     assert (evaluation.undetermined, evaluation.undetermined_share) == (14, 1)
     assert evaluation.accuracy_when_identified is None and evaluation.accuracy == pytest.approx(12 / 14)
 
 
-def test_a_bundle_in_its_run_is_measured_on_the_split_of_the_run(run_folder: Path, tmp_path: Path) -> None:
+def test_a_bundle_in_its_run_is_evaluated_on_the_split_of_the_run(run_folder: Path, tmp_path: Path) -> None:
     evaluation = evaluate(run_folder / "bundle", device="cpu", out=tmp_path / "out")
     assert evaluation.images == 14 and sorted(path.name for path in (tmp_path / "out").iterdir()) == FILES
 
@@ -131,7 +131,7 @@ def test_a_bundle_outside_its_run_needs_a_catalog(run_folder: Path, tmp_path: Pa
     assert (everything.images, everything.gatherings, everything.accuracy) == (4, 4, 1)
 
 
-def test_names_that_the_bundle_does_not_know_are_all_listed(run_folder: Path, tmp_path: Path) -> None:
+def test_all_names_unknown_to_the_bundle_are_listed(run_folder: Path, tmp_path: Path) -> None:
     split = pd.read_csv(run_folder / "split.csv")
     split.loc[[10, 12], "scientificName"] = ["Rosa gallica", "Salix alba"]
     split.to_csv(run_folder / "split.csv", index=False)
@@ -139,25 +139,25 @@ def test_names_that_the_bundle_does_not_know_are_all_listed(run_folder: Path, tm
         evaluate(run_folder, device="cpu")
 
 
-def test_a_split_without_such_images_is_told(run_folder: Path) -> None:
+def test_a_split_without_images_is_refused(run_folder: Path) -> None:
     with pytest.raises(UsageError, match="has no val images"):
         evaluate(run_folder, on="val", device="cpu")
     with pytest.raises(UsageError, match="choose train, val or test"):
         evaluate(run_folder, on="tset", device="cpu")
 
 
-def test_the_short_report_says_the_figures_and_the_limits(run_folder: Path) -> None:
-    told: list[tuple[int, int]] = []
-    report = str(evaluate(run_folder, device="cpu", on_progress=lambda done, total: told.append((done, total))))
+def test_the_summary_holds_the_metrics_and_the_limits(run_folder: Path) -> None:
+    progress: list[tuple[int, int]] = []
+    report = str(evaluate(run_folder, device="cpu", on_progress=lambda done, total: progress.append((done, total))))
     assert "accuracy            0.857" in report and "macro-F1            0.867" in report
     assert f"{TARGET} (4) against the rest (10)" in report and "AUROC" in report
-    assert report.endswith(LIMITS) and told[-1] == (14, 14)
+    assert report.endswith(LIMITS) and progress[-1] == (14, 14)
 
 
 @pytest.mark.parametrize("taxa", [1, 2, 36])
-def test_the_confusion_matrix_is_drawn_for_few_and_many(tmp_path: Path, taxa: int) -> None:
+def test_the_confusion_matrix_is_drawn_for_few_and_many_taxa(tmp_path: Path, taxa: int) -> None:
     confusion = [[100 * (row == column) + (row * column) % 3 for column in range(taxa)] for row in range(taxa)]
     names = [f"Mitragyna species{number}" for number in range(taxa)]
-    draw_confusion(confusion, names, "title", tmp_path / "confusion.png")
+    write_confusion_matrix(confusion, names, "title", tmp_path / "confusion.png")
     with Image.open(tmp_path / "confusion.png") as picture:
         assert picture.size[0] < 3000

@@ -1,4 +1,4 @@
-"""Heat lies where the evidence is, adds up to the logit, and taking it away lowers the score."""
+"""Heat is on the evidence, sums to the logit, and blurring the hottest parts lowers the probability."""
 
 from pathlib import Path
 
@@ -14,7 +14,7 @@ from leafid.bundle import Calibration, NetworkSpec
 from leafid.learning import Network, build_network
 from leafid.sheets import CropKind, PreparedImage
 from leafid.trust import draw_explanation, explain_file
-from leafid.trust.explanation.heat_maps import coarse_heat, explain, faithfulness, heat_of
+from leafid.trust.explanation.heat_maps import deletion_insertion, explain_image, heat_map, hires_cam
 from tests.identify.small_bundle import TARGET, leaf, make_bundle
 
 SIDE = 64
@@ -23,7 +23,7 @@ SPEC = NetworkSpec(backbone="mobilenet_v2", dropout=0.0, mean=(0.5, 0.5, 0.5), s
 
 @pytest.fixture
 def texture_network() -> Network:
-    """Return a network of one convolution that says taxon 1 where there is texture, and taxon 0 where there is none."""
+    """Return a network of one convolution that predicts taxon 1 for texture, and taxon 0 without."""
     convolution = nn.Conv2d(3, 2, 3, padding=1, bias=False)
     edges = torch.tensor([[0.0, -1, 0], [-1, 4, -1], [0, -1, 0]]) / 3
     convolution.weight.data = torch.stack([edges.expand(3, 3, 3), -edges.expand(3, 3, 3)])
@@ -42,22 +42,22 @@ def textured() -> NDArray[np.uint8]:
     return view
 
 
-def test_heat_lies_on_the_evidence(texture_network: Network, textured: NDArray[np.uint8]) -> None:
-    heat = np.maximum(heat_of(texture_network, textured, 1), 0)
+def test_heat_is_on_the_evidence(texture_network: Network, textured: NDArray[np.uint8]) -> None:
+    heat = np.maximum(heat_map(texture_network, textured, 1), 0)
     assert heat.shape == (SIDE, SIDE)
     assert heat[6:26, 6:26].sum() / heat.sum() > 0.99
-    assert (heat_of(texture_network, textured, 0) <= 0).all()  # texture speaks against the other taxon
+    assert (heat_map(texture_network, textured, 0) <= 0).all()  # texture is evidence against the other taxon
 
 
-def test_taking_the_hottest_parts_away_lowers_the_score(texture_network: Network, textured: NDArray[np.uint8]) -> None:
-    heat = heat_of(texture_network, textured, 1)
-    deletion, insertion = faithfulness(texture_network, textured, heat, 1, Calibration())
-    worst, best = faithfulness(texture_network, textured, -heat, 1, Calibration())
+def test_deletion_of_hot_parts_lowers_the_probability(texture_network: Network, textured: NDArray[np.uint8]) -> None:
+    heat = heat_map(texture_network, textured, 1)
+    deletion, insertion = deletion_insertion(texture_network, textured, heat, 1, Calibration())
+    worst, best = deletion_insertion(texture_network, textured, -heat, 1, Calibration())
     assert deletion < worst - 0.2 and insertion > best + 0.2
 
 
 @pytest.mark.parametrize("backbone", ["mobilenet_v2", "resnet18", "efficientnet_b0"])
-def test_heat_adds_up_to_the_logit(backbone: str) -> None:
+def test_heat_sums_to_the_logit_above_the_mean(backbone: str) -> None:
     torch.manual_seed(0)
     network = build_network(SPEC.model_copy(update={"backbone": backbone}), 3).eval()
     pixels = np.asarray(leaf(TARGET, side=96), dtype=np.uint8)
@@ -66,24 +66,24 @@ def test_heat_adds_up_to_the_logit(backbone: str) -> None:
         logits = network.head(features)[0] - network.last_linear.bias
     for label in range(3):
         expected = float(logits[label] - logits.mean())
-        assert coarse_heat(network, pixels, label).sum() == pytest.approx(expected, abs=1e-4)
+        assert hires_cam(network, pixels, label).sum() == pytest.approx(expected, abs=1e-4)
 
 
 @pytest.mark.parametrize("pooling", ["average", "second-order"])
-def test_what_speaks_for_all_taxa_alike_is_no_heat(pooling: str) -> None:
+def test_evidence_for_all_taxa_alike_adds_no_heat(pooling: str) -> None:
     torch.manual_seed(0)
     network = build_network(SPEC.model_copy(update={"pooling": pooling}), 3).eval()
     pixels = np.asarray(leaf(TARGET, side=96), dtype=np.uint8)
-    before = coarse_heat(network, pixels, 1)
+    before = hires_cam(network, pixels, 1)
     with torch.no_grad():
         network.last_linear.weight += (
             10 * network.last_linear.weight.std() * torch.randn(network.last_linear.in_features)
         )
-    np.testing.assert_allclose(coarse_heat(network, pixels, 1), before, atol=0.01 * np.abs(before).max())
+    np.testing.assert_allclose(hires_cam(network, pixels, 1), before, atol=0.01 * np.abs(before).max())
 
 
 def drawn_square() -> NDArray[np.uint8]:
-    """Draw a square of thin lines, half as wide as the view, as a vein map has them."""
+    """Draw a square of thin lines, half as wide as the view, like a vein map."""
     drawn, quarter = np.full((SIDE, SIDE, 3), 255, dtype=np.uint8), SIDE // 4
     return np.asarray(cv2.rectangle(drawn, (quarter, quarter), (3 * quarter, 3 * quarter), (0, 0, 0)), np.uint8)
 
@@ -92,13 +92,13 @@ def test_every_view_is_explained_with_its_weight(texture_network: Network, textu
     larger = np.full((96, 96, 3), 200, dtype=np.uint8)
     kinds = (CropKind.PLANT, CropKind.LEAF, CropKind.VEINS)
     prepared = PreparedImage((larger, textured, drawn_square()), kinds, 500, 500)
-    views = explain(texture_network, prepared, (1, 0), Calibration())
+    views = explain_image(texture_network, prepared, (1, 0), Calibration())
     assert tuple(view.kind for view in views) == kinds
     assert sum(view.weight for view in views) == pytest.approx(1)
     assert views[1].pixels.shape == (SIDE, SIDE, 3) and [one.label for one in views[1].maps] == [1, 0]
     assert views[1].maps[0].heat.max() == 1 and views[1].maps[1].heat.max() == 0
-    assert views[0].maps[0].inside is None  # an empty sheet has no plant
-    assert views[2].plant == pytest.approx(0.25, abs=0.05)  # the leaf whose veins are drawn, not its lines
+    assert views[0].maps[0].on_plant is None  # an empty sheet has no plant
+    assert views[2].plant_fraction == pytest.approx(0.25, abs=0.05)  # the area of the leaf, not of its lines
 
 
 def test_an_explanation_is_drawn(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""Prediction sets hold the truth as often as they say, and thresholds are those of the closed form."""
+"""Prediction sets reach their nominal coverage, and thresholds agree with the closed form."""
 
 import math
 
@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from leafid.bundle import FittedOn, PredictionSets, SetLevel
+from leafid.bundle import CoverageLevel, FittedOn, PredictionSets
 from leafid.trust.calibration import CalibrationSet
 from leafid.trust.prediction_sets import (
     conformal_threshold,
@@ -21,8 +21,8 @@ from leafid.trust.prediction_sets import (
 @given(st.lists(st.floats(0, 1), min_size=1, max_size=80), st.floats(0.5, 0.99))
 def test_with_one_image_each_the_threshold_is_the_order_statistic(scores: list[float], coverage: float) -> None:
     values = np.array(scores)
-    place = math.ceil((len(values) + 1) * coverage - 1e-9)
-    expected = np.sort(values)[place - 1] if place <= len(values) else math.inf
+    rank = math.ceil((len(values) + 1) * coverage - 1e-9)
+    expected = np.sort(values)[rank - 1] if rank <= len(values) else math.inf
     assert conformal_threshold(values, [str(number) for number in range(len(values))], coverage) == expected
 
 
@@ -33,14 +33,14 @@ def test_images_of_one_gathering_share_its_weight() -> None:
     assert conformal_threshold(scores, [str(number) for number in range(49)], 0.9) == 0.9
 
 
-def test_conformity_by_hand() -> None:
+def test_nonconformity_scores_by_hand() -> None:
     (scores,) = nonconformity(np.array([[0.2, 0.5, 0.3]]))
     assert scores == pytest.approx([0.8, 0.0, 0.5])
     (penalised,) = nonconformity(np.array([[0.2, 0.5, 0.3]]), penalty=0.1, k_reg=1)
     assert penalised == pytest.approx([1.0, 0.0, 0.6])
 
 
-def _world(images: int, seed: int, noise: float = 1.5) -> tuple[np.ndarray, CalibrationSet]:
+def _simulate(images: int, seed: int, noise: float = 1.5) -> tuple[np.ndarray, CalibrationSet]:
     random = np.random.default_rng(seed)
     truth = random.integers(0, 8, images)
     logits = np.eye(8)[truth] * 2.5 + random.normal(0, noise, (images, 8))
@@ -52,12 +52,12 @@ def _world(images: int, seed: int, noise: float = 1.5) -> tuple[np.ndarray, Cali
 
 @pytest.mark.parametrize("coverage", [0.9, 0.95])
 def test_sets_cover_new_gatherings_of_the_same_kind(coverage: float) -> None:
-    """On average over many drawings of validation: that, and not more, is what is promised."""
+    """Coverage is guaranteed on average over many validation sets, not for each single one."""
     covered, sizes = [], []
     for seed in range(40):
-        scores, known = _world(150, seed)
+        scores, known = _simulate(150, seed)
         fitted = fit_prediction_sets(scores, known, coverage)
-        new, other = _world(400, 1000 + seed)
+        new, other = _simulate(400, 1000 + seed)
         sets = prediction_sets(new, fitted)
         covered.append(sets[np.arange(400), other.truth].mean())
         sizes.append(sets.sum(axis=1).mean())
@@ -66,10 +66,10 @@ def test_sets_cover_new_gatherings_of_the_same_kind(coverage: float) -> None:
 
 
 def test_no_set_is_empty_and_the_first_candidate_is_in_each() -> None:
-    scores, _ = _world(200, 5)
+    scores, _ = _simulate(200, 5)
     none = PredictionSets(
         coverage=0.9,
-        levels=(SetLevel(coverage=0.9, threshold=-1.0),),
+        levels=(CoverageLevel(coverage=0.9, threshold=-1.0),),
         fitted_on=FittedOn(split="val", images=1, gatherings=1),
     )
     sets = prediction_sets(scores, none)
@@ -78,11 +78,11 @@ def test_no_set_is_empty_and_the_first_candidate_is_in_each() -> None:
 
 @given(st.lists(st.floats(0.001, 1), min_size=2, max_size=7), st.floats(0, 1))
 @settings(max_examples=50)
-def test_a_set_is_always_a_head_of_the_candidates(weights: list[float], threshold: float) -> None:
+def test_a_set_holds_the_most_probable_candidates(weights: list[float], threshold: float) -> None:
     scores = np.array([weights]) / sum(weights)
     fitted = PredictionSets(
         coverage=0.9,
-        levels=(SetLevel(coverage=0.9, threshold=threshold),),
+        levels=(CoverageLevel(coverage=0.9, threshold=threshold),),
         fitted_on=FittedOn(split="val", images=1, gatherings=1),
     )
     (members,) = prediction_sets(scores, fitted)
@@ -90,26 +90,26 @@ def test_a_set_is_always_a_head_of_the_candidates(weights: list[float], threshol
     assert ranked[0] and (np.diff(ranked.astype(int)) <= 0).all()
 
 
-def test_too_few_gatherings_exclude_nothing_and_still_fit_into_json() -> None:
-    scores, known = _world(5, 0)
+def test_too_few_gatherings_exclude_nothing_and_give_valid_json() -> None:
+    scores, known = _simulate(5, 0)
     fitted = fit_prediction_sets(scores, known, 0.95)
     assert prediction_sets(scores, fitted).all()
     assert PredictionSets.model_validate_json(fitted.model_dump_json()) == fitted
 
 
-def test_a_taxon_with_many_gatherings_has_a_threshold_of_its_own() -> None:
-    scores, known = _world(400, 3)
+def test_a_taxon_with_many_gatherings_has_its_own_threshold() -> None:
+    scores, known = _simulate(400, 3)
     truth = np.where(np.arange(400) < 150, 0, 1 + np.arange(400) % 7)
     fitted = fit_prediction_sets(scores, CalibrationSet(known.logits, truth, known.gatherings, "val"), 0.9)
-    assert set(fitted.level.by_taxon) == {0}
+    assert set(fitted.level.taxon_thresholds) == {0}
 
 
-def test_figures_of_sets_are_counted() -> None:
-    scores, known = _world(300, 9)
+def test_coverage_and_size_of_sets_are_measured() -> None:
+    scores, known = _simulate(300, 9)
     fitted = fit_prediction_sets(scores, known, 0.8)
-    figures = prediction_set_results(scores, known.truth, known.gatherings, fitted)
-    assert [one.nominal for one in figures] == [0.8, 0.9, 0.95]
-    for one in figures:
-        assert one.coverage >= one.nominal - 0.005 and one.mean_size >= 1
+    results = prediction_set_results(scores, known.truth, known.gatherings, fitted)
+    assert [one.nominal_coverage for one in results] == [0.8, 0.9, 0.95]
+    for one in results:
+        assert one.coverage >= one.nominal_coverage - 0.005 and one.mean_size >= 1
         assert one.coverage_interval is not None
         assert one.coverage_interval[0] <= one.coverage <= one.coverage_interval[1]

@@ -1,12 +1,12 @@
-"""No picture without a licence for it."""
+"""No thumbnail without a licence that allows it."""
 
 import pytest
 
-from leafid.trust.thumbnails import may_be_shown
+from leafid.trust.thumbnails import allows_thumbnail
 
 
 @pytest.mark.parametrize(
-    ("licence", "may"),
+    ("licence", "allowed"),
     [
         ("CC0-1.0", True),
         ("http://creativecommons.org/publicdomain/zero/1.0/legalcode", True),
@@ -20,5 +20,5 @@ from leafid.trust.thumbnails import may_be_shown
         ("", False),
     ],
 )
-def test_a_licence_allows_a_picture_or_it_does_not(licence: str, may: bool) -> None:
-    assert may_be_shown(licence) is may
+def test_permissive_licences_allow_a_thumbnail(licence: str, allowed: bool) -> None:
+    assert allows_thumbnail(licence) is allowed

@@ -22,10 +22,10 @@ from leafid.identify.records import Candidate, CitedSpecimen, Record, Status
 from leafid.jobs import FetchingSettings
 from leafid.sheets import PreparedImage
 from leafid.trust import (
+    Identification,
     ImageQuality,
     ReferenceSpecimens,
     TrainingFeatures,
-    Verdict,
     calibrated_probabilities,
     decide,
     image_quality,
@@ -184,7 +184,7 @@ class Identifier:
             else:
                 yield self._record(one.path, Status.FAILED, reason=str(one.image))
 
-    def _verdicts(self, images: Sequence[PreparedImage]) -> list[tuple[Verdict, NDArray[np.float32]]]:
+    def _verdicts(self, images: Sequence[PreparedImage]) -> list[tuple[Identification, NDArray[np.float32]]]:
         """Decide on each image, by all its views together; its features (F,) are told too."""
         if not images:
             return []
@@ -212,7 +212,7 @@ class Identifier:
         return image_quality(image, self.info.preprocessing)
 
     def _answer(
-        self, opened: Opened, verdict: Verdict, features: NDArray[np.float32], top: int, told: dict[str, Any]
+        self, opened: Opened, verdict: Identification, features: NDArray[np.float32], top: int, told: dict[str, Any]
     ) -> Record:
         probabilities, target = dict(verdict.candidates), self.info.taxonomy.target_label
         candidates = self._candidates(verdict.candidates[:top])

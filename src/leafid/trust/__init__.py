@@ -1,16 +1,15 @@
-"""Can the answer be trusted: probabilities, decisions, and what a network is worth on images it was not trained on."""
+"""Calibration, out-of-distribution detection, prediction sets, decisions, evaluation and explanation of a bundle."""
 
 from leafid.trust.calibrate import calibrate
 from leafid.trust.calibration import calibrated_probabilities
-from leafid.trust.decision import UndeterminedReason, Verdict, decide
+from leafid.trust.decision import Identification, UndeterminedReason, decide
 from leafid.trust.evaluation.crossvalidate import Crossvalidation, crossvalidate
 from leafid.trust.evaluation.evaluate import evaluate
-from leafid.trust.evaluation_results import Evaluation
-from leafid.trust.explanation.explain import Explanation, draw_explanation, explain_file
-from leafid.trust.explanation.heat_overlays import HeatOverlays
+from leafid.trust.evaluation_schema import Evaluation
+from leafid.trust.explanation.explain import Explanation, HeatOverlays, draw_explanation, explain_file
 from leafid.trust.image_quality import ImageQuality, image_quality
 from leafid.trust.label_issues import LabelIssue, list_label_issues
-from leafid.trust.metric_types import Failure, TargetResult, TaxonResult
+from leafid.trust.metric_schemas import Failure, TargetResult, TaxonResult
 from leafid.trust.ood import TrainingFeatures, ood_scores
 from leafid.trust.references import ReferenceSpecimens, Specimen
 from leafid.trust.thumbnails import read_thumbnail
@@ -21,6 +20,7 @@ __all__ = [
     "Explanation",
     "Failure",
     "HeatOverlays",
+    "Identification",
     "ImageQuality",
     "LabelIssue",
     "ReferenceSpecimens",
@@ -29,7 +29,6 @@ __all__ = [
     "TaxonResult",
     "TrainingFeatures",
     "UndeterminedReason",
-    "Verdict",
     "calibrate",
     "calibrated_probabilities",
     "crossvalidate",

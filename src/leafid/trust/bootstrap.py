@@ -1,4 +1,4 @@
-"""Intervals by bootstrap over gatherings, since images of one gathering are no independent evidence."""
+"""Confidence intervals by cluster bootstrap: gatherings are resampled, since images of one gathering are dependent."""
 
 from collections.abc import Sequence
 
@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from leafid.bundle import Interval
 
 RESAMPLES = 1000
-"""Bootstrap resamples behind each interval."""
+"""Bootstrap resamples for each interval."""
 
 
 def gathering_codes(gatherings: Sequence[object]) -> NDArray[np.int64]:
@@ -18,8 +18,8 @@ def gathering_codes(gatherings: Sequence[object]) -> NDArray[np.int64]:
 
 def gathering_weights(gatherings: Sequence[object]) -> NDArray[np.float64]:
     """Return a weight for each image, so that every gathering weighs one: (N,)."""
-    numbers = gathering_codes(gatherings)
-    return np.asarray(1 / np.bincount(numbers)[numbers]) if len(numbers) else np.zeros(0)
+    codes = gathering_codes(gatherings)
+    return np.asarray(1 / np.bincount(codes)[codes]) if len(codes) else np.zeros(0)
 
 
 def bootstrap_weights(
@@ -28,20 +28,20 @@ def bootstrap_weights(
     """Draw gatherings with replacement; return how often each image is drawn: (resamples, N).
 
     Args:
-        gatherings: that of each image.
-        resamples: how often to draw.
-        seed: of the draws.
+        gatherings: the gathering of each of the N images.
+        resamples: number of bootstrap resamples.
+        seed: of the random generator.
     """
-    numbers = gathering_codes(gatherings)
-    count = int(numbers.max()) + 1 if len(numbers) else 0
+    codes = gathering_codes(gatherings)
+    count = int(codes.max()) + 1 if len(codes) else 0
     if not count:
         return np.zeros((resamples, 0))
     drawn = np.random.default_rng(seed).multinomial(count, np.full(count, 1 / count), size=resamples)
-    return np.asarray(drawn[:, numbers], dtype=np.float64)
+    return np.asarray(drawn[:, codes], dtype=np.float64)
 
 
-def interval(values: NDArray[np.float64]) -> Interval | None:
-    """Return the 2.5 % and 97.5 % quantile of the values (resamples,); None where too few of them are defined."""
+def percentile_interval(values: NDArray[np.float64]) -> Interval | None:
+    """Return the 2.5 % and 97.5 % quantile of values (resamples,); None when fewer than 90 % of them are defined."""
     defined = values[np.isfinite(values)]
     if len(defined) < 0.9 * len(values) or not len(defined):
         return None
@@ -50,8 +50,8 @@ def interval(values: NDArray[np.float64]) -> Interval | None:
 
 
 def mean_interval(values: NDArray[np.floating], weights: NDArray[np.float64]) -> Interval | None:
-    """Return the interval of the mean of ``values`` (N,), with weights (resamples, N)."""
+    """Return the interval of the mean of ``values`` (N,), given bootstrap weights (resamples, N)."""
     if not len(values):
         return None
     with np.errstate(invalid="ignore"):
-        return interval(weights @ values / weights.sum(axis=1))
+        return percentile_interval(weights @ values / weights.sum(axis=1))

@@ -1,4 +1,4 @@
-"""What 0.8 means: temperature scaling, and how far scores are from the shares of right answers."""
+"""Temperature scaling of probabilities, and measures of calibration: ECE, Brier score, NLL, reliability diagram."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -7,32 +7,34 @@ import numpy as np
 from numpy.typing import NDArray
 
 from leafid.bundle import Calibration, FittedOn
-from leafid.trust.bootstrap import bootstrap_weights, gathering_weights, interval
-from leafid.trust.metric_types import CalibrationResult, ReliabilityBin
+from leafid.trust.bootstrap import bootstrap_weights, gathering_weights, percentile_interval
+from leafid.trust.metric_schemas import CalibrationResult, ReliabilityBin
 
 BINS = 15
-"""Equally wide bins of the score, as in Guo et al. 2017."""
+"""Bins of equal width over the confidence, as in Guo et al. 2017."""
 
-LOG_TEMPERATURES = (np.log(0.05), np.log(200.0))
-"""Range in which a temperature is sought. The probe of a frozen network may be dozens of times too certain."""
+LOG_TEMPERATURE_BOUNDS = (np.log(0.05), np.log(200.0))
+"""Search range of the temperature. It is wide because the probe of a frozen network can be extremely overconfident."""
 
-PRIOR_SPREAD = np.log(2.0)
-"""A temperature is expected within a factor of two of 1: one gathering's worth of evidence, which keeps it finite where
-every answer on few validation images is right."""
+LOG_TEMPERATURE_PRIOR_STD = np.log(2.0)
+"""Standard deviation of a normal prior on the log temperature, a factor of two around temperature 1.
 
-REFITS = 200
-"""Bootstrap resamples behind the interval of a temperature."""
+It weighs as much as one gathering. It keeps the temperature above 0 when all predictions on few images are correct.
+"""
+
+TEMPERATURE_RESAMPLES = 200
+"""Bootstrap resamples for the interval of a temperature; each refits it."""
 
 
 @dataclass(frozen=True)
 class CalibrationSet:
-    """What the network says about images whose taxon is known.
+    """Labelled images with logits of a network that was not fitted to them.
 
     Attributes:
         logits: (N, T), without NaN.
         truth: (N,) labels.
         gatherings: the gathering of each image.
-        split: where the images come from, and whether the network had seen them, such as ``val``.
+        split: name of the set, as the bundle records it, such as ``val``.
     """
 
     logits: NDArray[np.floating]
@@ -42,7 +44,7 @@ class CalibrationSet:
 
     @property
     def fitted_on(self) -> FittedOn:
-        """Return what stands in a bundle about them."""
+        """The description of the set that a bundle records."""
         return FittedOn(split=self.split, images=len(self.truth), gatherings=len(set(self.gatherings)))
 
 
@@ -63,42 +65,47 @@ def calibrated_probabilities(logits: NDArray[np.floating], calibration: Calibrat
     return np.asarray(powers / powers.sum(axis=1, keepdims=True))
 
 
-def fit_calibration(known: CalibrationSet, *, seed: int = 0) -> Calibration:
-    """Find the temperature at which the true taxa are most probable; every gathering weighs one.
+def fit_calibration(fitting: CalibrationSet, *, seed: int = 0) -> Calibration:
+    """Fit the temperature that minimises the negative log-likelihood of the true taxa; each gathering has weight 1.
 
-    Guo et al. 2017, On calibration of modern neural networks, ICML; here with a weak prior (``PRIOR_SPREAD``).
+    Guo et al. 2017, On calibration of modern neural networks, ICML; here with a weak prior
+    (``LOG_TEMPERATURE_PRIOR_STD``).
 
     Args:
-        known: images with the logits of a network that was not fitted to them: val, or out of fold; never test.
+        fitting: val, or train and val out of fold; never test.
         seed: of the bootstrap.
     """
-    each = gathering_weights(known.gatherings)
-    drawn = bootstrap_weights(known.gatherings, resamples=REFITS, seed=seed) * each
-    refitted = np.array([_temperature(known, weights) for weights in drawn])
-    return Calibration(temperature=_temperature(known, each), interval=interval(refitted), fitted_on=known.fitted_on)
+    weights = gathering_weights(fitting.gatherings)
+    resamples = bootstrap_weights(fitting.gatherings, resamples=TEMPERATURE_RESAMPLES, seed=seed) * weights
+    refitted = np.array([_fit_temperature(fitting, resample) for resample in resamples])
+    return Calibration(
+        temperature=_fit_temperature(fitting, weights),
+        interval=percentile_interval(refitted),
+        fitted_on=fitting.fitted_on,
+    )
 
 
-def _temperature(known: CalibrationSet, weights: NDArray[np.float64]) -> float:
+def _fit_temperature(fitting: CalibrationSet, weights: NDArray[np.float64]) -> float:
     from scipy.optimize import minimize_scalar
 
     used = weights > 0
-    logits, weights = np.asarray(known.logits[used], dtype=np.float64), weights[used]
-    truth = known.truth[used]
+    logits, weights = np.asarray(fitting.logits[used], dtype=np.float64), weights[used]
+    truth = fitting.truth[used]
 
     def loss(log_temperature: float) -> float:
         scaled = logits / np.exp(log_temperature)
-        top = scaled.max(axis=1)
-        normaliser = top + np.log(np.exp(scaled - top[:, None]).sum(axis=1))
-        wrong = normaliser - scaled[np.arange(len(truth)), truth]
-        return float(weights @ wrong + 0.5 * (log_temperature / PRIOR_SPREAD) ** 2)
+        largest = scaled.max(axis=1)  # subtracted so that exp cannot overflow
+        log_normaliser = largest + np.log(np.exp(scaled - largest[:, None]).sum(axis=1))
+        nll = log_normaliser - scaled[np.arange(len(truth)), truth]
+        return float(weights @ nll + 0.5 * (log_temperature / LOG_TEMPERATURE_PRIOR_STD) ** 2)
 
-    return float(np.exp(minimize_scalar(loss, bounds=LOG_TEMPERATURES, method="bounded").x))
+    return float(np.exp(minimize_scalar(loss, bounds=LOG_TEMPERATURE_BOUNDS, method="bounded").x))
 
 
 def calibration_results(
     probabilities: NDArray[np.float64], truth: NDArray[np.int64], gatherings: Sequence[str], *, seed: int = 0
 ) -> CalibrationResult:
-    """Measure how far probabilities are from the truth.
+    """Measure calibration: negative log-likelihood, Brier score, expected calibration error (ECE).
 
     Args:
         probabilities: (N, T), without NaN; at least one row.
@@ -107,43 +114,43 @@ def calibration_results(
         seed: of the bootstrap.
     """
     rows = np.arange(len(truth))
-    log_loss = -np.log(np.maximum(probabilities[rows, truth], 1e-12))
+    nll = -np.log(np.maximum(probabilities[rows, truth], 1e-12))  # the floor keeps a probability of 0 finite
     brier = (probabilities**2).sum(axis=1) - 2 * probabilities[rows, truth] + 1
-    first, right = probabilities.max(axis=1), probabilities.argmax(axis=1) == truth
-    members = _members(first)  # (N, BINS)
-    gap = members * (first - right)[:, None]
-    drawn = bootstrap_weights(gatherings, seed=seed)
-    errors = np.abs(drawn @ gap).sum(axis=1) / drawn.sum(axis=1)
+    confidence, correct = probabilities.max(axis=1), probabilities.argmax(axis=1) == truth
+    gap = _bin_membership(confidence) * (confidence - correct)[:, None]  # (N, BINS)
+    resamples = bootstrap_weights(gatherings, seed=seed)
+    resampled_ece = np.abs(resamples @ gap).sum(axis=1) / resamples.sum(axis=1)
     return CalibrationResult(
-        nll=float(log_loss.mean()),
+        nll=float(nll.mean()),
         brier=float(brier.mean()),
         ece=float(np.abs(gap.sum(axis=0)).sum() / len(truth)),
-        ece_interval=interval(errors),
+        ece_interval=percentile_interval(resampled_ece),
     )
 
 
 def reliability(probabilities: NDArray[np.float64], truth: NDArray[np.int64]) -> tuple[ReliabilityBin, ...]:
-    """Return for each bin of the first candidate's score the mean score and the share of right answers.
+    """Return the bins of a reliability diagram: mean confidence and accuracy of the first candidate.
 
     Args:
         probabilities: (N, T), without NaN.
         truth: (N,) labels.
     """
-    first, right = probabilities.max(axis=1), probabilities.argmax(axis=1) == truth
-    members = _members(first).astype(bool)
-    return tuple(
-        ReliabilityBin(
-            low=number / BINS,
-            high=(number + 1) / BINS,
-            images=int(members[:, number].sum()),
-            mean_score=float(first[members[:, number]].mean()) if members[:, number].any() else None,
-            right=float(right[members[:, number]].mean()) if members[:, number].any() else None,
+    confidence, correct = probabilities.max(axis=1), probabilities.argmax(axis=1) == truth
+    bins = []
+    for index, in_bin in enumerate(_bin_membership(confidence).astype(bool).T):
+        bins.append(
+            ReliabilityBin(
+                low=index / BINS,
+                high=(index + 1) / BINS,
+                images=int(in_bin.sum()),
+                mean_confidence=float(confidence[in_bin].mean()) if in_bin.any() else None,
+                accuracy=float(correct[in_bin].mean()) if in_bin.any() else None,
+            )
         )
-        for number in range(BINS)
-    )
+    return tuple(bins)
 
 
-def _members(first: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Say in which bin a score lies: (N, BINS), one 1 in each row; bins are open below and closed above."""
-    place = np.clip(np.ceil(first * BINS).astype(int) - 1, 0, BINS - 1)
-    return np.asarray(np.eye(BINS)[place])
+def _bin_membership(confidence: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the bin of each confidence as a one-hot row: (N, BINS); a bin excludes its lower end."""
+    index = np.clip(np.ceil(confidence * BINS).astype(int) - 1, 0, BINS - 1)
+    return np.asarray(np.eye(BINS)[index])

@@ -1,4 +1,4 @@
-"""The one place where probabilities become an answer, or "I cannot tell"."""
+"""Decide the answer for an image: a taxon, a genus or family, or undetermined (selective classification)."""
 
 from dataclasses import dataclass
 from enum import StrEnum
@@ -13,31 +13,31 @@ from leafid.trust.prediction_sets import prediction_sets
 
 
 class UndeterminedReason(StrEnum):
-    """Why an image that could be read was not identified. These codes stand in records."""
+    """Why an image that could be read was not identified. Records hold these codes."""
 
     TOO_SMALL = "too_small"
     """The image has fewer pixels than the network needs."""
     BLURRED = "blurred"
-    """It is far less sharp than the images the network was validated with."""
+    """The image is far less sharp than the training images."""
     NOT_A_LEAF = "not_a_leaf"
-    """No plant was found on it."""
+    """No plant was found on the image."""
     UNKNOWN_TAXON = "unknown_taxon"
-    """It is like nothing the network was trained on."""
+    """The image is out of distribution: unlike all training images."""
     AMBIGUOUS = "ambiguous"
-    """No taxon stands out: the highest probability lies below the bundle's ``min_probability``, at every rank."""
+    """The highest probability lies below the bundle's ``min_probability``, at every rank."""
 
 
 @dataclass(frozen=True)
-class Verdict:
+class Identification:
     """The answer for one image.
 
     Attributes:
-        name: the taxon that is named, or None where the answer is "I cannot tell".
-        rank: its rank: that of the taxa the network knows, or a wider one where only that is certain.
-        probability: calibrated probability of what is named; of the first candidate where nothing is.
+        name: the taxon; None when the answer is undetermined.
+        rank: rank of ``name``: that of the bundle's taxa, or genus or family when only that is certain enough.
+        probability: calibrated probability of ``name``; of the first candidate when undetermined.
         candidates: every label with its calibrated probability, the most probable first.
-        prediction_set: the labels that cannot be excluded, the most probable first; None before sets were fitted.
-        reason: why no taxon is named; None where one is.
+        prediction_set: labels in the conformal prediction set, the most probable first; None before calibration.
+        reason: why the answer is undetermined; None when a taxon is named.
     """
 
     name: str | None
@@ -59,41 +59,41 @@ def decide(
     *,
     ood_score: float | None = None,
     quality: ImageQuality | None = None,
-) -> Verdict:
-    """Answer for one image.
+) -> Identification:
+    """Decide the answer for one image: check quality and OOD score first, then species, genus and family.
 
     Args:
         probabilities: (T,), calibrated, in label order, without NaN.
-        info: the bundle's description, which holds the limits.
-        ood_score: see ``leafid.trust.ood``; None: not measured, and not judged.
-        quality: of the image; None: not measured, and not judged.
+        info: the bundle's description, which holds the thresholds.
+        ood_score: see ``leafid.trust.ood``; None skips this check.
+        quality: of the image; None skips these checks.
     """
     order = np.argsort(-probabilities, kind="stable")
     candidates = tuple((int(label), float(probabilities[label])) for label in order)
     first, best = candidates[0]
-    members = _set(probabilities, candidates, info)
-    reason = _refused(info, ood_score, quality)
+    members = _prediction_set(probabilities, candidates, info)
+    reason = _rejection_reason(info, ood_score, quality)
     if reason is not None:
-        return Verdict(None, None, best, candidates, members, reason)
+        return Identification(None, None, best, candidates, members, reason)
     taxon = info.taxonomy.taxa[first]
     if best >= info.decision.min_probability:
-        return Verdict(taxon.scientific_name, taxon.rank, best, candidates, members, None)
+        return Identification(taxon.scientific_name, taxon.rank, best, candidates, members, None)
     for rank in (Rank.GENUS, Rank.FAMILY):
-        name, probability = _at(rank, probabilities, info.taxonomy)
+        name, probability = _most_probable_at(rank, probabilities, info.taxonomy)
         if name is not None and probability >= info.decision.min_probability:
-            return Verdict(name, rank, probability, candidates, members, None)
-    return Verdict(None, None, best, candidates, members, UndeterminedReason.AMBIGUOUS)
+            return Identification(name, rank, probability, candidates, members, None)
+    return Identification(None, None, best, candidates, members, UndeterminedReason.AMBIGUOUS)
 
 
 def reported_ranks(taxonomy: Taxonomy) -> tuple[Rank, ...]:
-    """Return the wider ranks at which there is something to tell: two or more names, and fewer than taxa."""
+    """Return the ranks among genus and family that have two or more names, and fewer names than taxa."""
     counts = {rank: len({taxon.at(rank) for taxon in taxonomy.taxa}) for rank in (Rank.GENUS, Rank.FAMILY)}
-    known = {rank: all(taxon.at(rank) is not None for taxon in taxonomy.taxa) for rank in counts}
-    return tuple(rank for rank, count in counts.items() if known[rank] and 1 < count < len(taxonomy))
+    is_known = {rank: all(taxon.at(rank) is not None for taxon in taxonomy.taxa) for rank in counts}
+    return tuple(rank for rank, count in counts.items() if is_known[rank] and 1 < count < len(taxonomy))
 
 
-def _at(rank: Rank, probabilities: NDArray[np.floating], taxonomy: Taxonomy) -> tuple[str | None, float]:
-    """The most probable name at a rank; none where all taxa share one, since nothing else could have come out."""
+def _most_probable_at(rank: Rank, probabilities: NDArray[np.floating], taxonomy: Taxonomy) -> tuple[str | None, float]:
+    """Return the most probable name at a rank; None when all taxa share one name, which carries no information."""
     totals = taxonomy.roll_up([float(value) for value in probabilities], rank)
     if len(totals) < 2:
         return None, 0.0
@@ -101,7 +101,7 @@ def _at(rank: Rank, probabilities: NDArray[np.floating], taxonomy: Taxonomy) -> 
     return name, min(1.0, totals[name])
 
 
-def _set(
+def _prediction_set(
     probabilities: NDArray[np.floating], candidates: tuple[tuple[int, float], ...], info: BundleInfo
 ) -> tuple[int, ...] | None:
     if info.prediction_sets is None:
@@ -110,14 +110,16 @@ def _set(
     return tuple(label for label, _ in candidates if members[label])
 
 
-def _refused(info: BundleInfo, ood_score: float | None, quality: ImageQuality | None) -> UndeterminedReason | None:
-    limits = info.decision
+def _rejection_reason(
+    info: BundleInfo, ood_score: float | None, quality: ImageQuality | None
+) -> UndeterminedReason | None:
+    thresholds = info.decision
     if quality is not None:
-        if limits.min_side is not None and quality.shorter_side < limits.min_side:
+        if thresholds.min_side is not None and quality.shorter_side < thresholds.min_side:
             return UndeterminedReason.TOO_SMALL
-        if limits.min_sharpness is not None and quality.sharpness < limits.min_sharpness:
+        if thresholds.min_sharpness is not None and quality.sharpness < thresholds.min_sharpness:
             return UndeterminedReason.BLURRED
-        if limits.needs_plant and not quality.plant:
+        if thresholds.needs_plant and not quality.plant_found:
             return UndeterminedReason.NOT_A_LEAF
     if ood_score is not None and info.ood_detector is not None and ood_score > info.ood_detector.threshold:
         return UndeterminedReason.UNKNOWN_TAXON

@@ -1,4 +1,10 @@
-"""Labels that their neighbours doubt: hints at misidentified sheets, as rows that a curator can file."""
+"""Label issues by nearest-neighbour disagreement: probably misidentified sheets, as Darwin Core rows for a curator.
+
+An image has a label issue when most of its nearest neighbours in feature space have another label. This is a k-nearest-
+neighbour filter in the manner of edited nearest neighbours (Wilson 1972, IEEE Transactions on Systems, Man, and
+Cybernetics 2), with other gatherings as neighbours. It does not estimate the noise of labels from probabilities, as
+confident learning does.
+"""
 
 import io
 from collections.abc import Sequence
@@ -18,22 +24,22 @@ if TYPE_CHECKING:
     import pandas as pd
 
 NEIGHBOURS = 5
-"""Nearest images of other gatherings that have a vote on a label."""
+"""Number of nearest neighbours, from other gatherings, that vote on a label."""
 
-NAMED = ("catalogNumber", "institutionCode", "references")
-"""What is said of a doubted sheet, so that it can be found."""
+SPECIMEN_COLUMNS = ("catalogNumber", "institutionCode", "references")
+"""Columns by which a curator finds the sheet."""
 
 
 @dataclass(frozen=True)
 class LabelIssue:
-    """An image whose label its nearest neighbours of other gatherings contradict.
+    """An image whose nearest neighbours of other gatherings have another label.
 
     Attributes:
         image_id: as in the catalog.
         determination: its label.
         suggestion: the taxon of most of its neighbours.
-        votes: how many of the ``NEIGHBOURS`` are of it.
-        similarity: mean cosine with those.
+        votes: number of neighbours of that taxon, of ``NEIGHBOURS``.
+        similarity: mean cosine similarity with these neighbours.
     """
 
     image_id: str
@@ -51,86 +57,89 @@ def find_label_issues(
     *,
     neighbours: int = NEIGHBOURS,
 ) -> list[LabelIssue]:
-    """List labels that more than half of the nearest neighbours contradict, the clearest first.
+    """List images of which more than half of the nearest neighbours have one other label, most votes first.
 
-    A network that was trained on these images has learnt some wrong labels by heart, so that the list is not complete.
-    An image's own gathering has no vote, since a wrong name stands on all its sheets.
+    The list is incomplete: a network trained on these images has memorised some of their wrong labels. Images of the
+    same gathering do not vote, since duplicates of one gathering share its wrong name.
 
     Args:
         training: features and labels of M images.
         names: the taxa in label order.
         image_ids: of the M images.
         gatherings: of the M images.
-        neighbours: how many vote.
+        neighbours: number of neighbours that vote.
     """
-    own = np.asarray(gatherings, dtype=str)
-    found = []
-    for place in range(len(own)):
-        (similarity,) = training.similarity(training.features[place : place + 1])
-        others = np.flatnonzero(own != own[place])
-        near = others[np.argsort(-similarity[others], kind="stable")][:neighbours]
-        if not len(near):
+    units = np.asarray(gatherings, dtype=str)
+    issues = []
+    for index in range(len(units)):
+        (similarity,) = training.similarity(training.features[index : index + 1])
+        others = np.flatnonzero(units != units[index])
+        nearest = others[np.argsort(-similarity[others], kind="stable")][:neighbours]
+        if not len(nearest):
             continue
-        votes = np.bincount(training.labels[near], minlength=len(names))
-        label = int(votes.argmax())
-        if label != training.labels[place] and votes[label] * 2 > len(near):
-            agreeing = near[training.labels[near] == label]
-            found.append(
+        votes = np.bincount(training.labels[nearest], minlength=len(names))
+        suggested = int(votes.argmax())
+        if suggested != training.labels[index] and votes[suggested] * 2 > len(nearest):
+            agreeing = nearest[training.labels[nearest] == suggested]
+            issues.append(
                 LabelIssue(
-                    str(image_ids[place]),
-                    names[int(training.labels[place])],
-                    names[label],
-                    int(votes[label]),
+                    str(image_ids[index]),
+                    names[int(training.labels[index])],
+                    names[suggested],
+                    int(votes[suggested]),
                     float(similarity[agreeing].mean()),
                 )
             )
-    return sorted(found, key=lambda one: (-one.votes, -one.similarity, one.image_id))
+    return sorted(issues, key=lambda issue: (-issue.votes, -issue.similarity, issue.image_id))
 
 
 def list_label_issues(bundle: Path, path: Path) -> list[LabelIssue]:
-    """Find the disagreements among the known specimens of a bundle and write them; see ``write_label_issues``.
+    """Find the label issues among the train and val images of a bundle, and write them; see ``write_label_issues``.
 
     Raises:
-        BundleError: it is missing, damaged or foreign, or its trust was never fitted.
+        BundleError: the bundle is missing, damaged or foreign, or was never calibrated.
         OutputError: the file cannot be written.
     """
     read = read_bundle(bundle)
-    known = ReferenceSpecimens.of_bundle(read)
-    found = find_label_issues(
-        known.training, read.info.taxonomy.names, list(known.table["image_id"]), list(known.table["gathering_id"])
+    specimens = ReferenceSpecimens.of_bundle(read)
+    issues = find_label_issues(
+        specimens.training,
+        read.info.taxonomy.names,
+        list(specimens.table["image_id"]),
+        list(specimens.table["gathering_id"]),
     )
-    write_label_issues(found, path, known.table, identifier=read.info.identifier)
-    return found
+    write_label_issues(issues, path, specimens.table, identifier=read.info.identifier)
+    return issues
 
 
-def write_label_issues(found: Sequence[LabelIssue], path: Path, specimens: "pd.DataFrame", *, identifier: str) -> None:
+def write_label_issues(issues: Sequence[LabelIssue], path: Path, specimens: "pd.DataFrame", *, identifier: str) -> None:
     """Write the list as rows of Darwin Core's Identification class (``http://rs.tdwg.org/dwc/terms/Identification``).
 
     Args:
-        found: the list.
+        issues: the list.
         path: a ``.csv`` file.
-        specimens: what is known of the images, with the columns ``image_id`` and, where they are known, ``NAMED``.
-        identifier: the bundle's, which stands for who made the suggestion.
+        specimens: the images, with the column ``image_id`` and, where present, ``SPECIMEN_COLUMNS``.
+        identifier: the bundle's, written as ``identifiedBy``.
     """
     import pandas as pd
 
-    known = specimens.set_index("image_id").reindex(columns=list(NAMED), fill_value="")
+    sheets = specimens.set_index("image_id").reindex(columns=list(SPECIMEN_COLUMNS), fill_value="")
     rows = [
         {
-            **known.loc[one.image_id].to_dict(),
-            "associatedMedia": one.image_id,
-            "scientificName": one.suggestion,
+            **sheets.loc[issue.image_id].to_dict(),
+            "associatedMedia": issue.image_id,
+            "scientificName": issue.suggestion,
             "identificationQualifier": "?",
             "identifiedBy": f"leafid, bundle {identifier}",
             "identificationVerificationStatus": "unverified",
-            "verbatimIdentification": one.determination,
-            "identificationRemarks": f"{one.votes} of the {NEIGHBOURS} most similar sheets of other gatherings bear "
-            f"this name (mean similarity {one.similarity:.3f}). A hint for a curator, no determination. {LIMITS}",
+            "verbatimIdentification": issue.determination,
+            "identificationRemarks": f"{issue.votes} of the {NEIGHBOURS} most similar sheets of other gatherings have "
+            f"this name (mean similarity {issue.similarity:.3f}). A hint for a curator, not a determination. {LIMITS}",
         }
-        for one in found
+        for issue in issues
     ]
     columns = [
-        *NAMED,
+        *SPECIMEN_COLUMNS,
         "associatedMedia",
         "scientificName",
         "identificationQualifier",

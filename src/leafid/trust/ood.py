@@ -5,7 +5,7 @@ Scaling out-of-distribution detection for real-world settings, ICML; energy, Liu
 out-of-distribution detection, NeurIPS; Mahalanobis distance, Lee et al. 2018, A simple unified framework for detecting
 out-of-distribution samples and adversarial attacks, NeurIPS; relative Mahalanobis distance, Ren et al. 2021,
 arXiv:2106.09022; nearest neighbour, Sun et al. 2022, Out-of-distribution detection with deep nearest neighbors, ICML.
-`scripts/measure_trust.py` compares them.
+``scripts/measure_trust.py`` compares them.
 """
 
 from collections.abc import Callable, Sequence
@@ -20,20 +20,22 @@ from leafid.jobs import OodScore
 from leafid.trust.bootstrap import gathering_weights
 from leafid.trust.calibration import CalibrationSet
 
-DIMENSIONS = 64
-"""Principal components of the features for Mahalanobis distances: with fewer images than features, the full covariance
-is singular."""
+PCA_COMPONENTS = 64
+"""Principal components of the features kept for Mahalanobis distances.
 
-ROWS_AT_ONCE = 1024
-"""Images compared with all training images in one matrix product: 0.4 GB for 100,000 training images."""
+With fewer images than features, the full covariance is singular.
+"""
 
-RIDGE = 0.1
-"""Weight of the identity matrix in a shrunk covariance, 0 to 1."""
+CHUNK_ROWS = 1024
+"""Images compared with all training images in one matrix product; it bounds memory."""
+
+SHRINKAGE = 0.1
+"""Weight of the scaled identity matrix in the shrunk covariance, 0 to 1."""
 
 
 @dataclass(frozen=True)
 class TrainingFeatures:
-    """The features of the images whose taxa the network knows, train and val, to compare with.
+    """Features of the train and val images, with which OOD detection compares an image.
 
     Attributes:
         features: (M, F), of length 1 each.
@@ -45,12 +47,12 @@ class TrainingFeatures:
 
     @classmethod
     def of(cls, features: NDArray[np.floating], labels: NDArray[np.int64]) -> "TrainingFeatures":
-        """Take features (M, F) of any length."""
-        return cls(unit_length(features), labels)
+        """Normalise features (M, F) to unit length."""
+        return cls(l2_normalise(features), labels)
 
     @classmethod
     def of_bundle(cls, bundle: Bundle) -> "TrainingFeatures | None":
-        """Load those of a bundle; None when it has none.
+        """Load the features of a bundle; None before calibration.
 
         Raises:
             BundleError: they are damaged.
@@ -62,32 +64,38 @@ class TrainingFeatures:
 
     @cached_property
     def _gaussians(self) -> tuple[NDArray[np.float64], ...]:
-        """Axes (F, D), centres of the taxa (T, D), and the whitening within taxa and over all (D, D)."""
+        """Principal axes (F, D), class means (T, D), and whitening matrices within classes and over all (D, D)."""
         centred = self.features - self.features.mean(axis=0)
         _, _, axes = np.linalg.svd(centred, full_matrices=False)
-        axes = np.asarray(axes[:DIMENSIONS].T, dtype=np.float64)
+        axes = np.asarray(axes[:PCA_COMPONENTS].T, dtype=np.float64)
         points = centred @ axes
-        present, place = np.unique(self.labels, return_inverse=True)
-        centres = np.stack([points[place == number].mean(axis=0) for number in range(len(present))])
-        return axes, centres, _whitening(points - centres[place]), _whitening(points)
+        present, index = np.unique(self.labels, return_inverse=True)
+        means = np.stack([points[index == taxon].mean(axis=0) for taxon in range(len(present))])
+        return axes, means, _whitening(points - means[index]), _whitening(points)
 
     def mahalanobis(self, features: NDArray[np.floating], *, relative: bool) -> NDArray[np.float64]:
-        """Return squared Mahalanobis distances to the nearest taxon (N,); relative: less the distance to all taxa."""
-        axes, centres, within, over_all = self._gaussians
-        points = (unit_length(features) - self.features.mean(axis=0)) @ axes
-        here, there = points @ within, centres @ within
-        distances = (here**2).sum(axis=1)[:, None] - 2 * here @ there.T + (there**2).sum(axis=1)
-        nearest = distances.min(axis=1)
-        return np.asarray(nearest - ((points @ over_all) ** 2).sum(axis=1) if relative else nearest)
+        """Return the squared Mahalanobis distance to the nearest class mean: (N,).
 
-    def nearest(self, features: NDArray[np.floating]) -> NDArray[np.float64]:
-        """Return the cosine of each image with the most similar training image: (N,), at most 1."""
-        parts = np.array_split(features, -(-len(features) // ROWS_AT_ONCE) or 1)
+        Relative: minus the squared distance to the mean of all images, under the covariance of all images.
+        """
+        axes, means, within, overall = self._gaussians
+        points = (l2_normalise(features) - self.features.mean(axis=0)) @ axes
+        whitened, whitened_means = points @ within, means @ within
+        # (N, T), by |a - b|^2 = |a|^2 - 2 a.b + |b|^2: one matrix product, without an array of (N, T, D).
+        distances = (
+            (whitened**2).sum(axis=1)[:, None] - 2 * whitened @ whitened_means.T + (whitened_means**2).sum(axis=1)
+        )
+        nearest = distances.min(axis=1)
+        return np.asarray(nearest - ((points @ overall) ** 2).sum(axis=1) if relative else nearest)
+
+    def nearest_similarity(self, features: NDArray[np.floating]) -> NDArray[np.float64]:
+        """Return the cosine similarity of each image with the most similar training image: (N,), at most 1."""
+        parts = np.array_split(features, -(-len(features) // CHUNK_ROWS) or 1)
         return np.concatenate([self.similarity(part).max(axis=1) for part in parts]).astype(np.float64)
 
     def similarity(self, features: NDArray[np.floating]) -> NDArray[np.float32]:
-        """Return the cosine of each image with every training image: (N, M)."""
-        return np.asarray(unit_length(features) @ self.features.T, dtype=np.float32)
+        """Return the cosine similarity of each image with every training image: (N, M)."""
+        return np.asarray(l2_normalise(features) @ self.features.T, dtype=np.float32)
 
 
 def ood_scores(
@@ -109,27 +117,27 @@ def ood_scores(
         "energy": lambda: -_log_sum_exp(np.asarray(logits, dtype=np.float64)),
         "mahalanobis": lambda: training.mahalanobis(features, relative=False),
         "relative_mahalanobis": lambda: training.mahalanobis(features, relative=True),
-        "nearest_neighbour": lambda: 1 - training.nearest(features),
+        "nearest_neighbour": lambda: 1 - training.nearest_similarity(features),
     }
     return functions[score]()
 
 
 def fit_ood_detector(
-    score: OodScore, scores: NDArray[np.float64], known: CalibrationSet, id_acceptance_rate: float
+    score: OodScore, scores: NDArray[np.float64], fitting: CalibrationSet, id_acceptance_rate: float
 ) -> OodDetector:
-    """Find the threshold that accepts a share of the gatherings of known taxa.
+    """Fit the threshold that accepts a share of the gatherings of known taxa.
 
     Args:
         score: which score.
-        scores: (N,), OOD scores of the images of ``known``, compared with other images.
-        known: val, or train and val out of fold.
+        scores: (N,), OOD scores of the images of ``fitting``, none compared with itself.
+        fitting: val, or train and val out of fold.
         id_acceptance_rate: 0..1; each gathering has weight 1.
     """
     return OodDetector(
         score=score,
-        threshold=acceptance_threshold(scores, known.gatherings, id_acceptance_rate),
+        threshold=acceptance_threshold(scores, fitting.gatherings, id_acceptance_rate),
         id_acceptance_rate=id_acceptance_rate,
-        fitted_on=known.fitted_on,
+        fitted_on=fitting.fitted_on,
     )
 
 
@@ -138,7 +146,7 @@ def acceptance_threshold(scores: NDArray[np.float64], gatherings: Sequence[str],
     order = np.argsort(scores, kind="stable")
     weights = gathering_weights(gatherings)[order]
     accepted = np.cumsum(weights) / weights.sum()
-    # The tolerance lets a share such as 19/20 count as 0.95 in spite of rounding.
+    # The tolerance makes a share such as 19/20 count as 0.95 despite rounding.
     return float(scores[order][np.flatnonzero(accepted >= id_acceptance_rate - 1e-12)[0]])
 
 
@@ -149,7 +157,7 @@ def out_of_fold_ood_scores(
     labels: NDArray[np.int64],
     folds: NDArray[np.int64],
 ) -> NDArray[np.float64]:
-    """Return the OOD score of each image (N,), compared with the images of the other folds; two folds or more.
+    """Return the OOD score of each image compared with the images of the other folds: (N,); needs two folds or more.
 
     Args:
         score: see ``ood_scores``.
@@ -166,20 +174,23 @@ def out_of_fold_ood_scores(
     return scores
 
 
-def unit_length(features: NDArray[np.floating]) -> NDArray[np.float32]:
-    """Bring each row (N, F) to length 1; a row of zeros stays one."""
-    wide = np.asarray(features, dtype=np.float32)
-    return np.asarray(wide / np.maximum(np.linalg.norm(wide, axis=1, keepdims=True), 1e-12), dtype=np.float32)
+def l2_normalise(features: NDArray[np.floating]) -> NDArray[np.float32]:
+    """Divide each row (N, F) by its Euclidean norm; a row of zeros stays zero."""
+    rows = np.asarray(features, dtype=np.float32)
+    return np.asarray(rows / np.maximum(np.linalg.norm(rows, axis=1, keepdims=True), 1e-12), dtype=np.float32)
 
 
 def _whitening(points: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return W (D, D) with which squared lengths of ``x @ W`` are Mahalanobis distances."""
+    """Return W (D, D), so that the squared norm of ``x @ W`` is the squared Mahalanobis distance of x from 0.
+
+    The covariance is shrunk towards a scaled identity matrix: taxa with few images leave it ill-conditioned.
+    """
     covariance = points.T @ points / max(1, len(points) - 1)
     size = len(covariance)
-    covariance = (1 - RIDGE) * covariance + RIDGE * np.trace(covariance) / size * np.eye(size)
+    covariance = (1 - SHRINKAGE) * covariance + SHRINKAGE * np.trace(covariance) / size * np.eye(size)
     return np.asarray(np.linalg.cholesky(np.linalg.inv(covariance + 1e-12 * np.eye(size))))
 
 
 def _log_sum_exp(logits: NDArray[np.float64]) -> NDArray[np.float64]:
-    top = logits.max(axis=1)
-    return np.asarray(top + np.log(np.exp(logits - top[:, None]).sum(axis=1)))
+    largest = logits.max(axis=1)  # subtracted so that exp cannot overflow
+    return np.asarray(largest + np.log(np.exp(logits - largest[:, None]).sum(axis=1)))

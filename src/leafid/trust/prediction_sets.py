@@ -1,20 +1,20 @@
-"""Every taxon that cannot be excluded: conformal prediction sets.
+"""Conformal prediction sets: every taxon that cannot be excluded.
 
-The set of an image holds the true taxon in at least ``coverage`` of all cases, whatever the network is worth, if the
-gatherings by which the threshold was fitted and the new ones are exchangeable: drawn in the same way from the same
-flora, herbaria and cameras. A photo of another kind, or of a taxon that the network does not know, has no such promise.
+The set of an image contains the true taxon with probability ``coverage`` or more, however good the network is. The
+condition is exchangeability: the gatherings used for fitting and the new ones come from the same flora, herbaria and
+cameras. For another kind of photo, or an unknown taxon, there is no guarantee.
 
-Where the network is a probe, the threshold is fitted on all gatherings of train and val, each scored by a probe without
-its fold, as in cross-conformal prediction (Vovk 2015, Annals of Mathematics and Artificial Intelligence 74). Proven is
-then a coverage of 1 - 2 (1 - ``coverage``), not more (Barber et al. 2021, Predictive inference with the jackknife+,
-Annals of Statistics 49); what is measured lies near ``coverage`` all the same.
+For a linear probe, the threshold is fitted on all gatherings of train and val, each scored by a probe of the other
+folds, as in cross-conformal prediction (Vovk 2015, Annals of Mathematics and Artificial Intelligence 74). The guarantee
+is then only 1 - 2 (1 - ``coverage``) (Barber et al. 2021, Predictive inference with the jackknife+, Annals of
+Statistics 49); in practice the coverage is near ``coverage``.
 
-Scores are those of adaptive prediction sets (Romano, Sesia & Candès 2020, Classification with valid and adaptive
-coverage, NeurIPS) in their form without chance: the probability of all taxa that are more probable. The first
-candidate has 0, so no set is empty, the same image always gets the same set, and where the network is right more often
-than ``coverage`` asks, sets of one taxon cover more than that. ``penalty`` for late ranks: Angelopoulos et al. 2021,
-Uncertainty sets for image classifiers using conformal prediction, ICLR (RAPS). Gatherings of several images count as
-in Lee, Barber & Willett 2023, Distribution-free inference with hierarchical data, arXiv:2306.06342.
+Nonconformity scores are those of adaptive prediction sets (APS; Romano, Sesia & Candès 2020, Classification with valid
+and adaptive coverage, NeurIPS), without randomisation: the total probability of all more probable taxa. The first
+candidate scores 0. So no set is empty, the same image always gets the same set, and sets of one taxon cover more than
+``coverage`` when the accuracy is higher than that. ``penalty`` for late ranks: Angelopoulos et al. 2021, Uncertainty
+sets for image classifiers using conformal prediction, ICLR (RAPS). Gatherings of several images are weighted as in Lee,
+Barber & Willett 2023, Distribution-free inference with hierarchical data, arXiv:2306.06342.
 """
 
 from collections.abc import Sequence
@@ -22,21 +22,23 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from leafid.bundle import PredictionSets, SetLevel
+from leafid.bundle import CoverageLevel, PredictionSets
 from leafid.trust.bootstrap import bootstrap_weights, gathering_weights, mean_interval
 from leafid.trust.calibration import CalibrationSet
-from leafid.trust.metric_types import PredictionSetResult
+from leafid.trust.metric_schemas import PredictionSetResult
 
-REPORTED = (0.90, 0.95)
-"""Coverages that are measured beside that of the job."""
+REPORTED_COVERAGES = (0.90, 0.95)
+"""Coverages that evaluation measures in addition to that of the job."""
 
-OWN_THRESHOLD = 50
-"""Gatherings of a taxon from which on it gets a threshold of its own: a share of 0.95 among so many is known to within
-0.03 (standard error)."""
+MIN_TAXON_GATHERINGS = 50
+"""A taxon with at least so many gatherings gets its own threshold (class-conditional conformal prediction).
+
+With fewer, the standard error of a coverage of 0.95 exceeds 0.03.
+"""
 
 
 def nonconformity(probabilities: NDArray[np.float64], *, penalty: float = 0.0, k_reg: int = 1) -> NDArray[np.float64]:
-    """Return how badly each taxon conforms with each image: (N, T), 0 for the first candidate, rising with the rank.
+    """Return the nonconformity score of each taxon for each image: (N, T); 0 for the first candidate, rising by rank.
 
     Args:
         probabilities: (N, T), calibrated.
@@ -45,70 +47,73 @@ def nonconformity(probabilities: NDArray[np.float64], *, penalty: float = 0.0, k
     """
     order = np.argsort(-probabilities, axis=1, kind="stable")
     ranked = np.take_along_axis(probabilities, order, axis=1)
-    before = np.cumsum(ranked, axis=1) - ranked
-    before[:, 0] = 0.0
-    before += penalty * np.maximum(0, np.arange(probabilities.shape[1]) + 1 - k_reg)
-    scores = np.empty_like(before)
-    np.put_along_axis(scores, order, before, axis=1)
+    ranked_scores = np.cumsum(ranked, axis=1) - ranked
+    ranked_scores[:, 0] = 0.0  # exactly 0 despite rounding, so that the first candidate is in every set
+    ranked_scores += penalty * np.maximum(0, np.arange(probabilities.shape[1]) + 1 - k_reg)
+    scores = np.empty_like(ranked_scores)
+    np.put_along_axis(scores, order, ranked_scores, axis=1)
     return scores
 
 
 def conformal_threshold(scores: NDArray[np.float64], gatherings: Sequence[str], coverage: float) -> float:
-    """Return the smallest threshold that covers a new gathering with probability ``coverage``; infinite with too few.
+    """Return the smallest threshold that covers a new gathering with probability ``coverage``.
 
-    With one image for each of n gatherings that is the ``ceil((n + 1) * coverage)``-th smallest score.
+    With one image in each of n gatherings it is the ``ceil((n + 1) * coverage)``-th smallest score. With too few
+    gatherings it is infinite.
 
     Args:
         scores: (N,) of the true taxa.
-        gatherings: the gathering of each image; each weighs one, and so does the new one.
+        gatherings: the gathering of each image; each has weight 1, and so has the new one.
         coverage: 0..1.
     """
     order = np.argsort(scores, kind="stable")
     weights = gathering_weights(gatherings)[order]
-    reached = np.cumsum(weights) / (weights.sum() + 1)
-    enough = np.flatnonzero(reached >= coverage - 1e-12)
-    return float(scores[order][enough[0]]) if len(enough) else float("inf")
+    covered = np.cumsum(weights) / (weights.sum() + 1)  # + 1: the new gathering, whose score could be the highest
+    sufficient = np.flatnonzero(covered >= coverage - 1e-12)  # the tolerance absorbs rounding of the sums
+    return float(scores[order][sufficient[0]]) if len(sufficient) else float("inf")
 
 
 def fit_prediction_sets(
     probabilities: NDArray[np.float64],
-    known: CalibrationSet,
+    fitting: CalibrationSet,
     coverage: float,
     *,
     penalty: float = 0.0,
     k_reg: int = 1,
 ) -> PredictionSets:
-    """Find the thresholds on images that the network, or the probe that scored them, was not fitted to.
+    """Fit the thresholds, on images to which the network, or the probe that predicted them, was not fitted.
 
     Args:
-        probabilities: (N, T), calibrated, of the images of ``known``.
-        known: the images.
-        coverage: what the job asks for.
+        probabilities: (N, T), calibrated, of the images of ``fitting``.
+        fitting: the images.
+        coverage: the coverage of the job.
         penalty: see ``nonconformity``.
         k_reg: see ``nonconformity``.
     """
-    every = nonconformity(probabilities, penalty=penalty, k_reg=k_reg)
-    scores = every[np.arange(len(known.truth)), known.truth]
-    names = np.asarray(known.gatherings, dtype=str)
+    all_scores = nonconformity(probabilities, penalty=penalty, k_reg=k_reg)
+    scores = all_scores[np.arange(len(fitting.truth)), fitting.truth]
+    units = np.asarray(fitting.gatherings, dtype=str)
     levels = []
-    for level in sorted({*REPORTED, coverage}):
-        own = {}
-        for label in np.unique(known.truth):
-            mine = known.truth == label
-            if len(set(names[mine])) >= OWN_THRESHOLD:
-                own[int(label)] = conformal_threshold(scores[mine], list(names[mine]), level)
-        # A threshold that covers everything is written as a number that JSON has.
-        threshold = min(conformal_threshold(scores, known.gatherings, level), float(every.max(initial=1.0)) + 1.0)
-        levels.append(SetLevel(coverage=level, threshold=threshold, by_taxon=own))
+    for level in sorted({*REPORTED_COVERAGES, coverage}):
+        taxon_thresholds = {}
+        for label in np.unique(fitting.truth):
+            of_taxon = fitting.truth == label
+            if len(set(units[of_taxon])) >= MIN_TAXON_GATHERINGS:
+                taxon_thresholds[int(label)] = conformal_threshold(scores[of_taxon], list(units[of_taxon]), level)
+        # JSON has no infinity: an infinite threshold becomes one above every score.
+        threshold = min(
+            conformal_threshold(scores, fitting.gatherings, level), float(all_scores.max(initial=1.0)) + 1.0
+        )
+        levels.append(CoverageLevel(coverage=level, threshold=threshold, taxon_thresholds=taxon_thresholds))
     return PredictionSets(
-        coverage=coverage, levels=tuple(levels), penalty=penalty, k_reg=k_reg, fitted_on=known.fitted_on
+        coverage=coverage, levels=tuple(levels), penalty=penalty, k_reg=k_reg, fitted_on=fitting.fitted_on
     )
 
 
 def prediction_sets(
-    probabilities: NDArray[np.float64], fitted: PredictionSets, level: SetLevel | None = None
+    probabilities: NDArray[np.float64], fitted: PredictionSets, level: CoverageLevel | None = None
 ) -> NDArray[np.bool_]:
-    """Say which taxa are in the set of each image: (N, T); the first candidate always is.
+    """Return which taxa are in the set of each image: (N, T); the first candidate always is.
 
     Args:
         probabilities: (N, T), calibrated.
@@ -117,7 +122,7 @@ def prediction_sets(
     """
     level = level or fitted.level
     thresholds = np.full(probabilities.shape[1], level.threshold)
-    for label, threshold in level.by_taxon.items():
+    for label, threshold in level.taxon_thresholds.items():
         thresholds[label] = threshold
     scores = nonconformity(probabilities, penalty=fitted.penalty, k_reg=fitted.k_reg)
     return np.asarray((scores <= thresholds) | (scores == 0))
@@ -131,7 +136,7 @@ def prediction_set_results(
     *,
     seed: int = 0,
 ) -> tuple[PredictionSetResult, ...]:
-    """Measure the sets at each level on images that had no part in the fitting.
+    """Measure coverage and size of the sets at each level, on images that were not used for fitting.
 
     Args:
         probabilities: (N, T), calibrated; at least one row.
@@ -140,19 +145,19 @@ def prediction_set_results(
         fitted: the bundle's.
         seed: of the bootstrap.
     """
-    drawn = bootstrap_weights(gatherings, seed=seed)
-    figures = []
+    resamples = bootstrap_weights(gatherings, seed=seed)
+    results = []
     for level in fitted.levels:
         sets = prediction_sets(probabilities, fitted, level)
         covered, sizes = sets[np.arange(len(truth)), truth].astype(float), sets.sum(axis=1)
-        figures.append(
+        results.append(
             PredictionSetResult(
-                nominal=level.coverage,
+                nominal_coverage=level.coverage,
                 coverage=float(covered.mean()),
-                coverage_interval=mean_interval(covered, drawn),
+                coverage_interval=mean_interval(covered, resamples),
                 mean_size=float(sizes.mean()),
                 median_size=float(np.median(sizes)),
-                single=float((sizes == 1).mean()),
+                singleton_share=float((sizes == 1).mean()),
             )
         )
-    return tuple(figures)
+    return tuple(results)

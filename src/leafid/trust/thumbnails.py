@@ -1,4 +1,4 @@
-"""Small pictures of reference specimens, kept in the bundle where the licence allows it and never without one."""
+"""Thumbnails of reference specimens, kept in the bundle only if the licence of the image allows it."""
 
 import io
 import zipfile
@@ -17,25 +17,25 @@ if TYPE_CHECKING:
     from leafid.learning import Run
 
 SIDE, QUALITY = 160, 75
-"""Largest side in pixels, and JPEG quality: 5 kB each."""
+"""Largest side in pixels, and JPEG quality: a thumbnail takes about 5 kB."""
 
-FREE = ("CC0-", "CC-BY-", "CC-PDM-", "LicenseRef-Public-Domain", "PDDL-")
-"""Beginnings of licences (SPDX) under which a smaller copy may be passed on, its source being named."""
+PERMISSIVE_LICENCES = ("CC0-", "CC-BY-", "CC-PDM-", "LicenseRef-Public-Domain", "PDDL-")
+"""Prefixes of SPDX licences that allow to share a smaller copy with attribution."""
 
 
-def may_be_shown(licence: str) -> bool:
-    """Tell whether a publisher's words allow a smaller copy; not where they are unclear or allow no derivatives."""
+def allows_thumbnail(licence: str) -> bool:
+    """Return whether a publisher's licence text allows a smaller copy; unclear and no-derivatives licences do not."""
     name = read_licence(licence).name
-    return f"{name}-".startswith(FREE) and "-ND" not in name
+    return f"{name}-".startswith(PERMISSIVE_LICENCES) and "-ND" not in name
 
 
 def write_thumbnails(bundle: Path, run: "Run", table: str) -> int:
-    """Write the pictures of those specimens that may be shown into a bundle; return how many there are.
+    """Write thumbnails of the specimens whose licence allows it into a bundle; return their number.
 
-    A picture is what the network sees first of an image, such as the whole plant, from the views that are stored.
+    A thumbnail is a smaller copy of the first stored view of an image, such as the whole plant.
 
     Args:
-        bundle: the bundle's folder; pictures that are there are replaced.
+        bundle: the bundle's folder; existing thumbnails are replaced.
         run: the bundle's.
         table: see ``reference_table``.
     """
@@ -44,18 +44,18 @@ def write_thumbnails(bundle: Path, run: "Run", table: str) -> int:
     from leafid.learning import first_views
 
     rows = pd.read_csv(io.StringIO(table), dtype=str, keep_default_na=False)
-    shown = {image_id for image_id, licence in rows[["image_id", "license"]].to_numpy() if may_be_shown(licence)}
+    allowed = {image_id for image_id, licence in rows[["image_id", "license"]].to_numpy() if allows_thumbnail(licence)}
     path = bundle / THUMBNAILS
     path.unlink(missing_ok=True)
-    if shown:
+    if allowed:
         with written_atomically(path) as temporary, zipfile.ZipFile(temporary, "w") as archive:
-            for image_id, pixels in first_views(run, shown):
-                archive.writestr(f"{image_id}.jpg", _small(pixels))
-    return len(shown)
+            for image_id, pixels in first_views(run, allowed):
+                archive.writestr(f"{image_id}.jpg", _jpeg_thumbnail(pixels))
+    return len(allowed)
 
 
 def read_thumbnail(bundle: Path, image_id: str) -> bytes | None:
-    """Return the picture of a specimen as JPEG; None where there is none."""
+    """Return the thumbnail of a specimen as JPEG; None if the bundle has none of it."""
     try:
         with zipfile.ZipFile(bundle / THUMBNAILS) as archive:
             return archive.read(f"{image_id}.jpg")
@@ -63,9 +63,9 @@ def read_thumbnail(bundle: Path, image_id: str) -> bytes | None:
         return None
 
 
-def _small(pixels: NDArray[np.uint8]) -> bytes:
-    picture = Image.fromarray(pixels)
-    picture.thumbnail((SIDE, SIDE), Image.Resampling.LANCZOS)
+def _jpeg_thumbnail(pixels: NDArray[np.uint8]) -> bytes:
+    thumbnail = Image.fromarray(pixels)
+    thumbnail.thumbnail((SIDE, SIDE), Image.Resampling.LANCZOS)
     content = io.BytesIO()
-    picture.save(content, "JPEG", quality=QUALITY)
+    thumbnail.save(content, "JPEG", quality=QUALITY)
     return content.getvalue()

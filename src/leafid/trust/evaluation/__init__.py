@@ -1,1 +1,1 @@
-"""Evaluation on images the network has not seen: metrics, breakdowns, controls, files and report."""
+"""Evaluation on held-out images: metrics, breakdowns, shortcut controls, output files and report."""

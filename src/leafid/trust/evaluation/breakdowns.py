@@ -1,4 +1,4 @@
-"""An evaluation looked at in parts: by rank, by group of images, by pair of taxa, by gathering."""
+"""Breakdowns of an evaluation: by rank, by group of images, by pair of taxa, by gathering."""
 
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
@@ -6,50 +6,49 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from leafid.bundle import Interval
 from leafid.taxonomy import Taxonomy
 from leafid.trust.bootstrap import bootstrap_weights, mean_interval
-from leafid.trust.decision import Verdict, reported_ranks
-from leafid.trust.metric_types import ConfusedPair, GroupResult, PooledResult, RankResult
+from leafid.trust.decision import Identification, reported_ranks
+from leafid.trust.metric_schemas import ConfusedPair, GroupResult, PooledResult, RankResult
 
 if TYPE_CHECKING:
     import pandas as pd
 
 Labels = NDArray[np.int64]
 
-WORST_PAIRS = 10
+MAX_PAIRS = 10
 PAIR_IMAGES = 4
-"""Confusions that are listed, and images shown of each."""
+"""Maximum number of confused pairs, and of example images of each."""
 
-GROUP_IMAGES = 5
-"""Images from which on a group is worth a line."""
+MIN_GROUP_IMAGES = 5
+"""Groups with fewer images are left out."""
 
-FEWEST_VALUES = 3
-"""Different values from which on their thirds are worth looking at."""
+MIN_DISTINCT_VALUES = 3
+"""Columns with fewer distinct values are not split into tertiles."""
 
 
-def by_rank(
-    truth: Labels, probabilities: NDArray[np.float64], verdicts: list[Verdict], taxonomy: Taxonomy
+def rank_results(
+    truth: Labels, probabilities: NDArray[np.float64], identifications: list[Identification], taxonomy: Taxonomy
 ) -> tuple[RankResult, ...]:
-    """Measure answers at genus and family, where there is something to tell.
+    """Measure genus and family; a rank at which all taxa share one name is left out.
 
     Args:
         truth: (N,) labels; at least one.
         probabilities: (N, T), calibrated.
-        verdicts: the N answers, of which some may be at a wider rank.
+        identifications: the N identifications, some of them at genus or family.
         taxonomy: the bundle's.
     """
     from sklearn.metrics import f1_score
 
-    figures = []
+    results = []
     for rank in reported_ranks(taxonomy):
         names = [str(taxon.at(rank)) for taxon in taxonomy.taxa]
         order = sorted(set(names))
         column = np.array([order.index(name) for name in names])
         totals = probabilities @ np.eye(len(order))[column]
         true, predicted = column[truth], totals.argmax(axis=1)
-        here = [place for place, verdict in enumerate(verdicts) if verdict.rank is rank]
-        figures.append(
+        rolled_up = [index for index, identification in enumerate(identifications) if identification.rank is rank]
+        results.append(
             RankResult(
                 rank=rank.value,
                 names=len(order),
@@ -57,87 +56,91 @@ def by_rank(
                 macro_f1=float(
                     f1_score(true, predicted, labels=np.union1d(true, predicted), average="macro", zero_division=0)
                 ),
-                rolled_up=len(here),
-                rolled_up_right=sum(verdicts[place].name == order[true[place]] for place in here),
+                rolled_up=len(rolled_up),
+                rolled_up_correct=sum(identifications[index].name == order[true[index]] for index in rolled_up),
             )
         )
-    return tuple(figures)
+    return tuple(results)
 
 
-def by_group(
-    rows: "pd.DataFrame", truth: Labels, predicted: Labels, verdicts: list[Verdict], *, seed: int = 0
+def group_results(
+    rows: "pd.DataFrame", truth: Labels, predicted: Labels, identifications: list[Identification], *, seed: int = 0
 ) -> tuple[GroupResult, ...]:
-    """Measure the images of each institution, domain and decade, and each third of size and sharpness.
+    """Measure the images of each institution, domain and decade, and each tertile of size and sharpness.
 
     Args:
         rows: (N); the columns ``institutionCode``, ``domain``, ``eventDate``, ``shorterSide`` (pixels) and
             ``sharpness`` may be missing.
         truth: (N,) labels.
         predicted: (N,) labels.
-        verdicts: the N answers.
+        identifications: the N identifications.
         seed: of the bootstrap.
     """
     gatherings = rows["gathering_id"].to_numpy(dtype=str)
-    figures = []
+    results = []
     for column, values in _groupings(rows):
-        for value in sorted(set(values.dropna()), key=lambda one: (_number(one), one)):
-            mine = (values == value).to_numpy(dtype=bool, na_value=False)
-            if mine.sum() < GROUP_IMAGES:
+        for value in sorted(set(values.dropna()), key=lambda text: (_leading_number(text), text)):
+            in_group = (values == value).to_numpy(dtype=bool, na_value=False)
+            if in_group.sum() < MIN_GROUP_IMAGES:
                 continue
-            right = (truth == predicted)[mine]
-            recalls = [right[truth[mine] == label].mean() for label in np.unique(truth[mine])]
-            figures.append(
+            correct = (truth == predicted)[in_group]
+            recalls = [correct[truth[in_group] == label].mean() for label in np.unique(truth[in_group])]
+            resamples = bootstrap_weights(list(gatherings[in_group]), seed=seed)
+            results.append(
                 GroupResult(
                     column=column,
                     value=str(value),
-                    images=int(mine.sum()),
-                    gatherings=len(np.unique(gatherings[mine])),
-                    accuracy=float(right.mean()),
-                    accuracy_interval=_interval(right, gatherings[mine], seed),
+                    images=int(in_group.sum()),
+                    gatherings=len(np.unique(gatherings[in_group])),
+                    accuracy=float(correct.mean()),
+                    accuracy_interval=mean_interval(correct.astype(float), resamples),
                     balanced_accuracy=float(np.mean(recalls)),
-                    undetermined=sum(not verdicts[place].identified for place in np.flatnonzero(mine)),
+                    undetermined=sum(not identifications[index].identified for index in np.flatnonzero(in_group)),
                 )
             )
-    return tuple(figures)
+    return tuple(results)
 
 
-def worst_pairs(
+def confused_pairs(
     paths: list[str], truth: Labels, predicted: Labels, probabilities: NDArray[np.float64], taxonomy: Taxonomy
 ) -> tuple[ConfusedPair, ...]:
-    """List the confusions with most images, those the network was most certain of first."""
+    """List the pairs of taxa with most confused images; example images are those with the highest wrong probability."""
     names, wrong = taxonomy.names, np.flatnonzero(truth != predicted)
     pairs: dict[tuple[int, int], list[int]] = {}
-    for place in wrong[np.argsort(-probabilities[wrong, predicted[wrong]], kind="stable")]:
-        pairs.setdefault((int(truth[place]), int(predicted[place])), []).append(int(place))
-    worst = sorted(pairs.items(), key=lambda item: (-len(item[1]), item[0]))[:WORST_PAIRS]
+    for index in wrong[np.argsort(-probabilities[wrong, predicted[wrong]], kind="stable")]:
+        pairs.setdefault((int(truth[index]), int(predicted[index])), []).append(int(index))
+    most_frequent = sorted(pairs.items(), key=lambda item: (-len(item[1]), item[0]))[:MAX_PAIRS]
     return tuple(
         ConfusedPair(
             determination=names[true],
-            taken_for=names[other],
-            images=len(places),
-            share=len(places) / int((truth == true).sum()),
-            paths=tuple(paths[place] for place in places[:PAIR_IMAGES]),
+            predicted=names[other],
+            images=len(indices),
+            share=len(indices) / int((truth == true).sum()),
+            paths=tuple(paths[index] for index in indices[:PAIR_IMAGES]),
         )
-        for (true, other), places in worst
+        for (true, other), indices in most_frequent
     )
 
 
-def pooled(gatherings: list[str], truth: Labels, probabilities: NDArray[np.float64]) -> PooledResult | None:
-    """Answer each gathering of several images by the mean of their log-probabilities; None where there are none."""
+def pooled_result(gatherings: list[str], truth: Labels, probabilities: NDArray[np.float64]) -> PooledResult | None:
+    """Predict each gathering of several images from the mean of their log-probabilities; None without such gatherings.
+
+    Images of one gathering with different determinations are pooled apart.
+    """
     import pandas as pd
 
     keys = pd.Series(list(zip(gatherings, truth.tolist(), strict=True)))
-    groups = [np.asarray(places) for places in keys.groupby(keys).indices.values() if len(places) > 1]
+    groups = [np.asarray(indices) for indices in keys.groupby(keys).indices.values() if len(indices) > 1]
     if not groups:
         return None
-    logs = np.log(np.maximum(probabilities, 1e-12))
-    each = np.concatenate(groups)
-    right = [logs[places].mean(axis=0).argmax() == truth[places[0]] for places in groups]
+    log_probabilities = np.log(np.maximum(probabilities, 1e-12))  # the floor keeps a probability of 0 finite
+    images = np.concatenate(groups)
+    correct = [log_probabilities[indices].mean(axis=0).argmax() == truth[indices[0]] for indices in groups]
     return PooledResult(
         gatherings=len(groups),
-        images=len(each),
-        accuracy_of_images=float((probabilities[each].argmax(axis=1) == truth[each]).mean()),
-        accuracy_pooled=float(np.mean(right)),
+        images=len(images),
+        image_accuracy=float((probabilities[images].argmax(axis=1) == truth[images]).mean()),
+        pooled_accuracy=float(np.mean(correct)),
     )
 
 
@@ -149,23 +152,19 @@ def _groupings(rows: "pd.DataFrame") -> Iterator[tuple[str, "pd.Series"]]:
         decades = rows["eventDate"].str.extract(r"^(\d{3})\d", expand=False)
         yield "decade", decades + "0s"
     for column in ("shorterSide", "sharpness"):
-        if column in rows and rows[column].nunique() >= FEWEST_VALUES:
-            yield column, _thirds(rows[column])
+        if column in rows and rows[column].nunique() >= MIN_DISTINCT_VALUES:
+            yield column, _tertiles(rows[column])
 
 
-def _number(value: str) -> float:
-    """The number at the beginning, so that ranges stand in their order; names stand before them."""
+def _leading_number(value: str) -> float:
+    """Return the number at the start of a range such as ``1,000 to 2,000``; -1 for a name."""
     digits = str(value).replace(",", "").partition(" ")[0]
     return float(digits) if digits.isdigit() else -1.0
 
 
-def _thirds(values: "pd.Series") -> "pd.Series":
-    """Say of each value in which third of them it lies, as the range of that third."""
+def _tertiles(values: "pd.Series") -> "pd.Series":
+    """Return the tertile of each value, as text: the range of the values in it."""
     import pandas as pd
 
     groups = values.groupby(pd.qcut(values, 3, duplicates="drop"), observed=True)
     return groups.transform("min").map("{:,.0f}".format) + " to " + groups.transform("max").map("{:,.0f}".format)
-
-
-def _interval(right: NDArray[np.bool_], gatherings: NDArray[np.str_], seed: int) -> Interval | None:
-    return mean_interval(right.astype(float), bootstrap_weights(list(gatherings), seed=seed))

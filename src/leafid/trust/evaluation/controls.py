@@ -1,7 +1,7 @@
-"""What the network knows without the plant: images of which only the border, the background or the labels are left.
+"""Shortcut controls: the network's accuracy on images in which the plant, or everything else, is masked.
 
-The same question as the audit's shortcut table asks of simple classifiers, asked of the trained network itself. Where
-it does well on what should tell it nothing, its score on whole images is partly that.
+The audit's shortcut table measures simple classifiers in the same way; here it is the trained network. High accuracy on
+border, background or labels means that part of its accuracy on whole images rests on shortcuts.
 """
 
 from collections.abc import Sequence
@@ -18,41 +18,43 @@ from leafid.jobs import Preprocessing
 from leafid.progress import OnProgress
 from leafid.sheets import PreparedImage, prepare
 from leafid.trust.bootstrap import bootstrap_weights, mean_interval
-from leafid.trust.metric_types import ControlResult
+from leafid.trust.metric_schemas import ControlResult
 
 BORDER = 1 / 16
-"""Width of the border, as a share of the shorter side; the ring of the audit's table."""
+"""Width of the border as a fraction of the shorter side; the same as in the audit's shortcut table."""
 
 MASK_SIDE = 800
-"""Shorter side in pixels at which the plant is looked for, and at which the parts are shown."""
+"""Shorter side in pixels at which plant masks are computed and masked images are shown to the network."""
 
-OBJECT_DISTANCE = 12.0
-"""What lies beside the plant is an object where its colour is further than this (CIE L*a*b*) from the paper's."""
+OBJECT_COLOUR_DISTANCE = 12.0
+"""Background pixels with a greater CIE L*a*b* distance from the colour of the paper belong to objects."""
 
-LEFT = ("whole", "plant", "border", "background", "objects")
+PARTS = ("whole", "plant", "border", "background", "objects")
 
 
 def mask_parts(rgb: NDArray[np.uint8]) -> dict[str, NDArray[np.uint8]]:
-    """Return copies of an image (H, W, 3) of which only a part was left; the rest has the paper's colour.
+    """Return copies of an image (H, W, 3), each with one part; the rest is filled with the colour of the paper.
 
-    Where the plant was, there is paper, and some more around it, so that its outline is not told by a hole.
+    The mask of the plant is dilated for the background, so that its exact outline does not remain visible as a hole.
     """
     import cv2
 
     from leafid.sheets import plant_mask
 
     plant = plant_mask(rgb)
-    width = 2 * max(1, sum(rgb.shape[:2]) // 200) + 1
-    around = cv2.dilate(plant.astype(np.uint8), np.ones((width, width), dtype=np.uint8)).astype(bool)
+    kernel_side = 2 * max(1, sum(rgb.shape[:2]) // 200) + 1
+    dilated = cv2.dilate(plant.astype(np.uint8), np.ones((kernel_side, kernel_side), dtype=np.uint8)).astype(bool)
     lab = cv2.cvtColor(rgb.astype(np.float32) / 255, cv2.COLOR_RGB2LAB)
-    free = ~around if not around.all() else np.ones_like(around)
-    paper = np.median(rgb[free], axis=0).astype(np.uint8)
-    ring = np.ones(plant.shape, dtype=bool)
-    edge = max(1, round(BORDER * min(plant.shape)))
-    ring[edge:-edge, edge:-edge] = False
-    objects = ~around & (np.linalg.norm(lab - np.median(lab[free], axis=0), axis=-1) > OBJECT_DISTANCE)
-    left = {"plant": plant, "border": ring, "background": ~around, "objects": objects}
-    return {"whole": rgb} | {name: np.where(mask[..., None], rgb, paper) for name, mask in left.items()}
+    # Most of the background is paper, so the median is its colour. Without any background, all pixels are taken.
+    background = ~dilated if not dilated.all() else np.ones_like(dilated)
+    paper = np.median(rgb[background], axis=0).astype(np.uint8)
+    border = np.ones(plant.shape, dtype=bool)
+    width = max(1, round(BORDER * min(plant.shape)))
+    border[width:-width, width:-width] = False
+    colour_distance = np.linalg.norm(lab - np.median(lab[background], axis=0), axis=-1)
+    objects = ~dilated & (colour_distance > OBJECT_COLOUR_DISTANCE)
+    masks = {"plant": plant, "border": border, "background": ~dilated, "objects": objects}
+    return {"whole": rgb} | {name: np.where(mask[..., None], rgb, paper) for name, mask in masks.items()}
 
 
 def control_results(
@@ -64,42 +66,44 @@ def control_results(
     device: str = "auto",
     on_progress: OnProgress | None = None,
 ) -> tuple[ControlResult, ...]:
-    """Ask a network about parts of images; those that cannot be read are left out.
+    """Measure a network on masked images; images that cannot be read are left out.
 
     Args:
         bundle: the network's.
         files: (N,).
         truth: (N,) labels.
         gatherings: of the N images.
-        device: where to compute.
-        on_progress: called with (images done, images in all).
+        device: ``auto``, ``cpu``, ``cuda`` or ``mps``.
+        on_progress: called with (images done, images in total).
     """
     import torch
 
     from leafid.learning import Bags, choose_device, fuse_batch_norm, load_network
 
-    where = choose_device(device)
-    network = fuse_batch_norm(load_network(bundle), where)
-    predicted: dict[str, list[int]] = {name: [] for name in LEFT}
+    chosen_device = choose_device(device)
+    network = fuse_batch_norm(load_network(bundle), chosen_device)
+    predicted: dict[str, list[int]] = {part: [] for part in PARTS}
     read = []
-    for number, path in enumerate(files):
+    for index, path in enumerate(files):
         try:
-            images = _prepared_parts(path, bundle.info.preprocessing)
+            images = _prepare_parts(path, bundle.info.preprocessing)
         except ImageError:
             continue
-        bags = Bags.of([one.views for one in images.values()], [one.kinds for one in images.values()])
+        bags = Bags.of([image.views for image in images.values()], [image.kinds for image in images.values()])
         with torch.inference_mode():
-            labels = network(bags.to(where)).logits.argmax(dim=1).tolist()
-        for name, label in zip(images, labels, strict=True):
-            predicted[name].append(label)
-        read.append(number)
+            labels = network(bags.to(chosen_device)).logits.argmax(dim=1).tolist()
+        for part, label in zip(images, labels, strict=True):
+            predicted[part].append(label)
+        read.append(index)
         if on_progress:
-            on_progress(number + 1, len(files))
-    known, units = truth[read], [gatherings[number] for number in read]
-    return tuple(_figures(name, known, np.array(labels), units) for name, labels in predicted.items()) if read else ()
+            on_progress(index + 1, len(files))
+    if not read:
+        return ()
+    units = [gatherings[index] for index in read]
+    return tuple(_part_result(part, truth[read], np.array(labels), units) for part, labels in predicted.items())
 
 
-def _prepared_parts(path: Path, preprocessing: Preprocessing) -> dict[str, PreparedImage]:
+def _prepare_parts(path: Path, preprocessing: Preprocessing) -> dict[str, PreparedImage]:
     opened = open_image(path, needed_side=MASK_SIDE, max_pixels=preprocessing.max_pixels)
     rgb = opened.rgb
     rgb.thumbnail((2 * MASK_SIDE, 2 * MASK_SIDE), Image.Resampling.BOX)
@@ -109,14 +113,14 @@ def _prepared_parts(path: Path, preprocessing: Preprocessing) -> dict[str, Prepa
     }
 
 
-def _figures(
-    name: str, truth: NDArray[np.int64], predicted: NDArray[np.int64], gatherings: Sequence[str]
+def _part_result(
+    part: str, truth: NDArray[np.int64], predicted: NDArray[np.int64], gatherings: Sequence[str]
 ) -> ControlResult:
-    right = predicted == truth
+    correct = predicted == truth
     return ControlResult(
-        left=name,
+        part=part,
         images=len(truth),
-        accuracy=float(right.mean()),
-        accuracy_interval=mean_interval(right.astype(float), bootstrap_weights(gatherings)),
-        balanced_accuracy=float(np.mean([right[truth == label].mean() for label in np.unique(truth)])),
+        accuracy=float(correct.mean()),
+        accuracy_interval=mean_interval(correct.astype(float), bootstrap_weights(gatherings)),
+        balanced_accuracy=float(np.mean([correct[truth == label].mean() for label in np.unique(truth)])),
     )

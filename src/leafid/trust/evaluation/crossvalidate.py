@@ -1,4 +1,4 @@
-"""Each herbarium in turn as the test: what the network is worth on sheets of a place it has never seen."""
+"""Leave-one-group-out cross-validation: each herbarium is the test set once, and the network never trains on it."""
 
 import re
 from collections.abc import Callable
@@ -13,21 +13,21 @@ from leafid.jobs import Job, with_settings
 from leafid.statements import LIMITS
 from leafid.trust.calibrate import calibrate
 from leafid.trust.evaluation.evaluate import evaluate
-from leafid.trust.evaluation_results import Evaluation
+from leafid.trust.evaluation_schema import Evaluation
 
 OnFold = Callable[[int, int, str], None]
-"""Told (number of the fold from 1 on, folds in all, the value left out) when a fold begins."""
+"""Called with (number of the fold from 1, number of folds, held-out value) when a fold begins."""
 
 
 @dataclass(frozen=True)
 class Fold:
-    """One part as the test, all others for training and validation.
+    """One fold: the images with one value are the test set, all others are for training and validation.
 
     Attributes:
-        value: what was left out, such as an institution code.
+        value: the held-out value, such as an institution code.
         run: the run folder.
-        evaluation: of the part; None where it could not be trained or measured.
-        problem: why not.
+        evaluation: on the held-out images; None if the fold could not be trained or measured.
+        problem: the reason for that; None otherwise.
     """
 
     value: str
@@ -38,7 +38,7 @@ class Fold:
 
 @dataclass(frozen=True)
 class Crossvalidation:
-    """All folds, and where their table lies."""
+    """All folds, and the file with their table."""
 
     by: str
     folds: tuple[Fold, ...]
@@ -46,19 +46,19 @@ class Crossvalidation:
 
     def __str__(self) -> str:
         """Return a table for the terminal, with the statement of limits."""
-        lines = [f"{self.by:20} images   accuracy               macro-F1               cannot tell"]
+        lines = [f"{self.by:20} images   accuracy               macro-F1               undetermined"]
         for fold in self.folds:
-            one = fold.evaluation
-            if one is None:
+            result = fold.evaluation
+            if result is None:
                 lines.append(f"{fold.value:20} {fold.problem}")
                 continue
             lines.append(
-                f"{fold.value:20} {one.read:6}   {_figure(one.accuracy, one.accuracy_interval):22} "
-                f"{_figure(one.macro_f1, one.macro_f1_interval):22} {_figure(one.undetermined_share, None)}"
+                f"{fold.value:20} {result.read:6}   {_value(result.accuracy, result.accuracy_interval):22} "
+                f"{_value(result.macro_f1, result.macro_f1_interval):22} {_value(result.undetermined_share, None)}"
             )
-        measured = [fold.evaluation for fold in self.folds if fold.evaluation and fold.evaluation.accuracy is not None]
-        if measured:
-            accuracies = [one.accuracy or 0.0 for one in measured]
+        results = [fold.evaluation for fold in self.folds if fold.evaluation]
+        accuracies = [result.accuracy for result in results if result.accuracy is not None]
+        if accuracies:
             lines.append(f"mean accuracy {sum(accuracies) / len(accuracies):.3f}, lowest {min(accuracies):.3f}")
         return "\n".join([*lines, str(self.table), LIMITS])
 
@@ -66,14 +66,14 @@ class Crossvalidation:
 def crossvalidate(
     job: Job, *, by: str = "institution", out: Path | None = None, device: str = "auto", on_fold: OnFold | None = None
 ) -> Crossvalidation:
-    """Train and measure once for each value of a column, that value being the test; a finished fold is not repeated.
+    """Train and evaluate once for each value of a column, with that value as the test set; finished folds are kept.
 
     Args:
-        job: its catalog must have been collected; its split settings give only the share of validation.
+        job: its catalog must exist; of its split settings, only the validation share is used.
         by: ``institution``, or a column of the catalog.
         out: folder of the runs; by default ``<run folder>-by-<by>``.
-        device: where to measure; where to train is said by the job.
-        on_fold: told when a fold begins.
+        device: for the evaluation; the job sets the device for training.
+        on_fold: called when a fold begins.
 
     Raises:
         CatalogError: there is no catalog.
@@ -85,7 +85,10 @@ def crossvalidate(
         raise SplitError(f"--by {by}: the catalog has no column {column!r}. It has: {', '.join(catalog.columns)}.")
     values = sorted(map(str, catalog[column].dropna().unique()))
     if len(values) < 2:
-        raise SplitError(f"--by {by}: two or more values are needed, and the catalog has {len(values)} in {column}.")
+        raise SplitError(
+            f"--by {by}: the catalog has {len(values)} values in {column}, and two or more values are needed. "
+            "Choose another column."
+        )
     folder = out or job.run_folder.with_name(f"{job.run_folder.name}-by-{by}")
     folds = []
     for number, value in enumerate(values, start=1):
@@ -97,8 +100,8 @@ def crossvalidate(
     return result
 
 
-def left_out_job(job: Job, by: str, value: str) -> Job:
-    """Return the job whose test is the part with this value."""
+def fold_job(job: Job, by: str, value: str) -> Job:
+    """Return the job of a fold: its test set is the images with this value."""
     split = {"by": "institution"} if by == "institution" else {"by": "column", "column": by}
     return with_settings(job, {"curation.split": split | {"test_values": [value], "val": job.curation.split.val}})
 
@@ -107,11 +110,10 @@ def _fold(job: Job, by: str, value: str, run: Path, device: str) -> Fold:
     from leafid.learning import Run, train
 
     try:
-        part = left_out_job(job, by, value)
-        train(part, run=run, resume=Run.is_there(run))
+        train(fold_job(job, by, value), run=run, resume=Run.is_there(run))
         calibrate(run, device=device)
         return Fold(value, run, evaluate(run, on="test", device=device), None)
-    except SplitError as error:  # the only sheets of a taxon lie here: said in the table, and the others go on
+    except SplitError as error:  # the fold holds all sheets of a taxon: the table says so, and the next fold follows
         return Fold(value, run, None, " ".join(str(error).split()))
 
 
@@ -124,18 +126,18 @@ def _write(result: Crossvalidation) -> None:
 
     rows = []
     for fold in result.folds:
-        one = fold.evaluation
+        evaluation = fold.evaluation
         row: dict[str, object] = {result.by: fold.value, "run": fold.run.name, "problem": fold.problem}
-        if one is not None:
-            row |= {"images": one.read, "gatherings": one.gatherings, "accuracy": one.accuracy}
-            row |= _ends("accuracy", one.accuracy_interval)
-            row |= {"macro_f1": one.macro_f1, "macro_f1_taxa": one.macro_f1_taxa}
-            row |= _ends("macro_f1", one.macro_f1_interval)
+        if evaluation is not None:
+            row |= {"images": evaluation.read, "gatherings": evaluation.gatherings, "accuracy": evaluation.accuracy}
+            row |= _interval_columns("accuracy", evaluation.accuracy_interval)
+            row |= {"macro_f1": evaluation.macro_f1, "macro_f1_taxa": evaluation.macro_f1_taxa}
+            row |= _interval_columns("macro_f1", evaluation.macro_f1_interval)
             row |= {
-                "balanced_accuracy": one.balanced_accuracy,
-                "ece": one.calibration and one.calibration.ece,
-                "undetermined_share": one.undetermined_share,
-                "target_auroc": one.target and one.target.auroc,
+                "balanced_accuracy": evaluation.balanced_accuracy,
+                "ece": evaluation.calibration and evaluation.calibration.ece,
+                "undetermined_share": evaluation.undetermined_share,
+                "target_auroc": evaluation.target and evaluation.target.auroc,
             }
         rows.append(row)
     result.table.parent.mkdir(parents=True, exist_ok=True)
@@ -143,10 +145,10 @@ def _write(result: Crossvalidation) -> None:
         pd.DataFrame(rows).to_csv(temporary, index=False, lineterminator="\n", float_format="%.6g")
 
 
-def _ends(name: str, ends: Interval | None) -> dict[str, object]:
+def _interval_columns(name: str, ends: Interval | None) -> dict[str, object]:
     low, high = ends or (None, None)
     return {f"{name}_low": low, f"{name}_high": high}
 
 
-def _figure(value: float | None, ends: Interval | None) -> str:
+def _value(value: float | None, ends: Interval | None) -> str:
     return "-" if value is None else f"{value:.3f}" + (f" ({ends[0]:.3f}-{ends[1]:.3f})" if ends else "")

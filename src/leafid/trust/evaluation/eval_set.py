@@ -1,4 +1,4 @@
-"""What is to be evaluated: which bundle, on which images, and where the results go."""
+"""Evaluation sets: a bundle, labelled images, and the folder for the results."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class EvalSet:
-    """What is measured on what: a bundle, rows of a split or catalog, their files, and the folder for the results."""
+    """A bundle, rows of a split or catalog, their image files, and the folder for the results."""
 
     bundle: Bundle
     rows: "pd.DataFrame"
@@ -33,40 +33,38 @@ class EvalSet:
         """The labels (N,) of the rows.
 
         Raises:
-            TaxonomyError: a name is not among the bundle's taxa; all are listed.
+            TaxonomyError: names that are not among the bundle's taxa; all are listed.
         """
         return np.array(self.bundle.info.taxonomy.labels(list(self.rows["scientificName"])), dtype=np.int64)
 
     @property
     def gatherings(self) -> list[str]:
-        """The gathering of each image; an image without one is its own."""
+        """The gathering of each image; an image without a gathering counts as one of its own."""
         return list(self.rows["gathering_id"].fillna(self.rows["image_id"]))
 
 
 def load_eval_set(path: Path, on: str, catalog: Path | None, out: Path | None) -> EvalSet:
-    """Find the bundle, the images and the place for the results; arguments and errors as in ``evaluate``."""
+    """Load the evaluation set that the arguments of ``evaluate`` name; arguments and errors are the same."""
     from leafid.learning import Run
 
-    known = SPLITS if catalog is None else (*SPLITS, "all")
-    if on not in known:
-        raise UsageError(f"--on {on}: choose {', '.join(known[:-1])} or {known[-1]}.")
-    inside = path.parent if path.name == "bundle" else path.resolve().parent
-    run_folder = path if Run.is_there(path) else inside if Run.is_there(inside) else None
+    choices = SPLITS if catalog is None else (*SPLITS, "all")
+    if on not in choices:
+        raise UsageError(f"--on {on}: choose {', '.join(choices[:-1])} or {choices[-1]}.")
+    parent = path.parent if path.name == "bundle" else path.resolve().parent
+    run_folder = path if Run.is_there(path) else parent if Run.is_there(parent) else None
     if catalog is not None:
         bundle = read_bundle(path)
         rows = read_catalog(catalog)
         rows = rows if on == "all" else rows[rows["split"] == on]
         if rows.empty:
-            raise UsageError(
-                f"{catalog} has no image with {on!r} in its column split. To take every image, use --on all."
-            )
+            raise UsageError(f"{catalog} has no image with {on!r} in its column split. Use --on all for every image.")
         if out is None:
-            raise UsageError("Name a folder for the results of a catalog with --out.")
+            raise UsageError("Evaluation on a catalog needs a folder for the results: name it with --out.")
         return EvalSet(bundle, rows, image_paths(rows, catalog), out)
     if run_folder is None:
         bundle = read_bundle(path)
         raise UsageError(
-            f"{bundle.folder} lies outside its run, so it is not known which images it has not seen. "
+            f"{bundle.folder} lies outside its run, so its test images are not known. "
             "Name the run instead, or a catalog with --catalog."
         )
     run = Run.open(run_folder)
@@ -81,10 +79,10 @@ def load_eval_set(path: Path, on: str, catalog: Path | None, out: Path | None) -
 
 
 def _with_catalog(rows: "pd.DataFrame", run: "Run") -> "pd.DataFrame":
-    """Add what only the catalog says and the report groups by; a run may have been copied without its catalog."""
+    """Add the catalog columns by which the report groups; a run copied without its catalog goes without them."""
     try:
         catalog = read_catalog(run.info.catalog).set_index("image_id")
     except CatalogError:
         return rows
-    known = catalog.reindex(rows["image_id"])
-    return rows.assign(**{column: known[column].to_numpy() for column in ("domain", "eventDate")})
+    joined = catalog.reindex(rows["image_id"])
+    return rows.assign(**{column: joined[column].to_numpy() for column in ("domain", "eventDate")})

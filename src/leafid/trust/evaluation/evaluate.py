@@ -1,4 +1,4 @@
-"""Measure a bundle on images it was not trained on, and write down what was measured."""
+"""Evaluate a bundle on held-out images, and write the results."""
 
 from collections import Counter
 from datetime import UTC, datetime
@@ -12,14 +12,14 @@ from leafid.bundle import Calibration
 from leafid.errors import ImageError
 from leafid.progress import OnProgress
 from leafid.trust.calibration import calibrated_probabilities, calibration_results, reliability
-from leafid.trust.evaluation.breakdowns import by_group, by_rank, pooled, worst_pairs
+from leafid.trust.evaluation.breakdowns import confused_pairs, group_results, pooled_result, rank_results
 from leafid.trust.evaluation.eval_set import EvalSet, load_eval_set
 from leafid.trust.evaluation.extended import extended_results
-from leafid.trust.evaluation.files import write_evaluation
-from leafid.trust.evaluation.metrics import against_rest, by_taxon, confusion_matrix, overall
+from leafid.trust.evaluation.metrics import confusion_matrix, overall_results, target_result, taxon_results
+from leafid.trust.evaluation.outputs import write_evaluation
 from leafid.trust.evaluation.predictions import Predictions, predict
-from leafid.trust.evaluation_results import Evaluation
-from leafid.trust.metric_types import Failure
+from leafid.trust.evaluation_schema import Evaluation
+from leafid.trust.metric_schemas import Failure
 from leafid.trust.prediction_sets import prediction_set_results
 from leafid.version import __version__
 
@@ -37,53 +37,54 @@ def evaluate(
     full: bool = False,
     on_progress: OnProgress | None = None,
 ) -> Evaluation:
-    """Measure a bundle; write ``evaluation.html``, ``.json``, ``per_taxon.csv``, ``confusion.csv``, ``.png``, ...
+    """Evaluate a bundle; write ``evaluation.html``, ``.json``, ``per_taxon.csv``, ``confusion.csv``, ``.png``, ...
 
-    The model card of a run's bundle is written anew with what was measured on its test images.
+    Evaluation on the test images of a run also updates the model card of its bundle.
 
     Args:
-        run_or_bundle: a run, or a bundle; a bundle that lies in its run is measured on the run's split.
-        on: ``train``, ``val`` or ``test`` of the split; with ``catalog`` also ``all``. Train and val are among the
-            images with which the unknown is compared, so that none of these is found unknown.
-        catalog: measure on the images of this catalog instead.
-        out: where to write; by default ``<run>/evaluation/<on>``.
+        run_or_bundle: a run, or a bundle; a bundle inside its run is evaluated on the run's split.
+        on: ``train``, ``val`` or ``test`` of the split; with ``catalog`` also ``all``. OOD scores on train and val are
+            too low, since OOD detection compares images with train and val.
+        catalog: evaluate on the images of this catalog instead.
+        out: folder for the results; by default ``<run>/evaluation/<on>``.
         device: ``auto``, ``cpu``, ``cuda`` or ``mps``.
-        full: also what takes minutes: see ``leafid.trust.evaluation.extended``.
-        on_progress: called with (images done, images in all).
+        full: also run the slow measurements of ``leafid.trust.evaluation.extended``.
+        on_progress: called with (images done, images in total).
 
     Raises:
         UsageError: there are no such images, or a bundle without its run was given neither ``catalog`` nor ``out``.
-        RunError, BundleError, CatalogError: what is named cannot be read.
-        TaxonomyError: a name in the catalog is not among the bundle's taxa; all are listed.
+        RunError, BundleError, CatalogError: the run, bundle or catalog cannot be read.
+        TaxonomyError: names in the catalog that are not among the bundle's taxa; all are listed.
     """
-    asked = load_eval_set(run_or_bundle, on, catalog, out)
-    truth = asked.truth
-    answered = predict(asked, device, on_progress)
-    evaluation = _evaluation(asked, on, truth, answered)
+    eval_set = load_eval_set(run_or_bundle, on, catalog, out)
+    truth = eval_set.truth
+    predictions = predict(eval_set, device, on_progress)
+    evaluation = _evaluation(eval_set, on, truth, predictions)
     if full and evaluation.read:
-        evaluation = evaluation.model_copy(update=extended_results(asked, answered, device))
-    write_evaluation(evaluation, asked, answered)
+        evaluation = evaluation.model_copy(update=extended_results(eval_set, predictions, device))
+    write_evaluation(evaluation, eval_set, predictions)
     return evaluation
 
 
-def _evaluation(asked: EvalSet, on: str, truth: NDArray[np.int64], answered: Predictions) -> Evaluation:
-    info, read = asked.bundle.info, answered.read
-    taxonomy, rows = info.taxonomy, asked.rows[read]
-    truth, probabilities, logits = truth[read], answered.probabilities[read], answered.logits[read]
-    gatherings = asked.gatherings
-    units = [unit for unit, there in zip(gatherings, read, strict=True) if there]
+def _evaluation(eval_set: EvalSet, on: str, truth: NDArray[np.int64], predictions: Predictions) -> Evaluation:
+    info, read = eval_set.bundle.info, predictions.read
+    taxonomy, rows = info.taxonomy, eval_set.rows[read]
+    truth, probabilities, logits = truth[read], predictions.probabilities[read], predictions.logits[read]
+    gatherings = eval_set.gatherings
+    units = [unit for unit, is_read in zip(gatherings, read, strict=True) if is_read]
     predicted = probabilities.argmax(axis=1) if len(truth) else np.zeros(0, dtype=np.int64)
-    verdicts = [answered.verdicts[int(place)] for place in np.flatnonzero(read)]
-    named = np.array([verdict.identified for verdict in verdicts], dtype=bool)
-    right = np.array(
+    identifications = [predictions.identifications[int(index)] for index in np.flatnonzero(read)]
+    identified = np.array([identification.identified for identification in identifications], dtype=bool)
+    reasons = Counter(str(identification.reason) for identification in identifications if identification.reason)
+    correct = np.array(
         [
-            verdict.name == taxonomy.taxa[label].at(verdict.rank)
-            for verdict, label in zip(verdicts, truth, strict=True)
-            if verdict.rank is not None
+            identification.name == taxonomy.taxa[label].at(identification.rank)
+            for identification, label in zip(identifications, truth, strict=True)
+            if identification.rank is not None
         ],
         dtype=bool,
     )
-    there = bool(len(truth))
+    any_read = bool(len(truth))
     return Evaluation(
         bundle=info.identifier,
         on=on,
@@ -92,40 +93,47 @@ def _evaluation(asked: EvalSet, on: str, truth: NDArray[np.int64], answered: Pre
         images=len(read),
         read=int(read.sum()),
         gatherings=len(set(gatherings)),
-        failures=_failures(asked.rows, answered.failures),
-        **overall(truth, predicted, units),
-        undetermined=int((~named).sum()),
-        undetermined_share=float((~named).mean()) if there else None,
-        accuracy_when_identified=float(right.mean()) if len(right) else None,
-        wrong_when_identified=int((~right).sum()),
-        reasons=dict(Counter(str(verdict.reason) for verdict in verdicts if verdict.reason).most_common()),
+        failures=_failures(eval_set.rows, predictions.failures),
+        **overall_results(truth, predicted, units),
+        undetermined=int((~identified).sum()),
+        undetermined_share=float((~identified).mean()) if any_read else None,
+        accuracy_when_identified=float(correct.mean()) if len(correct) else None,
+        wrong_when_identified=int((~correct).sum()),
+        reasons=dict(reasons.most_common()),
         temperature=info.calibration.temperature,
         before_calibration=(
-            calibration_results(calibrated_probabilities(logits, Calibration()), truth, units) if there else None
+            calibration_results(calibrated_probabilities(logits, Calibration()), truth, units) if any_read else None
         ),
-        calibration=calibration_results(probabilities, truth, units) if there else None,
-        reliability=reliability(probabilities, truth) if there else (),
+        calibration=calibration_results(probabilities, truth, units) if any_read else None,
+        reliability=reliability(probabilities, truth) if any_read else (),
         prediction_sets=(
             prediction_set_results(probabilities, truth, units, info.prediction_sets)
-            if there and info.prediction_sets
+            if any_read and info.prediction_sets
             else ()
         ),
-        ranks=by_rank(truth, probabilities, verdicts, taxonomy) if there else (),
+        ranks=rank_results(truth, probabilities, identifications, taxonomy) if any_read else (),
         groups=(
-            by_group(rows.assign(gathering_id=units, **_quality(answered)), truth, predicted, verdicts) if there else ()
+            group_results(
+                rows.assign(gathering_id=units, **_quality_columns(predictions)), truth, predicted, identifications
+            )
+            if any_read
+            else ()
         ),
-        pairs=worst_pairs(list(rows["path"]), truth, predicted, probabilities, taxonomy),
-        pooled=pooled(units, truth, probabilities) if there else None,
-        taxa=by_taxon(truth, predicted, taxonomy, units),
-        target=against_rest(truth, probabilities, taxonomy, units),
+        pairs=confused_pairs(list(rows["path"]), truth, predicted, probabilities, taxonomy),
+        pooled=pooled_result(units, truth, probabilities) if any_read else None,
+        taxa=taxon_results(truth, predicted, taxonomy, units),
+        target=target_result(truth, probabilities, taxonomy, units),
         confusion=tuple(map(tuple, confusion_matrix(truth, predicted, len(taxonomy)).tolist())),
     )
 
 
-def _quality(answered: Predictions) -> dict[str, list[float]]:
-    """The columns of what was seen of the images that could be read."""
-    seen = [answered.qualities[int(place)] for place in np.flatnonzero(answered.read)]
-    return {"shorterSide": [one.shorter_side for one in seen], "sharpness": [one.sharpness for one in seen]}
+def _quality_columns(predictions: Predictions) -> dict[str, list[float]]:
+    """Return size and sharpness of the images that could be read, as columns."""
+    qualities = [predictions.qualities[int(index)] for index in np.flatnonzero(predictions.read)]
+    return {
+        "shorterSide": [quality.shorter_side for quality in qualities],
+        "sharpness": [quality.sharpness for quality in qualities],
+    }
 
 
 def _failures(rows: "pd.DataFrame", failures: dict[int, ImageError]) -> tuple[Failure, ...]:

@@ -1,4 +1,4 @@
-"""What takes minutes to measure, and is measured only when asked for: learning curve, controls, heat."""
+"""Slow measurements of ``leafid evaluate --full``: learning curve, shortcut controls, faithfulness of heat maps."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,47 +14,47 @@ from leafid.trust.evaluation.controls import control_results
 from leafid.trust.evaluation.eval_set import EvalSet
 from leafid.trust.evaluation.learning_curve import run_learning_curve
 from leafid.trust.evaluation.predictions import Predictions
-from leafid.trust.explanation.heat_maps import explain, faithfulness
-from leafid.trust.metric_types import HeatMapResult
+from leafid.trust.explanation.heat_maps import deletion_insertion, explain_image
+from leafid.trust.metric_schemas import HeatMapResult
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
 CONTROL_IMAGES = 150
-"""Images of which parts are shown to the network, at most, drawn by chance; each is prepared five times."""
+"""Maximum number of random images for the controls; each is prepared five times."""
 
 HEAT_IMAGES = 10
-"""Images that are explained, drawn by chance; a view takes seconds."""
+"""Maximum number of random images with heat maps; a view takes seconds."""
 
 NOISE_CELLS = 7
-"""Heat by chance is as coarse as that of the network."""
+"""Side of the grid of random heat maps, like the last feature map of common backbones (7 x 7)."""
 
 
-def extended_results(asked: EvalSet, answered: Predictions, device: str) -> dict[str, Any]:
-    """Return the slow fields of an ``Evaluation``; the images are drawn from those that could be read."""
-    drawn = np.random.default_rng(0).permutation(np.flatnonzero(answered.read))
-    shown, explained = np.sort(drawn[:CONTROL_IMAGES]), np.sort(drawn[:HEAT_IMAGES])
+def extended_results(eval_set: EvalSet, predictions: Predictions, device: str) -> dict[str, Any]:
+    """Return the slow fields of an ``Evaluation``, measured on a random sample of the images that could be read."""
+    sample = np.random.default_rng(0).permutation(np.flatnonzero(predictions.read))
+    masked, explained = np.sort(sample[:CONTROL_IMAGES]), np.sort(sample[:HEAT_IMAGES])
     with progress_bar("Controls") as on_progress:
         controls = control_results(
-            asked.bundle,
-            [asked.files[place] for place in shown],
-            asked.truth[shown],
-            [asked.gatherings[place] for place in shown],
+            eval_set.bundle,
+            [eval_set.files[index] for index in masked],
+            eval_set.truth[masked],
+            [eval_set.gatherings[index] for index in masked],
             device=device,
             on_progress=on_progress,
         )
     with progress_bar("Heat maps") as on_progress:
         heat = heat_map_results(
-            asked.bundle,
-            [asked.files[place] for place in explained],
-            answered.logits[explained].argmax(axis=1),
+            eval_set.bundle,
+            [eval_set.files[index] for index in explained],
+            predictions.logits[explained].argmax(axis=1),
             device=device,
             on_progress=on_progress,
         )
-    if asked.run is None:
+    if eval_set.run is None:
         return {"controls": controls, "heat": heat}
     with progress_bar("Learning curve", unit="probes") as on_progress:
-        curve = run_learning_curve(asked.run, device=device, on_progress=on_progress)
+        curve = run_learning_curve(eval_set.run, device=device, on_progress=on_progress)
     return {"controls": controls, "heat": heat, "learning_curve": curve}
 
 
@@ -66,14 +66,14 @@ def heat_map_results(
     device: str = "auto",
     on_progress: OnProgress | None = None,
 ) -> HeatMapResult | None:
-    """Explain images by all their views, with heat by chance beside; None where none can be read.
+    """Measure the heat maps of all views of images, and random heat maps for comparison; None if no image can be read.
 
     Args:
         bundle: the network's.
         files: (N,).
-        labels: (N,), the taxon that is explained in each.
-        device: where to compute.
-        on_progress: called with (images done, images in all).
+        labels: (N,), the taxon to explain in each image.
+        device: ``auto``, ``cpu``, ``cuda`` or ``mps``.
+        on_progress: called with (images done, images in total).
     """
     import cv2
 
@@ -89,24 +89,24 @@ def heat_map_results(
         except ImageError:
             continue
         images += 1
-        for view in explain(network, prepared, (label,), calibration):
-            coarse = random.random((NOISE_CELLS, NOISE_CELLS))
-            noise = np.asarray(cv2.resize(coarse, view.pixels.shape[1::-1]), dtype=np.float64)
-            heat, by_chance = view.maps[0], faithfulness(network, view.pixels, noise, label, calibration)
-            inside = np.nan if heat.inside is None else heat.inside
-            rows.append((view.plant, inside, heat.deletion, by_chance[0], heat.insertion, by_chance[1]))
+        for view in explain_image(network, prepared, (label,), calibration):
+            grid = random.random((NOISE_CELLS, NOISE_CELLS))
+            noise = np.asarray(cv2.resize(grid, view.pixels.shape[1::-1]), dtype=np.float64)
+            heat, baseline = view.maps[0], deletion_insertion(network, view.pixels, noise, label, calibration)
+            on_plant = np.nan if heat.on_plant is None else heat.on_plant
+            rows.append((view.plant_fraction, on_plant, heat.deletion, baseline[0], heat.insertion, baseline[1]))
         if on_progress:
             on_progress(number, len(files))
     if not rows:
         return None
     table = np.array(rows)
-    plant, _, deletion, deletion_random, insertion, insertion_random = map(float, table.mean(axis=0))
-    there = ~np.isnan(table[:, 1])
+    plant_fraction, _, deletion, deletion_random, insertion, insertion_random = map(float, table.mean(axis=0))
+    with_plant = ~np.isnan(table[:, 1])
     return HeatMapResult(
         images=images,
         views=len(rows),
-        plant=plant,
-        inside=float(table[there, 1].mean()) if there.any() else None,
+        plant_fraction=plant_fraction,
+        heat_on_plant=float(table[with_plant, 1].mean()) if with_plant.any() else None,
         deletion=deletion,
         deletion_random=deletion_random,
         insertion=insertion,

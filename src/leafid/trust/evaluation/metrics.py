@@ -1,4 +1,4 @@
-"""From true labels and probabilities to figures. The arithmetic is scikit-learn's."""
+"""Classification metrics from true labels and probabilities, with bootstrap intervals; values are scikit-learn's."""
 
 import warnings
 from collections.abc import Sequence
@@ -10,18 +10,17 @@ from numpy.typing import NDArray
 
 from leafid.bundle import Interval
 from leafid.taxonomy import Taxonomy
-from leafid.trust.bootstrap import bootstrap_weights, interval
-from leafid.trust.metric_types import TargetResult, TaxonResult
+from leafid.trust.bootstrap import bootstrap_weights, percentile_interval
+from leafid.trust.metric_schemas import TargetResult, TaxonResult
 
 Labels = NDArray[np.int64]
 
-
 AUROC_RESAMPLES = 300
-"""Bootstrap resamples behind the interval of an AUROC, which takes sorting each time."""
+"""Bootstrap resamples for the interval of an AUROC; fewer than elsewhere, since each one sorts all scores."""
 
 
-def overall(truth: Labels, predicted: Labels, gatherings: Sequence[str], *, seed: int = 0) -> dict[str, Any]:
-    """Return accuracy, macro-F1 and balanced accuracy as fields of an ``Evaluation``; missing without images.
+def overall_results(truth: Labels, predicted: Labels, gatherings: Sequence[str], *, seed: int = 0) -> dict[str, Any]:
+    """Return accuracy, macro-F1 and balanced accuracy as fields of an ``Evaluation``; None without images.
 
     Args:
         truth: (N,) true labels.
@@ -36,9 +35,9 @@ def overall(truth: Labels, predicted: Labels, gatherings: Sequence[str], *, seed
     occurring = np.union1d(truth, predicted)
     counts = _resampled_counts(truth, predicted, int(occurring.max()) + 1, gatherings, seed)
     return {
-        "accuracy_interval": interval(counts.correct.sum(axis=1) / counts.images.sum(axis=1)),
-        "macro_f1_interval": interval(_mean_over(counts.f1, (counts.images + counts.predicted) > 0)),
-        "balanced_accuracy_interval": interval(_mean_over(counts.recall, counts.images > 0)),
+        "accuracy_interval": percentile_interval(counts.correct.sum(axis=1) / counts.images.sum(axis=1)),
+        "macro_f1_interval": percentile_interval(_masked_mean(counts.f1, (counts.images + counts.predicted) > 0)),
+        "balanced_accuracy_interval": percentile_interval(_masked_mean(counts.recall, counts.images > 0)),
         "accuracy": float(accuracy_score(truth, predicted)),
         "macro_f1": float(f1_score(truth, predicted, labels=occurring, average="macro", zero_division=0)),
         "macro_f1_taxa": len(occurring),
@@ -46,10 +45,10 @@ def overall(truth: Labels, predicted: Labels, gatherings: Sequence[str], *, seed
     }
 
 
-def by_taxon(
+def taxon_results(
     truth: Labels, predicted: Labels, taxonomy: Taxonomy, gatherings: Sequence[str], *, seed: int = 0
 ) -> tuple[TaxonResult, ...]:
-    """Return precision, recall and F1 of each taxon, in label order; arguments as for ``overall``."""
+    """Return precision, recall and F1 of each taxon, in label order; arguments as for ``overall_results``."""
     from sklearn.metrics import precision_recall_fscore_support
 
     confusion = confusion_matrix(truth, predicted, len(taxonomy))
@@ -60,26 +59,26 @@ def by_taxon(
     else:
         scores = (np.full(len(taxonomy), np.nan),) * 3
     counts = _resampled_counts(truth, predicted, len(taxonomy), gatherings, seed)
-    names = np.asarray(gatherings, dtype=str)
+    units = np.asarray(gatherings, dtype=str)
     return tuple(
         TaxonResult(
             scientific_name=taxon.scientific_name,
             images=int(confusion[label].sum()),
             predicted=int(confusion[:, label].sum()),
             correct=int(confusion[label, label]),
-            precision=_present(scores[0][label]),
-            recall=_present(scores[1][label]),
-            f1=_present(scores[2][label]),
-            gatherings=len(np.unique(names[truth == label])),
-            precision_interval=_told(counts.precision[:, label], names[predicted == label]),
-            recall_interval=_told(counts.recall[:, label], names[truth == label]),
-            f1_interval=_told(counts.f1[:, label], names[truth == label]),
+            precision=_none_if_nan(scores[0][label]),
+            recall=_none_if_nan(scores[1][label]),
+            f1=_none_if_nan(scores[2][label]),
+            gatherings=len(np.unique(units[truth == label])),
+            precision_interval=_taxon_interval(counts.precision[:, label], units[predicted == label]),
+            recall_interval=_taxon_interval(counts.recall[:, label], units[truth == label]),
+            f1_interval=_taxon_interval(counts.f1[:, label], units[truth == label]),
         )
         for label, taxon in taxonomy.each()
     )
 
 
-def against_rest(
+def target_result(
     truth: Labels,
     probabilities: NDArray[np.float64],
     taxonomy: Taxonomy,
@@ -87,7 +86,7 @@ def against_rest(
     *,
     seed: int = 0,
 ) -> TargetResult | None:
-    """Return the figures of the target against all other taxa together; None without a target.
+    """Return the one-vs-rest metrics of the target; None without a target.
 
     Args:
         truth: (N,) true labels.
@@ -102,17 +101,18 @@ def against_rest(
     if label is None or taxonomy.target is None:
         return None
     is_target = truth == label
-    named = probabilities.argmax(axis=1) == label if len(truth) else is_target
+    is_predicted = probabilities.argmax(axis=1) == label if len(truth) else is_target
     images, others = int(is_target.sum()), int((~is_target).sum())
-    found, mistaken = int((is_target & named).sum()), int((~is_target & named).sum())
+    true_positives = int((is_target & is_predicted).sum())
+    false_positives = int((~is_target & is_predicted).sum())
     return TargetResult(
         scientific_name=taxonomy.target,
         images=images,
         others=others,
-        found=found,
-        mistaken=mistaken,
-        sensitivity=found / images if images else None,
-        specificity=1 - mistaken / others if others else None,
+        true_positives=true_positives,
+        false_positives=false_positives,
+        sensitivity=true_positives / images if images else None,
+        specificity=1 - false_positives / others if others else None,
         **(
             {
                 "auroc": float(roc_auc_score(is_target, probabilities[:, label])),
@@ -128,17 +128,17 @@ def against_rest(
 
 
 def sensitivity_at_specificity(is_target: NDArray[np.bool_], scores: NDArray[np.float64], specificity: float) -> float:
-    """Return the highest share of targets above a limit that at least ``specificity`` of the others do not reach.
+    """Return the highest sensitivity at a specificity of at least ``specificity``.
 
     Args:
-        is_target: (N,), both kinds present.
+        is_target: (N,), with both True and False.
         scores: (N,).
         specificity: 0..1.
     """
     from sklearn.metrics import roc_curve
 
-    false_alarms, found, _ = roc_curve(is_target, scores, drop_intermediate=False)
-    return float(found[false_alarms <= 1 - specificity + 1e-12].max())
+    false_positive_rate, sensitivity, _ = roc_curve(is_target, scores, drop_intermediate=False)
+    return float(sensitivity[false_positive_rate <= 1 - specificity + 1e-12].max())  # the tolerance absorbs rounding
 
 
 def _auroc_interval(
@@ -146,19 +146,19 @@ def _auroc_interval(
 ) -> Interval | None:
     from sklearn.metrics import roc_auc_score
 
-    drawn = bootstrap_weights(gatherings, resamples=AUROC_RESAMPLES, seed=seed)
+    resamples = bootstrap_weights(gatherings, resamples=AUROC_RESAMPLES, seed=seed)
     values = [
         roc_auc_score(is_target, scores, sample_weight=weights)
         if weights[is_target].any() and weights[~is_target].any()
-        else np.nan
-        for weights in drawn
+        else np.nan  # undefined in a resample without targets or without others
+        for weights in resamples
     ]
-    return interval(np.array(values))
+    return percentile_interval(np.array(values))
 
 
 @dataclass(frozen=True)
 class _Counts:
-    """Counts in each resample: (R, T) images of each taxon, how often it was predicted, and how often rightly."""
+    """Counts in each bootstrap resample (R, T): images of each taxon, its predictions, its correct predictions."""
 
     images: NDArray[np.float64]
     predicted: NDArray[np.float64]
@@ -166,36 +166,38 @@ class _Counts:
 
     @property
     def precision(self) -> NDArray[np.float64]:
-        return _share(self.correct, self.predicted)
+        return _ratio(self.correct, self.predicted)
 
     @property
     def recall(self) -> NDArray[np.float64]:
-        return _share(self.correct, self.images)
+        return _ratio(self.correct, self.images)
 
     @property
     def f1(self) -> NDArray[np.float64]:
-        return _share(2 * self.correct, self.images + self.predicted)
+        return _ratio(2 * self.correct, self.images + self.predicted)
 
 
 def _resampled_counts(truth: Labels, predicted: Labels, taxa: int, gatherings: Sequence[str], seed: int) -> _Counts:
-    drawn = bootstrap_weights(gatherings, seed=seed)
-    each = np.eye(taxa)
-    return _Counts(drawn @ each[truth], drawn @ each[predicted], drawn @ (each[truth] * (truth == predicted)[:, None]))
+    resamples = bootstrap_weights(gatherings, seed=seed)  # (R, N)
+    one_hot = np.eye(taxa)
+    correct = one_hot[truth] * (truth == predicted)[:, None]
+    return _Counts(resamples @ one_hot[truth], resamples @ one_hot[predicted], resamples @ correct)
 
 
-def _share(part: NDArray[np.float64], whole: NDArray[np.float64]) -> NDArray[np.float64]:
+def _ratio(part: NDArray[np.float64], whole: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return ``part / whole``; NaN where ``whole`` is 0."""
     with np.errstate(invalid="ignore", divide="ignore"):
         return np.where(whole > 0, part / whole, np.nan)
 
 
-def _mean_over(values: NDArray[np.float64], there: NDArray[np.bool_]) -> NDArray[np.float64]:
-    """Mean over the taxa that occur in a resample; (R, T) -> (R,)."""
-    return np.asarray(np.where(there, values, 0).sum(axis=1) / there.sum(axis=1))
+def _masked_mean(values: NDArray[np.float64], mask: NDArray[np.bool_]) -> NDArray[np.float64]:
+    """Return the mean over the taxa that occur in a resample; (R, T) -> (R,)."""
+    return np.asarray(np.where(mask, values, 0).sum(axis=1) / mask.sum(axis=1))
 
 
-def _told(values: NDArray[np.float64], gatherings: NDArray[np.str_]) -> Interval | None:
-    """The interval of a taxon's figure; with fewer than three gatherings there is nothing to draw from."""
-    return interval(values) if len(np.unique(gatherings)) >= 3 else None
+def _taxon_interval(values: NDArray[np.float64], gatherings: NDArray[np.str_]) -> Interval | None:
+    """Return the interval of a taxon's metric; None with fewer than three gatherings, too few to resample."""
+    return percentile_interval(values) if len(np.unique(gatherings)) >= 3 else None
 
 
 def confusion_matrix(truth: Labels, predicted: Labels, taxa: int) -> NDArray[np.int64]:
@@ -205,9 +207,9 @@ def confusion_matrix(truth: Labels, predicted: Labels, taxa: int) -> NDArray[np.
     if not len(truth):
         return np.zeros((taxa, taxa), dtype=np.int64)
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # a single taxon in truth and predictions is no mistake here
+        warnings.simplefilter("ignore")  # scikit-learn warns of a single label, which is not an error here
         return np.asarray(count(truth, predicted, labels=np.arange(taxa)), dtype=np.int64)
 
 
-def _present(value: float) -> float | None:
+def _none_if_nan(value: float) -> float | None:
     return None if np.isnan(value) else float(value)

@@ -1,1 +1,1 @@
-"""Heat maps: where in a photo the network finds evidence for a taxon."""
+"""Explanations: heat maps (class activation maps) of the evidence for a taxon in a photo."""

@@ -1,23 +1,30 @@
-"""``leafid explain``: what in a photo speaks for the first taxon and what for the runner-up, as one picture."""
+"""Explain predictions as pictures: heat maps of ``leafid explain``, and heat overlays of the report."""
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self
 
 import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
 
-from leafid.bundle import read_bundle
+from leafid.bundle import BundleInfo, read_bundle
 from leafid.files import written_atomically
 from leafid.sheets import prepare_file
 from leafid.statements import LIMITS
 from leafid.trust.calibration import calibrated_probabilities
-from leafid.trust.explanation.heat_maps import ExplainedView, HeatMap, explain
+from leafid.trust.explanation.heat_maps import ExplainedView, HeatMap, explain_image, heat_map, view_weights
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
+    from leafid.learning import Network
+
 VIEWS_SHOWN = 6
-"""Views that are drawn, those with most weight in the answer."""
+"""Maximum number of views in a picture, those with the highest weights."""
+
+_HEAT_COLOUR = np.array([255, 60, 0])
+_MAX_OPACITY = 0.75  # below 1, so that the leaf stays visible under the heat
 
 
 @dataclass(frozen=True)
@@ -26,7 +33,7 @@ class Explanation:
 
     Attributes:
         bundle: the bundle's identifier.
-        candidates: names and scores of the taxa that are explained, first candidate first.
+        candidates: names and probabilities of the explained taxa, first candidate first.
         views: the views, each with a heat map for each of these taxa.
     """
 
@@ -36,12 +43,12 @@ class Explanation:
 
 
 def explain_file(bundle_folder: Path, photo: Path, *, device: str = "auto") -> Explanation:
-    """Explain the answer of a bundle for a photo.
+    """Explain the two most probable taxa of a photo.
 
     Raises:
-        BundleError: it is missing, damaged, foreign, or written by a newer leafid.
+        BundleError: the bundle is missing, damaged, foreign, or written by an older or newer leafid.
         ImageError: the photo cannot be read.
-        UsageError: there is no such device.
+        UsageError: the device does not exist.
     """
     import torch
 
@@ -49,26 +56,26 @@ def explain_file(bundle_folder: Path, photo: Path, *, device: str = "auto") -> E
 
     bundle = read_bundle(bundle_folder)
     prepared = prepare_file(photo, bundle.info.preprocessing)
-    where = choose_device(device)
-    network = load_network(bundle).to(where)
+    chosen_device = choose_device(device)
+    network = load_network(bundle).to(chosen_device)
     with torch.inference_mode():
-        answers = network(Bags.of([prepared.views], [prepared.kinds]).to(where))
-    (scores,) = calibrated_probabilities(answers.logits.float().cpu().numpy(), bundle.info.calibration)
-    labels = tuple(int(label) for label in np.argsort(-scores, kind="stable")[:2])
+        output = network(Bags.of([prepared.views], [prepared.kinds]).to(chosen_device))
+    (probabilities,) = calibrated_probabilities(output.logits.float().cpu().numpy(), bundle.info.calibration)
+    labels = tuple(int(label) for label in np.argsort(-probabilities, kind="stable")[:2])
     return Explanation(
         bundle=bundle.info.identifier,
-        candidates=tuple((bundle.info.taxonomy.names[label], float(scores[label])) for label in labels),
-        views=explain(network, prepared, labels, bundle.info.calibration),
+        candidates=tuple((bundle.info.taxonomy.names[label], float(probabilities[label])) for label in labels),
+        views=explain_image(network, prepared, labels, bundle.info.calibration),
     )
 
 
 def draw_explanation(explanation: Explanation, path: Path, *, title: str) -> None:
-    """Draw an explanation: one row for each view, the view itself and a heat map for each taxon.
+    """Draw an explanation: one row for each view, with the view and a heat map for each taxon.
 
     Args:
         explanation: of a photo.
         path: a ``.png`` or ``.jpg`` file.
-        title: a line above, such as the photo's name.
+        title: shown above, such as the name of the photo.
 
     Raises:
         OutputError: the file cannot be written.
@@ -80,16 +87,18 @@ def draw_explanation(explanation: Explanation, path: Path, *, title: str) -> Non
     figure = Figure(figsize=(3.3 * columns, 3.6 * len(views) + 1.1), layout="constrained")
     grid = figure.subplots(len(views), columns, squeeze=False)
     for row, view in zip(grid, views, strict=True):
-        _blank(row[0], view, f"{view.kind.value}, {view.weight:.0%} of the answer")
-        for axes, heat, (name, score) in zip(row[1:], view.maps, explanation.candidates, strict=True):
-            _blank(axes, view, f"{name} {score:.0%}\n{_figures(heat)}")
+        _show_view(row[0], view, f"{view.kind.value}, weight {view.weight:.0%}")
+        for axes, heat, (name, probability) in zip(row[1:], view.maps, explanation.candidates, strict=True):
+            _show_view(axes, view, f"{name} {probability:.0%}\n{_caption(heat)}")
+            # The square root keeps weaker heat visible.
             axes.imshow(heat.heat, cmap="inferno", alpha=0.55 * np.sqrt(heat.heat), vmin=0, vmax=1)
     left_out = len(explanation.views) - len(views)
-    more = f" ({left_out} views of less weight are not shown)" if left_out else ""
+    more = f" ({left_out} views with lower weights are not shown)" if left_out else ""
     figure.suptitle(f"{title}: {explanation.bundle}{more}", fontsize=9, wrap=True)
     figure.supxlabel(
-        "Heat: what speaks for a taxon rather than for the others. On the plant: share of the heat that lies on it. "
-        f"Deletion, insertion: mean score while the hottest parts are blurred first, or come back first.\n{LIMITS}",
+        "Heat: evidence for a taxon relative to the other taxa. On the plant: fraction of the heat on the plant. "
+        "Deletion, insertion: mean probability while the hottest parts are blurred first, or restored first.\n"
+        f"{LIMITS}",
         fontsize=6,
         color="0.4",
         wrap=True,
@@ -99,12 +108,64 @@ def draw_explanation(explanation: Explanation, path: Path, *, title: str) -> Non
         figure.savefig(temporary, format=kind, dpi=110)
 
 
-def _blank(axes: "Axes", view: ExplainedView, title: str) -> None:
+@dataclass(frozen=True)
+class HeatOverlays:
+    """Draws small heat overlays for many images: evidence for one taxon against a look-alike, and the reverse.
+
+    An overlay shows the difference of two heat maps, in the view with the highest weight. The single heat maps of
+    look-alikes are nearly the same: features that both taxa share are hot in both. Deletion and insertion are not
+    computed, since they take most of the time.
+    """
+
+    network: "Network"
+    info: BundleInfo
+
+    @classmethod
+    def of_bundle(cls, folder: Path, *, device: str = "auto") -> Self:
+        """Load the network of a bundle.
+
+        Raises:
+            BundleError: the bundle is missing, damaged, foreign, or written by an older or newer leafid.
+            UsageError: the device does not exist.
+        """
+        from leafid.learning import choose_device, load_network
+
+        bundle = read_bundle(folder)
+        return cls(load_network(bundle).to(choose_device(device)), bundle.info)
+
+    def draw(self, photo: Path, names: tuple[str, str], *, longest: int) -> tuple[Image.Image, Image.Image]:
+        """Draw the evidence for the first taxon against the second, and for the second against the first.
+
+        Args:
+            photo: the file.
+            names: two taxa of the bundle.
+            longest: longer side of the pictures in pixels.
+
+        Raises:
+            ImageError: the photo cannot be read.
+        """
+        prepared = prepare_file(photo, self.info.preprocessing)
+        view = prepared.views[int(np.argmax(view_weights(self.network, prepared)))]
+        first, second = (heat_map(self.network, view, self.info.taxonomy.names.index(name)) for name in names)
+        difference = first - second
+        largest = float(np.abs(difference).max()) or 1.0
+        return _overlay(view, difference / largest, longest), _overlay(view, -difference / largest, longest)
+
+
+def _show_view(axes: "Axes", view: ExplainedView, title: str) -> None:
     axes.imshow(view.pixels)
     axes.set_title(title, fontsize=7)
     axes.set_axis_off()
 
 
-def _figures(heat: HeatMap) -> str:
-    inside = "no plant found" if heat.inside is None else f"{heat.inside:.0%} on the plant"
-    return f"{inside}; deletion {heat.deletion:.2f}, insertion {heat.insertion:.2f}"
+def _caption(heat: HeatMap) -> str:
+    on_plant = "no plant found" if heat.on_plant is None else f"{heat.on_plant:.0%} on the plant"
+    return f"{on_plant}; deletion {heat.deletion:.2f}, insertion {heat.insertion:.2f}"
+
+
+def _overlay(view: NDArray[np.uint8], heat: NDArray[np.float32], longest: int) -> Image.Image:
+    """Lay the positive part of heat (S, S), at most 1, over a view (S, S, 3)."""
+    opacity = (_MAX_OPACITY * np.maximum(heat, 0))[..., None]
+    picture = Image.fromarray((view * (1 - opacity) + _HEAT_COLOUR * opacity).astype(np.uint8))
+    picture.thumbnail((longest, longest))
+    return picture

@@ -1,12 +1,13 @@
-"""Which parts of a view speak for a taxon, and whether taking them away really changes the answer.
+"""Heat maps of the evidence for a taxon in a view (HiResCAM), and their faithfulness (deletion and insertion).
 
 HiResCAM (Draelos & Carin 2020, arXiv:2011.08891), by captum's ``LayerGradientXActivation`` at the last convolution:
-gradient times activation, place by place, of the taxon's logit less the mean of all taxa's. What raises all logits
-alike tells no taxon from another, and with second-order pooling it would be nearly all of the heat, in the corners of
-the paper (fresh leaves, 8 views: insertion less deletion -0.06 and now 0.33; heat by chance -0.04). Where one linear
-layer follows the average over places, as in mobilenet_v2, resnet and efficientnet, heat summed over all places is
-exactly that logit less its bias; Grad-CAM is then the same, and Grad-CAM++ is not. With second-order pooling the answer
-is no such sum, and heat is the same only to first order.
+element-wise product of activation and gradient, summed over channels. The gradient is that of the taxon's logit minus
+the mean logit of all taxa. Features that raise all logits alike do not distinguish taxa; with second-order pooling they
+would make up nearly all of the heat, in the corners of the paper (see docs/results.md).
+
+In mobilenet_v2, resnet and efficientnet one linear layer follows the global average pooling: the sum of the heat is
+then exactly that difference of logits without bias, and Grad-CAM gives the same map. With second-order pooling the
+logit is not such a sum, and the heat is a first-order approximation.
 """
 
 from dataclasses import dataclass
@@ -25,69 +26,67 @@ if TYPE_CHECKING:
     from leafid.learning import Network
 
 STEPS = 16
-"""Steps in which a view is taken away and given back."""
+"""Steps in which a view is blurred (deletion) or restored (insertion)."""
 
 BLUR = 0.05
-"""Spread of the blur that stands for a part that was taken away, as a share of the side; paper and colour stay."""
+"""Standard deviation of the Gaussian blur that replaces a deleted part, as a fraction of the side."""
 
-FAINTEST_LINE = 224
-"""Lines of a vein map are darker; texture that was taken for a vein is paler."""
+MAX_LINE_GREY = 224
+"""Lines of a vein map are darker than this grey value; texture mistaken for veins is paler."""
 
-OWN_SIZE = (1.0,)
-"""Where a network sees a view at several sizes, only its own is explained: one map of places, not several."""
+NATIVE_SCALE = (1.0,)
+"""A network with several scales is explained at the native size of the view alone, so that there is one heat map."""
 
 
 @dataclass(frozen=True)
 class HeatMap:
-    """What speaks for a taxon in a view.
+    """Heat map of a taxon in a view.
 
     Attributes:
         label: the taxon.
-        heat: (S, S), float32, 0 or more, largest 1: what speaks for it; 0 everywhere where nothing does.
-        inside: share of the heat that lies on the plant; None without a plant or without heat.
-        deletion: mean score of the taxon while the hottest parts are blurred first; low is good.
-        insertion: mean score while they are given back first; high is good.
+        heat: (S, S), float32, 0 to 1, the maximum is 1; all 0 if no part of the view is evidence for the taxon.
+        on_plant: fraction of the heat on the plant; None without a plant or without heat.
+        deletion: mean probability of the taxon while the hottest parts are blurred first; low is good.
+        insertion: mean probability while the hottest parts are restored first; high is good.
     """
 
     label: int
     heat: NDArray[np.float32]
-    inside: float | None
+    on_plant: float | None
     deletion: float
     insertion: float
 
 
 @dataclass(frozen=True)
 class ExplainedView:
-    """A view, its weight in the answer, the share of it that is plant, and heat maps of the taxa asked for."""
+    """A view, its weight in the prediction, its fraction of plant, and a heat map for each explained taxon."""
 
     pixels: NDArray[np.uint8]
     kind: CropKind
     weight: float
-    plant: float
+    plant_fraction: float
     maps: tuple[HeatMap, ...]
 
 
-def explain(
+def explain_image(
     network: "Network", prepared: PreparedImage, labels: tuple[int, ...], calibration: Calibration
 ) -> tuple[ExplainedView, ...]:
-    """Explain the answer for an image, view by view.
+    """Explain the prediction for an image, view by view.
 
     Args:
         network: in eval mode.
         prepared: the image.
-        labels: the taxa asked for, such as the first candidate and the runner-up.
+        labels: the taxa to explain, such as the first candidate and the runner-up.
         calibration: the bundle's.
     """
     return tuple(
-        _explained(network, pixels, kind, weight, labels, calibration)
-        for pixels, kind, weight in zip(
-            prepared.views, prepared.kinds, weights_of_views(network, prepared), strict=True
-        )
+        _explain_view(network, pixels, kind, weight, labels, calibration)
+        for pixels, kind, weight in zip(prepared.views, prepared.kinds, view_weights(network, prepared), strict=True)
     )
 
 
-def heat_of(network: "Network", pixels: NDArray[np.uint8], label: int) -> NDArray[np.float32]:
-    """Return what speaks for a taxon rather than for the others in a view, place by place: (S, S), else negative.
+def heat_map(network: "Network", pixels: NDArray[np.uint8], label: int) -> NDArray[np.float32]:
+    """Return the evidence for a taxon against the other taxa in a view: (S, S), negative for evidence against it.
 
     Args:
         network: in eval mode.
@@ -96,41 +95,43 @@ def heat_of(network: "Network", pixels: NDArray[np.uint8], label: int) -> NDArra
     """
     import cv2
 
-    coarse = coarse_heat(network, pixels, label)
+    coarse = hires_cam(network, pixels, label)
     return np.asarray(cv2.resize(coarse, pixels.shape[1::-1], interpolation=cv2.INTER_LINEAR), dtype=np.float32)
 
 
-def coarse_heat(network: "Network", pixels: NDArray[np.uint8], label: int) -> NDArray[np.float32]:
-    """Return ``heat_of`` at the size (h, w) of the last convolution; its sum is the logit less bias and mean."""
+def hires_cam(network: "Network", pixels: NDArray[np.uint8], label: int) -> NDArray[np.float32]:
+    """Return the HiResCAM map of a taxon at the resolution (h, w) of the last convolution; see the module's text."""
     import torch
     from captum.attr import LayerGradientXActivation
 
     batch = _batch(pixels).to(network.mean.device)
 
-    def rather_than_others(views: "Tensor") -> "Tensor":
-        logits = network.logits_of_views(views, OWN_SIZE)
+    def logit_above_mean(views: "Tensor") -> "Tensor":
+        logits = network.logits_of_views(views, NATIVE_SCALE)
         return logits[:, label] - logits.mean(dim=1)
 
     with torch.enable_grad():
-        each = LayerGradientXActivation(rather_than_others, _last_map(network, batch)).attribute(batch)  # (1, C, h, w)
-    return np.asarray(each.detach().sum(dim=1)[0].float().cpu().numpy(), dtype=np.float32)
+        method = LayerGradientXActivation(logit_above_mean, _last_spatial_block(network, batch))
+        attributions = method.attribute(batch)  # (1, C, h, w)
+    return np.asarray(attributions.detach().sum(dim=1)[0].float().cpu().numpy(), dtype=np.float32)
 
 
-def faithfulness(
+def deletion_insertion(
     network: "Network",
     pixels: NDArray[np.uint8],
     heat: NDArray[np.floating],
     label: int,
     calibration: Calibration,
 ) -> tuple[float, float]:
-    """Return deletion and insertion: the mean score of the taxon while the hottest parts go, and while they come back.
+    """Return deletion and insertion: mean probability while the hottest parts are blurred first, and restored first.
 
-    Petsiuk, Das & Saenko 2018, RISE, BMVC. Taken-away parts are blurred, not blackened, which would be a new shape.
+    Petsiuk, Das & Saenko 2018, RISE, BMVC. Deleted parts are blurred, not blackened: a black part has a shape of its
+    own.
 
     Args:
         network: in eval mode.
         pixels: (S, S, 3), uint8, RGB.
-        heat: (S, S), hottest first.
+        heat: (S, S); only its order counts.
         label: the taxon.
         calibration: the bundle's.
     """
@@ -151,7 +152,7 @@ def faithfulness(
     return float(probabilities[0::2].mean()), float(probabilities[1::2].mean())
 
 
-def _explained(
+def _explain_view(
     network: "Network",
     pixels: NDArray[np.uint8],
     kind: CropKind,
@@ -161,17 +162,17 @@ def _explained(
 ) -> ExplainedView:
     from leafid.sheets import plant_mask
 
-    plant = _hull_of_lines(pixels) if kind is CropKind.VEINS else plant_mask(pixels)
+    plant = _leaf_of_vein_map(pixels) if kind is CropKind.VEINS else plant_mask(pixels)
     maps = []
     for label in labels:
-        heat = np.maximum(heat_of(network, pixels, label), 0)
+        heat = np.maximum(heat_map(network, pixels, label), 0)
         total = float(heat.sum())
-        deletion, insertion = faithfulness(network, pixels, heat, label, calibration)
+        deletion, insertion = deletion_insertion(network, pixels, heat, label, calibration)
         maps.append(
             HeatMap(
                 label=label,
                 heat=heat / heat.max() if total else heat,
-                inside=float(heat[plant].sum()) / total if total and plant.any() else None,
+                on_plant=float(heat[plant].sum()) / total if total and plant.any() else None,
                 deletion=deletion,
                 insertion=insertion,
             )
@@ -179,55 +180,56 @@ def _explained(
     return ExplainedView(pixels, kind, weight, float(plant.mean()), tuple(maps))
 
 
-def _hull_of_lines(drawn: NDArray[np.uint8]) -> NDArray[np.bool_]:
-    """Return where the leaf is whose veins are drawn dark on white."""
+def _leaf_of_vein_map(pixels: NDArray[np.uint8]) -> NDArray[np.bool_]:
+    """Return the mask (S, S) of the leaf in a vein map: the convex hull of its dark lines."""
     import cv2
 
-    hull = np.zeros(drawn.shape[:2], np.uint8)
-    lines = cv2.findNonZero((drawn[..., 0] < FAINTEST_LINE).astype(np.uint8))
+    hull = np.zeros(pixels.shape[:2], np.uint8)
+    lines = cv2.findNonZero((pixels[..., 0] < MAX_LINE_GREY).astype(np.uint8))
     if lines is not None:
         cv2.fillConvexPoly(hull, cv2.convexHull(lines), (1,))
     return np.asarray(hull > 0)
 
 
-def weights_of_views(network: "Network", prepared: PreparedImage) -> list[float]:
-    """Return the weight of each view in the answer, in their order; they sum to 1."""
+def view_weights(network: "Network", prepared: PreparedImage) -> list[float]:
+    """Return the weight of each view in the prediction, in their order; the weights sum to 1."""
     import torch
 
     from leafid.learning import Bags
 
     with torch.inference_mode():
-        answers = network(Bags.of([prepared.views], [prepared.kinds]).to(network.mean.device))
-    flat = torch.cat([part.reshape(-1) for part in answers.weights]).tolist()
-    # Bags put views of one size together, the smallest first.
-    places = sorted(range(len(prepared.views)), key=lambda place: len(prepared.views[place]))
-    weights = [0.0] * len(places)
-    for place, weight in zip(places, flat, strict=True):
-        weights[place] = float(weight)
+        output = network(Bags.of([prepared.views], [prepared.kinds]).to(network.mean.device))
+    flat = torch.cat([part.reshape(-1) for part in output.weights]).tolist()
+    # Bags group views by size, the smallest first: put the weights back into the order of the views.
+    order = sorted(range(len(prepared.views)), key=lambda index: len(prepared.views[index]))
+    weights = [0.0] * len(order)
+    for index, weight in zip(order, flat, strict=True):
+        weights[index] = float(weight)
     return weights
 
 
-def _last_map(network: "Network", batch: "Tensor") -> "nn.Module":
-    """The last block whose output still has places: (N, C, h, w) with h and w above 1."""
+def _last_spatial_block(network: "Network", batch: "Tensor") -> "nn.Module":
+    """Return the last block with a spatial output: (N, C, h, w) with h and w above 1."""
     import torch
 
-    found: list[nn.Module] = []
+    spatial: list[nn.Module] = []
 
     def keep(module: "nn.Module", _: object, output: object) -> None:
         if isinstance(output, torch.Tensor) and output.ndim == 4 and min(output.shape[2:]) > 1:
-            found.append(module)
+            spatial.append(module)
 
     hooks = [block.register_forward_hook(keep) for block in network.blocks()]
     try:
         with torch.inference_mode():
-            network.features(batch, OWN_SIZE)
+            network.features(batch, NATIVE_SCALE)
     finally:
         for hook in hooks:
             hook.remove()
-    return found[-1]
+    return spatial[-1]
 
 
 def _batch(pixels: NDArray[np.uint8]) -> "torch.Tensor":
+    """Return a view (S, S, 3) as a batch (1, 3, S, S)."""
     import torch
 
     return torch.from_numpy(np.ascontiguousarray(pixels.transpose(2, 0, 1)))[None]

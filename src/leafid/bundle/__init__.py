@@ -1,0 +1,56 @@
+"""The bundle: a folder with a trained model and everything needed to use and to assess it.
+
+    bundle.json             taxonomy, preprocessing, network, calibration, provenance (``BundleInfo``)
+    model.safetensors       weights; no pickle is ever read
+    references.safetensors  features of the train and val images, written by calibration
+    references.csv          specimens of these images
+    thumbnails.zip          thumbnails of the specimens whose licence allows it, if any
+    MODEL_CARD.md           description for people
+
+Training calls ``write_bundle``, and calibration calls ``update_bundle``. To use a bundle, call ``read_bundle`` and, for
+the weights, ``Bundle.tensors``.
+"""
+
+from leafid.bundle.folder import (
+    CARD,
+    INFO,
+    REFERENCE_TABLE,
+    THUMBNAILS,
+    Bundle,
+    read_bundle,
+    update_bundle,
+    write_bundle,
+)
+from leafid.bundle.schema import (
+    BundleInfo,
+    Calibration,
+    CoverageLevel,
+    Decision,
+    FittedOn,
+    Interval,
+    NetworkSpec,
+    OodDetector,
+    PredictionSets,
+    Provenance,
+)
+
+__all__ = [
+    "CARD",
+    "INFO",
+    "REFERENCE_TABLE",
+    "THUMBNAILS",
+    "Bundle",
+    "BundleInfo",
+    "Calibration",
+    "CoverageLevel",
+    "Decision",
+    "FittedOn",
+    "Interval",
+    "NetworkSpec",
+    "OodDetector",
+    "PredictionSets",
+    "Provenance",
+    "read_bundle",
+    "update_bundle",
+    "write_bundle",
+]

@@ -1,0 +1,159 @@
+"""Read and write the folder of a bundle."""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pydantic import ValidationError
+
+from leafid.bundle.schema import RENAMED_FIELDS, SCHEMA_VERSION, BundleInfo, References
+from leafid.errors import BundleError
+from leafid.files import sha256_of, write_text, written_atomically
+from leafid.version import __version__
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+    from torch import Tensor
+
+INFO, WEIGHTS, CARD = "bundle.json", "model.safetensors", "MODEL_CARD.md"
+REFERENCES, REFERENCE_TABLE, THUMBNAILS = "references.safetensors", "references.csv", "thumbnails.zip"
+
+
+@dataclass(frozen=True)
+class Bundle:
+    """A bundle on disk: its description has been read, and the checksum of its weights is right."""
+
+    folder: Path
+    info: BundleInfo
+
+    def tensors(self) -> "dict[str, Tensor]":
+        """Load the weights to the CPU."""
+        from safetensors import SafetensorError
+        from safetensors.torch import load_file
+
+        try:
+            return dict(load_file(self.folder / WEIGHTS))
+        except (SafetensorError, OSError) as error:
+            raise BundleError(f"{self.folder / WEIGHTS} cannot be read: {error}. Copy the bundle again.") from None
+
+    def references(self) -> "dict[str, NDArray[np.generic]]":
+        """Load the features of the train and val images; see ``update_bundle``.
+
+        Raises:
+            BundleError: the bundle has no references, or they are damaged.
+        """
+        from safetensors import SafetensorError
+        from safetensors.numpy import load_file
+
+        path = self.folder / REFERENCES
+        if self.info.references is None:
+            raise BundleError(f"{self.folder} holds no references: it was never calibrated. Train it again.")
+        if not path.is_file() or sha256_of(path) != self.info.references.sha256:
+            raise BundleError(f"{self.folder} is damaged: {REFERENCES} is missing or changed. Copy the bundle again.")
+        try:
+            return dict(load_file(path))
+        except (SafetensorError, OSError) as error:
+            raise BundleError(f"{path} cannot be read: {error}. Copy the bundle again.") from None
+
+
+def write_bundle(folder: Path, info: BundleInfo, tensors: "dict[str, Tensor]", card: str) -> Bundle:
+    """Write a bundle; ``bundle.json`` is written last, so that a folder that has one is complete.
+
+    Args:
+        folder: made if missing; an existing bundle is replaced and its references are deleted.
+        info: its ``weights_sha256`` is filled in here.
+        tensors: the network's state dict.
+        card: Markdown text of the model card.
+    """
+    from safetensors.torch import save_file
+
+    folder.mkdir(parents=True, exist_ok=True)
+    for name in (INFO, REFERENCES, REFERENCE_TABLE, THUMBNAILS):
+        (folder / name).unlink(missing_ok=True)
+    with written_atomically(folder / WEIGHTS) as temporary:
+        save_file({name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}, temporary)
+    write_text(folder / CARD, card)
+    complete = info.model_copy(update={"weights_sha256": sha256_of(folder / WEIGHTS)})
+    write_text(folder / INFO, complete.model_dump_json(indent=2) + "\n")
+    return Bundle(folder, complete)
+
+
+def update_bundle(
+    bundle: Bundle, info: BundleInfo, card: str, references: "dict[str, NDArray[np.generic]]", table: str
+) -> Bundle:
+    """Write a new description, references and model card into a bundle; ``bundle.json`` is replaced last, atomically.
+
+    Args:
+        bundle: its weights stay as they are.
+        info: the new description; ``references`` is filled in here.
+        card: Markdown text of the model card.
+        references: ``features`` (N, F) of the train and val images, and their ``labels`` (N,).
+        table: CSV text with a row for each of the N images, in the same order.
+    """
+    from safetensors.numpy import save_file
+
+    with written_atomically(bundle.folder / REFERENCES) as temporary:
+        save_file(references, temporary)
+    write_text(bundle.folder / REFERENCE_TABLE, table)
+    write_text(bundle.folder / CARD, card)
+    written = References(images=len(references["features"]), sha256=sha256_of(bundle.folder / REFERENCES))
+    complete = info.model_copy(update={"references": written})
+    write_text(bundle.folder / INFO, complete.model_dump_json(indent=2) + "\n")
+    return Bundle(bundle.folder, complete)
+
+
+def read_bundle(path: Path) -> Bundle:
+    """Read and check a bundle.
+
+    Args:
+        path: a bundle folder, or a run folder that holds one as ``bundle/``.
+
+    Raises:
+        BundleError: missing, damaged, foreign, or written by an older or newer leafid.
+    """
+    folder = path if (path / INFO).is_file() or not (path / "bundle").is_dir() else path / "bundle"
+    if not folder.is_dir():
+        raise BundleError(f"There is no bundle {path}. `leafid train JOB` writes one to runs/<job name>/bundle.")
+    if not (folder / INFO).is_file():
+        raise BundleError(f"{folder} is not a bundle: it has no {INFO}. Name the folder that `leafid train` wrote.")
+    info = _read_info(folder / INFO)
+    weights = folder / WEIGHTS
+    if not weights.is_file():
+        raise BundleError(f"{folder} is damaged: {WEIGHTS} is missing. Copy the bundle again.")
+    if sha256_of(weights) != info.weights_sha256:
+        raise BundleError(
+            f"{folder} is damaged: {WEIGHTS} is not the file this bundle was written with. Copy the bundle again."
+        )
+    return Bundle(folder, info)
+
+
+def _read_info(path: Path) -> BundleInfo:
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, json.JSONDecodeError) as error:
+        raise BundleError(f"{path} is damaged: {error}. Copy the bundle again.") from None
+    version = content.get("schema_version") if isinstance(content, dict) else None
+    if not isinstance(version, int):
+        raise BundleError(
+            f"{path} was not written by leafid: it has no schema_version. Name the folder that `leafid train` wrote."
+        )
+    if version > SCHEMA_VERSION:
+        raise BundleError(
+            f"{path} was written by leafid {content.get('leafid_version', 'of a later version')} "
+            f"(bundle schema {version}); this is leafid {__version__} (schema {SCHEMA_VERSION}). Update leafid."
+        )
+    if version < SCHEMA_VERSION:
+        writer = content.get("leafid_version", "of an earlier version")
+        renamed = ", ".join(f"{old} is now {new}" for old, new in RENAMED_FIELDS.items())
+        raise BundleError(
+            f"{path} was written by an older leafid {writer} (bundle schema {version}); this is leafid {__version__} "
+            f"(schema {SCHEMA_VERSION}), where fields have other names: {renamed}. Train again with the same job, or "
+            f"use the leafid that wrote this bundle."
+        )
+    try:
+        return BundleInfo.model_validate(content)
+    except ValidationError as error:
+        places = ", ".join(".".join(map(str, detail["loc"])) for detail in error.errors()[:5])
+        raise BundleError(f"{path} is damaged or foreign: wrong or missing values at {places}.") from None

@@ -1,0 +1,174 @@
+"""The content of ``bundle.json``, as a schema."""
+
+import hashlib
+import json
+from datetime import datetime
+from typing import Annotated, Any
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from leafid.jobs.model import Pooling, Scales
+from leafid.jobs.sheets import Preprocessing
+from leafid.jobs.trust import OodScore
+from leafid.taxonomy import Taxonomy
+from leafid.version import __version__
+
+SCHEMA_VERSION = 3
+"""Rises when an older leafid could misread a newer bundle, or this leafid an older one.
+
+2: prediction sets, OOD detector, references. 3: fields have new names, and OOD scores rise with the distance from the
+training images.
+"""
+
+RENAMED_FIELDS = {
+    "unknowns": "ood_detector",
+    "min_score": "min_probability",
+    "free_ranks": "k_reg",
+    "acceptance": "id_acceptance_rate",
+    "whole_size": "overview_size",
+    "by_taxon": "taxon_thresholds",
+}
+"""Fields of schema 2 by their old names, with the names in schema 3; named where an older bundle is refused."""
+
+
+class _FrozenModel(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class NetworkSpec(_FrozenModel):
+    """Architecture of the network, enough to build it before the weights are loaded.
+
+    ``mean`` and ``std`` normalise RGB values in 0..1 inside the network, which therefore takes 8-bit pixels.
+    """
+
+    backbone: str
+    pooling: Pooling = "average"
+    scales: Scales = (1.0,)
+    dropout: float
+    mean: tuple[float, float, float]
+    std: tuple[float, float, float]
+
+
+Interval = tuple[float, float]
+"""Lower and upper end of a 95 % confidence interval, by bootstrap over gatherings."""
+
+
+class FittedOn(_FrozenModel):
+    """The images used to fit a temperature or threshold; test images are never among them."""
+
+    split: str
+    images: int
+    gatherings: int
+
+
+class Calibration(_FrozenModel):
+    """Temperature scaling: probabilities are ``softmax(logits / temperature)``; the temperature is 1 until fitted."""
+
+    temperature: Annotated[float, Field(gt=0)] = 1.0
+    interval: Interval | None = None
+    fitted_on: FittedOn | None = None
+
+
+class CoverageLevel(_FrozenModel):
+    """Conformal thresholds at one coverage: a set holds the taxa with a nonconformity score up to the threshold.
+
+    ``taxon_thresholds`` replaces ``threshold`` for taxa (by label) with enough gatherings: class-conditional conformal
+    prediction.
+    """
+
+    coverage: Annotated[float, Field(gt=0, lt=1)]
+    threshold: float
+    taxon_thresholds: dict[int, float] = {}
+
+
+class PredictionSets(_FrozenModel):
+    """Adaptive prediction sets (APS), regularised by ``penalty`` for every rank beyond ``k_reg`` (RAPS).
+
+    Records use the level ``coverage``; evaluation measures the other levels too.
+    """
+
+    coverage: Annotated[float, Field(gt=0, lt=1)]
+    levels: tuple[CoverageLevel, ...]
+    penalty: Annotated[float, Field(ge=0)] = 0.0
+    k_reg: Annotated[int, Field(ge=1)] = 1
+    fitted_on: FittedOn
+
+    @property
+    def level(self) -> CoverageLevel:
+        """The level that records use."""
+        return next(level for level in self.levels if level.coverage == self.coverage)
+
+
+class OodDetector(_FrozenModel):
+    """OOD detector: an image with an OOD score above ``threshold`` belongs to no known taxon.
+
+    ``id_acceptance_rate`` is the share of images of known taxa that the threshold accepts.
+    """
+
+    score: OodScore
+    threshold: float
+    id_acceptance_rate: Annotated[float, Field(gt=0, lt=1)]
+    fitted_on: FittedOn
+
+
+class References(_FrozenModel):
+    """Train and val images: features in ``references.safetensors``, names in ``references.csv``."""
+
+    images: int
+    sha256: str
+
+
+class Decision(_FrozenModel):
+    """Thresholds of an ``undetermined`` answer; one that is None has not been fitted and is not applied."""
+
+    min_probability: Annotated[float, Field(ge=0, le=1)]
+    min_side: int | None = None
+    """An image whose shorter side has fewer pixels is too small."""
+    min_sharpness: float | None = None
+    """An image with lower sharpness is blurred; see ``leafid.trust.image_quality``."""
+    needs_plant: bool = False
+    """Whether to reject an image on which no plant is found."""
+
+
+class Provenance(_FrozenModel):
+    """Origin of the model: enough to train it again."""
+
+    job: dict[str, Any]
+    created: datetime
+    seed: int
+    catalog_sha256: str
+    git_commit: str | None
+    versions: dict[str, str]
+    images: dict[str, int]
+    gatherings: dict[str, int]
+    best_epoch: int
+    val_macro_f1: float | None
+
+
+class BundleInfo(_FrozenModel):
+    """Content of ``bundle.json``: everything in a bundle but the weights and references."""
+
+    schema_version: int = SCHEMA_VERSION
+    leafid_version: str = __version__
+    name: str
+    taxonomy: Taxonomy
+    preprocessing: Preprocessing
+    network: NetworkSpec
+    calibration: Calibration = Calibration()
+    decision: Decision
+    prediction_sets: PredictionSets | None = None
+    ood_detector: OodDetector | None = None
+    references: References | None = None
+    provenance: Provenance
+    weights_sha256: str
+
+    @property
+    def identifier(self) -> str:
+        """Name, hash of the weights and hash of the calibration, such as ``mitragyna@3f2a9c01d4e5-71b0c2``.
+
+        Stamped on every record. The last part changes with the temperature and thresholds, since the same weights then
+        give other answers.
+        """
+        parts = ("calibration", "decision", "prediction_sets", "ood_detector", "references")
+        values = json.dumps(self.model_dump(mode="json", include={*parts}), sort_keys=True)
+        return f"{self.name}@{self.weights_sha256[:12]}-{hashlib.sha256(values.encode()).hexdigest()[:6]}"
