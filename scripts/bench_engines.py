@@ -90,7 +90,7 @@ def main() -> None:
 
 
 def probabilities(features: NDArray[np.float32], scale: NDArray[np.float32]) -> NDArray[np.float64]:
-    """Return probabilities (N, T) from a random head on features (N, F), standardised by mean and spread of ``scale``."""
+    """Return probabilities (N, T) of a random head on features (N, F), standardised by those of ``scale``."""
     weights = np.random.default_rng(0).normal(size=(features.shape[1], TAXA)) * 3 / features.shape[1] ** 0.5
     logits = ((features - scale.mean(axis=0)) / (scale.std(axis=0) + 1e-6 * np.abs(scale).max())) @ weights
     powers = np.exp(logits - logits.max(axis=1, keepdims=True))

@@ -41,9 +41,7 @@ def serve(count: int, kilobytes: int, pixels: int) -> None:
 
     async def image(request: web.Request) -> web.Response:
         number = f"{int(request.match_info['number']):08d}".encode()
-        comment = (
-            b"\xff\xfe" + (len(number) + 2).to_bytes(2, "big") + number
-        )  # a different comment makes each file unique
+        comment = b"\xff\xfe" + (len(number) + 2).to_bytes(2, "big") + number  # makes each file unique
         return web.Response(body=jpeg[:2] + comment + jpeg[2:], content_type="image/jpeg")
 
     async def match(request: web.Request) -> web.Response:

@@ -1,10 +1,10 @@
 """Measure whether training waits for its data: images/s of whole training, divided by images/s of bare steps.
 
-Training runs for a few epochs in a temporary folder, as `leafid train` does: workers read and augment views, weights are
-averaged, logs are written. Its rate is ``images_per_s`` of metrics.csv (training steps without validation), over all
-epochs but the first. The bare loop, in the same process, holds the batches of one epoch in memory and runs only forward,
-backward and optimiser step. It runs before and after training, since the speed of a machine changes, and the mean
-counts. A ratio of 1.0 means that data and everything else cost nothing.
+Training runs for a few epochs in a temporary folder, as `leafid train` does: workers read and augment views, weights
+are averaged, logs are written. Its rate is ``images_per_s`` of metrics.csv (training steps without validation), over
+all epochs but the first. The bare loop, in the same process, holds the batches of one epoch in memory and runs only
+forward, backward and optimiser step. It runs before and after training, since the speed of a machine changes, and the
+mean counts. A ratio of 1.0 means that data and everything else cost nothing.
 
     leafid synthesize data/demo/drawn --sheets 288 --seed 1 && leafid collect configs/demo.yaml
     python scripts/bench_training.py configs/demo.yaml # small views and the fastest network: the data must keep up

@@ -1,11 +1,11 @@
-"""Compare ways to tell the unknown, on the real network with all its views.
+"""Compare the OOD scores of leafid: AUROC between known and unknown taxa, and unknown images accepted at thresholds.
 
-Known are the test images of a run; unknown are the images of a folder, and then, three times over, four of the job's
-own taxa that were held out. The probe is fitted again without them, in closed form and without augmented copies; a
-fine-tuned network has seen them, so that only a probe's run says something about held-out taxa. Limits rest on train
-and val, each image judged without its own fold, as `leafid train` fits them.
+Known images are the test images of a run. Unknown images are those of a folder and, with --held-out, those of four of
+the job's taxa in each of three rotations. The probe is then fitted again without the held-out taxa, in closed form and
+without augmented copies. A fine-tuned network has seen them, so use the run of a probe. Thresholds are fitted as in
+`leafid train`: on train and val, each image scored without its own fold.
 
-    python scripts/measure_trust.py runs/bench-remp --unknown ../shared/sheets/unknown_species --held-out
+    python scripts/measure_ood_scores.py runs/bench-remp --unknown ../shared/sheets/unknown_species --held-out
 """
 
 from __future__ import annotations
@@ -48,73 +48,73 @@ HELD_OUT, ROTATIONS, ACCEPTED = 4, 3, 0.95
 
 
 @dataclass(frozen=True)
-class Seen:
-    """Images: their rows (N), and the embeddings (N, F) that a network has of them."""
+class Embedded:
+    """Rows of images (N) with their embeddings (N, F)."""
 
     rows: pd.DataFrame
     features: NDArray[np.float32]
 
-    def where(self, chosen: NDArray[np.bool_]) -> Seen:
-        """Return some of the images."""
-        return Seen(self.rows[chosen].reset_index(drop=True), self.features[chosen])
+    def where(self, mask: NDArray[np.bool_]) -> Embedded:
+        """Return the images that a mask (N,) selects."""
+        return Embedded(self.rows[mask].reset_index(drop=True), self.features[mask])
 
     def labels(self, names: Sequence[str]) -> NDArray[np.int64]:
-        """Return the labels (N,) of the images among these names."""
+        """Return the labels (N,): indices into ``names``."""
         return np.array([names.index(name) for name in self.rows["scientificName"]], dtype=np.int64)
 
 
-def seen(network: Network, run: Run, rows: pd.DataFrame, files: list[Path], cache: Path) -> Seen:
-    """Ask a network about images, once; those that cannot be read are left out."""
+def embed(network: Network, run: Run, rows: pd.DataFrame, files: list[Path], cache: Path) -> Embedded:
+    """Return the embeddings of images, cached in a file; images that cannot be read are left out."""
     if not cache.is_file():
-        answers = predict_files(network, files, run.job.sheets, device=choose_device("auto"))
+        output = predict_files(network, files, run.job.sheets, device=choose_device("auto"))
         cache.parent.mkdir(parents=True, exist_ok=True)
-        np.save(cache, answers.embeddings)
+        np.save(cache, output.embeddings)
     features = np.load(cache)
-    return Seen(rows.reset_index(drop=True), features).where(~np.isnan(features).any(axis=1))
+    return Embedded(rows.reset_index(drop=True), features).where(~np.isnan(features).any(axis=1))
 
 
-def fitted_to(network: Network, train: Seen, val: Seen, names: Sequence[str]) -> tuple[Network, float]:
-    """Return a network whose head is the probe of these images, and its shrinkage; its backbone is not used."""
+def fit_probe(network: Network, train: Embedded, val: Embedded, names: Sequence[str]) -> tuple[Network, float]:
+    """Return a network whose head is a probe of these images, and its shrinkage; its backbone is not used."""
     parts = [(part.features, part.labels(names)) for part in (train, val)]
     probe = fit_probe_head(parts[0], parts[1], len(names), balanced=True)
-    other = build_network(network.spec, len(names)).eval()
-    probe.load_into(other)
-    return other, probe.shrinkage
+    refitted = build_network(network.spec, len(names)).eval()
+    probe.load_into(refitted)
+    return refitted, probe.shrinkage
 
 
-def logits_of(network: Network, images: Seen) -> NDArray[np.float32]:
-    """Return the logits (N, T) that the head gives."""
+def head_logits(network: Network, images: Embedded) -> NDArray[np.float32]:
+    """Return the logits (N, T) of the head."""
     with torch.inference_mode():
         return np.asarray(network.last_linear(torch.from_numpy(images.features)).numpy(), dtype=np.float32)
 
 
 def unknown_table(
-    network: Network, shrinkage: float, every: Seen, known: Seen, unknown: Seen, names: Sequence[str]
+    network: Network, shrinkage: float, fitting: Embedded, known: Embedded, unknown: Embedded, names: Sequence[str]
 ) -> pd.DataFrame:
-    """Compare the scores: AUROC, and what the limits accept that accept 95 % of the test, or of train and val."""
-    labels, gatherings = every.labels(names), list(every.rows["gathering_id"])
+    """Return AUROC and accepted shares per score; thresholds accept 95 % of known test images, or of train and val."""
+    labels, gatherings = fitting.labels(names), list(fitting.rows["gathering_id"])
     folds = blocked_folds(labels, gatherings)
-    there, is_train = has_others_outside_fold(labels, folds), (every.rows["split"] == "train").to_numpy()
+    usable, is_train = has_others_outside_fold(labels, folds), (fitting.rows["split"] == "train").to_numpy()
     logits = out_of_fold_logits(
-        network, (every.features, labels), is_train, None, folds, shrinkage=shrinkage, balanced=True
+        network, (fitting.features, labels), is_train, None, folds, shrinkage=shrinkage, balanced=True
     )
     if logits is None:
-        raise SystemExit("Too few images for a probe without a fold.")
-    training = TrainingFeatures.of(every.features, labels)
+        raise SystemExit("Too few images to fit a probe without one fold: use a run with more images per taxon.")
+    training = TrainingFeatures.of(fitting.features, labels)
     rows = {}
     for score in get_args(OodScore):
         of_known, of_unknown = (
-            ood_scores(score, logits_of(network, one), one.features, training) for one in (known, unknown)
+            ood_scores(score, head_logits(network, one), one.features, training) for one in (known, unknown)
         )
-        fitting = out_of_fold_ood_scores(score, logits, every.features, labels, folds)[there]
-        limit = acceptance_threshold(
-            fitting, [one for one, is_there in zip(gatherings, there, strict=True) if is_there], ACCEPTED
+        out_of_fold = out_of_fold_ood_scores(score, logits, fitting.features, labels, folds)[usable]
+        threshold = acceptance_threshold(
+            out_of_fold, [one for one, is_usable in zip(gatherings, usable, strict=True) if is_usable], ACCEPTED
         )
         rows[score] = {
             "AUROC": auroc(of_known, of_unknown),
             "unknown accepted at 95 % of known": (of_unknown <= np.quantile(of_known, ACCEPTED)).mean(),
-            "unknown accepted, fitted limit": (of_unknown <= limit).mean(),
-            "known accepted, fitted limit": (of_known <= limit).mean(),
+            "unknown accepted, fitted threshold": (of_unknown <= threshold).mean(),
+            "known accepted, fitted threshold": (of_known <= threshold).mean(),
         }
     return pd.DataFrame(rows).T
 
@@ -127,29 +127,29 @@ def auroc(known: NDArray[np.float64], unknown: NDArray[np.float64]) -> float:
     return float(roc_auc_score(truth, np.concatenate([known, unknown])))
 
 
-def held_out_tables(network: Network, every: Seen, test: Seen, names: Sequence[str]) -> list[pd.DataFrame]:
-    """Hold four taxa out, three times: a probe is fitted to the others."""
+def held_out_tables(network: Network, fitting: Embedded, test: Embedded, names: Sequence[str]) -> list[pd.DataFrame]:
+    """Hold out four taxa in each of three rotations, and fit a probe to the others."""
     tables = []
     for rotation in range(ROTATIONS):
-        out = {names[(rotation * 5 + place) % len(names)] for place in range(HELD_OUT)}
-        kept = [name for name in names if name not in out]
-        known = every.where(~every.rows["scientificName"].isin(out).to_numpy())
+        held_out = {names[(rotation * 5 + index) % len(names)] for index in range(HELD_OUT)}
+        kept = [name for name in names if name not in held_out]
+        known = fitting.where(~fitting.rows["scientificName"].isin(held_out).to_numpy())
         train, val = (known.where((known.rows["split"] == part).to_numpy()) for part in ("train", "val"))
-        other, shrinkage = fitted_to(network, train, val, kept)
-        strange = test.rows["scientificName"].isin(out).to_numpy()
-        tables.append(unknown_table(other, shrinkage, known, test.where(~strange), test.where(strange), kept))
-        print(f"\nheld out: {', '.join(sorted(out))}")
+        probe, shrinkage = fit_probe(network, train, val, kept)
+        unknown = test.rows["scientificName"].isin(held_out).to_numpy()
+        tables.append(unknown_table(probe, shrinkage, known, test.where(~unknown), test.where(unknown), kept))
+        print(f"\nheld out: {', '.join(sorted(held_out))}")
         print(tables[-1].round(3).to_string())
     return tables
 
 
 def main() -> None:
-    """Measure, and print the tables."""
+    """Measure the scores and print the tables."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("run", type=Path, help="a finished run of a probe")
+    parser.add_argument("run", type=Path, help="finished run of a probe")
     parser.add_argument("--unknown", type=Path, help="folder with images of other species")
-    parser.add_argument("--held-out", action="store_true", help="also hold taxa out")
-    parser.add_argument("--cache", type=Path, default=Path("runs/measure-trust"), help="folder for features")
+    parser.add_argument("--held-out", action="store_true", help="also hold out taxa of the job")
+    parser.add_argument("--cache", type=Path, default=Path("runs/measure-ood-scores"), help="folder for embeddings")
     arguments = parser.parse_args()
     run = Run.open(arguments.run)
     bundle = read_bundle(run.bundle_folder)
@@ -158,20 +158,20 @@ def main() -> None:
     parts = [predict_split(run, part, network, device=choose_device("auto")).embeddings for part in ("train", "val")]
     rows = pd.concat([split[split["split"] == part] for part in ("train", "val")])
     order = np.argsort(rows.index, kind="stable")
-    every = Seen(rows.iloc[order].reset_index(drop=True), np.concatenate(parts)[order])
+    fitting = Embedded(rows.iloc[order].reset_index(drop=True), np.concatenate(parts)[order])
     rows = split[split["split"] == "test"]
-    test = seen(network, run, rows, run.image_paths(rows), cache / f"test-{weights}.npy")
-    right = logits_of(network, test).argmax(axis=1) == test.labels(names)
+    test = embed(network, run, rows, run.image_paths(rows), cache / f"test-{weights}.npy")
+    right = head_logits(network, test).argmax(axis=1) == test.labels(names)
     print(f"{bundle.info.identifier}: accuracy on test {right.mean():.3f}")
     if arguments.unknown:
         files = sorted(path for path in arguments.unknown.rglob("*") if path.suffix.lower() in IMAGE_ENDINGS)
-        strange = seen(network, run, pd.DataFrame({"path": files}), files, cache / f"unknown-{weights}.npy")
-        print(f"\nknown: {len(test.rows)} test images; unknown: {len(strange.rows)} images of {arguments.unknown.name}")
-        train, val = (every.where((every.rows["split"] == part).to_numpy()) for part in ("train", "val"))
-        probe, shrinkage = fitted_to(network, train, val, names)
-        print(unknown_table(probe, shrinkage, every, test, strange, names).round(3).to_string())
+        unknown = embed(network, run, pd.DataFrame({"path": files}), files, cache / f"unknown-{weights}.npy")
+        print(f"\nknown: {len(test.rows)} test images; unknown: {len(unknown.rows)} images of {arguments.unknown.name}")
+        train, val = (fitting.where((fitting.rows["split"] == part).to_numpy()) for part in ("train", "val"))
+        probe, shrinkage = fit_probe(network, train, val, names)
+        print(unknown_table(probe, shrinkage, fitting, test, unknown, names).round(3).to_string())
     if arguments.held_out:
-        tables = held_out_tables(network, every, test, names)
+        tables = held_out_tables(network, fitting, test, names)
         print(f"\nheld-out taxa, mean of {len(tables)} rotations")
         print((sum(tables[1:], tables[0]) / len(tables)).round(3).to_string())
 
