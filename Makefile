@@ -42,10 +42,10 @@ bench: $(INSTALLED)
 	$(BIN)/python scripts/bench_fetch.py --images 2000 --kilobytes 200
 	$(BIN)/python scripts/bench_reading.py $(SHARED)/sheets/full_size
 	$(BIN)/python scripts/bench_identify.py --shared $(SHARED) --out runs/bench-identify
-	$(BIN)/python scripts/bench_identify_memory.py --shared $(SHARED) --out runs/bench-identify
-	$(BIN)/python scripts/measure_plant_masks.py --shared $(SHARED)
+	$(BIN)/python scripts/bench_identify_scale.py memory --shared $(SHARED) --out runs/bench-identify
+	$(BIN)/python scripts/measure_sheets.py masks --shared $(SHARED)
 	$(BIN)/python scripts/measure_vein_maps.py --shared $(SHARED)
-	$(BIN)/python scripts/measure_leaf_crops.py
+	$(BIN)/python scripts/measure_sheets.py crops
 	$(BIN)/python scripts/measure_shortcuts.py --bench $(SHARED)/bench
 	$(BIN)/leafid collect configs/bench-viola.yaml
 	$(BIN)/python scripts/bench_training.py configs/bench-viola.yaml --set sheets.size=224 --set sheets.overview_size=null --set model.pooling=average --set "model.scales=[1.0]"

@@ -200,6 +200,8 @@ PEERS = ("torchvision", "timm", "ultralytics")
 
 def main() -> None:
     """Time one runner."""
+    if len(sys.argv) != 3:
+        sys.exit(f"{__doc__}\nRunners: {', '.join(RUNNERS)}")
     settings = Settings(Path(sys.argv[2]))
     run = RUNNERS[sys.argv[1]](settings)
     run(settings.images[:WARM_UP])

@@ -105,10 +105,9 @@ def main() -> None:
     photos = [np.asarray(open_image(path).rgb) for path in run.image_paths(test.iloc[sampled])]
     table = {}
     for blur in BLURS:
-        blurred = (cv2.GaussianBlur(one, (0, 0), blur * min(one.shape[:2])) if blur else one for one in photos)
-        table[f"test images, blur {blur:.1%}"] = reason_shares(
-            identifier, (np.asarray(one, np.uint8) for one in blurred)
-        )
+        blurred = (cv2.GaussianBlur(photo, (0, 0), blur * min(photo.shape[:2])) if blur else photo for photo in photos)
+        pictures = (np.asarray(picture, np.uint8) for picture in blurred)
+        table[f"test images, blur {blur:.1%}"] = reason_shares(identifier, pictures)
     table["synthetic sheets without a plant"] = reason_shares(identifier, bare_sheets(20))
     table["synthetic labels"] = reason_shares(identifier, labels(20))
     if arguments.masks:

@@ -286,13 +286,16 @@ def _cut(leaf: Leaf, margin: int = 10) -> Leaf:
 
 
 def _markdown(scores: list[Score]) -> str:
-    header = "| leaves | method | F1 (ODS) | precision | recall | F1 (OIS) | ms per leaf |\n|---|---|---:|---:|---:|---:|---:|"
     lines = [
+        "| leaves | method | F1 (ODS) | precision | recall | F1 (OIS) | ms |",
+        "|---|---|---:|---:|---:|---:|---:|",
+    ]
+    lines += [
         f"| {row.leaves} | {row.method} | {row.ods_f1:.3f} | {row.precision:.3f} | {row.recall:.3f} | {row.ois_f1:.3f} "
         f"| {row.ms_per_leaf:.0f} |"
         for row in scores
     ]
-    return "\n".join([header, *lines])
+    return "\n".join(lines)
 
 
 if __name__ == "__main__":
