@@ -69,12 +69,12 @@ def main() -> None:
         batch = torch.from_numpy(pixels).contiguous(memory_format=torch.channels_last)
         with torch.inference_mode(), tempfile.TemporaryDirectory() as folder:
             expected = network.features(batch).numpy()
-            rows = [("torch", expected, min_cpu_seconds(lambda: network.features(batch), arguments.repetitions))]  # noqa: B023
+            rows = [("torch", expected, cpu_seconds(lambda: network.features(batch), arguments.repetitions))]  # noqa: B023
             for name in engines:
                 with torch.inference_mode(False):
                     write_model(network, Path(folder), name, SIDE)
                 model = load_model(Path(folder), name, SIDE)
-                rows.append((name, model(pixels), min_cpu_seconds(lambda: model(pixels), arguments.repetitions)))  # noqa: B023
+                rows.append((name, model(pixels), cpu_seconds(lambda: model(pixels), arguments.repetitions)))  # noqa: B023
         reference = probabilities(expected, expected)
         for engine, features, seconds in rows:
             difference = (np.linalg.norm(features - expected, axis=1) / np.linalg.norm(expected, axis=1)).max()
@@ -97,7 +97,7 @@ def probabilities(features: NDArray[np.float32], scale: NDArray[np.float32]) -> 
     return np.asarray(powers / powers.sum(axis=1, keepdims=True))
 
 
-def min_cpu_seconds(work: Callable[[], object], repetitions: int) -> float:
+def cpu_seconds(work: Callable[[], object], repetitions: int) -> float:
     """Return the smallest CPU time of the work over the repetitions, after one run to warm up."""
     work()
     taken = []

@@ -28,7 +28,7 @@ from numpy.typing import NDArray
 from leafid.characters import LeafCharacters, Measured, measure_file, measure_leaf
 from leafid.demo import DEMO_TAXA, draw_leaf, sample_leaf, sample_plant
 
-DRAWN_SEED = 60817
+SEED = 60817
 WITHOUT_LEAF = (
     "106387_153844 106466_169164 110432_293573 116853_190981 119986_193551 121841_86563 126895_86986 127007_87417 "
     "131736_300755 132107_310448 133595_315366 133617_272773 140367_260937 141332_196410 141336_196598 142550_265709 "
@@ -51,15 +51,15 @@ def main() -> int:
     """Run the measurements and print Markdown."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--shared", type=Path, default=Path("../shared"))
-    parser.add_argument("--drawn", type=int, default=60, help="number of synthetic leaves")
-    parser.add_argument("--only", choices=("counted", "drawn", "absence"), help="print only this part")
+    parser.add_argument("--synthetic", type=int, default=60, help="number of synthetic leaves")
+    parser.add_argument("--only", choices=("counted", "synthetic", "absence"), help="print only this part")
     arguments = parser.parse_args()
     cv2.setNumThreads(1)
     if arguments.only in (None, "counted"):
         report_counted(arguments.shared / "veins" / "vein_counts.csv")
-    if arguments.only in (None, "drawn"):
-        report_drawn(arguments.drawn)
-        report_petioles_and_margins(arguments.drawn // 3)
+    if arguments.only in (None, "synthetic"):
+        report_synthetic(arguments.synthetic)
+        report_petioles_and_margins(arguments.synthetic // 3)
     if arguments.only in (None, "absence"):
         report_absence(arguments.shared)
     return 0
@@ -112,20 +112,22 @@ def _count_cells(leaves: Sequence[Counted]) -> str:
     return f"{sides} | {errors.mean():.2f} | {np.mean(errors <= 1):.0%} | {within} of {len(leaves)}"
 
 
-def report_drawn(count: int) -> None:
-    """Compare with drawn leaves at several resolutions, and with noise."""
-    print("| drawn leaves | counted | pairs, error per side | within 1 | angle | length | width | base | apex | CPU |")
+def report_synthetic(count: int) -> None:
+    """Compare with the truth of synthetic leaves at several resolutions, and with noise."""
+    print(
+        "| synthetic leaves | counted | pairs, error per side | within 1 | angle | length | width | base | apex | CPU |"
+    )
     print("|---|---:|---:|---:|---:|---:|---:|---:|---:|---:|")
-    for title, factor, noise in (("5 px/mm", 1.0, 0), ("a half", 0.5, 0), ("a quarter", 0.25, 0), ("noise", 1.0, 12)):
-        print(f"| {title} | {_drawn_cells(count, factor, noise)} |")
+    for title, factor, noise in (("5 px/mm", 1.0, 0), ("half", 0.5, 0), ("quarter", 0.25, 0), ("noise", 1.0, 12)):
+        print(f"| {title} | {_synthetic_cells(count, factor, noise)} |")
     print()
 
 
-def _drawn_cells(count: int, factor: float, noise: float) -> str:
+def _synthetic_cells(count: int, factor: float, noise: float) -> str:
     errors: dict[str, list[float]] = defaultdict(list)
     counted = 0
     for number in range(count):
-        rng = np.random.default_rng([DRAWN_SEED, number])
+        rng = np.random.default_rng([SEED, number])
         plant = sample_plant(DEMO_TAXA[number % len(DEMO_TAXA)], rng)
         leaf = draw_leaf(
             sample_leaf(plant, rng),
@@ -175,7 +177,7 @@ def report_petioles_and_margins(count: int) -> None:
     """Compare with petioles drawn below synthetic leaves, and with teeth cut into their margins."""
     shares, verdicts = [], {"entire": [0, 0, 0], "toothed": [0, 0, 0]}
     for number in range(count):
-        rng = np.random.default_rng([DRAWN_SEED, number])
+        rng = np.random.default_rng([SEED, number])
         plant = sample_plant(DEMO_TAXA[number % len(DEMO_TAXA)], rng)
         leaf = draw_leaf(sample_leaf(plant, rng), plant.look, rng, px_per_mm=5.0, margin_px=160)
         pixels = leaf.on_background(np.full_like(leaf.image, 225))
@@ -237,7 +239,7 @@ def _claims(path: Path) -> tuple[int, int]:
 
 def _label(number: int) -> tuple[NDArray[np.uint8], NDArray[np.bool_]]:
     """Return a label with lines of writing, and a mask that covers it as a leaf."""
-    rng = np.random.default_rng([DRAWN_SEED, 1000 + number])
+    rng = np.random.default_rng([SEED, 1000 + number])
     pixels = np.full((420, 640, 3), 180, np.uint8)
     mask = np.zeros(pixels.shape[:2], np.bool_)
     mask[40:380, 40:600] = True

@@ -1,6 +1,6 @@
 """Measure what leafid finds on a sheet against the truth: plant mask, leaf crops, ruler scale. Prints Markdown.
 
-    python scripts/measure_sheets.py masks --shared ../shared [--drawn 12] [--overlays FOLDER]
+    python scripts/measure_sheets.py masks --shared ../shared [--synthetic 12] [--overlays FOLDER]
     python scripts/measure_sheets.py crops --sheets 24
     python scripts/measure_sheets.py scale --sheets 12 [IMAGE ...]
 
@@ -63,10 +63,10 @@ def measure_masks(options: argparse.Namespace) -> None:
     pairs = [(path, coffee / "masks" / f"{path.stem}.png") for path in sorted((coffee / "images").glob("*.jpg"))]
     if pairs:
         print_masks("Coffee leaves", mask_rows(pairs, options.overlays), per_image=False)
-    if options.drawn:
+    if options.synthetic:
         with tempfile.TemporaryDirectory() as folder:
             out = Path(folder)
-            draw_herbarium(out, sheets=options.drawn, seed=7, workers=1)
+            draw_herbarium(out, sheets=options.synthetic, seed=7, workers=1)
             truths = out / "truth" / "plant"
             pairs = [(path, truths / f"{path.stem}.png") for path in sorted((out / "images").glob("*.jpg"))]
             print_masks("Synthetic sheets", mask_rows(pairs, options.overlays), per_image=False)
@@ -248,7 +248,7 @@ def main() -> None:
     measurements = parser.add_subparsers(required=True, metavar="{masks,crops,scale}")
     masks = measurements.add_parser("masks")
     masks.add_argument("--shared", type=Path, default=Path("../shared"), help="folder with sheets/ and veins/")
-    masks.add_argument("--drawn", type=int, default=0, help="also measure this many synthetic sheets")
+    masks.add_argument("--synthetic", type=int, default=0, help="also measure this many synthetic sheets")
     masks.add_argument("--overlays", type=Path, help="folder for overlays: green right, red too much, blue missed")
     masks.set_defaults(measure=measure_masks)
     crops = measurements.add_parser("crops")

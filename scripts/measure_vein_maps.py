@@ -49,7 +49,7 @@ DEFAULT_SIGMAS = (1.0, 3.0, 5.0, 7.0, 9.0)
 SIGMAS = (DEFAULT_SIGMAS, (1.0, 2.0), (2.0, 4.0))
 POLARITIES = ("dark", "light", "both")
 PX_PER_MM = (2.0, 4.0, 8.0)
-DRAWN_SEED = 20240
+SEED = 20240
 
 
 @dataclass(frozen=True)
@@ -122,7 +122,7 @@ def main() -> int:
     else:
         print(f"{arguments.shared / 'veins' / 'tomato'} is missing: measuring synthetic leaves only", file=sys.stderr)
     for scale in PX_PER_MM:
-        parts[f"synthetic, {scale:g} px/mm"] = (f"drawn:{scale:g}", range(6), f"drawn-tune:{scale:g}", range(2))
+        parts[f"synthetic, {scale:g} px/mm"] = (f"synthetic:{scale:g}", range(6), f"synthetic-tune:{scale:g}", range(2))
 
     with ProcessPoolExecutor(arguments.workers, None, _start, (arguments.shared, arguments.tolerance)) as pool:
         known: dict[Job, Result] = {}
@@ -248,11 +248,11 @@ def f1_of(counts: NDArray[np.int64]) -> tuple[NDArray[np.float64], NDArray[np.fl
 
 @cache
 def load(leaves: str, number: int) -> Leaf:
-    """Load a leaf of a set: `tomato`, `drawn:PX_PER_MM`, or `drawn-tune:PX_PER_MM` (other plants)."""
+    """Load a leaf of a set: `tomato`, `synthetic:PX_PER_MM`, or `synthetic-tune:PX_PER_MM` (other plants)."""
     if leaves == "tomato":
         return _tomato(sorted((_shared / "veins" / "tomato" / "images").glob("*.jpg"))[number])
     kind, px_per_mm = leaves.split(":")
-    seed = DRAWN_SEED + (kind == "drawn-tune")
+    seed = SEED + (kind == "synthetic-tune")
     return _drawn(number, seed, float(px_per_mm))
 
 
