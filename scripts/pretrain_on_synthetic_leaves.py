@@ -6,7 +6,7 @@ predict these characters from a view of the job's size. Its backbone is written 
 
     python scripts/pretrain_on_synthetic_leaves.py configs/bench-viola.yaml --set sheets.size=224 \
         --set sheets.overview_size=null --set "model.scales=[1.0]" --leaves 9600 --out runs/synthetic/weights.pth
-    leafid train configs/bench-viola.yaml --set model.weights=runs/synthetic/weights.pth --out runs/bench-viola-synthetic
+    leafid train configs/bench-viola.yaml --set model.weights=runs/synthetic/weights.pth --out runs/viola-synthetic
 
 Each printed line shows the errors on the latest leaves before learning from them: pairs, degrees, shares of wrong
 forms.
