@@ -1,5 +1,5 @@
 # Two commands are enough on a fresh machine: `make demo` and `make test`.
-# Needed beforehand: Python 3.11 or later with pip, and make. Everything else goes into .venv.
+# They need Python 3.11 or later with pip, and make. Everything else is installed into .venv.
 PYTHON ?= python3
 BIN := .venv/bin
 INSTALLED := .venv/.installed
@@ -7,13 +7,13 @@ INSTALLED := .venv/.installed
 .PHONY: demo test lint format bench lock clean help
 
 help:
-	@echo "make demo   draw a herbarium, train on it, evaluate, identify twelve drawings"
+	@echo "make demo   synthesize a herbarium, train on it, evaluate, identify twelve new sheets"
 	@echo "make test   run the tests"
 	@echo "make lint   ruff, mypy, import-linter"
-	@echo "make bench  the long measurements (minutes to hours)"
-	@echo "make lock   renew requirements.lock from pyproject.toml"
+	@echo "make bench  run the benchmarks of docs/results.md (minutes to hours)"
+	@echo "make lock   update requirements.lock from pyproject.toml"
 
-# The environment is made anew whenever the locked versions change.
+# Created again whenever the locked versions change.
 $(INSTALLED): requirements.lock pyproject.toml
 	@$(PYTHON) -c 'import sys; v = sys.version_info; sys.exit(v < (3, 11) and "leafid needs Python 3.11 or later, but $(PYTHON) is %d.%d: name another one with make PYTHON=python3.12" % v[:2])'
 	test -x $(BIN)/python || $(PYTHON) -m venv .venv
@@ -34,18 +34,18 @@ lint: $(INSTALLED)
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-# Real images to measure on lie in SHARED; the scripts say in their first lines what they measure and how long it takes.
+# SHARED holds the real images. Each script documents what it measures and how long it takes (--help).
 SHARED ?= ../shared
 
 bench: $(INSTALLED)
-	@test -d $(SHARED) || { echo "make bench measures on real images; name their folder: make bench SHARED=../shared"; exit 2; }
+	@test -d $(SHARED) || { echo "make bench needs real images. Name their folder: make bench SHARED=../shared"; exit 2; }
 	$(BIN)/python scripts/bench_fetch.py --images 2000 --kilobytes 200
 	$(BIN)/python scripts/bench_reading.py $(SHARED)/sheets/full_size
 	$(BIN)/python scripts/bench_identify.py --shared $(SHARED) --out runs/bench-identify
-	$(BIN)/python scripts/bench_identify_memory.py --shared $(SHARED) --out runs/bench-identify
-	$(BIN)/python scripts/measure_plant_masks.py --shared $(SHARED)
+	$(BIN)/python scripts/bench_identify_scale.py memory --shared $(SHARED) --out runs/bench-identify
+	$(BIN)/python scripts/measure_sheets.py masks --shared $(SHARED)
 	$(BIN)/python scripts/measure_vein_maps.py --shared $(SHARED)
-	$(BIN)/python scripts/measure_leaf_crops.py
+	$(BIN)/python scripts/measure_sheets.py crops
 	$(BIN)/python scripts/measure_shortcuts.py --bench $(SHARED)/bench
 	$(BIN)/leafid collect configs/bench-viola.yaml
 	$(BIN)/python scripts/bench_training.py configs/bench-viola.yaml --set sheets.size=224 --set sheets.overview_size=null --set model.pooling=average --set "model.scales=[1.0]"

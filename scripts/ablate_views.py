@@ -1,16 +1,17 @@
-"""What does each kind of view add? One network, frozen, one head fitted the same way, on different views of the images.
+"""Ablate the views: measure a linear probe on every combination of the kinds of views of a job.
 
-The features of all views are computed once for each background and colour (and kept in --out); the variants are then a
-matter of seconds. The head is fitted on train, its shrinkage chosen on val, and measured on val and test; and again in
-five folds by gathering: the shrinkage of each is chosen on the next fold, the head then fitted on all four others. The
-head learns from augmented copies, too, where the job has them (`training.probe_augmented_copies`); each takes as long.
-Choose between variants by val and folds; test is for the report.
+The network is frozen. Its features of all views are computed once for each condition (background and colour) and stored
+in --out; each combination of kinds then takes seconds. The head is fitted on train, its shrinkage chosen on val, and
+macro-F1 measured on val and test. The same is done in five folds by gathering: the next fold chooses the shrinkage, and
+the head is fitted on all four others. The head also learns from augmented copies where the job has them
+(`training.probe_augmented_copies`); each copy takes as long as the images themselves. Choose between variants by val
+and folds; report test.
 
     python scripts/ablate_views.py configs/bench-viola.yaml --out runs/ablate-viola
     python scripts/ablate_views.py configs/bench-remp.yaml --out runs/ablate-remp \
         --set training.probe_augmented_copies=0
 
-Writes ablation.csv (one row per variant) and per_taxon.csv (F1 of each taxon over the folds).
+Writes ablation.csv (one row per variant) and per_taxon.csv (F1 of each taxon in the folds).
 """
 
 import argparse
@@ -49,9 +50,9 @@ from leafid.sources import collect
 
 FOLDS = 5
 
-LOOKS: dict[str, dict[str, object]] = {
-    "as it is": {},
-    "background plain": {"sheets.background": "plain"},
+CONDITIONS: dict[str, dict[str, object]] = {
+    "original": {},
+    "white": {"sheets.background": "plain"},
     "grey": {"sheets.colour": "grey"},
 }
 IMAGE, PLANT, LEAF, TILE, VEINS = CropKind.IMAGE, CropKind.PLANT, CropKind.LEAF, CropKind.TILE, CropKind.VEINS
@@ -70,49 +71,49 @@ SUBSETS = (
 
 @dataclass(frozen=True)
 class Row:
-    """One variant: macro-F1 on val and test, over all folds, and its spread between folds."""
+    """One variant: macro-F1 on val, on test and over all folds, and its standard deviation between folds."""
 
     views: str
-    look: str
+    condition: str
     val: float
     test: float
     folds: float
     folds_sd: float
 
     def __str__(self) -> str:
-        """Return the line of the table."""
+        """Return the row as a line of text."""
         folds = f"{self.folds:.3f} ± {self.folds_sd:.3f}"
-        return f"{self.views:32} {self.look:18} {self.val:8.3f} {self.test:8.3f} {folds:>16}"
+        return f"{self.views:32} {self.condition:10} {self.val:8.3f} {self.test:8.3f} {folds:>16}"
 
 
 @dataclass(frozen=True)
 class Features:
-    """Features of all views (V, F), the image of each (V,) and what it shows, an index into ``KINDS`` (V,)."""
+    """Features of all views (V, F), the image index of each (V,) and its kind, an index into ``KINDS`` (V,)."""
 
     values: torch.Tensor
     owners: torch.Tensor
     kinds: torch.Tensor
 
     def pooled(self, subset: tuple[CropKind, ...], images: int, pooling: AttentionPooling) -> NDArray[np.float32]:
-        """Return embeddings (N, F) by these kinds of views; where an image has none of them, by the whole image."""
-        wanted = torch.isin(self.kinds, torch.tensor([KINDS.index(kind) for kind in subset]))
-        seen = torch.zeros(images, dtype=torch.bool).index_fill(0, self.owners[wanted], True)
-        wanted |= ~seen[self.owners] & (self.kinds == KINDS.index(IMAGE))
+        """Return embeddings (N, F) from these kinds of views; images without such views use the whole image."""
+        selected = torch.isin(self.kinds, torch.tensor([KINDS.index(kind) for kind in subset]))
+        has_view = torch.zeros(images, dtype=torch.bool).index_fill(0, self.owners[selected], True)
+        selected |= ~has_view[self.owners] & (self.kinds == KINDS.index(IMAGE))
         with torch.inference_mode():
-            pooled, _ = pooling(self.values[wanted], self.owners[wanted], self.kinds[wanted], images)
+            pooled, _ = pooling(self.values[selected], self.owners[selected], self.kinds[selected], images)
         embeddings: NDArray[np.float32] = pooled.numpy()
         return embeddings
 
 
-def features_of(job: Job, split: pd.DataFrame, look: str, number: int, folder: Path) -> Features:
-    """Compute the features of all views of the copy of this number or, 0, as they are; they are kept in the folder."""
-    strength = job.training.augmentation if number else "none"  # as the probe of a training has them
+def compute_features(job: Job, split: pd.DataFrame, condition: str, number: int, folder: Path) -> Features:
+    """Return the features of all views of an augmented copy (0: unchanged images); the folder caches them."""
+    strength = job.training.augmentation if number else "none"  # as training prepares them for the probe
     store = view_store(job, strength)
     path = folder / f"features {store.folder.name}, {strength}, {number}.pt"
     if path.is_file():
         return Features(**torch.load(path, weights_only=True))
     ids = list(split["image_id"])
-    fill_store(store, look, ids, image_paths(split, job.catalog_path), job=job)
+    fill_store(store, condition, ids, image_paths(split, job.catalog_path), job=job)
     samples = Samples(
         store, ids, [0] * len(ids), drawn=None, augmentation=strength, copy=Copy(number, job.seed) if number else None
     )
@@ -144,50 +145,53 @@ def measure(
     taxa: int,
     seed: int,
 ) -> tuple[dict[str, float], NDArray[np.int64]]:
-    """Return the scores of a ``Row``, and what the folds answered for each image (N); embeddings and copies (N, F)."""
+    """Return the scores of a ``Row``, and the label that the folds predict for each image (N).
+
+    Embeddings and each of the copies have the shape (N, F).
+    """
     part = {name: (split["split"] == name).to_numpy() for name in ("train", "val", "test")}
 
-    def copied(train: NDArray[np.bool_]) -> LabelledEmbeddings | None:
+    def copies_of(train: NDArray[np.bool_]) -> LabelledEmbeddings | None:
         if not copies:
             return None
         return np.concatenate([copy[train] for copy in copies]), np.tile(labels[train], len(copies))
 
     def probe(train: NDArray[np.bool_], val: NDArray[np.bool_]) -> LinearProbe:
-        learnt, judged = (embeddings[train], labels[train]), (embeddings[val], labels[val])
-        return fit_probe_head(learnt, judged, taxa, balanced=True, copies=copied(train))
+        fitting, choosing = (embeddings[train], labels[train]), (embeddings[val], labels[val])
+        return fit_probe_head(fitting, choosing, taxa, balanced=True, copies=copies_of(train))
 
-    def answers(head: LinearHead, asked: NDArray[np.bool_]) -> NDArray[np.int64]:
-        return np.asarray(head.logits(embeddings[asked]).argmax(axis=1))
+    def predict(head: LinearHead, selected: NDArray[np.bool_]) -> NDArray[np.int64]:
+        return np.asarray(head.logits(embeddings[selected]).argmax(axis=1))
 
     head = probe(part["train"], part["val"]).head
-    val, test = (macro_f1(labels[part[on]], answers(head, part[on])) for on in ("val", "test"))
+    val, test = (macro_f1(labels[part[on]], predict(head, part[on])) for on in ("val", "test"))
     groups = split["gathering_id"].fillna(split["image_id"])
-    folded = np.full(len(split), -1)
+    predicted = np.full(len(split), -1)
     folds = list(StratifiedGroupKFold(FOLDS, shuffle=True, random_state=seed).split(split, labels, groups))
-    for number, (_, asked) in enumerate(folds):
-        here, next_to_it = np.zeros((2, len(split)), dtype=bool)
-        here[asked] = True
-        next_to_it[folds[(number + 1) % FOLDS][1]] = True
-        shrinkage = probe(~next_to_it & ~here, next_to_it).shrinkage
-        learnt = concatenated((embeddings[~here], labels[~here]), copied(~here))
-        lda = ShrunkLda(*learnt, taxa, balanced=True)
-        folded[here] = answers(lda.head(shrinkage), here)
-    spread = float(np.std([macro_f1(labels[asked], folded[asked]) for _, asked in folds], ddof=1))
-    return {"val": val, "test": test, "folds": macro_f1(labels, folded), "folds_sd": spread}, folded
+    for number, (_, indices) in enumerate(folds):
+        held_out, choosing = np.zeros((2, len(split)), dtype=bool)
+        held_out[indices] = True
+        choosing[folds[(number + 1) % FOLDS][1]] = True
+        shrinkage = probe(~choosing & ~held_out, choosing).shrinkage
+        fitting = concatenated((embeddings[~held_out], labels[~held_out]), copies_of(~held_out))
+        lda = ShrunkLda(*fitting, taxa, balanced=True)
+        predicted[held_out] = predict(lda.head(shrinkage), held_out)
+    spread = float(np.std([macro_f1(labels[indices], predicted[indices]) for _, indices in folds], ddof=1))
+    return {"val": val, "test": test, "folds": macro_f1(labels, predicted), "folds_sd": spread}, predicted
 
 
-def macro_f1(truth: NDArray[np.int64], answers: NDArray[np.int64]) -> float:
-    """Return macro-F1 over the taxa in truth or answers."""
-    return float(f1_score(truth, answers, average="macro", zero_division=0))
+def macro_f1(truth: NDArray[np.int64], predicted: NDArray[np.int64]) -> float:
+    """Return macro-F1 over the taxa in truth or predictions."""
+    return float(f1_score(truth, predicted, average="macro", zero_division=0))
 
 
 def main() -> None:
-    """Measure the variants, print their table and write it."""
+    """Measure all variants, print the table and write it."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("job", type=Path)
     parser.add_argument("--out", type=Path, required=True, help="folder for features, ablation.csv and per_taxon.csv")
-    parser.add_argument("--looks", nargs="+", choices=LOOKS, default=list(LOOKS))
-    parser.add_argument("--kinds", nargs="+", choices=KINDS, default=KINDS, help="views to look at (all)")
+    parser.add_argument("--conditions", nargs="+", choices=CONDITIONS, default=list(CONDITIONS), help="default: all")
+    parser.add_argument("--kinds", nargs="+", choices=KINDS, default=KINDS, help="kinds of views (default: all)")
     parser.add_argument("--set", dest="overrides", action="append", default=[], metavar="KEY=VALUE")
     options = parser.parse_args()
     job = load_job(options.job, options.overrides)
@@ -201,24 +205,26 @@ def main() -> None:
     pooling = start_network(job.model, 2)[0].pooling
     rows: list[Row] = []
     by_taxon = pd.DataFrame({"taxon": taxonomy.names, "images": np.bincount(labels, minlength=len(taxonomy))})
-    print(f"{'views':32} {'look':18} {'val F1':>8} {'test F1':>8} {'folds F1':>16}", flush=True)
-    for look in options.looks:
+    print(f"{'views':32} {'condition':10} {'val F1':>8} {'test F1':>8} {'folds F1':>16}", flush=True)
+    for condition in options.conditions:
         veins = max(1, job.sheets.views.leaves) if VEINS in options.kinds else 0
-        looked = with_settings(job, {"sheets.views.image": 1, "sheets.views.veins": veins} | LOOKS[look])
+        variant = with_settings(job, {"sheets.views.image": 1, "sheets.views.veins": veins} | CONDITIONS[condition])
         last = 0 if job.training.augmentation == "none" else job.training.probe_augmented_copies
-        plain, *copied = (features_of(looked, split, look, number, options.out) for number in range(1 + last))
+        original, *augmented = (
+            compute_features(variant, split, condition, number, options.out) for number in range(1 + last)
+        )
         for subset in SUBSETS:
             if not set(subset) <= set(options.kinds):
                 continue
             name = ", ".join(subset)
-            embeddings = plain.pooled(subset, len(split), pooling)
-            copies = [features.pooled(subset, len(split), pooling) for features in copied]
-            scores, folded = measure(embeddings, copies, split, labels, len(taxonomy), job.seed)
-            rows.append(Row(name, look, **scores))
+            embeddings = original.pooled(subset, len(split), pooling)
+            copies = [features.pooled(subset, len(split), pooling) for features in augmented]
+            scores, predicted = measure(embeddings, copies, split, labels, len(taxonomy), job.seed)
+            rows.append(Row(name, condition, **scores))
             print(rows[-1], flush=True)
             pd.DataFrame(rows).to_csv(options.out / "ablation.csv", index=False, float_format="%.4g")
-            each = f1_score(labels, folded, labels=range(len(taxonomy)), average=None, zero_division=0)
-            by_taxon[f"{name} ({look})"] = np.round(each, 3)
+            f1 = f1_score(labels, predicted, labels=range(len(taxonomy)), average=None, zero_division=0)
+            by_taxon[f"{name} ({condition})"] = np.round(f1, 3)
             by_taxon.to_csv(options.out / "per_taxon.csv", index=False)
 
 

@@ -1,9 +1,9 @@
-"""How fast and in how much memory images are fetched, next to ``curl --parallel`` against the same server.
+"""Measure speed and memory of fetching images, compared with ``curl --parallel`` against the same server.
 
     python scripts/bench_fetch.py --images 5000 --kilobytes 200
 
-A server on this machine serves that many different JPEGs from a process of its own. leafid searches, fetches, decodes,
-hashes, journals and names them; curl only writes them to disk. Both keep 16 connections open.
+A local server in a separate process serves different JPEGs. leafid searches, fetches, decodes, hashes, journals and
+names them; curl only writes them to disk. Both keep 16 connections open.
 """
 
 import argparse
@@ -32,7 +32,7 @@ def serve(count: int, kilobytes: int, pixels: int) -> None:
     import numpy as np
     from aiohttp import web
 
-    # A blurred noise of this size is a JPEG of about the length asked for at the quality that fits best.
+    # Blurred noise: choose the JPEG quality whose file size is nearest to the requested one.
     noise = np.random.default_rng(0).integers(0, 255, (pixels * 3 // 8, pixels // 4, 3), dtype=np.uint8)
     picture = Image.fromarray(noise).resize((pixels, pixels * 3 // 2), Image.Resampling.BICUBIC)
     jpeg = min(
@@ -41,7 +41,7 @@ def serve(count: int, kilobytes: int, pixels: int) -> None:
 
     async def image(request: web.Request) -> web.Response:
         number = f"{int(request.match_info['number']):08d}".encode()
-        comment = b"\xff\xfe" + (len(number) + 2).to_bytes(2, "big") + number  # makes each file different
+        comment = b"\xff\xfe" + (len(number) + 2).to_bytes(2, "big") + number  # makes each file unique
         return web.Response(body=jpeg[:2] + comment + jpeg[2:], content_type="image/jpeg")
 
     async def match(request: web.Request) -> web.Response:
@@ -89,7 +89,7 @@ def record(number: int, base: str) -> dict[str, object]:
 
 
 def collect(url: str, folder: Path) -> None:
-    """Collect with leafid; print seconds by stage and peak memory."""
+    """Collect with leafid and print seconds per stage and peak memory as JSON."""
     from leafid.jobs import FetchingSettings, GbifSearchSource, Job, OutputSettings, TaxaSettings
     from leafid.progress import OnProgress
     from leafid.sources import collect as collect_sources
@@ -123,10 +123,10 @@ def collect(url: str, folder: Path) -> None:
 
 
 def curl(url: str, folder: Path, count: int) -> tuple[float, float, float]:
-    """Fetch the same images with curl; return seconds, peak memory in MB, and seconds of CPU."""
+    """Fetch the same images with curl; return seconds, peak memory in MB, and CPU seconds."""
     folder.mkdir()
-    wishes = "".join(f'url = "{url}/images/{n}.jpg"\noutput = "{folder}/{n}.jpg"\n' for n in range(count))
-    (folder / "wishes").write_text(wishes)
+    config = "".join(f'url = "{url}/images/{n}.jpg"\noutput = "{folder}/{n}.jpg"\n' for n in range(count))
+    (folder / "curl.conf").write_text(config)
     command = [
         "curl",
         "--silent",
@@ -135,45 +135,45 @@ def curl(url: str, folder: Path, count: int) -> tuple[float, float, float]:
         "--parallel-max",
         str(CONNECTIONS),
         "-K",
-        str(folder / "wishes"),
+        str(folder / "curl.conf"),
     ]
     started = time.perf_counter()
     process = subprocess.Popen(command)
     _, status, used = os.wait4(process.pid, 0)
     seconds = time.perf_counter() - started
     if status or len(list(folder.glob("*.jpg"))) != count:
-        raise SystemExit("curl did not fetch all images")
+        raise SystemExit("curl did not fetch all images: check that curl is installed and the disk has room.")
     return seconds, used.ru_maxrss / 1024, used.ru_utime + used.ru_stime
 
 
 def main() -> None:
-    """Run the comparison."""
+    """Compare leafid with curl and print the figures."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--images", type=int, default=5000)
-    parser.add_argument("--kilobytes", type=int, default=200, help="length of each image")
+    parser.add_argument("--kilobytes", type=int, default=200, help="size of each image")
     parser.add_argument("--pixels", type=int, default=1000, help="width of each image; its height is 1.5 times that")
-    parser.add_argument("--rounds", type=int, default=3, help="alternating rounds; the median counts")
+    parser.add_argument("--rounds", type=int, default=3, help="alternating rounds; the median is reported")
     parser.add_argument("--serve", action="store_true", help=argparse.SUPPRESS)
     parser.add_argument("--collect", nargs=2, help=argparse.SUPPRESS)
-    wish = parser.parse_args()
-    if wish.serve:
-        serve(wish.images, wish.kilobytes, wish.pixels)
+    options = parser.parse_args()
+    if options.serve:
+        serve(options.images, options.kilobytes, options.pixels)
         return
-    if wish.collect:
-        collect(wish.collect[0], Path(wish.collect[1]))
+    if options.collect:
+        collect(options.collect[0], Path(options.collect[1]))
         return
-    size = ["--images", str(wish.images), "--kilobytes", str(wish.kilobytes), "--pixels", str(wish.pixels)]
+    size = ["--images", str(options.images), "--kilobytes", str(options.kilobytes), "--pixels", str(options.pixels)]
     command = [sys.executable, __file__, "--serve", *size]
     server = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
     assert server.stdout is not None
-    about = json.loads(server.stdout.readline())
-    url = f"http://127.0.0.1:{about['port']}"
-    print(f"{wish.images} images of {about['bytes'] / 1000:.0f} kB, {about['size']} pixels", flush=True)
-    ours, theirs = [], []
+    served = json.loads(server.stdout.readline())
+    url = f"http://127.0.0.1:{served['port']}"
+    print(f"{options.images} images of {served['bytes'] / 1000:.0f} kB, {served['size']} pixels", flush=True)
+    leafid_runs, curl_runs = [], []
     try:
-        for _ in range(wish.rounds):
+        for _ in range(options.rounds):
             with tempfile.TemporaryDirectory() as folder:
-                theirs.append(curl(url, Path(folder) / "curl", wish.images))
+                curl_runs.append(curl(url, Path(folder) / "curl", options.images))
                 shutil.rmtree(Path(folder) / "curl")
                 done = subprocess.run(
                     [sys.executable, __file__, "--collect", url, f"{folder}/leafid"],
@@ -181,17 +181,17 @@ def main() -> None:
                     text=True,
                     check=True,
                 )
-                ours.append(json.loads(done.stdout))
-                seconds, peak, cpu = theirs[-1]
-                print(f"curl {seconds:.1f} s ({cpu:.1f} s CPU, {peak:.0f} MB); leafid {ours[-1]}", flush=True)
+                leafid_runs.append(json.loads(done.stdout))
+                seconds, peak, cpu = curl_runs[-1]
+                print(f"curl {seconds:.1f} s ({cpu:.1f} s CPU, {peak:.0f} MB); leafid {leafid_runs[-1]}", flush=True)
     finally:
         server.communicate("")
-    ours.sort(key=lambda one: one["stages"]["Fetching images"])
-    middle, theirs_middle = ours[len(ours) // 2], sorted(theirs)[len(theirs) // 2]
-    rate = wish.images / middle["stages"]["Fetching images"]
+    leafid_runs.sort(key=lambda run: run["stages"]["Fetching images"])
+    median, curl_median = leafid_runs[len(leafid_runs) // 2], sorted(curl_runs)[len(curl_runs) // 2]
+    rate = options.images / median["stages"]["Fetching images"]
     print(
-        f"| leafid {rate:.0f} images/s, {rate * about['bytes'] / 1e6:.0f} MB/s, peak {middle['peak_mb']:.0f} MB "
-        f"| curl {wish.images / theirs_middle[0]:.0f} images/s, peak {theirs_middle[1]:.0f} MB |"
+        f"| leafid {rate:.0f} images/s, {rate * served['bytes'] / 1e6:.0f} MB/s, peak {median['peak_mb']:.0f} MB "
+        f"| curl {options.images / curl_median[0]:.0f} images/s, peak {curl_median[1]:.0f} MB |"
     )
 
 

@@ -1,17 +1,17 @@
-"""Measure identification end to end next to timm, ultralytics and a loop over torchvision, and next to its own limits.
+"""Measure identification end to end, compared with timm, ultralytics and torchvision, and with its own limits.
 
     python scripts/bench_identify.py --shared ../shared --out runs/bench-identify
 
-Three sets of files: small photos of 640 x 480 pixels, photos of 12 megapixels and herbarium sheets of 21 to 24, made
-or repeated from ``../shared``. Every way runs in a process of its own; images/s are those of the whole loop from paths
-to answers on disk, without start and loading; memory is the peak of its processes together (PSS, asked twice a second:
-to ask costs them time). CPU ms are those of all its processes: they tell more than images/s where something else wants
-the cores. Networks have random weights. Peers work with batches of 16 and a reading process for each core; they run in
-an environment of their own, which is made if it is not there: name one with ``--peers``.
+Three sets of files: photos of 640 x 480 pixels, photos of 12 megapixels, and herbarium sheets of 21 to 24 megapixels,
+made or repeated from ``../shared``. Every runner has its own process. Images/s cover the whole loop from paths to
+predictions on disk, without start and loading. Memory is the peak over all its processes together (PSS, sampled twice a
+second, since sampling costs them time). CPU ms are summed over all its processes; they are more reliable than images/s
+on a busy machine. Networks have random weights. Peers use batches of 16 and one reading process per core. They run in
+an environment of their own, created if missing; ``--peers`` names an existing one.
 
-The limits: views already in memory through the engine, and files opened and prepared without an engine. Where both
-share the same cores, no pipeline can be faster than the two one after the other on all cores; ``of both`` is the share
-of that which is reached, ``of the slower`` the share of the slower limit alone.
+Two limits: the engine alone on views in memory, and reading and preparation alone without an engine. Both share the
+same cores, so no pipeline can be faster than one after the other on all cores: ``of both`` is the share of that speed,
+``of the slower`` the share of the slower limit.
 
 Takes about half an hour on 2 cores.
 """
@@ -31,25 +31,25 @@ from pathlib import Path
 from typing import Any
 
 import psutil  # type: ignore[import-untyped]
-from bench_identify_ways import PEERS, TAXA, WAYS
+from bench_identify_runners import PEERS, RUNNERS, TAXA
 from PIL import Image
 
 from leafid.cores import usable_cores
 
 NETWORKS = ("mobilenet_v3_large", "resnet50")
 SETS = ("small photos", "12 MP photos", "24 MP sheets")
-SEVERAL = "several views"  # of the first network, by leafid alone: peers see one
+SEVERAL = "several views"  # first network, leafid alone: peers see one view
 LIMITS = ("limit: openvino only", "limit: reading only")
 HERE = Path(__file__).resolve().parent
 
 
 @dataclass(frozen=True)
 class Result:
-    """One way on one set with one network."""
+    """Figures of one runner on one set of images with one network."""
 
     images_of: str
     network: str
-    way: str
+    runner: str
     images: int
     seconds: float
     cpu_seconds: float
@@ -62,16 +62,16 @@ class Result:
 
     @property
     def cpu_ms(self) -> float:
-        """Milliseconds of all cores together that an image takes."""
+        """CPU milliseconds per image, summed over all cores."""
         return 1000 * self.cpu_seconds / self.images
 
 
 def image_sets(shared: Path, folder: Path, counts: Sequence[int]) -> dict[str, list[Path]]:
-    """Return the files of each set; those of 12 megapixels are made. Each name stands for a file of its own."""
+    """Return the files of each set; makes those of 12 megapixels. Every path is a link of its own."""
     small = sorted((shared / "bench" / "leaf_remp").rglob("*.jpg"))
     sheets = sorted((shared / "sheets" / "full_size").glob("*.jpg"))
     if not small or not sheets:
-        raise SystemExit(f"{shared} has no bench/leaf_remp or no sheets/full_size.")
+        raise SystemExit(f"{shared} lacks bench/leaf_remp or sheets/full_size: name another folder with --shared.")
     phone = []
     for sheet in sheets:
         made = folder / f"12mp-{sheet.name}"
@@ -85,17 +85,17 @@ def image_sets(shared: Path, folder: Path, counts: Sequence[int]) -> dict[str, l
 
 
 def repeated(files: Sequence[Path], count: int, folder: Path) -> list[Path]:
-    """Link to the files, in turn, until there are ``count``; spread over all of them where there are more."""
+    """Return ``count`` links to the files: in turn where there are fewer, evenly spread where there are more."""
     folder.mkdir()
-    chosen = files[:: max(1, len(files) // count)]
+    selected = files[:: max(1, len(files) // count)]
     links = [folder / f"{number:06d}.jpg" for number in range(count)]
     for number, link in enumerate(links):
-        link.symlink_to(chosen[number % len(chosen)].resolve())
+        link.symlink_to(selected[number % len(selected)].resolve())
     return links
 
 
 def make_bundle(folder: Path, backbone: str, images: Sequence[Path], *, several_views: bool = False) -> Path:
-    """Write a bundle with random weights and its engines."""
+    """Write a bundle with random weights and its compiled engines."""
     import torch
 
     from leafid.bundle import BundleInfo, Decision, NetworkSpec, Provenance, write_bundle
@@ -127,57 +127,57 @@ def make_bundle(folder: Path, backbone: str, images: Sequence[Path], *, several_
 
 
 def measure(
-    way: str, network: str, images_of: str, images: Sequence[Path], bundle: Path, python: Path, folder: Path
+    runner: str, network: str, images_of: str, images: Sequence[Path], bundle: Path, python: Path, folder: Path
 ) -> Result | None:
-    """Run a way in a process of its own and watch its memory; None when it fails."""
+    """Run a runner in its own process and sample its memory; return None if it fails."""
     settings = folder / "settings.json"
-    output = Path(tempfile.mkdtemp(dir=folder)) / "answers"
-    told = {"network": network, "images": [str(image) for image in images], "output": str(output)}
-    settings.write_text(json.dumps(told | {"bundle": str(bundle), "cores": usable_cores()}))
+    output = Path(tempfile.mkdtemp(dir=folder)) / "predictions"
+    arguments = {"network": network, "images": [str(image) for image in images], "output": str(output)}
+    settings.write_text(json.dumps(arguments | {"bundle": str(bundle), "cores": usable_cores()}))
     environment = {name: value for name, value in os.environ.items() if not name.endswith("_NUM_THREADS")}
     environment["YOLO_CONFIG_DIR"] = str(folder)
-    command = [str(python), str(HERE / "bench_identify_ways.py"), way, str(settings)]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment) as run:
+    command = [str(python), str(HERE / "bench_identify_runners.py"), runner, str(settings)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment) as child:
         peak = 0.0
-        while run.poll() is None:
-            peak = max(peak, memory_mb(run.pid))
+        while child.poll() is None:
+            peak = max(peak, memory_mb(child.pid))
             time.sleep(0.5)
-        printed, complaint = run.communicate()
-    if run.returncode:
-        print(f"{way}, {network}, {images_of}: failed\n{complaint[-2000:]}", file=sys.stderr)
+        printed, errors = child.communicate()
+    if child.returncode:
+        print(f"{runner}, {network}, {images_of}: failed\n{errors[-2000:]}", file=sys.stderr)
         return None
     timed = json.loads(printed.splitlines()[-1])
-    result = Result(images_of, network, way, timed["images"], timed["seconds"], timed["cpu_seconds"], peak)
+    result = Result(images_of, network, runner, timed["images"], timed["seconds"], timed["cpu_seconds"], peak)
     print(
-        f"{images_of:13} {network:19} {way:21} {result.rate:7.1f}/s {result.cpu_ms:7.1f} CPU ms {peak:6.0f} MB",
+        f"{images_of:13} {network:19} {runner:21} {result.rate:7.1f}/s {result.cpu_ms:7.1f} CPU ms {peak:6.0f} MB",
         file=sys.stderr,
     )
     return result
 
 
 def memory_mb(pid: int) -> float:
-    """Return the memory of a process and its children, what they share counted once."""
+    """Return the memory of a process and its children; shared pages count once (PSS)."""
     total = 0
     try:
         parent = psutil.Process(pid)
         for process in (parent, *parent.children(recursive=True)):
             total += process.memory_full_info().pss
     except psutil.Error:
-        pass  # one has ended meanwhile
+        pass  # a process has ended in the meantime
     return total / 1e6
 
 
 def peers_python(folder: Path) -> Path:
-    """Return the Python of the peers' environment; make it with the torch of this one if it is not there."""
+    """Return the Python of the peers' environment; create it, with this environment's torch, if it is missing."""
     from importlib.metadata import version
 
     python = folder / "bin" / "python"
     if not python.exists():
         uv = shutil.which("uv") or str(Path(sys.executable).parent / "uv")
-        same = [f"{name}=={version(name).partition('+')[0]}" for name in ("torch", "torchvision")]
+        torch_versions = [f"{name}=={version(name).partition('+')[0]}" for name in ("torch", "torchvision")]
         subprocess.run([uv, "venv", "--python", sys.executable, folder], check=True)
-        # ultralytics would bring an OpenCV that needs a display; both are one module, and the last one stays.
-        for packages in ([*same, "timm", "ultralytics"], ["--reinstall", "opencv-python-headless"]):
+        # ultralytics installs an OpenCV that needs a display. The headless one replaces it, as both are the module cv2.
+        for packages in ([*torch_versions, "timm", "ultralytics"], ["--reinstall", "opencv-python-headless"]):
             subprocess.run([uv, "pip", "install", "--python", python, *packages], check=True)
     return python
 
@@ -187,63 +187,63 @@ def table(results: Sequence[Result], machine: str) -> str:
     lines = [machine, ""]
     for network, images_of in dict.fromkeys((one.network, one.images_of) for one in results):
         here = [one for one in results if (one.network, one.images_of) == (network, images_of)]
-        fastest = max((one.rate for one in here if one.way in PEERS), default=None)
-        limits = [one.rate for one in here if one.way in LIMITS]
+        fastest = max((one.rate for one in here if one.runner in PEERS), default=None)
+        limits = [one.rate for one in here if one.runner in LIMITS]
         lines += [f"**{network}, {here[0].images} {images_of}**", ""]
-        lines += ["| way | images/s | CPU ms per image | times the fastest peer | of the slower limit | of both | MB |"]
+        lines += ["| runner | images/s | CPU ms per image | times fastest peer | of the slower limit | of both | MB |"]
         lines += ["| --- | ---: | ---: | ---: | ---: | ---: | ---: |"]
         for one in here:
             times = f"{one.rate / fastest:.2f}" if fastest else ""
             slower = both = ""
-            if len(limits) == len(LIMITS) and one.way == "leafid openvino":
+            if len(limits) == len(LIMITS) and one.runner == "leafid openvino":
                 slower = f"{one.rate / min(limits):.0%}"
                 both = f"{one.rate * sum(1 / limit for limit in limits):.0%}"
             cells = (f"{one.rate:.1f}", f"{one.cpu_ms:.1f}", times, slower, both, f"{one.peak_mb:.0f}")
-            lines.append(f"| {one.way} | {' | '.join(cells)} |")
+            lines.append(f"| {one.runner} | {' | '.join(cells)} |")
         lines.append("")
     return "\n".join(lines)
 
 
 def main() -> None:
-    """Print the table and write it with the numbers behind it."""
+    """Run all measurements; write and print the table."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--shared", type=Path, default=Path("../shared"))
     parser.add_argument("--out", type=Path, required=True, help="folder for bench.md and bench.json")
-    parser.add_argument("--peers", type=Path, help="environment of the peers; made if it is not there")
-    parser.add_argument("--counts", type=int, nargs=3, default=[1000, 200, 100], help="images of each set")
+    parser.add_argument("--peers", type=Path, help="environment of the peers; created if missing")
+    parser.add_argument("--counts", type=int, nargs=3, default=[1000, 200, 100], help="number of images in each set")
     parser.add_argument("--networks", nargs="+", default=[*NETWORKS, SEVERAL])
     parser.add_argument("--sets", nargs="+", default=SETS, choices=SETS)
-    parser.add_argument("--ways", nargs="+", default=list(WAYS), choices=list(WAYS))
+    parser.add_argument("--runners", nargs="+", default=list(RUNNERS), choices=list(RUNNERS))
     options = parser.parse_args()
     options.out.mkdir(parents=True, exist_ok=True)
-    peers = peers_python(options.peers or options.out / "peers") if set(PEERS) & set(options.ways) else Path()
+    peers = peers_python(options.peers or options.out / "peers") if set(PEERS) & set(options.runners) else Path()
     results: list[Result] = []
     plan = [
-        (network, images_of, way)
+        (network, images_of, runner)
         for network in options.networks
         for images_of in options.sets
-        for way in options.ways
-        if network != SEVERAL or (way not in PEERS and way.endswith(("openvino", "only")))
+        for runner in options.runners
+        if network != SEVERAL or (runner not in PEERS and runner.endswith(("openvino", "only")))
     ]
     started = time.perf_counter()
     with tempfile.TemporaryDirectory(prefix="leafid-bench-") as made:
         folder = Path(made)
         sets = image_sets(options.shared, folder, options.counts)
-        for number, (network, images_of, way) in enumerate(plan, start=1):
+        for number, (network, images_of, runner) in enumerate(plan, start=1):
             bundle = folder / network
             if not bundle.exists():
                 several = network == SEVERAL
                 make_bundle(bundle, NETWORKS[0] if several else network, sets[SETS[0]][:8], several_views=several)
             print(f"{number}/{len(plan)}, {(time.perf_counter() - started) / 60:3.0f} min: ", end="", file=sys.stderr)
-            python = peers if way in PEERS else Path(sys.executable)
-            result = measure(way, network, images_of, sets[images_of], bundle, python, folder)
+            python = peers if runner in PEERS else Path(sys.executable)
+            result = measure(runner, network, images_of, sets[images_of], bundle, python, folder)
             results += [result] if result else []
             write(options.out, results)
     print((options.out / "bench.md").read_text())
 
 
 def write(folder: Path, results: Sequence[Result]) -> None:
-    """Write table and numbers, after each measurement, so that little is lost."""
+    """Write table and figures after each measurement, so that an interruption loses little."""
     machine = f"{usable_cores()} cores; {datetime.now(UTC):%Y-%m-%d}"
     rows: list[dict[str, Any]] = [asdict(result) for result in results]
     (folder / "bench.json").write_text(json.dumps({"machine": machine, "results": rows}, indent=1) + "\n")

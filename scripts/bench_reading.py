@@ -1,8 +1,8 @@
-"""Measure how long a sheet takes from its file to what the network sees, and how much memory, next to the naive way.
+"""Measure time and memory from the file of a sheet to the views that the network sees, compared with a naive reader.
 
 Naive: ``Image.open(path).convert("RGB").resize((224, 224))``, which decodes every pixel and squashes the sheet. Every
-measurement has its own process, so that the peak of memory (``ru_maxrss``) is its own; what the interpreter and its
-imports take is subtracted. The time is the median of the repetitions, with the file in the disk cache.
+measurement runs in its own process, because ``ru_maxrss`` is the peak of a process; the memory of the interpreter and
+its imports is subtracted. Time is the median of the repetitions, with the file in the disk cache.
 
     python scripts/bench_reading.py ../shared/sheets/full_size
 """
@@ -35,24 +35,24 @@ VIEWS = {
 }
 
 
-def way(name: str) -> Callable[[Path], object]:
-    """Return the function that a measurement times."""
+def reader(name: str) -> Callable[[Path], object]:
+    """Return the function to time."""
     if name == "naive":
         return lambda path: np.asarray(Image.open(path).convert("RGB").resize((SIZE, SIZE)))
     preprocessing = Preprocessing(views=VIEWS[name], size=SIZE)
     if name != "whole image":
         import cv2
 
-        import leafid.sheets.views  # noqa: F401 -- imports do not count
+        import leafid.sheets.views  # noqa: F401 -- imported before the clock starts
 
         cv2.setNumThreads(1)
     return lambda path: prepare_file(path, preprocessing)
 
 
 def measure(name: str, path: Path, repeats: int) -> dict[str, float]:
-    """Time one way on one file in this process."""
+    """Time one reader on one file in this process."""
     Image.init()
-    read = way(name)
+    read = reader(name)
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     seconds = []
     for _ in range(repeats):
@@ -64,7 +64,7 @@ def measure(name: str, path: Path, repeats: int) -> dict[str, float]:
 
 
 def main() -> None:
-    """Print one row for each way."""
+    """Print one row per reader."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("folder", type=Path)
     parser.add_argument("--repeats", type=int, default=3)
@@ -77,7 +77,7 @@ def main() -> None:
     for path in files:
         with Image.open(path) as image:
             print(f"{path.name}: {image.width} x {image.height} pixels, {path.stat().st_size / 1e6:.1f} MB")
-    print(f"{'':26} {'ms per sheet':>12} {'naive is':>12} {'peak MB':>8}")
+    print(f"{'':26} {'ms per sheet':>12} {'naive / this':>12} {'peak MB':>8}")
     naive = 0.0
     for name in ("naive", *VIEWS):
         command = [sys.executable, __file__, "--repeats", str(options.repeats), "--one", name]

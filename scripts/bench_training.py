@@ -1,13 +1,13 @@
-"""Does training wait for its data? Images per second of a whole training, and of bare steps on the same batches.
+"""Measure whether training waits for its data: images/s of whole training, divided by images/s of bare steps.
 
-The job is trained for a few epochs in a temporary folder, as `leafid train` does it: views read and augmented in worker
-processes, averaged weights, logs. Its rate is that of all epochs but the first (``images_per_s`` of metrics.csv:
-training steps without validation). The bare loop, in the same process, has the batches of one of these epochs in memory
-and does forward, backward and optimiser step with them, nothing else; before the training and once more after it, since
-the speed of a machine changes, and the mean counts. 1.0 means that data and everything else cost nothing.
+Training runs for a few epochs in a temporary folder, as `leafid train` does: workers read and augment views, weights
+are averaged, logs are written. Its rate is ``images_per_s`` of metrics.csv (training steps without validation), over
+all epochs but the first. The bare loop, in the same process, holds the batches of one epoch in memory and runs only
+forward, backward and optimiser step. It runs before and after training, since the speed of a machine changes, and the
+mean counts. A ratio of 1.0 means that data and everything else cost nothing.
 
-    leafid draw data/demo/drawn --sheets 288 --seed 1 && leafid collect configs/demo.yaml
-    python scripts/bench_training.py configs/demo.yaml # small views, the fastest network: hard on data
+    leafid synthesize data/demo/drawn --sheets 288 --seed 1 && leafid collect configs/demo.yaml
+    python scripts/bench_training.py configs/demo.yaml # small views and the fastest network: the data must keep up
     python scripts/bench_training.py configs/demo.yaml --set sheets.size=224 --set model.backbone=mobilenet_v2
 """
 
@@ -32,11 +32,11 @@ from leafid.learning.models.network import build_network
 from leafid.learning.run_samples import split_samples
 
 EPOCHS = 4
-LEAST_S = 20.0
-"""The bare loop goes over its batches until this much time has passed, after one step that does not count."""
+MIN_SECONDS = 20.0
+"""The bare loop repeats its batches for this long, after one step to warm up."""
 
 
-def batches_of(job: Job, run: Run) -> list[Batch]:
+def training_batches(job: Job, run: Run) -> list[Batch]:
     """Return the batches of the last epoch, as training draws them."""
     samples = split_samples(run, "train", drawn=job.training.views_per_step)
     settings = job.training
@@ -47,23 +47,23 @@ def batches_of(job: Job, run: Run) -> list[Batch]:
     loader.sampler.set_epoch(EPOCHS - 1)
     device = choose_device(settings.device)
     batches = [batch.to(device) for batch in loader if isinstance(batch, Batch)]
-    return batches[1:]  # the first of an epoch is not counted in training either
+    return batches[1:]  # training does not count the first step of an epoch either
 
 
 def bare_rate(job: Job, run: Run, batches: list[Batch]) -> float:
-    """Return images per second of forward, backward and step alone."""
+    """Return images/s of forward, backward and optimiser step alone."""
     device = choose_device(job.training.device)
     network = build_network(network_spec(job.model), len(run.info.taxonomy)).to(device).train()
     loss_of = HierarchicalLoss.of(job.training, run.info.taxonomy, [0]).to(device)
-    steps, _ = build_optimizer(network, OptimizerSchedule.of(job, steps_per_epoch=len(batches)))
+    optimizer, _ = build_optimizer(network, OptimizerSchedule.of(job, steps_per_epoch=len(batches)))
     mixed = "mixed" in lightning_precision(job.training, device)
 
     def step(batch: Batch) -> int:
-        steps.zero_grad()
+        optimizer.zero_grad()
         with torch.autocast(device.type, torch.bfloat16, enabled=mixed):
             loss = loss_of(network(batch.bags).logits.float(), batch.labels)
         loss.backward()
-        steps.step()
+        optimizer.step()
         loss.item()  # waits for a GPU
         return len(batch.labels)
 
@@ -71,7 +71,7 @@ def bare_rate(job: Job, run: Run, batches: list[Batch]) -> float:
         keep_freed_memory()  # as training does
     step(batches[0])
     done, started = 0, time.perf_counter()
-    while time.perf_counter() - started < LEAST_S:
+    while time.perf_counter() - started < MIN_SECONDS:
         done += sum(step(batch) for batch in batches)
     rate = done / (time.perf_counter() - started)
     give_memory_back()
@@ -79,17 +79,17 @@ def bare_rate(job: Job, run: Run, batches: list[Batch]) -> float:
 
 
 def main() -> None:
-    """Step barely, train, step barely, and print the rates with their ratio."""
+    """Run bare steps, train, run bare steps again, and print the rates and their ratio."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("job", type=Path)
     parser.add_argument("--set", dest="overrides", action="append", default=[], metavar="KEY=VALUE")
     options = parser.parse_args()
-    changed = {"training.mode": "fine-tune", "training.max_epochs": EPOCHS, "model.weights": "none"}
-    job = with_settings(load_job(options.job, options.overrides), changed)
+    settings = {"training.mode": "fine-tune", "training.max_epochs": EPOCHS, "model.weights": "none"}
+    job = with_settings(load_job(options.job, options.overrides), settings)
     with tempfile.TemporaryDirectory() as folder:
-        # One epoch first: it makes the run's folder, and prepares views that are not there yet.
+        # One epoch creates the folder of the run and prepares missing views.
         first = train(with_settings(job, {"training.max_epochs": 1}), run=Path(folder) / "first")
-        batches = batches_of(job, first)
+        batches = training_batches(job, first)
         before = bare_rate(job, first, batches)
         run = train(job, run=Path(folder) / "run")
         rates = pd.read_csv(run.folder / "metrics.csv")["images_per_s"].iloc[1:]
@@ -100,9 +100,9 @@ def main() -> None:
         "view px": job.sheets.size,
         "device": run.info.device,
         "training images/s": round(whole, 1),
-        "its epochs": rates.round(1).tolist(),
+        "images/s by epoch": rates.round(1).tolist(),
         "bare steps images/s": round(bare, 1),
-        "before and after": [round(before, 1), round(after, 1)],
+        "bare steps before, after": [round(before, 1), round(after, 1)],
         "ratio": round(whole / bare, 3),
     }
     print(json.dumps(figures, indent=2))

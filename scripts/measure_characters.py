@@ -1,15 +1,15 @@
-"""How well leaf characters are measured: beside counts by eye, on drawn leaves, and where there is nothing to see.
+"""Measure leaf characters against counts by eye, against the truth of synthetic leaves, and where no veins are visible.
 
     python scripts/measure_characters.py --shared ../shared > characters.md
 
-- Counted by eye: `SHARED/veins/vein_counts.csv`. The constants were chosen on every second leaf (the first, third ...)
-  and on drawn leaves of other seeds; the other half is reported beside it. The truth is the mean of both counts.
-- Drawn leaves: six taxa, exact truth, at 5 px/mm and reduced to a half and a quarter, and with noise (12 grey levels).
+- Counted by eye: `SHARED/veins/vein_counts.csv`; the truth is the mean of both counts. The constants were chosen on
+  every second leaf (the first, third ...) and on synthetic leaves of other seeds; the other half has its own row.
+- Synthetic leaves: six taxa, exact truth, at 5 px/mm, at half and a quarter of that, and with noise (12 grey levels).
 - Absence: sheets of SHARED/sheets/unknown_species without a measurable leaf (grass-like plants, ferns, palms, compound
-  and palmate leaves, fragments), chosen by eye; thresholds were set with them in view. Not in view were the photos of
-  *Piper betle* and *Ayapana triplinervis* in SHARED/bench, whose main veins come from the base, and labels.
+  and palmate leaves, fragments), selected by eye; thresholds were set with them in view. Labels, and the photos of
+  *Piper betle* and *Ayapana triplinervis* in SHARED/bench, whose main veins come from the base, were not in view.
 
-Times are of the processor, in one thread: measuring alone, for a leaf of about 1,000 pixels.
+Times are CPU times of one thread, for measuring alone, for a leaf of about 1,000 pixels.
 """
 
 import argparse
@@ -28,7 +28,7 @@ from numpy.typing import NDArray
 from leafid.characters import LeafCharacters, Measurement, measure_file, measure_leaf
 from leafid.demo import DEMO_TAXA, draw_leaf, sample_leaf, sample_plant
 
-DRAWN_SEED = 60817
+SEED = 60817
 WITHOUT_LEAF = (
     "106387_153844 106466_169164 110432_293573 116853_190981 119986_193551 121841_86563 126895_86986 127007_87417 "
     "131736_300755 132107_310448 133595_315366 133617_272773 140367_260937 141332_196410 141336_196598 142550_265709 "
@@ -39,7 +39,7 @@ WITHOUT_LEAF = (
 
 @dataclass(frozen=True)
 class Counted:
-    """One leaf of the table: errors of left and right (None where no count is claimed), and of length:width."""
+    """One leaf: errors of the counts left and right (None without a count), and relative error of length:width."""
 
     path: str
     taxon: str
@@ -48,40 +48,40 @@ class Counted:
 
 
 def main() -> int:
-    """Measure, print Markdown."""
+    """Run the measurements and print Markdown."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--shared", type=Path, default=Path("../shared"))
-    parser.add_argument("--drawn", type=int, default=60, help="drawn leaves")
-    parser.add_argument("--only", choices=("counted", "drawn", "absence"), help="one part of the report")
+    parser.add_argument("--synthetic", type=int, default=60, help="number of synthetic leaves")
+    parser.add_argument("--only", choices=("counted", "synthetic", "absence"), help="print only this part")
     arguments = parser.parse_args()
     cv2.setNumThreads(1)
     if arguments.only in (None, "counted"):
         report_counted(arguments.shared / "veins" / "vein_counts.csv")
-    if arguments.only in (None, "drawn"):
-        report_drawn(arguments.drawn)
-        report_petioles_and_margins(arguments.drawn // 3)
+    if arguments.only in (None, "synthetic"):
+        report_synthetic(arguments.synthetic)
+        report_petioles_and_margins(arguments.synthetic // 3)
     if arguments.only in (None, "absence"):
         report_absence(arguments.shared)
     return 0
 
 
 def report_counted(table: Path) -> None:
-    """Compare with the counts by eye."""
+    """Compare vein counts with counts by eye."""
     if not table.is_file():
-        print(f"{table} is missing: no comparison with counts by eye", file=sys.stderr)
+        print(f"{table} is missing: skipping the counts by eye. Name another folder with --shared.", file=sys.stderr)
         return
     with table.open(encoding="utf-8", newline="") as opened:
         rows = list(csv.DictReader(opened))
     leaves = [_counted(table.parent, row) for row in rows]
     print("| leaves counted by eye | sides counted | mean absolute error | within 1 | length:width within 6 % |")
     print("|---|---:|---:|---:|---:|")
-    for title, chosen in (("tuned on", leaves[0::2]), ("other half", leaves[1::2])):
-        print(f"| {title} | {_count_cells(chosen)} |")
+    for title, selected in (("tuned on", leaves[0::2]), ("other half", leaves[1::2])):
+        print(f"| {title} | {_count_cells(selected)} |")
     by_taxon: dict[str, list[Counted]] = defaultdict(list)
     for leaf in leaves:
         by_taxon[leaf.taxon].append(leaf)
-    for taxon, chosen in sorted(by_taxon.items()):
-        print(f"| {taxon} | {_count_cells(chosen)} |")
+    for taxon, selected in sorted(by_taxon.items()):
+        print(f"| {taxon} | {_count_cells(selected)} |")
     worst = sorted((leaf for leaf in leaves if leaf.errors), key=lambda leaf: -max(map(abs, leaf.errors or ())))[:10]
     print("\nWorst (left, right): " + "; ".join(f"{leaf.path} {leaf.errors}" for leaf in worst) + "\n")
 
@@ -112,20 +112,22 @@ def _count_cells(leaves: Sequence[Counted]) -> str:
     return f"{sides} | {errors.mean():.2f} | {np.mean(errors <= 1):.0%} | {within} of {len(leaves)}"
 
 
-def report_drawn(count: int) -> None:
-    """Compare with drawn leaves at several resolutions, and with noise."""
-    print("| drawn leaves | counted | pairs, error per side | within 1 | angle | length | width | base | apex | CPU |")
+def report_synthetic(count: int) -> None:
+    """Compare with the truth of synthetic leaves at several resolutions, and with noise."""
+    print(
+        "| synthetic leaves | counted | pairs, error per side | within 1 | angle | length | width | base | apex | CPU |"
+    )
     print("|---|---:|---:|---:|---:|---:|---:|---:|---:|---:|")
-    for title, factor, noise in (("5 px/mm", 1.0, 0), ("a half", 0.5, 0), ("a quarter", 0.25, 0), ("noise", 1.0, 12)):
-        print(f"| {title} | {_drawn_cells(count, factor, noise)} |")
+    for title, factor, noise in (("5 px/mm", 1.0, 0), ("half", 0.5, 0), ("quarter", 0.25, 0), ("noise", 1.0, 12)):
+        print(f"| {title} | {_synthetic_cells(count, factor, noise)} |")
     print()
 
 
-def _drawn_cells(count: int, factor: float, noise: float) -> str:
+def _synthetic_cells(count: int, factor: float, noise: float) -> str:
     errors: dict[str, list[float]] = defaultdict(list)
     counted = 0
     for number in range(count):
-        rng = np.random.default_rng([DRAWN_SEED, number])
+        rng = np.random.default_rng([SEED, number])
         plant = sample_plant(DEMO_TAXA[number % len(DEMO_TAXA)], rng)
         leaf = draw_leaf(
             sample_leaf(plant, rng),
@@ -172,10 +174,10 @@ def _drawn_cells(count: int, factor: float, noise: float) -> str:
 
 
 def report_petioles_and_margins(count: int) -> None:
-    """Compare with petioles drawn below drawn leaves, and with teeth cut into their margins."""
-    shares, missed, words = [], 0, {"entire": [0, 0, 0], "toothed": [0, 0, 0]}
+    """Compare with petioles drawn below synthetic leaves, and with teeth cut into their margins."""
+    shares, verdicts = [], {"entire": [0, 0, 0], "toothed": [0, 0, 0]}
     for number in range(count):
-        rng = np.random.default_rng([DRAWN_SEED, number])
+        rng = np.random.default_rng([SEED, number])
         plant = sample_plant(DEMO_TAXA[number % len(DEMO_TAXA)], rng)
         leaf = draw_leaf(sample_leaf(plant, rng), plant.look, rng, px_per_mm=5.0, margin_px=160)
         pixels = leaf.on_background(np.full_like(leaf.image, 225))
@@ -185,25 +187,23 @@ def report_petioles_and_margins(count: int) -> None:
         for image, colour in ((pixels, (110, 120, 70)), (mask, (1,))):
             cv2.line(image, tuple(map(round, start)), tuple(map(round, end)), colour, 8)
         found = measure_leaf(pixels, mask > 0, outer_petiole_px=0.0).characters
-        if found.petiole_share is None:
-            missed += 1
-        else:
+        if found.petiole_share is not None:
             shares.append(found.petiole_share.value - length)
         for form, shape in (("entire", leaf.mask), ("toothed", _toothed(leaf.mask))):
             margin = measure_leaf(pixels, shape).characters.margin
-            words[form][2 if margin is None else 0 if margin.value == form else 1] += 1
+            verdicts[form][2 if margin is None else 0 if margin.value == form else 1] += 1
     error, largest = np.mean(np.abs(shares)), np.max(np.abs(shares))
     print(
-        f"Petioles of 0.08 to 0.2 of the length: {len(shares)} of {count} seen, "
-        f"error {error:.3f} of the length, largest {largest:.3f}"
+        f"Petioles of 0.08 to 0.2 of the length: {len(shares)} of {count} found, "
+        f"mean error {error:.3f} of the length, largest {largest:.3f}"
     )
-    for form, (right, wrong, untold) in words.items():
-        print(f"Margins {form}: {right} told so, {wrong} told otherwise, {untold} not told")
+    for form, (right, wrong, undecided) in verdicts.items():
+        print(f"Margins {form}: {right} right, {wrong} wrong, {undecided} undecided")
     print()
 
 
 def _toothed(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    """The same blade with notches cut out of its margin, as deep as 1.2 % of its length."""
+    """Return the blade with notches in its margin, 1.2 % of its length deep."""
     contours, _ = cv2.findContours(mask.astype(np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
     outline = max(contours, key=len)[:, 0]
     depth = max(2, round(0.012 * np.ptp(outline[:, 1])))
@@ -214,7 +214,7 @@ def _toothed(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
 
 
 def report_absence(shared: Path) -> None:
-    """Count how often veins are claimed where there is nothing to count."""
+    """Count how often veins are claimed where none can be counted."""
     sheets = [shared / "sheets" / "unknown_species" / f"{name}.jpg" for name in WITHOUT_LEAF.split()]
     bench = shared / "bench" / "leaf_remp"
     parts = {
@@ -222,14 +222,14 @@ def report_absence(shared: Path) -> None:
         "Piper betle": sorted((bench / "betal").glob("*.jpg"))[::12][:10],
         "Ayapana triplinervis": sorted((bench / "ayapan").glob("*.jpg"))[::12][:10],
     }
-    print("| absence | images | leaves looked at | a count claimed: leaves | images |\n|---|---:|---:|---:|---:|")
+    print("| absence | images | leaves measured | leaves with count | images with count |\n|---|---:|---:|---:|---:|")
     for title, paths in parts.items():
         claims = [_claims(path) for path in paths if path.is_file()]
         leaves, claimed = (sum(column) for column in zip(*claims, strict=True)) if claims else (0, 0)
         print(f"| {title} | {len(claims)} | {leaves} | {claimed} | {sum(claim > 0 for _, claim in claims)} |")
     labels = [_label(number) for number in range(8)]
     claimed = sum(measure_leaf(*label).characters.secondary_vein_pairs is not None for label in labels)
-    print(f"| written labels, taken for a leaf | {len(labels)} | {len(labels)} | {claimed} | {claimed} |")
+    print(f"| labels with writing, masked as a leaf | {len(labels)} | {len(labels)} | {claimed} | {claimed} |")
 
 
 def _claims(path: Path) -> tuple[int, int]:
@@ -238,8 +238,8 @@ def _claims(path: Path) -> tuple[int, int]:
 
 
 def _label(number: int) -> tuple[NDArray[np.uint8], NDArray[np.bool_]]:
-    """A label with lines of writing, and a mask that takes it for a leaf."""
-    rng = np.random.default_rng([DRAWN_SEED, 1000 + number])
+    """Return a label with lines of writing, and a mask that covers it as a leaf."""
+    rng = np.random.default_rng([SEED, 1000 + number])
     pixels = np.full((420, 640, 3), 180, np.uint8)
     mask = np.zeros(pixels.shape[:2], np.bool_)
     mask[40:380, 40:600] = True

@@ -1,13 +1,12 @@
-"""Whether leaf characters help the network: macro-F1 of the network alone, of characters alone, and of both.
+"""Measure whether leaf characters help the network: macro-F1 of the network, of characters, and of both combined.
 
     leafid evaluate RUN --on val
     python scripts/measure_combination.py RUN/evaluation/val/predictions.csv --images DATA_FOLDER
 
-Nothing is mixed in leafid itself; this script only asks whether it would pay. Each image gets, for each taxon, the
-network's probability and the mean log-likelihood of its measured leaves in the floras' ranges (0 for all taxa where no
-leaf could be measured). They are added with a weight that is chosen on the other gatherings (five folds), so that no
-image has a say in its own weight. On drawn herbaria this is the best that can be hoped for: the leaves are drawn from
-the very ranges with which they are compared.
+leafid itself combines nothing; this script measures whether it would help. For each image and taxon it takes the
+network's log-probability and the mean log-likelihood of the measured leaves in the floras' ranges (0 for all taxa if no
+leaf could be measured). It adds them with a weight chosen on the other gatherings (five folds), so that no image
+influences its own weight. Synthetic herbaria give an upper bound: their leaves are drawn from the same ranges.
 """
 
 import argparse
@@ -18,6 +17,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 from numpy.typing import NDArray
+from sklearn.metrics import f1_score
 
 from leafid.characters import compare, measure_file
 from leafid.progress import progress_bar
@@ -30,11 +30,11 @@ Scores = NDArray[np.float64]
 
 
 def main() -> int:
-    """Measure the leaves, print Markdown."""
+    """Measure the leaves and print Markdown."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("predictions", type=Path, help="predictions.csv of an evaluation")
-    parser.add_argument("--images", type=Path, required=True, help="the folder of the catalog: paths start there")
-    parser.add_argument("--leaves", type=int, default=3, help="leaves of an image")
+    parser.add_argument("--images", type=Path, required=True, help="folder of the catalog, where its paths start")
+    parser.add_argument("--leaves", type=int, default=3, help="most leaves of an image")
     arguments = parser.parse_args()
     cv2.setNumThreads(1)
     with arguments.predictions.open(encoding="utf-8", newline="") as opened:
@@ -58,13 +58,13 @@ def main() -> int:
         f"| {alone:.3f} (of the {measured.sum()} with a measured leaf) "
         f"| {macro_f1(truth, both.argmax(axis=1)):.3f} | {', '.join(f'{weight:g}' for weight in weights)} |"
     )
-    right, helped = network.argmax(axis=1) == truth, both.argmax(axis=1) == truth
-    print(f"\nMended by the characters: {(helped & ~right).sum()} images; spoilt: {(right & ~helped).sum()}.")
+    right, corrected = network.argmax(axis=1) == truth, both.argmax(axis=1) == truth
+    print(f"\nCorrected by the characters: {(corrected & ~right).sum()} images; spoilt: {(right & ~corrected).sum()}.")
     return 0
 
 
 def _log_likelihoods(path: Path, taxa: list[str], leaves: int) -> Scores:
-    """Mean log-likelihood of an image's leaves for each taxon; zeros where none was measured."""
+    """Return the mean log-likelihood of an image's leaves for each taxon (T,); zeros if none was measured."""
     found = []
     for leaf in measure_file(path, leaves=leaves).leaves:
         fits = {fit.taxon: fit for fit in compare(leaf.measured.characters)}
@@ -76,7 +76,7 @@ def _log_likelihoods(path: Path, taxa: list[str], leaves: int) -> Scores:
 def _combined(
     network: Scores, floras: Scores, truth: NDArray[np.int64], fold: NDArray[np.int64]
 ) -> tuple[Scores, list[float]]:
-    """Both together, each fold with the weight that has the best log-likelihood of the truth on the others."""
+    """Return the sum (N, T), each fold with the weight of the highest log-likelihood on the others, and the weights."""
     both, weights = np.zeros_like(network), []
     for number in range(FOLDS):
         others, own = fold != number, fold == number
@@ -93,12 +93,8 @@ def _loss(logits: Scores, truth: NDArray[np.int64]) -> float:
 
 
 def macro_f1(truth: NDArray[np.int64], predicted: NDArray[np.int64]) -> float:
-    """Mean F1 over the taxa that occur."""
-    scores = []
-    for label in np.unique(truth):
-        hits = ((truth == label) & (predicted == label)).sum()
-        scores.append(2 * hits / ((truth == label).sum() + (predicted == label).sum()))
-    return float(np.mean(scores))
+    """Return the mean F1 over the taxa that occur in truth."""
+    return float(f1_score(truth, predicted, labels=np.unique(truth), average="macro", zero_division=0))
 
 
 if __name__ == "__main__":

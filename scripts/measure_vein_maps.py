@@ -1,21 +1,20 @@
-"""How well the vein map finds primary and secondary veins, next to the ridge filters of scikit-image.
+"""Measure how well the vein map finds primary and secondary veins, compared with the ridge filters of scikit-image.
 
     python scripts/measure_vein_maps.py --shared ../shared > veins.md
 
-Two sets with truth: 17 tomato leaflets with veins drawn by hand (`SHARED/veins/tomato`) and drawn leaves, whose veins
-are exact.
+Two sets have a truth: 17 tomato leaflets with veins drawn by hand (`SHARED/veins/tomato`), and synthetic leaves with
+exact veins.
 
-The measure is that of boundary benchmarks (Martin et al. 2004): a map is thresholded and thinned, the truth is thinned,
-and precision is the share of predicted pixels within 3 px (`--tolerance`) of a true one, recall the share of true
-pixels within 3 px of a predicted one. ODS is the F1 of all leaves together at the one best threshold; OIS the mean over
-leaves of the F1 at each leaf's own best threshold. Thresholds are 15 logarithmic steps from 0.02 to 1. Maps of
-scikit-image, which have no fixed range, are divided by the 99.5th percentile of the leaf; the vein map is taken as it
-is. Every filter sees the same blade, and its answer is cut to the same blade a few pixels inside the margin.
+Metrics are those of boundary benchmarks (Martin et al. 2004). The map is thresholded and thinned, the truth is thinned.
+Precision is the share of predicted pixels within 3 px (`--tolerance`) of a true one, recall the share of true pixels
+within 3 px of a predicted one. ODS is the F1 of all leaves at the best common threshold; OIS is the mean F1 at the best
+threshold of each leaf. Thresholds are 15 logarithmic steps from 0.02 to 1. Maps of scikit-image have no fixed range and
+are divided by the 99.5th percentile of the leaf; the vein map is unchanged. All filters see the same blade, and their
+output is cut to that blade a few pixels inside the margin.
 
-Tuning: scales, polarity and flattening of the three filters are chosen by grid. The tomato leaves are halved (every
-second), and the choice made on five leaves of the tune half, the same on which the constants of the vein map were
-chosen. For the drawn leaves it is made anew at each resolution, on other drawn plants. The vein map has one set of
-constants for everything.
+A grid search chooses scales, polarity and flattening of the three filters: on five leaves of the tune half of the
+tomato leaves (every second one), which also served to choose the constants of the vein map, and on other synthetic
+plants at each resolution. The vein map has one set of constants for everything.
 """
 
 import argparse
@@ -43,24 +42,25 @@ from leafid.demo import DEMO_TAXA, Vein, draw_leaf, sample_leaf, sample_plant
 from leafid.sheets.vein_map import FLATTENING_SIGMA, WORKING_SIDE, flatten_illumination, vein_map
 
 THRESHOLDS = np.geomspace(0.02, 1, 15)
+THIN: Callable[..., Any] = skeletonize
 FILTERS: dict[str, Callable[..., Any]] = {"frangi": frangi, "sato": sato, "meijering": meijering}
 DEFAULT_SIGMAS = (1.0, 3.0, 5.0, 7.0, 9.0)
 SIGMAS = (DEFAULT_SIGMAS, (1.0, 2.0), (2.0, 4.0))
 POLARITIES = ("dark", "light", "both")
 PX_PER_MM = (2.0, 4.0, 8.0)
-DRAWN_SEED = 20240
+SEED = 20240
 
 
 @dataclass(frozen=True)
 class Filter:
-    """A way to a map, up to polarity. The settings are for the filters of scikit-image; the vein map has none."""
+    """A filter without its polarity. The settings are those of scikit-image; the vein map has none."""
 
     name: str
     sigmas: tuple[float, ...] = DEFAULT_SIGMAS
     flattened: bool = False
 
     def described(self, polarity: str) -> str:
-        """Name and settings, as in the table."""
+        """Return name and settings for the table."""
         if self == VEIN_MAP:
             return self.name
         sigmas = ", ".join(f"{sigma:g}" for sigma in self.sigmas)
@@ -72,8 +72,8 @@ Job = tuple[str, int, Filter]  # set of leaves, number of the leaf, filter
 
 
 @dataclass(frozen=True)
-class Answer:
-    """What one filter gave on one leaf: counts of `match_counts` for each polarity of the veins, and the time."""
+class Result:
+    """Counts of `match_counts` for each polarity, from one filter on one leaf, and the CPU time."""
 
     counts: dict[str, NDArray[np.int64]]
     seconds: float
@@ -81,7 +81,7 @@ class Answer:
 
 @dataclass(frozen=True)
 class Leaf:
-    """A crop with its blade and the truth about its primary and secondary veins."""
+    """A crop with its blade and its true primary and secondary veins."""
 
     name: str
     image: NDArray[np.uint8]
@@ -91,7 +91,7 @@ class Leaf:
 
 @dataclass(frozen=True)
 class Score:
-    """How one method did on one set of leaves."""
+    """Scores of one method on one set of leaves."""
 
     leaves: str
     method: str
@@ -104,37 +104,37 @@ class Score:
 
 
 def main() -> int:
-    """Measure, print a Markdown table, and write JSON if asked."""
+    """Measure and print a Markdown table; write JSON with --json."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--shared", type=Path, default=Path("../shared"), help="folder with veins/tomato")
-    parser.add_argument("--json", type=Path, help="also write the figures to this file")
-    parser.add_argument("--workers", type=int, default=2, help="processes (default 2)")
-    parser.add_argument("--tolerance", type=float, default=3, help="pixels within which lines agree (default 3)")
-    parser.add_argument("--alone", action="store_true", help="the vein map alone, without the filters of scikit-image")
+    parser.add_argument("--json", type=Path, help="also write the scores to this file")
+    parser.add_argument("--workers", type=int, default=2, help="number of processes (default 2)")
+    parser.add_argument("--tolerance", type=float, default=3, help="largest distance of matching lines, px (default 3)")
+    parser.add_argument("--alone", action="store_true", help="vein map only, without scikit-image's filters")
     arguments = parser.parse_args()
 
-    # title -> leaves measured, leaves tuned on; each a set and the numbers of its leaves
+    # title -> measured leaves, leaves for tuning; each a set and the indices of its leaves
     parts: dict[str, tuple[str, Sequence[int], str, Sequence[int]]] = {}
     if (arguments.shared / "veins" / "tomato").is_dir():
         halves = {"tomato, tune half": range(0, 17, 2), "tomato, test half": range(1, 17, 2), "tomato, all": range(17)}
         parts |= {title: ("tomato", numbers, "tomato", range(0, 17, 4)) for title, numbers in halves.items()}
     else:
-        print(f"{arguments.shared / 'veins' / 'tomato'} is missing: drawn leaves only", file=sys.stderr)
+        print(f"{arguments.shared / 'veins' / 'tomato'} is missing: measuring synthetic leaves only", file=sys.stderr)
     for scale in PX_PER_MM:
-        parts[f"drawn, {scale:g} px/mm"] = (f"drawn:{scale:g}", range(6), f"drawn-tune:{scale:g}", range(2))
+        parts[f"synthetic, {scale:g} px/mm"] = (f"synthetic:{scale:g}", range(6), f"synthetic-tune:{scale:g}", range(2))
 
     with ProcessPoolExecutor(arguments.workers, None, _start, (arguments.shared, arguments.tolerance)) as pool:
-        known: dict[Job, Answer] = {}
+        known: dict[Job, Result] = {}
         rows = []
         for title, (measured, numbers, tuning, tuning_numbers) in parts.items():
-            chosen = [(VEIN_MAP, "both")]
+            methods = [(VEIN_MAP, "both")]
             if not arguments.alone:
-                chosen += [(Filter(name), "dark") for name in FILTERS]  # scikit-image's defaults
-                chosen += [_tuned(pool, known, name, tuning, tuning_numbers) for name in FILTERS]
-            _answer(pool, known, title, [(measured, number, each) for each, _ in chosen for number in numbers])
-            for each, polarity in chosen:
-                answers = [known[measured, number, each] for number in numbers]
-                rows.append(_score(title, each.described(polarity), polarity, answers))
+                methods += [(Filter(name), "dark") for name in FILTERS]  # scikit-image's defaults
+                methods += [_tuned(pool, known, name, tuning, tuning_numbers) for name in FILTERS]
+            _run_missing(pool, known, title, [(measured, number, each) for each, _ in methods for number in numbers])
+            for each, polarity in methods:
+                results = [known[measured, number, each] for number in numbers]
+                rows.append(_score(title, each.described(polarity), polarity, results))
     print(_markdown(rows))
     if arguments.json:
         arguments.json.write_text(json.dumps([asdict(row) for row in rows], indent=1) + "\n", encoding="utf-8")
@@ -142,11 +142,12 @@ def main() -> int:
 
 
 def _tuned(
-    pool: ProcessPoolExecutor, known: dict[Job, Answer], name: str, leaves: str, numbers: Sequence[int]
+    pool: ProcessPoolExecutor, known: dict[Job, Result], name: str, leaves: str, numbers: Sequence[int]
 ) -> tuple[Filter, str]:
-    """The settings and polarity of a filter with the highest ODS on these leaves."""
+    """Return the settings and polarity of a filter with the highest ODS on these leaves."""
     grid = [Filter(name, sigmas, flattened) for sigmas, flattened in product(SIGMAS, (False, True))]
-    _answer(pool, known, f"tuning {name} on {leaves}", [(leaves, number, each) for each in grid for number in numbers])
+    jobs = [(leaves, number, each) for each in grid for number in numbers]
+    _run_missing(pool, known, f"tuning {name} on {leaves}", jobs)
 
     def ods(choice: tuple[Filter, str]) -> float:
         each, polarity = choice
@@ -155,13 +156,12 @@ def _tuned(
     return max(product(grid, POLARITIES), key=ods)
 
 
-def _answer(pool: ProcessPoolExecutor, known: dict[Job, Answer], doing: str, jobs: list[Job]) -> None:
-    """Work on the jobs that are not yet known."""
+def _run_missing(pool: ProcessPoolExecutor, known: dict[Job, Result], description: str, jobs: list[Job]) -> None:
+    """Run the jobs without a result."""
     missing = [job for job in dict.fromkeys(jobs) if job not in known]
-    if not missing:
-        return
-    answers = track(pool.map(answer, missing), description=doing, total=len(missing), console=Console(stderr=True))
-    known.update(zip(missing, answers, strict=True))
+    if missing:
+        results = track(pool.map(run, missing), description, len(missing), console=Console(stderr=True))
+        known.update(zip(missing, results, strict=True))
 
 
 _shared, _tolerance_px = Path("../shared"), 3.0
@@ -173,8 +173,8 @@ def _start(shared: Path, tolerance_px: float) -> None:
     cv2.setNumThreads(1)
 
 
-def _score(title: str, method: str, polarity: str, answers: Sequence[Answer]) -> Score:
-    counts = [each.counts[polarity] for each in answers]
+def _score(title: str, method: str, polarity: str, results: Sequence[Result]) -> Score:
+    counts = [each.counts[polarity] for each in results]
     f1, precision, recall = f1_of(np.sum(counts, axis=0))
     best = int(np.argmax(f1))
     return Score(
@@ -185,19 +185,19 @@ def _score(title: str, method: str, polarity: str, answers: Sequence[Answer]) ->
         recall=float(recall[best]),
         threshold=float(THRESHOLDS[best]),
         ois_f1=float(np.mean([f1_of(of_leaf)[0].max() for of_leaf in counts])),
-        ms_per_leaf=1000 * float(np.median([each.seconds for each in answers])),
+        ms_per_leaf=1000 * float(np.median([each.seconds for each in results])),
     )
 
 
-def answer(job: Job) -> Answer:
-    """Run one filter on one leaf. Time is that of one polarity, on one core."""
+def run(job: Job) -> Result:
+    """Run one filter on one leaf; the time covers one polarity, on one core."""
     leaves, number, each = job
     leaf = load(leaves, number)
     start = time.process_time()
     if each == VEIN_MAP:
         found = vein_map(leaf.image, leaf.mask)
         seconds = time.process_time() - start
-        return Answer({"both": match_counts(found, leaf.veins)}, seconds)
+        return Result({"both": match_counts(found, leaf.veins)}, seconds)
     dark = ridges(leaf, each, black=True)
     seconds = time.process_time() - start
     light = ridges(leaf, each, black=False)
@@ -205,12 +205,12 @@ def answer(job: Job) -> Answer:
     for polarity, found in {"dark": dark, "light": light, "both": np.maximum(dark, light)}.items():
         full = max(float(np.percentile(found[leaf.mask], 99.5)), 1e-12)
         counts[polarity] = match_counts(np.asarray(found / full, np.float32), leaf.veins)
-    return Answer(counts, seconds)
+    return Result(counts, seconds)
 
 
 def ridges(leaf: Leaf, each: Filter, black: bool) -> NDArray[np.float32]:
-    """Answer of a filter of scikit-image, [H, W], 0 or more and 0 outside the blade."""
-    # What the vein map does at its working size, at native size: the same narrowing and the same flattening.
+    """Return the output of a filter of scikit-image, [H, W], at least 0, and 0 outside the blade."""
+    # Narrow and flatten the blade as the vein map does at its working size, scaled to native size.
     scale = float(np.sqrt(np.count_nonzero(leaf.mask))) / WORKING_SIDE
     width = 2 * round(2 * max(scale, 1)) + 1
     disk = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (width, width))
@@ -221,23 +221,18 @@ def ridges(leaf: Leaf, each: Filter, black: bool) -> NDArray[np.float32]:
 
 
 def match_counts(found: NDArray[np.float32], veins: NDArray[np.bool_]) -> NDArray[np.int64]:
-    """For each threshold: predicted pixels near the truth, predicted, true pixels near a prediction, true; [15, 4]."""
-    truth = _thinned(veins)
+    """Count, per threshold: predicted pixels near the truth, predicted, true near a prediction, true; [15, 4]."""
+    truth = THIN(veins)
     near_truth = _near(truth)
     rows = []
     for threshold in THRESHOLDS:
-        lines = _thinned(found >= threshold)
+        lines = THIN(found >= threshold)
         rows.append(((lines & near_truth).sum(), lines.sum(), (truth & _near(lines)).sum(), truth.sum()))
     return np.asarray(rows, np.int64)
 
 
-def _thinned(lines: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    thin: Callable[..., Any] = skeletonize
-    return np.asarray(thin(lines), np.bool_)
-
-
 def _near(lines: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    if not lines.any():
+    if not lines.any():  # the distance to nothing is undefined
         return lines
     distance = cv2.distanceTransform((~lines).astype(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_PRECISE)
     return np.asarray(distance <= _tolerance_px)
@@ -252,16 +247,16 @@ def f1_of(counts: NDArray[np.int64]) -> tuple[NDArray[np.float64], NDArray[np.fl
 
 @cache
 def load(leaves: str, number: int) -> Leaf:
-    """A leaf of a set: `tomato`, `drawn:PX_PER_MM`, or `drawn-tune:PX_PER_MM` (other plants)."""
+    """Load a leaf of a set: `tomato`, `synthetic:PX_PER_MM`, or `synthetic-tune:PX_PER_MM` (other plants)."""
     if leaves == "tomato":
         return _tomato(sorted((_shared / "veins" / "tomato" / "images").glob("*.jpg"))[number])
     kind, px_per_mm = leaves.split(":")
-    seed = DRAWN_SEED + (kind == "drawn-tune")
+    seed = SEED + (kind == "synthetic-tune")
     return _drawn(number, seed, float(px_per_mm))
 
 
 def _tomato(file: Path) -> Leaf:
-    """A leaflet on black cloth; the blade is what is clearly brighter than the cloth."""
+    """Load a leaflet on black cloth; the blade is clearly brighter than the cloth (Otsu threshold)."""
     image = np.asarray(cv2.imread(str(file), cv2.IMREAD_COLOR_RGB), np.uint8)
     veins = cv2.imread(str(file.parents[1] / "masks" / f"{file.stem}.png"), cv2.IMREAD_GRAYSCALE)
     brightness = cv2.GaussianBlur(image.max(axis=2), (0, 0), 2)
@@ -273,7 +268,7 @@ def _tomato(file: Path) -> Leaf:
 
 
 def _drawn(number: int, seed: int, px_per_mm: float) -> Leaf:
-    """A leaf of one of the six taxa, upper and lower faces in turn; a set at another scale shows the same plants."""
+    """Draw a leaf of one of the six taxa, upper and lower faces in turn; all scales show the same plants."""
     rng = np.random.default_rng([seed, number])
     taxon = DEMO_TAXA[number]
     plant = sample_plant(taxon, rng)
@@ -291,7 +286,7 @@ def _cut(leaf: Leaf, margin: int = 10) -> Leaf:
 
 def _markdown(scores: list[Score]) -> str:
     lines = [
-        "| leaves | method | F1 (ODS) | precision | recall | F1 (OIS) | ms per leaf |",
+        "| leaves | method | F1 (ODS) | precision | recall | F1 (OIS) | ms |",
         "|---|---|---:|---:|---:|---:|---:|",
     ]
     lines += [

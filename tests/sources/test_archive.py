@@ -307,7 +307,7 @@ def test_any_fields_come_back_as_they_were_written(
 
 
 def test_memory_does_not_grow_with_the_archive(tmp_path: Path) -> None:
-    script = Path(__file__).parents[2] / "scripts" / "measure_archive.py"
+    script = Path(__file__).parents[2] / "scripts" / "bench_archive.py"
     command = [sys.executable, str(script), "--rows", "25000", "--scratch", str(tmp_path)]
     done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=200)
     few, every = (json.loads(line.partition(": ")[2]) for line in done.stdout.splitlines()[1:])

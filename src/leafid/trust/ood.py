@@ -5,7 +5,7 @@ Scaling out-of-distribution detection for real-world settings, ICML; energy, Liu
 out-of-distribution detection, NeurIPS; Mahalanobis distance, Lee et al. 2018, A simple unified framework for detecting
 out-of-distribution samples and adversarial attacks, NeurIPS; relative Mahalanobis distance, Ren et al. 2021,
 arXiv:2106.09022; nearest neighbour, Sun et al. 2022, Out-of-distribution detection with deep nearest neighbors, ICML.
-``scripts/measure_trust.py`` compares them.
+``scripts/measure_ood_scores.py`` compares them.
 """
 
 from collections.abc import Callable, Sequence

@@ -1,15 +1,15 @@
-r"""Weights learnt on drawn leaves: does it help a network to have read drawn veins before it sees real ones?
+r"""Pretrain a network on synthetic leaves, to measure whether reading synthetic veins helps with real ones.
 
-Single leaves are drawn as they are needed, each once, with characters that do not depend on each other: number of pairs
-of secondary veins, their angle to the midrib, form of apex and of base. The network, from the job's weights, learns to
-tell these characters from a view of the job's size; its backbone is then written for `model.weights` of another job.
+Each leaf is drawn on demand and used once. Its characters are independent of each other: number of pairs of secondary
+veins, their angle to the midrib, form of apex and of base. The network starts from the job's weights and learns to
+predict these characters from a view of the job's size. Its backbone is written for `model.weights` of another job.
 
-    python scripts/pretrain_on_drawn_leaves.py configs/bench-viola.yaml --set sheets.size=224 \
-        --set sheets.overview_size=null --set "model.scales=[1.0]" --leaves 9600 --out runs/drawn/weights.pth
-    leafid train configs/bench-viola.yaml --set model.weights=runs/drawn/weights.pth --out runs/bench-viola-drawn
+    python scripts/pretrain_on_synthetic_leaves.py configs/bench-viola.yaml --set sheets.size=224 \
+        --set sheets.overview_size=null --set "model.scales=[1.0]" --leaves 9600 --out runs/synthetic/weights.pth
+    leafid train configs/bench-viola.yaml --set model.weights=runs/synthetic/weights.pth --out runs/viola-synthetic
 
-The line of a report says how wrong it is on the last leaves before it learnt from them: pairs, degrees, and the shares
-of wrong forms.
+Each printed line shows the errors on the latest leaves before learning from them: pairs, degrees, shares of wrong
+forms.
 """
 
 import argparse
@@ -37,15 +37,14 @@ from leafid.sheets import downscale
 
 PAIRS = (4, 16)
 DEGREES = (30.0, 70.0)
-RATES = (1e-4, 1e-3)
-"""Highest learning rates of the backbone and of what follows it."""
+LEARNING_RATES = (1e-4, 1e-3)
+"""Highest learning rates of the backbone, and of pooling and head."""
 
-REPORTED = 50
-"""Steps to a line."""
+STEPS_PER_LINE = 50
 
 
-class DrawnLeaves(Dataset[tuple[NDArray[np.uint8], NDArray[np.float32]]]):
-    """Leaves on paper: views (S, S, 3), and pairs and angle (each 0 to 1 over its range), apex and base (numbers)."""
+class SyntheticLeaves(Dataset[tuple[NDArray[np.uint8], NDArray[np.float32]]]):
+    """Leaves on paper: views (S, S, 3) and targets (4,): pairs and angle scaled to 0..1, indices of apex and base."""
 
     def __init__(self, leaves: int, side: int, seed: int) -> None:
         self.leaves, self.side, self.seed = leaves, side, seed
@@ -55,7 +54,7 @@ class DrawnLeaves(Dataset[tuple[NDArray[np.uint8], NDArray[np.float32]]]):
         return self.leaves
 
     def __getitem__(self, index: int) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
-        """Draw a leaf."""
+        """Draw a leaf and return its view and targets."""
         random = np.random.default_rng((self.seed, index))
         plant = sample_plant(str(random.choice(DEMO_TAXA)), random)
         pairs, angle = int(random.integers(PAIRS[0], PAIRS[1] + 1)), float(random.uniform(*DEGREES))
@@ -83,7 +82,7 @@ class DrawnLeaves(Dataset[tuple[NDArray[np.uint8], NDArray[np.float32]]]):
 
 
 def _square(image: NDArray[np.uint8], side: int) -> NDArray[np.uint8]:
-    """Reduce an image until it fits into a square, and lay it into the middle on its own paper."""
+    """Reduce an image to fit into a square and centre it on its own paper colour."""
     small = downscale(image, side)[:side, :side]
     view = np.broadcast_to(image[0, 0], (side, side, 3)).copy()
     top, left = (side - small.shape[0]) // 2, (side - small.shape[1]) // 2
@@ -92,7 +91,7 @@ def _square(image: NDArray[np.uint8], side: int) -> NDArray[np.uint8]:
 
 
 def losses(outputs: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
-    """Return the loss, and how wrong pairs, degrees, apex and base are on average (4,)."""
+    """Return the loss, and the mean errors of pairs, degrees, apex and base (4,)."""
     numbers, apex, base = torch.split(outputs, [2, len(APEX_FORMS), len(BASE_FORMS)], dim=1)
     apex_truth, base_truth = targets[:, 2].long(), targets[:, 3].long()
     loss = (
@@ -106,7 +105,7 @@ def losses(outputs: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def main() -> None:
-    """Train, tell how it goes, and write the weights."""
+    """Train, print the errors and write the weights."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("job", type=Path)
     parser.add_argument("--set", dest="overrides", action="append", default=[], metavar="KEY=VALUE")
@@ -120,17 +119,17 @@ def main() -> None:
     network, _ = start_network(job.model, 2 + len(APEX_FORMS) + len(BASE_FORMS))
     network.to(device).train()
     loader = DataLoader(
-        DrawnLeaves(options.leaves, job.sheets.size, job.seed),
+        SyntheticLeaves(options.leaves, job.sheets.size, job.seed),
         options.batch,
         num_workers=worker_count(job.training.workers),
         drop_last=True,
     )
     groups = [
-        {"params": network.backbone.parameters(), "lr": RATES[0]},
-        {"params": [*network.pooling.parameters(), *network.head.parameters()], "lr": RATES[1]},
+        {"params": network.backbone.parameters(), "lr": LEARNING_RATES[0]},
+        {"params": [*network.pooling.parameters(), *network.head.parameters()], "lr": LEARNING_RATES[1]},
     ]
-    optimiser = AdamW(groups, weight_decay=job.training.weight_decay)
-    schedule = OneCycleLR(optimiser, list(RATES), total_steps=len(loader), pct_start=0.1)
+    optimizer = AdamW(groups, weight_decay=job.training.weight_decay)
+    schedule = OneCycleLR(optimizer, list(LEARNING_RATES), total_steps=len(loader), pct_start=0.1)
     if steps_are_uniform(job, device):
         keep_freed_memory()
     started = time.monotonic()
@@ -138,12 +137,12 @@ def main() -> None:
     for step, (views, targets) in enumerate(loader, start=1):
         pixels = views.permute(0, 3, 1, 2).to(device)
         loss, wrong = losses(network(Bags.of_single_views(pixels)).logits.float(), targets.to(device))
-        optimiser.zero_grad()
+        optimizer.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]
-        optimiser.step()
+        optimizer.step()
         schedule.step()
-        recent = [*recent[-REPORTED + 1 :], wrong.cpu()]
-        if step % REPORTED == 0 or step == len(loader):
+        recent = [*recent[-STEPS_PER_LINE + 1 :], wrong.cpu()]
+        if step % STEPS_PER_LINE == 0 or step == len(loader):
             pairs, degrees, apex, base = torch.stack(recent).mean(dim=0).tolist()
             print(
                 f"{step}/{len(loader)} ({time.monotonic() - started:.0f} s): off by {pairs:.2f} pairs, "

@@ -1,8 +1,8 @@
-"""Draw the figures of the documentation: what the network sees of four drawn sheets.
+"""Make the figures of the documentation: previews of four synthetic sheets, as the network sees them.
 
-Drawn sheets only, so that the figures may be passed on. One sheet of each of four taxa, in different herbaria.
+All sheets are synthetic, so that the figures can be published: one sheet of each of four taxa, from different herbaria.
 
-    python scripts/draw_docs_figures.py
+    python scripts/make_docs_figures.py
 """
 
 from __future__ import annotations
@@ -17,13 +17,13 @@ from leafid.jobs import Preprocessing, ViewCounts
 from leafid.sheets import preview_image
 
 TAXA = ("Mitragyna speciosa", "Mitragyna rotundifolia", "Neolamarckia cadamba", "Coffea canephora")
-SEEN = Preprocessing(views=ViewCounts(image=1, plant=1, leaves=4, tiles=4))
+PREPROCESSING = Preprocessing(views=ViewCounts(image=1, plant=1, leaves=4, tiles=4))
 WIDTH = 1800  # pixels
 QUALITY = 82
 
 
 def main() -> None:
-    """Draw sheets, look at them, and write the pictures."""
+    """Synthesize sheets, preview them and write the pictures."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--out", type=Path, default=Path("docs/figures"))
     options = parser.parse_args()
@@ -32,14 +32,14 @@ def main() -> None:
         table = draw_herbarium(Path(folder), sheets=24, seed=4)
         with table.open(encoding="utf-8", newline="") as opened:
             rows = list(csv.DictReader(opened))
-        herbaria: set[str] = set()
+        used: set[str] = set()
         for taxon in TAXA:
             of_taxon = [row for row in rows if row["scientificName"] == taxon]
-            row = next((row for row in of_taxon if row["institutionCode"] not in herbaria), of_taxon[0])
-            herbaria.add(row["institutionCode"])
-            picture = preview_image(table.parent / row["path"], SEEN)
+            row = next((row for row in of_taxon if row["institutionCode"] not in used), of_taxon[0])
+            used.add(row["institutionCode"])
+            picture = preview_image(table.parent / row["path"], PREPROCESSING)
             picture.thumbnail((WIDTH, WIDTH))
-            path = options.out / f"look-{taxon.lower().replace(' ', '-')}.jpg"
+            path = options.out / f"preview-{taxon.lower().replace(' ', '-')}.jpg"
             picture.save(path, quality=QUALITY)
             print(f"{path}: {row['institutionCode']}, {picture.width} x {picture.height} pixels")
 

@@ -1,9 +1,9 @@
-"""The ways that ``bench_identify.py`` times, each in a process of its own; peers run in an environment without leafid.
+"""The runners that ``bench_identify.py`` times, each in its own process; peers run in an environment without leafid.
 
-    python scripts/bench_identify_ways.py WAY SETTINGS.json
+    python scripts/bench_identify_runners.py RUNNER SETTINGS.json
 
-Loads the network, answers for a few images, then times all of them from the list of paths to answers on disk, and
-prints a line of JSON. Every way has random weights: speed does not depend on them.
+Loads the network, warms up on a few images, then times all images from their paths to predictions on disk, and prints
+one line of JSON. Weights are random, because speed does not depend on them.
 """
 
 import csv
@@ -23,14 +23,14 @@ BATCH = 16
 
 
 class Settings:
-    """What a way is told.
+    """Settings of a runner, read from JSON.
 
     Attributes:
         network: torchvision's name.
         images: files in order.
-        output: where answers are written, without ending.
-        cores: reading processes or threads.
-        bundle: of leafid's ways.
+        output: path of the predictions, without suffix.
+        cores: number of processes or threads that read.
+        bundle: for leafid's runners.
     """
 
     def __init__(self, path: Path) -> None:
@@ -59,7 +59,7 @@ def leafid(settings: Settings, engine: str) -> Run:
 
 
 def leafid_reading(settings: Settings) -> Run:
-    """Only open and prepare: the first of the two limits."""
+    """Only open and prepare the images: the reading limit."""
     from leafid.bundle import read_bundle
     from leafid.sheets import prepare_file
 
@@ -74,7 +74,7 @@ def leafid_reading(settings: Settings) -> Run:
 
 
 def leafid_engine(settings: Settings, engine: str) -> Run:
-    """Only answer for views that lie in memory: the other limit."""
+    """Only run the engine, on views in memory: the engine limit."""
     from leafid.identify import Identifier
     from leafid.sheets import prepare_file
 
@@ -91,7 +91,7 @@ def leafid_engine(settings: Settings, engine: str) -> Run:
 
 
 def torchvision(settings: Settings) -> Run:
-    """Answer with a Dataset, a DataLoader and a network of torchvision, as its documentation shows."""
+    """Predict with a Dataset, a DataLoader and a network of torchvision, as in its documentation."""
     import torch
     from PIL import Image
 
@@ -128,7 +128,7 @@ def torchvision(settings: Settings) -> Run:
 
 
 def timm(settings: Settings) -> Run:
-    """Answer in the way of timm's ``inference.py``: its data set, its loader, its transforms."""
+    """Predict like timm's ``inference.py``: with its dataset, loader and transforms."""
     import torch
 
     models, data = import_module("timm"), import_module("timm.data")
@@ -166,7 +166,7 @@ def timm(settings: Settings) -> Run:
 
 
 def ultralytics(settings: Settings) -> Run:
-    """Answer with ``YOLO.predict`` of ultralytics, of its classifiers the one with as many operations."""
+    """Predict with ``YOLO.predict`` of ultralytics, using its classifier with the most similar number of operations."""
     os.environ["YOLO_OFFLINE"] = "true"
     nearest = {"mobilenet_v3_large": "yolo11n-cls.yaml", "resnet50": "yolo11l-cls.yaml"}[settings.network]
     model = import_module("ultralytics").YOLO(nearest, task="classify")
@@ -185,7 +185,7 @@ def _write(settings: Settings, images: Sequence[Path], scores: Iterable[Sequence
         csv.writer(opened).writerows([image, *best] for image, best in zip(images, scores, strict=True))
 
 
-WAYS: dict[str, Callable[[Settings], Run]] = {
+RUNNERS: dict[str, Callable[[Settings], Run]] = {
     "leafid openvino": lambda settings: leafid(settings, "openvino"),
     "leafid onnx": lambda settings: leafid(settings, "onnx"),
     "leafid torch": lambda settings: leafid(settings, "torch"),
@@ -199,9 +199,11 @@ PEERS = ("torchvision", "timm", "ultralytics")
 
 
 def main() -> None:
-    """Time one way."""
+    """Time one runner."""
+    if len(sys.argv) != 3:
+        sys.exit(f"{__doc__}\nRunners: {', '.join(RUNNERS)}")
     settings = Settings(Path(sys.argv[2]))
-    run = WAYS[sys.argv[1]](settings)
+    run = RUNNERS[sys.argv[1]](settings)
     run(settings.images[:WARM_UP])
     started, used = time.perf_counter(), sum(os.times()[:4])
     run(settings.images)

@@ -1,8 +1,8 @@
-"""Time and peak memory of reading a large Darwin Core Archive, generated here in the shape of a GBIF download.
+"""Measure time and peak memory of reading a large Darwin Core Archive, generated in the form of a GBIF download.
 
-    python scripts/measure_archive.py --rows 5000000
+    python scripts/bench_archive.py --rows 5000000
 
-Read twice from a process of its own: for the taxa of a job (one record in fifty counts), and without taxa (all count).
+A separate process reads the archive once for one taxon (one record in fifty matches) and once for all names.
 """
 
 import argparse
@@ -30,7 +30,7 @@ DC = ("license", "rightsHolder", "references", "type", "format", "identifier", "
 
 
 def generate(path: Path, rows: int) -> None:
-    """Write an archive with so many records and as many media."""
+    """Write an archive with ``rows`` records and as many media."""
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as made:
         made.writestr("meta.xml", meta())
         with made.open("occurrence.txt", "w", force_zip64=True) as file:
@@ -44,7 +44,7 @@ def generate(path: Path, rows: int) -> None:
 
 
 def core_row(n: int) -> str:
-    """One record; numbers are scrambled, so that core and media stand in no common order."""
+    """Return one record; keys are scrambled, so that core and media have no common order."""
     name = NAMES[n % 50]
     key = str(1_000_000_000 + n * 7919 % 999_999_937)
     values = {
@@ -72,7 +72,7 @@ def core_row(n: int) -> str:
 
 
 def media_row(n: int) -> str:
-    """One medium, in another order than the records."""
+    """Return one medium; media are in another order than records."""
     m = n * 3 + 1
     key = str(1_000_000_000 + m % 5_000_000 * 7919 % 999_999_937)
     licence = "http://creativecommons.org/licenses/by/4.0/"
@@ -81,7 +81,7 @@ def media_row(n: int) -> str:
 
 
 def meta() -> str:
-    """Describe both files, delimiters written as in downloads of GBIF."""
+    """Return meta.xml, with delimiters as in GBIF downloads."""
     style = (
         'encoding="UTF-8" fieldsTerminatedBy="\\t" linesTerminatedBy="\\n" fieldsEnclosedBy="" ignoreHeaderLines="1"'
     )
@@ -99,7 +99,7 @@ def meta() -> str:
 
 
 def read(path: Path, taxon: str | None) -> None:
-    """Read the archive; print counts, seconds and peak memory."""
+    """Read the archive and print counts, seconds and peak memory as JSON."""
     from leafid.jobs import TaxaSettings
     from leafid.sources.providers.darwin_core_archive import DarwinCoreArchive
     from leafid.sources.providers.occurrences import Occurrence
@@ -111,10 +111,10 @@ def read(path: Path, taxon: str | None) -> None:
     table = NameTable(TaxaSettings.model_validate({"target": taxon}) if taxon else None)
     found = media = 0
     with DarwinCoreArchive(path) as archive:
-        for one in occurrences_in(archive, table, "specimen", path.parent, "archive", None):
-            if isinstance(one, Occurrence):
+        for occurrence in occurrences_in(archive, table, "specimen", path.parent, "archive", None):
+            if isinstance(occurrence, Occurrence):
                 found += 1
-                media += len(one.media)
+                media += len(occurrence.media)
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     seconds = time.perf_counter() - started
     print(
@@ -125,26 +125,29 @@ def read(path: Path, taxon: str | None) -> None:
 
 
 def main() -> None:
-    """Generate, read, report."""
+    """Generate an archive, read it twice and print the figures."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rows", type=int, default=5_000_000)
-    parser.add_argument("--scratch", type=Path, help="folder with some 10 GB of room")
+    parser.add_argument("--scratch", type=Path, help="folder for the archive, with about 10 GB free")
     parser.add_argument("--read", nargs="+", help=argparse.SUPPRESS)
-    wish = parser.parse_args()
-    if wish.read:
-        read(Path(wish.read[0]), wish.read[1] if len(wish.read) > 1 else None)
+    options = parser.parse_args()
+    if options.read:
+        read(Path(options.read[0]), options.read[1] if len(options.read) > 1 else None)
         return
-    with tempfile.TemporaryDirectory(dir=wish.scratch) as folder:
+    with tempfile.TemporaryDirectory(dir=options.scratch) as folder:
         path = Path(folder) / "archive.zip"
         started = time.perf_counter()
-        generate(path, wish.rows)
+        generate(path, options.rows)
         size = path.stat().st_size / 1e6
-        print(f"{wish.rows} records, {size:.0f} MB zipped, made in {time.perf_counter() - started:.0f} s", flush=True)
-        for about, arguments in (("one taxon", [str(path), "Mitragyna speciosa"]), ("all names", [str(path)])):
+        print(
+            f"{options.rows} records, {size:.0f} MB compressed, generated in {time.perf_counter() - started:.0f} s",
+            flush=True,
+        )
+        for title, arguments in (("one taxon", [str(path), "Mitragyna speciosa"]), ("all names", [str(path)])):
             done = subprocess.run(
                 [sys.executable, __file__, "--read", *arguments], capture_output=True, text=True, check=True
             )
-            print(f"{about}: {done.stdout.strip()}", flush=True)
+            print(f"{title}: {done.stdout.strip()}", flush=True)
 
 
 if __name__ == "__main__":
