@@ -6,7 +6,7 @@ training steps without validation). The bare loop, in the same process, has the 
 and does forward, backward and optimiser step with them, nothing else; before the training and once more after it, since
 the speed of a machine changes, and the mean counts. 1.0 means that data and everything else cost nothing.
 
-    leafid draw data/demo/drawn --sheets 288 --seed 1 && leafid collect configs/demo.yaml
+    leafid synthesize data/demo/drawn --sheets 288 --seed 1 && leafid collect configs/demo.yaml
     python scripts/bench_training.py configs/demo.yaml # small views, the fastest network: hard on data
     python scripts/bench_training.py configs/demo.yaml --set sheets.size=224 --set model.backbone=mobilenet_v2
 """

@@ -14,7 +14,9 @@ from leafid.errors import ExitCode
 
 LEAFID = Path(sys.executable).with_name("leafid")
 COMMANDS = sorted(
-    str(command.name or command.callback.__name__) for command in app.registered_commands if command.callback
+    str(command.name or command.callback.__name__).replace("_", "-")
+    for command in app.registered_commands
+    if command.callback and not command.hidden
 )
 
 
@@ -51,8 +53,25 @@ def test_every_command_has_help_and_a_place_in_the_readme(command: str) -> None:
     assert f"leafid {command}" in Path("README.md").read_text(encoding="utf-8")
 
 
+@pytest.mark.parametrize(
+    ("words", "new"),
+    [("look --help", "preview"), ("draw out --sheets 3", "synthesize"), ("doubts", "label-issues")],
+)
+def test_a_renamed_command_names_its_successor(words: str, new: str) -> None:
+    old, *rest = words.split()
+    finished = leafid(old, *rest)
+    assert finished.returncode == ExitCode.MISTAKE
+    assert finished.stderr == f"leafid: `leafid {old}` is now `leafid {new}`.\n"
+
+
+def test_extras_in_brackets_are_shown_in_the_help() -> None:
+    assert "leafid[ray]" in leafid("identify", "--help").stdout
+    exported = leafid("export", "--help").stdout
+    assert all(extra in exported for extra in ("leafid[openvino]", "leafid[onnx]", "leafid[int8]"))
+
+
 def test_the_help_states_the_limits() -> None:
-    assert "says nothing about alkaloids" in " ".join(re.sub(r"[│\n]", " ", leafid("--help").stdout).split())
+    assert "says nothing about alkaloids" in " ".join(leafid("--help").stdout.split())
 
 
 def test_the_version_is_shown() -> None:

@@ -46,7 +46,7 @@ def walked(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder in which a small job has been walked up to its bundle."""
     here = tmp_path_factory.mktemp("walk")
     (here / "job.yaml").write_text(JOB)
-    leafid(here, "draw", "drawn", "--sheets", "24", "--seed", "5")
+    leafid(here, "synthesize", "drawn", "--sheets", "24", "--seed", "5")
     leafid(here, "collect", "job.yaml")
     leafid(here, "train", "job.yaml")
     return here

@@ -20,7 +20,7 @@ def demo(
     from leafid.cli.collect import collect
     from leafid.cli.evaluate import evaluate
     from leafid.cli.identify import identify
-    from leafid.cli.synthesize import draw
+    from leafid.cli.synthesize import synthesize
     from leafid.cli.train import train
     from leafid.errors import UsageError
     from leafid.jobs import load_job
@@ -39,16 +39,16 @@ def demo(
     print(
         "This is a DRAWN herbarium: every sheet is a picture made by leafid from the leaf characters in the floras.\n"
     )
-    _say(f"leafid draw {drawn} --sheets {SHEETS} --seed {SEED}")
-    draw(drawn, sheets=SHEETS, seed=SEED)
+    _say(f"leafid synthesize {drawn} --sheets {SHEETS} --seed {SEED}")
+    synthesize(drawn, sheets=SHEETS, seed=SEED)
     _say(f"leafid collect {_shown(job_file)}")
     collect(job_file)
     _say(f"leafid train {_shown(job_file)}")
     train(job_file)
     _say(f"leafid evaluate {job.run_folder} --on test")
     evaluate(job.run_folder)
-    _say(f"leafid draw {new} --sheets {NEW_SHEETS} --seed {NEW_SEED}")
-    draw(new, sheets=NEW_SHEETS, seed=NEW_SEED)
+    _say(f"leafid synthesize {new} --sheets {NEW_SHEETS} --seed {NEW_SEED}")
+    synthesize(new, sheets=NEW_SHEETS, seed=NEW_SEED)
     _say(f"leafid identify {job.run_folder} {new / 'images'} -o {results}")
     identify(job.run_folder, [str(new / "images")], output=results)
 

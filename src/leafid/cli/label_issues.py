@@ -1,4 +1,4 @@
-"""``leafid doubts``: labels that their neighbours contradict."""
+"""``leafid label-issues``: labels that their neighbours contradict."""
 
 from pathlib import Path
 from typing import Annotated
@@ -11,7 +11,7 @@ from leafid.errors import UsageError
 SHOWN = 10
 
 
-def doubts(
+def label_issues(
     bundle: BundleArgument,
     output: Annotated[
         Path, typer.Option("-o", "--output", metavar="FILE", help="Darwin Core Identification rows (.csv).")

@@ -1,4 +1,4 @@
-"""``leafid look``: a picture of what the network will see of an image."""
+"""``leafid preview``: a picture of what the network will see of an image."""
 
 from pathlib import Path
 from typing import Annotated
@@ -8,7 +8,7 @@ import typer
 from leafid.errors import ImageError, OutputError, UsageError
 
 
-def look(
+def preview(
     image: Annotated[Path, typer.Argument(metavar="IMAGE", help="A sheet or photo.", show_default=False)],
     output: Annotated[Path, typer.Option("-o", "--output", metavar="FILE", help="The picture, .png or .jpg.")],
     job: Annotated[Path | None, typer.Option("--job", metavar="JOB", help="See it as this job prepares it.")] = None,

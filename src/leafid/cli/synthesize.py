@@ -1,4 +1,4 @@
-"""``leafid draw``: sheets of an invented herbarium, with their truth."""
+"""``leafid synthesize``: sheets of an invented herbarium, with their truth."""
 
 from pathlib import Path
 from typing import Annotated
@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 
-def draw(
+def synthesize(
     out: Annotated[Path, typer.Argument(metavar="OUT", help="Folder for the drawings; made if missing.")],
     sheets: Annotated[int, typer.Option("--sheets", min=1, help="How many sheets.")] = 240,
     seed: Annotated[int, typer.Option("--seed", min=0, help="The same seed draws the same sheets.")] = 0,

@@ -15,6 +15,7 @@ from PIL import Image
 from leafid.bundle import BundleInfo, read_bundle
 from leafid.cores import usable_cores
 from leafid.errors import ImageError
+from leafid.html import page_template
 from leafid.identify.leaf_characters import drawn_leaf, has_characters
 from leafid.identify.outputs.report_forms import ReportForm, report_at
 from leafid.identify.records import Record, Status, as_values
@@ -82,15 +83,10 @@ def write_report(
         OutputError: it cannot be written, or another folder is there.
         BundleError: ``bundle`` is missing or damaged.
     """
-    from jinja2 import Environment, PackageLoader, StrictUndefined
-
     folder = None if bundle is None else read_bundle(bundle).folder
     heat = None if folder is None or heat_maps == "none" else HeatOverlays.of_bundle(folder, device=device)
     tally = Tally()
     specimens: dict[str, str] = {}
-    environment = Environment(
-        loader=PackageLoader("leafid.identify"), autoescape=True, undefined=StrictUndefined, trim_blocks=True
-    )
     with report_at(path) as form:
         for batch, pictures in _with_pictures(iter(records)):
             tally.add(batch)
@@ -104,7 +100,7 @@ def write_report(
                 on_progress(tally.images, images or tally.images)
         summary = tally.summary(earlier=0, seconds=0)
         page = partial(
-            environment.get_template("report.html").render,
+            page_template("leafid.identify", "report.html").render,
             info=info,
             on=on,
             images=summary.images,
