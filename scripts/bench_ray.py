@@ -18,7 +18,7 @@ from pathlib import Path
 from bench_identify import make_bundle, repeated
 
 from leafid.identify import ClusterIdentifier, Identifier
-from leafid.identify.ray_cluster import LARGEST_BLOCK
+from leafid.identify.ray_cluster import MAX_BLOCK_IMAGES
 
 
 def rate(identifier: Identifier | ClusterIdentifier, images: Sequence[Path], *, done: int) -> float:
@@ -56,7 +56,7 @@ def main() -> None:
                 "local", num_cpus=workers, include_dashboard=False, log_to_driver=False, logging_level=logging.CRITICAL
             )
             identifier = ClusterIdentifier.load(bundle, device="cpu", engine="openvino", cores=1)
-            reached = rate(identifier, images, done=workers * LARGEST_BLOCK)
+            reached = rate(identifier, images, done=workers * MAX_BLOCK_IMAGES)
             ray.shutdown()
             first = first or reached
             print(f"{workers} workers: {reached:.1f} images/s, {reached / first:.2f} times the first", flush=True)

@@ -13,7 +13,7 @@ import pytest
 
 from leafid.bundle import read_bundle
 from leafid.errors import BundleError, InstallationError, UsageError
-from leafid.identify import COMPILED, CompiledName, Identifier, Parity, export_engine, suggested_export
+from leafid.identify import COMPILED, CompiledName, Identifier, Parity, export_engine, suggest_export
 from leafid.identify.engines.compiled_engine import CompiledEngine, load_compiled
 from leafid.identify.engines.compiled_formats import INT8, is_installed
 from leafid.identify.engines.engine import TorchEngine
@@ -56,7 +56,7 @@ def test_an_exported_engine_answers_like_torch(bundle: Path, photos: list[Path],
     assert told == [(8, 10), (10, 10)]
     assert sorted(path.name for path in (bundle / "engines").iterdir()) == [name]
     assert "same first answer for 100.0%" in str(parity)
-    assert parity.times_as_fast > 0 and "times as fast on" in str(parity)
+    assert parity.speedup > 0 and "times as fast on" in str(parity)
     _set_times(bundle, name, 2.0)
 
     torch = Identifier.load(bundle, device="cpu", engine="torch")
@@ -87,7 +87,7 @@ def test_second_order_pooling_at_several_sizes_answers_like_torch(
 def _set_times(bundle: Path, name: CompiledName, times: float) -> None:
     """Let an engine have been so many times as fast as torch when it was exported."""
     file = bundle / "engines" / name / "parity.json"
-    file.write_text(json.dumps(json.loads(file.read_text()) | {"times_as_fast": times}))
+    file.write_text(json.dumps(json.loads(file.read_text()) | {"speedup": times}))
 
 
 @pytest.mark.skipif(not all(map(is_installed, COMPILED)), reason="not all engines are installed")
@@ -156,8 +156,8 @@ def test_views_of_two_sizes_and_many_of_them(bundle: Path, photos: list[Path], n
         PreparedImage((large, *small), (CropKind.IMAGE, *[CropKind.TILE] * 70), 64, 64),
         PreparedImage((small[0],), (CropKind.TILE,), 64, 64),
     ]
-    ours = load_compiled(read_bundle(bundle), name).answer(images)
-    theirs = TorchEngine(read_bundle(bundle), device="cpu").answer(images)
+    ours = load_compiled(read_bundle(bundle), name).predict(images)
+    theirs = TorchEngine(read_bundle(bundle), device="cpu").predict(images)
     assert ours.embeddings.shape == theirs.embeddings.shape
     np.testing.assert_allclose(
         ours.embeddings, theirs.embeddings, rtol=1e-3, atol=1e-4 * np.abs(theirs.embeddings).max()
@@ -205,7 +205,7 @@ def test_a_stale_or_damaged_engine_is_refused_when_named_and_passed_over_when_no
         "embedding_difference": 0.0,
         "agreement": 1.0,
         "mean_difference": 0.0,
-        "times_as_fast": 2.0,
+        "speedup": 2.0,
         "measured_on": "here",
         "files": {},
     }
@@ -261,7 +261,7 @@ def test_parity_has_limits() -> None:
         embedding_difference=0.001,
         agreement=0.99,
         mean_difference=0.0002,
-        times_as_fast=2.0,
+        speedup=2.0,
         measured_on="here",
         files={},
     )
@@ -282,8 +282,8 @@ def test_parity_has_limits() -> None:
 def test_an_export_is_suggested_once(bundle: Path) -> None:
     copy = read_bundle(bundle)
     engine = choose_engine(copy, "torch", device="cpu")
-    assert suggested_export(copy, engine) == (
+    assert suggest_export(copy, engine) == (
         f"On this machine OpenVINO is faster, once `leafid export {copy.folder} --to openvino` has been run."
     )
     (copy.folder / "engines" / "onnx").mkdir(parents=True)
-    assert suggested_export(copy, engine) is None
+    assert suggest_export(copy, engine) is None

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from leafid.errors import UsageError
-from leafid.identify import find_inputs, shard_of
+from leafid.identify import find_inputs, select_shard
 
 
 @pytest.fixture
@@ -37,7 +37,7 @@ def test_a_folder_gives_its_images_sorted_and_counts_what_it_leaves_out(photos: 
         "photos/b/2.JPG",
         "photos/b/c/deep.heic",
     ]
-    assert inputs.others == {".txt": 1, ".xmp": 1, "": 1} and inputs.hidden == 1
+    assert inputs.other_files == {".txt": 1, ".xmp": 1, "": 1} and inputs.hidden == 1
     assert inputs.remarks == (
         "3 files in folders left out, not ending like an image: 1 without ending, 1 .txt, 1 .xmp.",
         "1 hidden file or folder left out.",
@@ -139,7 +139,7 @@ def test_an_empty_standard_input_and_empty_lines_are_told(photos: Path, monkeypa
 @given(st.integers(0, 50), st.integers(1, 20))
 def test_shards_are_the_whole_list_in_equal_parts(length: int, parts: int) -> None:
     paths = [Path(str(number)) for number in range(length)]
-    shards = [shard_of(paths, f"{number}/{parts}") for number in range(1, parts + 1)]
+    shards = [select_shard(paths, f"{number}/{parts}") for number in range(1, parts + 1)]
     assert [path for shard in shards for path in shard] == paths
     assert {len(shard) for shard in shards} <= {length // parts, length // parts + 1}
 
@@ -147,7 +147,7 @@ def test_shards_are_the_whole_list_in_equal_parts(length: int, parts: int) -> No
 @pytest.mark.parametrize("wrong", ["", "3", "0/4", "5/4", "1/0", "-1/4", "1/2/3", "a/b"])
 def test_other_shards_are_refused(wrong: str) -> None:
     with pytest.raises(UsageError, match="such as 3/16"):
-        shard_of([], wrong)
+        select_shard([], wrong)
 
 
 def test_links_are_followed_and_loops_are_not(photos: Path, tmp_path: Path) -> None:
@@ -161,7 +161,7 @@ def test_links_are_followed_and_loops_are_not(photos: Path, tmp_path: Path) -> N
     inputs = find_inputs(["photos"])
     assert "photos/linked/z.jpg" in inputs.paths
     assert "photos/self.jpg" in inputs.paths
-    assert len(inputs.paths) == 6 and inputs.repeated == 1
+    assert len(inputs.paths) == 6 and inputs.repeated_folders == 1
     assert "1 folder reached again through a link and read once." in inputs.remarks
 
 
@@ -192,7 +192,7 @@ def test_each_page_of_a_tiff_has_its_entry_wherever_the_file_is_named(photos: Pa
     assert _found("photos/book.tif#page=2") == ["photos/book.tif#page=2"]
     inputs = find_inputs(["photos"])
     assert inputs.paths[0] == "photos/a.tif" and inputs.paths[4:] == (*pages, "photos/one.TIFF")
-    assert inputs.paged == 1 and "1 TIFF file of several pages; each page has its record." in inputs.remarks
+    assert inputs.multipage_files == 1 and "1 TIFF file of several pages; each page has its record." in inputs.remarks
 
 
 @pytest.mark.timeout(20)

@@ -9,7 +9,7 @@ from PIL import Image
 
 from leafid.errors import FailureReason, ImageError, OutputError
 from leafid.identify import Candidate, Identifier, Record, Status, identify_to_file, read_records, write_report
-from leafid.identify.leaf_characters import CHARACTER_COLUMNS, character_values, measured_leaf
+from leafid.identify.leaf_characters import CHARACTER_COLUMNS, character_values, measure_best_leaf
 from tests.characters.leaves import drawn_leaf, on_paper
 
 TAXON = "Coffea canephora"
@@ -43,7 +43,7 @@ def test_characters_stand_beside_answers_that_do_not_change(identifier: Identifi
 
 
 def test_only_the_candidates_are_compared_with(photos: list[Path]) -> None:
-    measured = measured_leaf(photos[0])
+    measured = measure_best_leaf(photos[0])
     told = character_values(measured, [Candidate("Mitragyna hirsuta", 0.1)])["flora_sentence"]
     assert "Mitragyna hirsuta" in told and TAXON not in told
     alone = character_values(measured, [Candidate("Rosa gallica", 0.9)])["flora_sentence"]
@@ -51,7 +51,7 @@ def test_only_the_candidates_are_compared_with(photos: list[Path]) -> None:
 
 
 def test_a_file_that_is_gone_by_then_is_told(tmp_path: Path) -> None:
-    measured = measured_leaf(tmp_path / "gone.jpg")
+    measured = measure_best_leaf(tmp_path / "gone.jpg")
     assert isinstance(measured, ImageError) and measured.reason is FailureReason.MISSING
     assert character_values(measured, []) == {"flora_sentence": "No leaf was measured (missing)."}
 

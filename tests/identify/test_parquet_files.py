@@ -11,7 +11,7 @@ from leafid.errors import OutputError
 from leafid.files import Existing
 from leafid.identify import Record, Status, check_output, read_records
 from leafid.identify.outputs.line_formats import JSONL, write_parquet
-from leafid.identify.outputs.parquet_files import journal_of, parts_of
+from leafid.identify.outputs.parquet_files import journal_path, part_files
 from leafid.identify.outputs.writers import open_output
 
 FIRST = Record(path="0.jpg", status=Status.FAILED, reason="empty: no bytes", bundle="b@1", leafid_version="1")
@@ -25,7 +25,7 @@ def _write(output: Path, records: list[Record], existing: Existing = "refuse", *
 
 
 def _lengths(output: Path) -> list[int]:
-    return [len(pd.read_parquet(part)) for part in parts_of(output)]
+    return [len(pd.read_parquet(part)) for part in part_files(output)]
 
 
 @pytest.fixture
@@ -35,7 +35,7 @@ def output(tmp_path: Path) -> Path:
 
 def test_beyond_so_many_rows_a_folder_is_written_that_one_call_reads(output: Path) -> None:
     _write(output, RECORDS)
-    assert _lengths(output) == [32, 32, 32, 4] and not journal_of(output).exists()
+    assert _lengths(output) == [32, 32, 32, 4] and not journal_path(output).exists()
     paths = [record.path for record in RECORDS]
     assert list(read_records(output)) == RECORDS
     assert pd.read_parquet(output)["path"].tolist() == paths
@@ -108,10 +108,10 @@ def test_wherever_a_process_died_each_record_is_there_once(output: Path, death: 
         write_parquet(RECORDS[32 * number : 32 * (number + 1)], output / f"part-{number + 1:05}.parquet")
     if parts:
         (output / ".part-00009.parquet.1.partial").touch()
-    journal_of(output).write_bytes(journal)
+    journal_path(output).write_bytes(journal)
     assert list(read_records(output)) == RECORDS[:there]
     told: list[Record] = []
-    with open_output(output, existing="resume", on_earlier=told.append, rows_per_file=30) as writer:
+    with open_output(output, existing="resume", on_existing=told.append, rows_per_file=30) as writer:
         writer.write(RECORDS[there:])
     assert told == RECORDS[:there] and list(read_records(output)) == RECORDS
     assert not [file for file in output.iterdir() if file.name.startswith(".")]
@@ -120,7 +120,7 @@ def test_wherever_a_process_died_each_record_is_there_once(output: Path, death: 
 @pytest.mark.parametrize("copied", [1, 12, 20])
 def test_a_death_while_a_finished_file_returns_to_the_journal_loses_nothing(output: Path, copied: int) -> None:
     write_parquet(RECORDS[:20], output)
-    journal_of(output).write_bytes(_lines(RECORDS[:copied])[: None if copied == 20 else -5])
+    journal_path(output).write_bytes(_lines(RECORDS[:copied])[: None if copied == 20 else -5])
     (output.parent / f".{output.name}.1.partial").touch()
     assert list(read_records(output)) == RECORDS[:20]
     _write(output, RECORDS[20:], "resume")

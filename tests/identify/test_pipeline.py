@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from leafid.errors import ImageError
-from leafid.identify.pipeline import Opened, answered_in_order
+from leafid.identify.pipeline import OpenedImage, predict_in_order
 from leafid.jobs import Preprocessing
 from tests.identify.small_bundle import TARGET, leaf
 
@@ -26,11 +26,11 @@ def photos(tmp_path: Path) -> list[Path]:
 def test_as_many_batches_as_allowed_are_answered_for_together_and_come_in_order(photos: list[Path]) -> None:
     both_here = threading.Barrier(2, timeout=20)
 
-    def answer(batch: tuple[Opened, ...]) -> list[str]:
+    def answer(batch: tuple[OpenedImage, ...]) -> list[str]:
         both_here.wait()  # breaks unless two calls run at the same time
         return [one.path for one in batch]
 
-    answers = list(answered_in_order(photos, PREPROCESSING, answer, batch_size=3, workers=2, at_once=2))
+    answers = list(predict_in_order(photos, PREPROCESSING, answer, batch_size=3, workers=2, concurrency=2))
     assert [len(one) for one in answers] == [3, 3, 3, 3]
     assert [path for batch in answers for path in batch] == [str(path) for path in photos]
 
@@ -38,24 +38,24 @@ def test_as_many_batches_as_allowed_are_answered_for_together_and_come_in_order(
 def test_one_at_a_time_is_never_called_twice_at_once(photos: list[Path]) -> None:
     alone = threading.Lock()
 
-    def answer(batch: tuple[Opened, ...]) -> int:
+    def answer(batch: tuple[OpenedImage, ...]) -> int:
         assert alone.acquire(blocking=False)
         try:
             return sum(isinstance(one.image, ImageError) for one in batch)
         finally:
             alone.release()
 
-    answers = list(answered_in_order(photos, PREPROCESSING, answer, batch_size=5, workers=3, at_once=1))
+    answers = list(predict_in_order(photos, PREPROCESSING, answer, batch_size=5, workers=3, concurrency=1))
     assert answers == [1, 0, 0]
 
 
 def test_what_goes_wrong_while_answering_is_raised_and_no_thread_stays(photos: list[Path]) -> None:
-    def answer(batch: tuple[Opened, ...]) -> str:
+    def answer(batch: tuple[OpenedImage, ...]) -> str:
         if batch[0].path == str(photos[4]):
             raise RuntimeError("the engine broke")
         return batch[0].path
 
-    answers = answered_in_order(photos, PREPROCESSING, answer, batch_size=2, workers=2, at_once=2)
+    answers = predict_in_order(photos, PREPROCESSING, answer, batch_size=2, workers=2, concurrency=2)
     assert [next(answers), next(answers)] == [str(photos[0]), str(photos[2])]
     with pytest.raises(RuntimeError, match="the engine broke"):
         next(answers)

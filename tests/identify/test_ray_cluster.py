@@ -17,7 +17,7 @@ import pytest
 
 from leafid.errors import ExitCode, InstallationError, UsageError
 from leafid.identify import ClusterIdentifier, Identifier, Record, Status, identify_to_file, read_records
-from leafid.identify.ray_cluster import Workers, workers_on
+from leafid.identify.ray_cluster import Workers, allocate_workers
 from tests.identify.processes import agree
 from tests.identify.small_bundle import COLOURS, leaf
 
@@ -64,7 +64,7 @@ def test_two_workers_give_the_same_records_in_the_same_order(
         existing="resume",
         on_progress=lambda done, total: told.append((done, total)),
     )
-    assert summary.earlier == 30 and summary.images == 243 and summary.statuses[Status.FAILED] == 2
+    assert summary.resumed == 30 and summary.images == 243 and summary.statuses[Status.FAILED] == 2
     identify_to_file(identifier, named, tmp_path / "alone.jsonl")
     agree(list(read_records(tmp_path / "results.jsonl")), list(read_records(tmp_path / "alone.jsonl")))
     assert told[-1] == (243, 243) and len(told) > 10
@@ -127,11 +127,11 @@ def test_machines_are_shared_out_among_workers() -> None:
     small, large = _machine(CPU=2.0, memory=1e9), _machine(CPU=17.0)
     gpus = _machine(CPU=16.0, GPU=2.0)
     gone = {"Alive": False, "Resources": {"CPU": 64.0, "GPU": 8.0}}
-    assert workers_on([large, gone], device="auto", cores=4) == Workers(4, 4, 0)
-    assert workers_on([small, large, gone], device="auto", cores=4) == Workers(9, 2, 0)
-    assert workers_on([small, gpus, gone], device="auto", cores=4) == Workers(2, 8, 1)
-    assert workers_on([gpus], device="cpu", cores=4) == Workers(4, 4, 0)
+    assert allocate_workers([large, gone], device="auto", cores=4) == Workers(4, 4, 0)
+    assert allocate_workers([small, large, gone], device="auto", cores=4) == Workers(9, 2, 0)
+    assert allocate_workers([small, gpus, gone], device="auto", cores=4) == Workers(2, 8, 1)
+    assert allocate_workers([gpus], device="cpu", cores=4) == Workers(4, 4, 0)
     with pytest.raises(UsageError, match="no GPU"):
-        workers_on([small], device="cuda", cores=4)
+        allocate_workers([small], device="cuda", cores=4)
     with pytest.raises(UsageError, match="no CPU core"):
-        workers_on([gone], device="auto", cores=4)
+        allocate_workers([gone], device="auto", cores=4)

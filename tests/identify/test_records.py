@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from leafid.errors import FailureReason
 from leafid.identify import Candidate, Record, Status, column_documentation
 from leafid.identify.outputs.line_formats import CSV, JSONL, LineFormat, candidates_text, csv_path, parse_candidates
-from leafid.identify.records import COLUMNS, as_values, from_values, written_path
+from leafid.identify.records import COLUMNS, record_from_dict, record_to_dict, unicode_path
 from leafid.trust import UndeterminedReason
 
 text = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=20)
@@ -41,9 +41,9 @@ records = st.builds(
 
 
 def _written(record: Record) -> Record:
-    values = as_values(record)
+    values = record_to_dict(record)
     values["path"] = csv_path(values["path"])
-    return from_values(values)
+    return record_from_dict(values)
 
 
 @given(records)
@@ -89,21 +89,21 @@ def test_candidates_read_like_a_sentence() -> None:
 def test_no_cell_is_run_by_a_spreadsheet(record: Record) -> None:
     (row,) = csv.reader(io.StringIO(CSV.line(record).decode(), newline=""))
     text_cells = [
-        cell for cell, column in zip(row, COLUMNS, strict=True) if column.kind is not float
+        cell for cell, column in zip(row, COLUMNS, strict=True) if column.value_type is not float
     ]  # -3.5 is a number
     assert not any(cell.startswith(("=", "+", "-", "@", "\t", "\r")) for cell in text_cells)
 
 
 @given(st.binary(min_size=1, max_size=30))
 def test_every_file_name_can_be_written(name: bytes) -> None:
-    written = written_path(name.decode("utf-8", "surrogateescape"))
+    written = unicode_path(name.decode("utf-8", "surrogateescape"))
     assert written.encode("utf-8").decode("utf-8") == written
-    assert written_path(written) == written
+    assert unicode_path(written) == written
 
 
 def test_undecodable_bytes_stay_visible() -> None:
-    assert written_path(b"leaf\xff.jpg".decode("utf-8", "surrogateescape")) == r"leaf\xff.jpg"
-    assert written_path("lone\ud800.jpg") == r"lone\ud800.jpg"
+    assert unicode_path(b"leaf\xff.jpg".decode("utf-8", "surrogateescape")) == r"leaf\xff.jpg"
+    assert unicode_path("lone\ud800.jpg") == r"lone\ud800.jpg"
 
 
 def test_every_column_and_every_code_is_documented() -> None:

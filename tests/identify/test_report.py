@@ -13,7 +13,7 @@ from selenium.webdriver.common.by import By
 from selenium.webdriver.support.ui import Select
 
 from leafid.errors import OutputError
-from leafid.identify import Identifier, Record, Status, check_view, write_report
+from leafid.identify import Identifier, Record, Status, check_derived_output, write_report
 from leafid.statements import LIMITS_LONG
 from tests.identify.small_bundle import COLOURS, TARGET, leaf
 
@@ -152,11 +152,11 @@ def test_a_folder_is_loaded_from_many_files_and_replaces_only_a_report(
     assert _column(browser, 1)[:2] == ["on the web, no thumbnail", ""]
     assert browser.find_element(By.CSS_SELECTOR, "td.path a").get_attribute("href") == address
     assert not _console(browser)
-    check_view("--report", folder, "replace", output=None)
+    check_derived_output("--report", folder, "replace", output=None)
     (folder / "my notes.txt").touch()
     refused = r"is no folder of a report and is not replaced"
     with pytest.raises(OutputError, match=refused):
-        check_view("--report", folder, "replace", output=None)
+        check_derived_output("--report", folder, "replace", output=None)
     with pytest.raises(OutputError, match=refused):
         write_report([], folder, identifier.info, on=date(2026, 3, 1))
     assert len(list(folder.iterdir())) == 3 and len(list(tmp_path.iterdir())) == 1
@@ -181,5 +181,5 @@ def test_a_view_is_refused_before_the_work(tmp_path: Path) -> None:
         ("--darwin-core", "results.csv", "is the result file too"),
     ]:
         with pytest.raises(OutputError, match=message):
-            check_view(option, tmp_path / name, "refuse", output=tmp_path / "results.csv")
-    check_view("--report", tmp_path / "there.html", "resume", output=None)
+            check_derived_output(option, tmp_path / name, "refuse", output=tmp_path / "results.csv")
+    check_derived_output("--report", tmp_path / "there.html", "resume", output=None)

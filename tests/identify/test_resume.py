@@ -44,7 +44,7 @@ def test_records_made_otherwise_are_not_mixed(
 def test_specimens_that_are_missing_are_noticed(identifier: Identifier, photos: list[Path], tmp_path: Path) -> None:
     output = _left(tmp_path / "results.csv", *identifier.identify(photos[:1]))
     with pytest.raises(OutputError, match=r"record 1: cites no specimens .* Leave out --references"):
-        identify_to_file(replace(identifier, cited=1), photos[:2], output, existing="resume")
+        identify_to_file(replace(identifier, references_per_candidate=1), photos[:2], output, existing="resume")
 
 
 def test_engines_that_answer_alike_go_on_with_each_other(

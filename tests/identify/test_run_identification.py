@@ -35,7 +35,7 @@ def test_formats_hold_the_same_records(
     assert told == [(50, 240), (100, 240), (150, 240), (200, 240), (240, 240)]
     assert summary.statuses == {one: sum(record.status is one for record in expected) for one in Status}
     assert summary.statuses[Status.FAILED] == 1 and summary.reasons["not_an_image"] == 1
-    assert summary.images == 240 and summary.earlier == 0 and summary.images_per_second > 0
+    assert summary.images == 240 and summary.resumed == 0 and summary.images_per_second > 0
     assert summary.exit_code is ExitCode.SOME_FAILED
     assert sorted(path.name for path in output.parent.iterdir()) == [output.name]
 
@@ -79,11 +79,11 @@ def test_resuming_takes_up_added_photos_and_files_named_twice(
         identify_to_file(identifier, photos[2:6], output, existing="resume")
         named = [*photos[:8], photos[4], photos[4]]
         summary = identify_to_file(identifier, named, output, existing="resume")
-        assert summary.images == 10 and summary.earlier == 4
+        assert summary.images == 10 and summary.resumed == 4
         written = [record.path for record in read_records(output)]
         assert sorted(written) == sorted(map(str, named))
         again = identify_to_file(identifier, named, output, existing="resume")
-        assert again.earlier == again.images == 10 and again.images_per_second == 0
+        assert again.resumed == again.images == 10 and again.images_per_second == 0
 
 
 def test_another_bundle_does_not_resume(identifier: Identifier, photos: list[Path], tmp_path: Path) -> None:

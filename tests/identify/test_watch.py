@@ -12,7 +12,7 @@ import pytest
 from PIL import Image
 
 from leafid.errors import ExitCode, LeafidError
-from leafid.identify import Identifier, Record, Status, check_watching, identify_to_file, read_records, watch_folder
+from leafid.identify import Identifier, Record, Status, check_watch, identify_to_file, read_records, watch_folder
 from tests.identify.small_bundle import COLOURS, leaf, make_bundle
 
 LEAFID = Path(sys.executable).with_name("leafid")
@@ -112,7 +112,7 @@ def test_a_folder_may_go_away_and_come_back(identifier: Identifier, tmp_path: Pa
         else:
             os.kill(os.getpid(), signal.SIGINT)
 
-    def on_trouble(trouble: str) -> None:
+    def on_error(trouble: str) -> None:
         troubles.append(trouble)
         away.rename(folder)
         leaf(next(iter(COLOURS)), 2).save(folder / "2.png")
@@ -120,7 +120,7 @@ def test_a_folder_may_go_away_and_come_back(identifier: Identifier, tmp_path: Pa
     before = signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
         summary = watch_folder(
-            identifier, folder, output, interval=0.02, settle=0.05, on_record=on_record, on_trouble=on_trouble
+            identifier, folder, output, interval=0.02, settle=0.05, on_record=on_record, on_error=on_error
         )
     finally:
         signal.signal(signal.SIGINT, before)
@@ -135,7 +135,7 @@ def test_what_cannot_be_watched_is_told(identifier: Identifier, tmp_path: Path) 
         (tmp_path, "results.parquet", r"ends in \.csv or \.jsonl"),
     ]:
         with pytest.raises(LeafidError, match=message):
-            check_watching(folder, tmp_path / output)
+            check_watch(folder, tmp_path / output)
     identify_to_file(identifier, [tmp_path / "1.png"], tmp_path / "results.csv")
     other = Identifier.load(make_bundle(tmp_path / "bundle", name="other").folder, device="cpu")
     with pytest.raises(LeafidError, match="record 1: answered by the bundle colours@"):

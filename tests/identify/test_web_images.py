@@ -12,7 +12,7 @@ import pytest
 
 from leafid.errors import ExitCode
 from leafid.identify import Identifier, Status, find_inputs, identify_to_file, read_records
-from leafid.identify.prefetch import AHEAD, Fetched, prefetched
+from leafid.identify.prefetch import AHEAD, PrefetchedImage, prefetch
 from leafid.jobs import FetchingSettings
 from tests.identify.small_bundle import COLOURS, TARGET, leaf
 from tests.sources.web_server import PAGE, Asked, Reply, WebServer, as_json, misbehave
@@ -91,7 +91,7 @@ def test_a_mixed_list_gives_one_record_each_in_order(identifier: Identifier, ser
     output = tmp_path / "results.csv"
     summary = identify_to_file(identifier, named[:4], output, fetching=SETTINGS)
     summary = identify_to_file(identifier, named, output, existing="resume", fetching=SETTINGS)
-    assert summary.earlier == 4
+    assert summary.resumed == 4
     records = list(read_records(output))
     assert tuple(record.path for record in records) == named
     found = [record.status if record.status is not Status.FAILED else record.reason for record in records]
@@ -116,10 +116,10 @@ def test_this_machine_is_not_asked_unless_allowed(identifier: Identifier, server
 
 def test_no_more_is_fetched_than_is_soon_needed_and_nothing_stays(server: WebServer) -> None:
     addresses = (f"{server.url}/{number}.jpg" for number in range(10**9))
-    with prefetched(addresses, SETTINGS) as ahead:
+    with prefetch(addresses, SETTINGS) as ahead:
         for number in range(100):
             one = next(ahead)
-            assert isinstance(one, Fetched) and isinstance(one.file, Path)
+            assert isinstance(one, PrefetchedImage) and isinstance(one.file, Path)
             folder = one.file.parent
             with one.opened() as file:
                 assert file.stat().st_size > 500
@@ -132,7 +132,7 @@ def test_no_more_is_fetched_than_is_soon_needed_and_nothing_stays(server: WebSer
 def test_files_alone_start_nothing(tmp_path: Path) -> None:
     paths: list[Path | str] = [tmp_path / "a.jpg", str(tmp_path / "b.jpg")]
     before = threading.active_count()
-    with prefetched(paths, SETTINGS) as ahead:
+    with prefetch(paths, SETTINGS) as ahead:
         assert list(ahead) == paths and threading.active_count() == before
 
 

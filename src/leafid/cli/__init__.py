@@ -37,7 +37,7 @@ RENAMED_COMMANDS = {"look": "preview", "doubts": "label-issues", "draw": "synthe
 app = typer.Typer(
     name="leafid",
     rich_markup_mode=None,  # else `leafid[ray]` in a help text is read as markup and shown as `leafid`
-    help="Tell Mitragyna speciosa from its look-alikes by leaf and vein pattern.",
+    help="Distinguish Mitragyna speciosa from its look-alikes by leaf and vein pattern.",
     epilog=LIMITS,
     no_args_is_help=True,
     pretty_exceptions_enable=False,
@@ -85,8 +85,8 @@ for old_word, new_word in RENAMED_COMMANDS.items():
 
 
 @app.callback(invoke_without_command=True)
-def version_option(version: bool = typer.Option(False, "--version", help="Show the version and stop.")) -> None:
-    """Tell Mitragyna speciosa from its look-alikes by leaf and vein pattern."""
+def version_option(version: bool = typer.Option(False, "--version", help="Show the version and exit.")) -> None:
+    """Distinguish Mitragyna speciosa from its look-alikes by leaf and vein pattern."""
     if version:
         print(f"leafid {__version__}")
         raise typer.Exit

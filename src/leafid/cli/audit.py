@@ -1,12 +1,13 @@
-"""``leafid audit``: what a catalog holds, and what in it could teach a network the herbarium instead of the plant."""
+"""``leafid audit``: counts, near-duplicates and shortcuts of a catalog."""
 
 from leafid.cli.arguments import JobFile, Overrides
 
 
 def audit(job_file: JobFile, overrides: Overrides = None) -> None:
-    """Look a catalog over before training: counts, look-alike images, and shortcuts a network could take.
+    """Check a catalog before training.
 
-    A shortcut is what tells taxa apart without looking at the plant, such as the paper of one herbarium.
+    Reports counts, near-duplicate images, and shortcuts: features other than the plant by which a network could
+    distinguish the taxa, such as the paper of one herbarium.
     """
     from leafid.curation import audit as audit_catalog
     from leafid.jobs import load_job

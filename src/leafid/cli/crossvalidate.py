@@ -1,4 +1,4 @@
-"""``leafid crossvalidate``: each herbarium in turn as the test."""
+"""``leafid crossvalidate``: cross-validation with one herbarium left out at a time."""
 
 from pathlib import Path
 from typing import Annotated
@@ -12,7 +12,7 @@ def crossvalidate(
     job_file: JobFile,
     overrides: Overrides = None,
     by: Annotated[
-        str, typer.Option("--by", help="institution, or a column of the catalog: each value is left out in turn.")
+        str, typer.Option("--by", help="institution, or a column of the catalog; each value is left out in turn.")
     ] = "institution",
     out: Annotated[
         Path | None,
@@ -20,9 +20,10 @@ def crossvalidate(
     ] = None,
     device: DeviceOption = Device.AUTO,
 ) -> None:
-    """Train once for each herbarium, leaving it out, and measure on it: a network for sheets of places unseen.
+    """Cross-validate by leaving out each herbarium.
 
-    Interrupted, the same command goes on; finished folds are kept.
+    Trains once without each herbarium and evaluates on it, which estimates the accuracy for herbaria outside the
+    catalog. After an interruption, the same command continues; finished folds are kept.
     """
     from leafid.installation import require_torch
     from leafid.jobs import load_job
@@ -31,7 +32,7 @@ def crossvalidate(
     require_torch()
     from leafid.trust import crossvalidate as crossvalidate_job
 
-    def tell(number: int, folds: int, value: str) -> None:
+    def print_fold(number: int, folds: int, value: str) -> None:
         print(f"Fold {number} of {folds}: without {value}", flush=True)
 
-    print(crossvalidate_job(job, by=by, out=out, device=device.value, on_fold=tell))
+    print(crossvalidate_job(job, by=by, out=out, device=device.value, on_fold=print_fold))

@@ -1,4 +1,4 @@
-"""``leafid evaluate``: how good is a bundle, taxon by taxon."""
+"""``leafid evaluate``: accuracy of a bundle by taxon."""
 
 from pathlib import Path
 from typing import Annotated
@@ -11,22 +11,27 @@ from leafid.cli.arguments import Device, DeviceOption
 def evaluate(
     run: Annotated[Path, typer.Argument(metavar="BUNDLE_OR_RUN", help="A run folder, or the bundle in it.")],
     on: Annotated[
-        str, typer.Option("--on", help="Which images: train, val or test of the run's split; all, with --catalog.")
+        str,
+        typer.Option("--on", help="Images to evaluate on: train, val or test of the run's split; with --catalog, all."),
     ] = "test",
     catalog: Annotated[
-        Path | None, typer.Option("--catalog", help="Images of another catalog, for a bundle that has left its run.")
+        Path | None,
+        typer.Option("--catalog", help="Evaluate on the images of another catalog, for a bundle outside its run."),
     ] = None,
     out: Annotated[
         Path | None,
-        typer.Option("--out", metavar="FOLDER", help="Where to write.", show_default="<run>/evaluation/<on>"),
+        typer.Option("--out", metavar="FOLDER", help="Output folder.", show_default="<run>/evaluation/<on>"),
     ] = None,
     full: Annotated[
         bool,
-        typer.Option("--full", help="Also learning curve, controls without the plant, and heat figures: minutes more."),
+        typer.Option(
+            "--full",
+            help="Also compute a learning curve, controls without the plant and heat figures; takes minutes more.",
+        ),
     ] = False,
     device: DeviceOption = Device.AUTO,
 ) -> None:
-    """Measure a trained network on images it was not trained on."""
+    """Evaluate a bundle on held-out images."""
     from leafid.installation import require_torch
     from leafid.progress import progress_bar
 

@@ -1,12 +1,12 @@
-"""``leafid prepare``: what the network will see, cut out of the images once and kept."""
+"""``leafid prepare``: cuts the views of a job's images and stores them."""
 
 from leafid.cli.arguments import JobFile, Overrides
 
 
 def prepare(job_file: JobFile, overrides: Overrides = None) -> None:
-    """Cut the views of a job's images and store them, so that training need not.
+    """Cut and store the views of a job's images.
 
-    Interrupted, the same command goes on where it stopped. Without it, `leafid train` does the same before it begins.
+    After an interruption, the same command continues. Otherwise `leafid train` does this before the first epoch.
     """
     from leafid.installation import require_torch
     from leafid.jobs import load_job

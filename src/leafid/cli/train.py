@@ -1,4 +1,4 @@
-"""``leafid train``: from a catalog to a run and its bundle."""
+"""``leafid train``: trains a network on a catalog and writes the run and its bundle."""
 
 from pathlib import Path
 from typing import Annotated
@@ -11,12 +11,12 @@ from leafid.cli.arguments import JobFile, Overrides
 def train(
     job_file: JobFile,
     overrides: Overrides = None,
-    resume: Annotated[bool, typer.Option("--resume", help="Go on after the last complete epoch.")] = False,
+    resume: Annotated[bool, typer.Option("--resume", help="Continue after the last complete epoch.")] = False,
     out: Annotated[
         Path | None, typer.Option("--out", metavar="RUN", help="Run folder.", show_default="runs/<job name>")
     ] = None,
 ) -> None:
-    """Fine-tune a network on the images of a job's catalog."""
+    """Train a network on the catalog of a job."""
     from leafid.installation import require_torch
     from leafid.jobs import load_job
 
