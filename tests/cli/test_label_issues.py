@@ -1,4 +1,4 @@
-"""``leafid label-issues`` writes the list that a curator can file."""
+"""``leafid label-issues`` lists doubtful training labels."""
 
 import subprocess
 import sys

@@ -1,4 +1,4 @@
-"""Records as text: what is written can be read back, spreadsheets run nothing, and the documentation is complete."""
+"""Records as text can be read back, contain nothing that spreadsheets evaluate, and are fully documented."""
 
 import csv
 import io
@@ -15,20 +15,20 @@ from leafid.identify.records import COLUMNS, record_from_dict, record_to_dict, u
 from leafid.trust import UndeterminedReason
 
 text = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=20)
-scores = st.integers(0, 10_000).map(lambda number: number / 10_000)
-candidate_lists = st.lists(st.builds(Candidate, text, scores), max_size=4).map(tuple)
+probabilities = st.integers(0, 10_000).map(lambda number: number / 10_000)
+candidate_lists = st.lists(st.builds(Candidate, text, probabilities), max_size=4).map(tuple)
 records = st.builds(
     Record,
     path=text,
     status=st.sampled_from(Status),
     scientific_name=st.none() | text,
     taxon_rank=st.none() | st.sampled_from(["species", "genus"]),
-    probability=st.none() | scores,
-    target_probability=st.none() | scores,
+    probability=st.none() | probabilities,
+    target_probability=st.none() | probabilities,
     candidates=candidate_lists,
     prediction_set=candidate_lists,
     reason=st.none() | text,
-    secondary_vein_pairs=st.none() | scores,
+    secondary_vein_pairs=st.none() | probabilities,
     base_form=st.none() | text,
     flora_sentence=st.none() | text,
     photo_taken=st.none() | text,
@@ -62,7 +62,7 @@ def test_a_file_cut_anywhere_gives_all_complete_records(
     whole = [lines.line(record) for record in parts]
     content = b"".join(whole)
     cut = data.draw(st.integers(0, len(content)))
-    found = list(lines.complete(io.BytesIO(content[:cut])))
+    found = list(lines.complete_records(io.BytesIO(content[:cut])))
     ends = [sum(map(len, whole[: n + 1])) for n in range(len(whole))]
     assert [end for _, end in found] == [end for end in ends if end <= cut]
     assert [part for part, _ in found] == whole[: len(found)]
@@ -74,19 +74,19 @@ def test_candidates_are_readable_and_parseable(candidates: tuple[Candidate, ...]
     assert parse_candidates(candidates_text(candidates)) == candidates
 
 
-def test_other_text_is_no_list_of_candidates() -> None:
+def test_other_text_is_not_parsed_as_candidates() -> None:
     for other in ("Rosa gallica", "Rosa gallica 0.5", "Rosa gallica 0.5000; "):
-        with pytest.raises(ValueError, match="no list of candidates"):
+        with pytest.raises(ValueError, match="not a list of candidates"):
             parse_candidates(other)
 
 
-def test_candidates_read_like_a_sentence() -> None:
+def test_candidates_are_written_as_name_and_probability() -> None:
     candidates = (Candidate("Mitragyna speciosa", 0.91), Candidate("Coffea canephora", 0.05))
     assert candidates_text(candidates) == "Mitragyna speciosa 0.9100; Coffea canephora 0.0500"
 
 
 @given(records)
-def test_no_cell_is_run_by_a_spreadsheet(record: Record) -> None:
+def test_no_cell_is_evaluated_by_a_spreadsheet(record: Record) -> None:
     (row,) = csv.reader(io.StringIO(CSV.line(record).decode(), newline=""))
     text_cells = [
         cell for cell, column in zip(row, COLUMNS, strict=True) if column.value_type is not float

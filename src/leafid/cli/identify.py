@@ -42,8 +42,8 @@ def identify(
         list[str],
         typer.Argument(
             metavar="PATH...",
-            help="Photos, folders, globs, web addresses (also IIIF), CSV or Parquet tables with a path column; - for a list "
-            "on standard input.",
+            help="Photos, folders, globs, web addresses (also IIIF), CSV or Parquet tables with a path column; - for a "
+            "list on standard input.",
         ),
     ],
     output: Annotated[

@@ -242,16 +242,16 @@ class Identifier:
             return ()
         return tuple(
             CitedSpecimen(
-                one.scientific_name,
-                round(one.similarity, DIGITS),
-                one.image_id,
-                catalog_number=one.cited.get("catalogNumber"),
-                institution_code=one.cited.get("institutionCode"),
-                license=one.cited.get("license"),
-                rights_holder=one.cited.get("rightsHolder"),
-                references=one.cited.get("references"),
+                specimen.scientific_name,
+                round(specimen.similarity, DIGITS),
+                specimen.image_id,
+                catalog_number=specimen.cited.get("catalogNumber"),
+                institution_code=specimen.cited.get("institutionCode"),
+                license=specimen.cited.get("license"),
+                rights_holder=specimen.cited.get("rightsHolder"),
+                references=specimen.cited.get("references"),
             )
-            for one in self.references.nearest(embedding, labels, count=self.references_per_candidate)
+            for specimen in self.references.nearest(embedding, labels, count=self.references_per_candidate)
         )
 
     def _record(self, path: str, status: Status, **fields: Any) -> Record:  # noqa: ANN401 -- the fields of a record

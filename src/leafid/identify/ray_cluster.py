@@ -134,15 +134,15 @@ def allocate_workers(nodes: Sequence[Mapping[str, Any]], *, device: str, cores: 
         UsageError: the cluster has no GPU (``cuda``) or no CPU core.
     """
     machines = [node["Resources"] for node in nodes if node["Alive"]]
-    with_gpu = [one for one in machines if one.get("GPU", 0) >= 1 and one.get("CPU", 0) >= 1]
+    with_gpu = [machine for machine in machines if machine.get("GPU", 0) >= 1 and machine.get("CPU", 0) >= 1]
     if with_gpu and device in ("auto", "cuda"):
-        count = sum(int(one["GPU"]) for one in with_gpu)
-        return Workers(count, max(1, min(int(one["CPU"] // one["GPU"]) for one in with_gpu)), 1)
-    with_cores = [int(one["CPU"]) for one in machines if one.get("CPU", 0) >= 1]
+        count = sum(int(machine["GPU"]) for machine in with_gpu)
+        return Workers(count, max(1, min(int(machine["CPU"] // machine["GPU"]) for machine in with_gpu)), 1)
+    with_cores = [int(machine["CPU"]) for machine in machines if machine.get("CPU", 0) >= 1]
     if device == "cuda" or not with_cores:
         raise UsageError(f"The Ray cluster has no {'GPU' if device == 'cuda' else 'CPU core'} for leafid.")
     cores = min(cores, *with_cores)
-    return Workers(sum(one // cores for one in with_cores), cores, 0)
+    return Workers(sum(available // cores for available in with_cores), cores, 0)
 
 
 @contextmanager
@@ -193,7 +193,7 @@ def _on_cluster(
             if not waiting:
                 return
             done, _ = ray.wait(list(busy), num_returns=1)
-            free += [busy.pop(one) for one in done]
+            free += [busy.pop(future) for future in done]
             while waiting and waiting[0] not in busy:
                 records = ray.get(waiting.popleft())
                 if isinstance(records, str):

@@ -197,7 +197,7 @@ def record_to_dict(record: Record) -> dict[str, Any]:
     values["status"] = record.status.value
     for column in COLUMNS:
         if column.value_type is tuple:
-            values[column.name] = [asdict(one) for one in getattr(record, column.name)]
+            values[column.name] = [asdict(element) for element in getattr(record, column.name)]
     if record.reason is not None:
         values["reason"] = unicode_path(record.reason)
     return values

@@ -38,7 +38,7 @@ def check_resumable(
             f"was written {'without' if wants_characters else 'with'} leaf characters. "
             f"{'Leave out' if wants_characters else 'Add'} --characters",
         )
-    cited = max(Counter(one.scientific_name for one in record.specimens).values(), default=0)
+    cited = max(Counter(specimen.scientific_name for specimen in record.specimens).values(), default=0)
     if cited > identifier.references_per_candidate or (not cited and identifier.references_per_candidate):
         option = f"Add --references {cited}" if cited else "Leave out --references"
         _refuse(location, f"cites {cited or 'no'} specimens for a candidate. {option}")

@@ -162,7 +162,7 @@ def check_parity(bundle: Bundle, name: CompiledName) -> Parity:
     if parity.weights_sha256 != bundle.info.weights_sha256:
         raise BundleError(f"{folder} was made from other weights than those of the bundle. {again}")
     if not parity.passed:
-        raise BundleError(f"{folder} does not answer like torch: {parity}. Use --engine torch.")
+        raise BundleError(f"{folder} differs from torch: {parity}. Use --engine torch.")
     for file, sha256 in parity.files.items():
         if not (folder / file).is_file() or sha256_of(folder / file) != sha256:
             raise BundleError(f"{folder} is damaged: {file} is missing or changed. {again}")

@@ -151,7 +151,7 @@ def _quantize_int8(model: Any, views: NDArray[np.uint8], *, input_name: str | No
     nncf = import_module(_QUANTIZER)
     # Batches of one view: activation ranges are per layer and do not depend on the batch size.
     singles = [views[index : index + 1] for index in range(len(views))]
-    data = nncf.Dataset([{input_name: one} for one in singles] if input_name else singles)
+    data = nncf.Dataset([{input_name: view} for view in singles] if input_name else singles)
     with contextlib.redirect_stdout(io.StringIO()):  # its progress bars
         return nncf.quantize(model, data, subset_size=len(singles), preset=nncf.QuantizationPreset.MIXED)
 

@@ -110,7 +110,7 @@ def _compare(
             norms = np.linalg.norm(expected.embeddings, axis=1)
             embedding_differences += (np.linalg.norm(output.embeddings - expected.embeddings, axis=1) / norms).tolist()
             compiled, reference = (
-                calibrated_probabilities(one.logits, bundle.info.calibration) for one in (output, expected)
+                calibrated_probabilities(result.logits, bundle.info.calibration) for result in (output, expected)
             )
             differences += np.abs(compiled - reference).max(axis=1).tolist()
             timed = timed or batch

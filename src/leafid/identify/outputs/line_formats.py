@@ -56,7 +56,7 @@ class LineFormat:
 
 def candidates_text(candidates: Iterable[Candidate]) -> str:
     """Return candidates as text, such as ``Rosa gallica 0.9100; Rosa arvensis 0.0500``."""
-    return "; ".join(f"{one.scientific_name} {one.probability:.4f}" for one in candidates)
+    return "; ".join(f"{candidate.scientific_name} {candidate.probability:.4f}" for candidate in candidates)
 
 
 def parse_candidates(text: str) -> tuple[Candidate, ...]:
@@ -117,7 +117,7 @@ def _csv_record(line: bytes) -> Record:
         if column.element_type is Candidate:
             values[column.name] = parse_candidates(text)
         elif column.element_type is not None:
-            values[column.name] = tuple(column.element_type(**one) for one in json.loads(text or "[]"))
+            values[column.name] = tuple(column.element_type(**element) for element in json.loads(text or "[]"))
         elif column.value_type is float:
             values[column.name] = float(text) if text else None
         else:

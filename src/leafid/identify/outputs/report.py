@@ -162,9 +162,9 @@ def _heat_maps(heat: HeatOverlays, record: Record, report: ReportWriter) -> list
 
 def _add_specimen_thumbnails(specimens: dict[str, str], record: Record, bundle: Path, report: ReportWriter) -> None:
     """Add the thumbnails of cited specimens, each once."""
-    for one in record.specimens:
-        if one.image_id not in specimens and (content := read_thumbnail(bundle, one.image_id)) is not None:
-            specimens[one.image_id] = report.add_picture(content)
+    for specimen in record.specimens:
+        if specimen.image_id not in specimens and (content := read_thumbnail(bundle, specimen.image_id)) is not None:
+            specimens[specimen.image_id] = report.add_picture(content)
 
 
 def _row(record: Record, pictures: _Pictures, report: ReportWriter) -> dict[str, Any]:

@@ -68,7 +68,9 @@ def check_replaceable(folder: Path) -> None:
     Raises:
         OutputError: it contains other files or is not a folder.
     """
-    if folder.exists() and (not folder.is_dir() or {one.name for one in folder.iterdir()} - {_INDEX, _ROWS, _PICTURES}):
+    if folder.exists() and (
+        not folder.is_dir() or {file.name for file in folder.iterdir()} - {_INDEX, _ROWS, _PICTURES}
+    ):
         raise OutputError(f"{folder} is not the folder of a report, so it is not replaced. Name another folder.")
 
 

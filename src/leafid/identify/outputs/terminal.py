@@ -101,7 +101,7 @@ def _result(record: Record) -> "Text":
 def _others(record: Record) -> str:
     """Return the second candidate; for an undetermined image the best two."""
     shown = record.candidates[:2] if record.status is Status.UNDETERMINED else record.candidates[1:2]
-    return ", ".join(f"{printable(one.scientific_name)} {_percent(one.probability)}" for one in shown)
+    return ", ".join(f"{printable(candidate.scientific_name)} {_percent(candidate.probability)}" for candidate in shown)
 
 
 def _percent(probability: float | None) -> str:

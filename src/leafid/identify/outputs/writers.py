@@ -35,7 +35,7 @@ def check_output(path: Path, existing: Existing) -> None:
     file, _ = _line_file(path)
     if path.is_dir() and (path.suffix != ".parquet" or is_foreign_folder(path)):
         raise OutputError(f"{path} is a folder. Name a file.")
-    found = next((one for one in (path, file) if one.exists()), None)
+    found = next((candidate for candidate in (path, file) if candidate.exists()), None)
     if existing == "refuse" and found is not None:
         raise OutputError(f"{found} already exists. Add --resume to continue it, or --force to replace it.")
 
