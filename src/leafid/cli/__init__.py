@@ -8,23 +8,19 @@ import warnings
 
 import typer
 
-from leafid.cli.audit import audit
-from leafid.cli.collect import collect
+from leafid.cli.collect import audit, collect
 from leafid.cli.columns import columns
-from leafid.cli.crossvalidate import crossvalidate
 from leafid.cli.demo import demo
-from leafid.cli.evaluate import evaluate
+from leafid.cli.evaluate import crossvalidate, evaluate
 from leafid.cli.explain import explain
 from leafid.cli.export import export
 from leafid.cli.identify import identify
 from leafid.cli.job import job
 from leafid.cli.label_issues import label_issues
 from leafid.cli.measure import measure
-from leafid.cli.prepare import prepare
 from leafid.cli.preview import preview
-from leafid.cli.sweep import sweep
 from leafid.cli.synthesize import synthesize
-from leafid.cli.train import train
+from leafid.cli.train import prepare, sweep, train
 from leafid.cli.watch import watch
 from leafid.errors import ExitCode, LeafidError, UsageError
 from leafid.statements import LIMITS

@@ -73,14 +73,14 @@ def existing_output(resume: bool, force: bool, *, output: str = "output") -> Exi
     return "resume" if resume else "replace" if force else "refuse"
 
 
-def check_ending(output: Path, *endings: str) -> None:
+def check_extension(output: Path, *extensions: str) -> None:
     """Check that the value of ``-o`` has one of the file extensions of a command, in lower or upper case.
 
     Raises:
         UsageError: it has another.
     """
-    if output.suffix.lower() not in endings:
-        raise UsageError(f"-o {output}: name a file that ends in {' or '.join(endings[:2])}.")
+    if output.suffix.lower() not in extensions:
+        raise UsageError(f"-o {output}: name a file that ends in {' or '.join(extensions[:2])}.")
 
 
 BundleArgument = Annotated[Path, typer.Argument(metavar="BUNDLE", help="The model folder, or the run that holds it.")]

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from leafid.cli.arguments import BundleArgument, Device, DeviceOption, check_ending
+from leafid.cli.arguments import BundleArgument, Device, DeviceOption, check_extension
 from leafid.errors import ImageError, UsageError
 
 
@@ -21,7 +21,7 @@ def explain(
     """
     from leafid.installation import require_torch
 
-    check_ending(output, ".png", ".jpg", ".jpeg")
+    check_extension(output, ".png", ".jpg", ".jpeg")
     require_torch()
     from leafid.trust import draw_explanation, explain_file
 

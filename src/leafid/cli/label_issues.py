@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from leafid.cli.arguments import BundleArgument, check_ending
+from leafid.cli.arguments import BundleArgument, check_extension
 
 MAX_PRINTED = 10
 
@@ -21,7 +21,7 @@ def label_issues(
     A name is doubtful if the most similar sheets of other gatherings have another. The list is a hint for a curator,
     not a determination: a network memorises some wrong names, and it is wrong about some right ones.
     """
-    check_ending(output, ".csv")
+    check_extension(output, ".csv")
     from leafid.trust import list_label_issues
 
     found = list_label_issues(bundle, output)

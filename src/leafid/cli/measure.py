@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from leafid.cli.arguments import check_ending, existing_output
+from leafid.cli.arguments import check_extension, existing_output
 
 
 def measure(
@@ -42,7 +42,7 @@ def measure(
     from leafid.identify import find_image_files
     from leafid.progress import progress_bar
 
-    check_ending(output, ".csv")
+    check_extension(output, ".csv")
     existing = existing_output(resume, force, output="table")
     inputs = find_image_files(paths)
     for remark in inputs.remarks:

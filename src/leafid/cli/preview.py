@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from leafid.cli.arguments import check_ending
+from leafid.cli.arguments import check_extension
 from leafid.errors import ImageError, OutputError, UsageError
 
 
@@ -41,7 +41,7 @@ def preview(
         raise UsageError("--characters and --augment choose different pictures. Give one of them.")
     if characters and (job is not None or bundle is not None):
         raise UsageError("--characters does not depend on a job or bundle. Leave out --job and --bundle.")
-    check_ending(output, ".png", ".jpg", ".jpeg")
+    check_extension(output, ".png", ".jpg", ".jpeg")
     if job is not None:
         preprocessing = load_job(job).sheets
     elif bundle is not None:

@@ -24,7 +24,7 @@ INTERVAL = 1.0
 SETTLE = 3.0
 """Seconds without a change of size and modification time after which a file counts as complete."""
 
-ENDINGS = (".csv", ".jsonl")
+EXTENSIONS = (".csv", ".jsonl")
 """File extensions of results that can be read while they grow."""
 
 
@@ -33,13 +33,13 @@ def check_watch(folder: Path, output: Path, *, interval: float = INTERVAL, settl
 
     Raises:
         UsageError: the folder does not exist, or a number is out of range.
-        OutputError: the extension is not one of ``ENDINGS``, or ``output`` is a folder.
+        OutputError: the extension is not one of ``EXTENSIONS``, or ``output`` is a folder.
     """
     if not folder.is_dir():
         raise UsageError(f"{folder} cannot be watched: it is not a folder. Name an existing folder.")
     if not (interval > 0 and settle >= 0):
         raise UsageError(f"interval ({interval:g} s) must be above 0 and settle ({settle:g} s) not below 0.")
-    if output.suffix not in ENDINGS:
+    if output.suffix not in EXTENSIONS:
         raise OutputError(f"{output}: records are appended as photos arrive. Name a file that ends in .csv or .jsonl.")
     check_output(output, "resume")
 

@@ -22,7 +22,7 @@ from leafid.identify.outputs.parquet_files import (
 from leafid.identify.outputs.report_files import check_replaceable
 from leafid.identify.records import Record, RenamedColumnError, unicode_path
 
-ENDINGS = (".csv", ".jsonl", ".parquet")
+EXTENSIONS = (".csv", ".jsonl", ".parquet")
 """File extensions of the result formats."""
 
 
@@ -30,7 +30,7 @@ def check_output(path: Path, existing: Existing) -> None:
     """Check early that a result can be written to ``path``.
 
     Raises:
-        OutputError: the extension is not one of ``ENDINGS``, or a result exists and is neither resumed nor replaced.
+        OutputError: the extension is not one of ``EXTENSIONS``, or a result exists and is neither resumed nor replaced.
     """
     file, _ = _line_file(path)
     if path.is_dir() and (path.suffix != ".parquet" or is_foreign_folder(path)):
@@ -40,7 +40,7 @@ def check_output(path: Path, existing: Existing) -> None:
         raise OutputError(f"{found} already exists. Add --resume to continue it, or --force to replace it.")
 
 
-DERIVED_ENDINGS = {"--darwin-core": (".csv",), "--report": (".html", "")}
+DERIVED_EXTENSIONS = {"--darwin-core": (".csv",), "--report": (".html", "")}
 """Options of `leafid identify` that name an output derived from the records, and its file extensions."""
 
 
@@ -51,10 +51,10 @@ def check_derived_output(option: str, path: Path, existing: Existing, *, output:
         OutputError: the extension is wrong, the folder does not exist, ``path`` is the result itself, it exists and
             is neither resumed nor replaced, or it is a folder without a report.
     """
-    endings = DERIVED_ENDINGS[option]
-    if path.suffix.lower() not in endings:
-        folder = ", or a folder whose name has no extension" if "" in endings else ""
-        raise OutputError(f"{option} {path}: name a file that ends in {endings[0]}{folder}.")
+    extensions = DERIVED_EXTENSIONS[option]
+    if path.suffix.lower() not in extensions:
+        folder = ", or a folder whose name has no extension" if "" in extensions else ""
+        raise OutputError(f"{option} {path}: name a file that ends in {extensions[0]}{folder}.")
     if not path.parent.is_dir():
         raise OutputError(f"{option} {path}: the folder {path.parent} does not exist. Create it first.")
     if output is not None and path.absolute() == output.absolute():
@@ -162,4 +162,6 @@ def _line_file(path: Path) -> tuple[Path, LineFormat]:
         case ".parquet":
             return journal_path(path), JSONL
         case _:
-            raise OutputError(f"{path}: name a result file that ends in {', '.join(ENDINGS[:-1])} or {ENDINGS[-1]}.")
+            raise OutputError(
+                f"{path}: name a result file that ends in {', '.join(EXTENSIONS[:-1])} or {EXTENSIONS[-1]}."
+            )
