@@ -43,7 +43,7 @@ def test_characters_need_no_job(tmp_path: Path) -> None:
     command = [LEAFID, "preview", "a.png", "-o", str(tmp_path / "o.png"), "--characters"]
     run = subprocess.run([*command, "--job", "job.yaml"], capture_output=True, text=True, check=False)
     assert run.returncode == 2
-    assert "leave --job and --bundle out" in run.stderr
+    assert "Leave out --job and --bundle" in run.stderr
 
 
 def test_an_image_without_leaf_is_said(tmp_path: Path) -> None:

@@ -64,7 +64,7 @@ def test_finished_results_can_be_resumed(output: Path) -> None:
 
 def test_replacing_deletes_all_parts_and_nothing_else(output: Path) -> None:
     _write(output, RECORDS)
-    with pytest.raises(OutputError, match="already there"):
+    with pytest.raises(OutputError, match="already exists"):
         check_output(output, "refuse")
     _write(output, RECORDS[:3], "replace")
     assert output.is_file() and list(read_records(output)) == RECORDS[:3]

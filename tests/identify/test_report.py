@@ -176,14 +176,14 @@ def test_an_image_that_is_gone_has_a_row_without_a_picture(
     assert "gone.png" in content and "data:image" not in content
 
 
-def test_a_view_is_refused_before_the_work(tmp_path: Path) -> None:
+def test_an_unusable_derived_output_is_refused_early(tmp_path: Path) -> None:
     (tmp_path / "there.html").touch()
     for option, name, message in [
-        ("--report", "there.html", "already there"),
-        ("--report", "page.pdf", "ends in .html, or a folder, whose name has no ending"),
+        ("--report", "there.html", "already exists"),
+        ("--report", "page.pdf", "ends in .html, or a folder whose name has no extension"),
         ("--darwin-core", "rows.txt", "ends in .csv"),
-        ("--darwin-core", "nowhere/rows.csv", "no folder"),
-        ("--darwin-core", "results.csv", "is the result file too"),
+        ("--darwin-core", "nowhere/rows.csv", "does not exist"),
+        ("--darwin-core", "results.csv", "is also the result file"),
     ]:
         with pytest.raises(OutputError, match=message):
             check_derived_output(option, tmp_path / name, "refuse", output=tmp_path / "results.csv")

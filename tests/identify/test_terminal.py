@@ -50,7 +50,7 @@ def test_each_record_is_shown_with_its_result_and_the_limits() -> None:
         _record("b.jpg", Status.UNDETERMINED, reason="ambiguous"),
         _record("c.jpg", Status.FAILED, reason="empty: the file has no bytes"),
     ]
-    shown = _shown(records_table(records, target=TARGET))
+    shown = _shown(records_table(records, target=TARGET), 130)
     rows = {line.split()[0]: line for line in shown.splitlines() if line.strip()}
     assert TARGET in rows["a.jpg"] and "62%" in rows["a.jpg"] and "Mitragyna hirsuta 31%" in rows["a.jpg"]
     assert "undetermined, ambiguous" in rows["b.jpg"] and f"{TARGET} 62%, Mitragyna hirsuta 31%" in rows["b.jpg"]
