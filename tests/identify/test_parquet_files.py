@@ -70,7 +70,7 @@ def test_replacing_deletes_all_parts_and_nothing_else(output: Path) -> None:
     assert output.is_file() and list(read_records(output)) == RECORDS[:3]
     _write(output, RECORDS, "replace")
     (output / "notes.txt").touch()
-    with pytest.raises(OutputError, match="holds files that are not of leafid"):
+    with pytest.raises(OutputError, match="contains files that are not from leafid"):
         _write(output, RECORDS[:3], "replace")
     assert (output / "notes.txt").exists()
 

@@ -3,14 +3,13 @@
 from leafid.identify.commands import IdentifySettings, WatchSettings, identify_photos, watch_photos
 from leafid.identify.engines.compiled_engine import Parity
 from leafid.identify.engines.compiled_formats import COMPILED, CompiledName
-from leafid.identify.engines.engine import EngineName
 from leafid.identify.engines.engine_choice import suggest_export
 from leafid.identify.engines.export import export_engine
-from leafid.identify.identifier import TOP_CANDIDATES, Identifier, IdentifyOptions
+from leafid.identify.identifier import Identifier, IdentifyOptions
 from leafid.identify.inputs import Inputs, find_image_files, find_inputs, select_shard
 from leafid.identify.outputs.darwin_core import DWC_COLUMNS, write_darwin_core
 from leafid.identify.outputs.report import write_report
-from leafid.identify.outputs.terminal import record_line, records_table, summary_table
+from leafid.identify.outputs.terminal import records_table, summary_table
 from leafid.identify.outputs.writers import check_derived_output, check_output, read_records
 from leafid.identify.ray_cluster import ClusterIdentifier
 from leafid.identify.records import Candidate, Record, Status, column_documentation
@@ -21,11 +20,9 @@ from leafid.identify.watch import check_watch, watch_folder
 __all__ = [
     "COMPILED",
     "DWC_COLUMNS",
-    "TOP_CANDIDATES",
     "Candidate",
     "ClusterIdentifier",
     "CompiledName",
-    "EngineName",
     "Identifier",
     "IdentifyOptions",
     "IdentifySettings",
@@ -46,7 +43,6 @@ __all__ = [
     "identify_to_file",
     "identify_to_list",
     "read_records",
-    "record_line",
     "records_table",
     "select_shard",
     "suggest_export",
