@@ -80,11 +80,11 @@ def leafid_engine(settings: Settings, engine: str) -> Run:
 
     identifier = Identifier.load(settings.bundle, device="cpu", engine=engine)  # type: ignore[arg-type]
     prepared = [prepare_file(image, identifier.info.preprocessing) for image in settings.images[:BATCH]]
-    at_once = identifier.engine.at_once
+    concurrency = identifier.engine.concurrency
 
     def run(images: Sequence[Path]) -> None:
-        with ThreadPoolExecutor(min(at_once, settings.cores)) as pool:
-            for _ in pool.map(lambda _: identifier.engine.answer(prepared), range(len(images) // BATCH)):
+        with ThreadPoolExecutor(min(concurrency, settings.cores)) as pool:
+            for _ in pool.map(lambda _: identifier.engine.predict(prepared), range(len(images) // BATCH)):
                 pass
 
     return run

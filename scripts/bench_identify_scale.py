@@ -26,7 +26,7 @@ import psutil  # type: ignore[import-untyped]
 from bench_identify import image_sets, make_bundle, repeated
 
 from leafid.identify import ClusterIdentifier, Identifier, identify_to_file
-from leafid.identify.ray_cluster import LARGEST_BLOCK
+from leafid.identify.ray_cluster import MAX_BLOCK_IMAGES
 
 EARLY = 1000
 """Images after which caches and pools are full; memory that still grows afterwards is a leak."""
@@ -94,7 +94,7 @@ def measure_ray(options: argparse.Namespace) -> None:
                 "local", num_cpus=workers, include_dashboard=False, log_to_driver=False, logging_level=logging.CRITICAL
             )
             identifier = ClusterIdentifier.load(bundle, device="cpu", engine="openvino", cores=1)
-            speed = rate(identifier, images, done=workers * LARGEST_BLOCK)
+            speed = rate(identifier, images, done=workers * MAX_BLOCK_IMAGES)
             ray.shutdown()
             first = first or speed
             print(f"{workers} workers: {speed:.1f} images/s, {speed / first:.2f} times the first", flush=True)

@@ -1,4 +1,4 @@
-"""Do the installed packages work together? Asked before torch is used, so that the answer is a sentence."""
+"""Checks that torch and torchvision work together, before they are used."""
 
 import importlib.metadata
 
@@ -9,22 +9,22 @@ def require_torch() -> None:
     """Import torch and torchvision.
 
     Raises:
-        InstallationError: they are not a matching pair (a CPU-only torch beside the registry's torchvision fails with
-            ``operator torchvision::nms does not exist``), or one is missing.
+        InstallationError: one is missing, or they do not match (a CPU-only torch with another torchvision fails with
+            ``operator torchvision::nms does not exist``).
     """
     try:
         import torch
         import torchvision  # noqa: F401 -- the import is the test
     except ImportError as error:
-        raise InstallationError(f"torch and torchvision cannot be imported ({error}). {_MEND}") from None
+        raise InstallationError(f"torch and torchvision cannot be imported ({error}). {_FIX}") from None
     except RuntimeError as error:
         if "torchvision::" not in str(error):
             raise
         versions = f"torch {torch.__version__}, torchvision {importlib.metadata.version('torchvision')}"
-        raise InstallationError(f"torch and torchvision do not belong together ({versions}). {_MEND}") from None
+        raise InstallationError(f"torch and torchvision do not match ({versions}). {_FIX}") from None
 
 
-_MEND = (
-    "Install both from the same place: pip install --force-reinstall torch torchvision, "
-    "or delete .venv and call make again."
+_FIX = (
+    "Install both from the same package index: pip install --force-reinstall torch torchvision, "
+    "or delete .venv and run make again."
 )

@@ -1,15 +1,15 @@
-"""Progress of anything that takes more than two seconds: one bar on standard error, with rate and remaining time."""
+"""Progress bar on standard error with rate and remaining time, for work that takes more than two seconds."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 OnProgress = Callable[[int, int], None]
-"""Called with (done, total) as work goes on; long functions take one and know nothing of terminals."""
+"""Called with (done, total) during long work, so that the function itself does not depend on a terminal."""
 
 
 @contextmanager
 def progress_bar(description: str, unit: str = "images") -> Iterator[OnProgress]:
-    """Show a bar on standard error while the block runs; without a terminal, nothing is drawn."""
+    """Show a bar on standard error while the block runs; nothing without a terminal."""
     from rich.console import Console
     from rich.progress import (
         BarColumn,

@@ -32,7 +32,7 @@ def test_lines_are_drawn_with_the_apex_up() -> None:
 def test_the_command_draws_the_leaves_of_an_image(tmp_path: Path) -> None:
     leaf = drawn_leaf("Coffea canephora", 6)
     Image.fromarray(on_paper(leaf)).save(tmp_path / "leaf.png")
-    command = [LEAFID, "look", str(tmp_path / "leaf.png"), "--characters"]
+    command = [LEAFID, "preview", str(tmp_path / "leaf.png"), "--characters"]
     run = subprocess.run([*command, "-o", str(tmp_path / "out.png")], capture_output=True, text=True, check=False)
     assert run.returncode == 0, run.stderr
     drawn = np.asarray(Image.open(tmp_path / "out.png").convert("RGB"))
@@ -40,10 +40,10 @@ def test_the_command_draws_the_leaves_of_an_image(tmp_path: Path) -> None:
 
 
 def test_characters_refuse_a_job(tmp_path: Path) -> None:
-    command = [LEAFID, "look", "a.png", "-o", str(tmp_path / "o.png"), "--characters"]
+    command = [LEAFID, "preview", "a.png", "-o", str(tmp_path / "o.png"), "--characters"]
     run = subprocess.run([*command, "--job", "job.yaml"], capture_output=True, text=True, check=False)
     assert run.returncode == 2
-    assert "leave --job and --bundle out" in run.stderr
+    assert "Leave out --job and --bundle" in run.stderr
 
 
 def test_the_drawing_says_that_there_is_no_leaf(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""Numbers that may be left to leafid, and options that need each other, are checked before anything slow is done."""
+"""Option values are checked before any slow work."""
 
 from pathlib import Path
 
@@ -17,7 +17,7 @@ def test_a_number_or_auto() -> None:
             number_or_auto("--workers", wrong)
 
 
-def test_8_bit_integers_and_their_photos_belong_together() -> None:
+def test_int8_and_calibrate_belong_together() -> None:
     for int8, calibrate in ((True, None), (False, ["photos"])):
-        with pytest.raises(UsageError, match="--int8 needs photos named with --calibrate, and only --int8 does"):
+        with pytest.raises(UsageError, match="--int8 and --calibrate belong together"):
             export(Path("bundle"), Format.OPENVINO, int8=int8, calibrate=calibrate)

@@ -1,4 +1,4 @@
-"""``leafid doubts`` writes the list that a curator can file."""
+"""``leafid label-issues`` lists doubtful training labels."""
 
 import subprocess
 import sys
@@ -24,15 +24,15 @@ def test_a_sheet_under_a_wrong_name_is_listed(run_folder: Path, tmp_path: Path) 
     calibrate(run_folder, device="cpu")
     command = [
         str(Path(sys.executable).with_name("leafid")),
-        "doubts",
+        "label-issues",
         str(run_folder),
         "-o",
-        str(tmp_path / "doubts.csv"),
+        str(tmp_path / "label_issues.csv"),
     ]
     done = subprocess.run(command, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
-    table = pd.read_csv(tmp_path / "doubts.csv")
+    table = pd.read_csv(tmp_path / "label_issues.csv")
     assert table["associatedMedia"].tolist() == ["v0"] and table["verbatimIdentification"].tolist() == [TARGET]
     assert table["scientificName"].tolist() == ["Coffea canephora"] and "v0" in done.stdout
-    refused = subprocess.run([*command[:-1], str(tmp_path / "doubts.txt")], capture_output=True, text=True)
+    refused = subprocess.run([*command[:-1], str(tmp_path / "label_issues.txt")], capture_output=True, text=True)
     assert refused.returncode == 2 and "ends in .csv" in refused.stderr

@@ -1,4 +1,4 @@
-"""One of each kind of file that is no readable image."""
+"""Writes one file of each kind that is not a readable image."""
 
 import io
 import os

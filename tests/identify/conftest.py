@@ -1,4 +1,4 @@
-"""Fixtures: a small bundle, an identifier that has loaded it, and photos whose records are known."""
+"""Fixtures: a small bundle, its identifier, photos and their records."""
 
 from pathlib import Path
 
@@ -11,7 +11,7 @@ from tests.identify.small_bundle import COLOURS, leaf, make_bundle
 
 @pytest.fixture(scope="session")
 def bundle_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return the folder of a bundle that names colours; target is the green one."""
+    """Return the folder of a bundle that identifies colours; the target is green."""
     torch.set_num_threads(1)
     return make_bundle(tmp_path_factory.mktemp("bundle")).folder
 
@@ -24,7 +24,7 @@ def identifier(bundle_folder: Path) -> Identifier:
 
 @pytest.fixture(scope="session")
 def photos(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
-    """Return 240 leaves, some with names that are hard to write, and a file that is none."""
+    """Return 240 leaves, some with unusual file names, one of them not an image."""
     folder = tmp_path_factory.mktemp("photos")
     paths = []
     for number, name in enumerate(list(COLOURS) * 80):

@@ -1,4 +1,4 @@
-"""Real processes that identify, and that can be killed. They fork from a server that has imported torch already."""
+"""Processes that identify and can be killed, forked from a server that has imported torch."""
 
 import multiprocessing
 import os
@@ -31,7 +31,7 @@ def start(
     user: Literal["same", "nobody"] = "same",
     rows_per_file: int = ROWS_PER_FILE,
 ) -> BaseProcess:
-    """Start a process that identifies into a file and ends with the exit code of the command."""
+    """Start a process that identifies into a file and returns the exit code of the command."""
     process = _CONTEXT.Process(target=_identify, args=(bundle, inputs, output, existing, user, rows_per_file))
     process.start()
     return process
@@ -40,7 +40,7 @@ def start(
 def _identify(bundle: Path, inputs: list[str], output: Path, existing: Existing, user: str, rows_per_file: int) -> None:
     import torch
 
-    # Where the suite runs in the background, Ctrl-C is ignored from the start, and so it would be here.
+    # A background process ignores SIGINT, and its children inherit that.
     signal.signal(signal.SIGINT, signal.default_int_handler)
     torch.set_num_threads(1)
     identifier = Identifier.load(bundle, device="cpu")
@@ -82,7 +82,7 @@ def rows_of(output: Path) -> int:
 
 
 def stopped(process: BaseProcess, number: int) -> int:
-    """Send a signal; return how the process ended."""
+    """Send a signal; return the exit code of the process."""
     assert process.pid is not None
     with suppress(ProcessLookupError):  # it may have ended by itself
         os.kill(process.pid, number)

@@ -1,4 +1,4 @@
-"""A bundle made in a second that really tells images apart: by colour, with random weights and a fitted head."""
+"""A small bundle that identifies images by colour, with random weights and a fitted head."""
 
 from datetime import UTC, datetime
 from pathlib import Path
@@ -16,7 +16,7 @@ from leafid.taxonomy import Taxonomy
 
 TARGET = "Mitragyna speciosa"
 COLOURS = {"Coffea canephora": (200, 60, 50), "Mitragyna hirsuta": (60, 70, 200), TARGET: (60, 170, 70)}
-"""The leaves of the tests: a taxon is a colour."""
+"""The taxa of the tests and the colours of their leaves."""
 
 SIZE = 32
 
@@ -42,7 +42,7 @@ def make_bundle(
     name: str = "colours",
     network_spec: NetworkSpec = NETWORK,
 ) -> Bundle:
-    """Write a bundle that names the colours."""
+    """Write a bundle that identifies the colours."""
     taxonomy = Taxonomy.from_names(COLOURS, target=target)
     torch.manual_seed(0)
     network = build_network(network_spec, len(taxonomy)).eval()
@@ -63,7 +63,7 @@ def make_bundle(
 def bundle_info(
     *, taxonomy: Taxonomy, min_probability: float, name: str = "colours", network_spec: NetworkSpec = NETWORK
 ) -> BundleInfo:
-    """Describe a bundle that was never trained."""
+    """Return the description of an untrained bundle."""
     return BundleInfo(
         name=name,
         taxonomy=taxonomy,

@@ -1,4 +1,4 @@
-"""Darwin Core rows: known terms, one for each name, and doubt said as botanists say it."""
+"""Darwin Core rows use known terms, one row per name, and express uncertainty with the qualifier `cf.`."""
 
 import csv
 from datetime import date
@@ -48,7 +48,7 @@ def test_all_columns_are_terms_of_the_quick_reference() -> None:
     assert set(DWC_COLUMNS) <= QUICK_REFERENCE and len(set(DWC_COLUMNS)) == len(DWC_COLUMNS)
 
 
-def test_a_row_says_who_when_what_and_how_sure(tmp_path: Path) -> None:
+def test_a_row_has_name_date_identifier_and_probability(tmp_path: Path) -> None:
     record = _record("a.jpg", "Mitragyna speciosa", prediction_set=(SPECIOSA,), flora_sentence="13 pairs.")
     assert write_darwin_core([record], tmp_path / "dwc.csv", TAXONOMY, on=date(2026, 3, 1)) == 1
     (row,) = _rows(tmp_path / "dwc.csv")
@@ -67,7 +67,7 @@ def test_a_row_says_who_when_what_and_how_sure(tmp_path: Path) -> None:
     }
 
 
-def test_a_set_of_several_taxa_is_compared_not_certain(tmp_path: Path) -> None:
+def test_a_prediction_set_of_several_taxa_is_qualified_as_cf(tmp_path: Path) -> None:
     record = _record("a.jpg", "Mitragyna speciosa", prediction_set=(SPECIOSA, HIRSUTA))
     write_darwin_core([record], tmp_path / "dwc.csv", TAXONOMY, on=date(2026, 3, 1))
     (row,) = _rows(tmp_path / "dwc.csv")
@@ -75,7 +75,7 @@ def test_a_set_of_several_taxa_is_compared_not_certain(tmp_path: Path) -> None:
     assert "Mitragyna speciosa 0.6200; Mitragyna hirsuta 0.3100" in row["identificationRemarks"]
 
 
-def test_what_has_no_name_has_no_row_and_what_has_no_key_no_taxon_id(tmp_path: Path) -> None:
+def test_without_a_name_no_row_and_without_a_key_no_taxon_id(tmp_path: Path) -> None:
     records = [
         _record("a.jpg", None, reason="ambiguous"),
         Record(path="b.jpg", status=Status.FAILED, reason="missing: x", bundle="m", leafid_version="1"),
@@ -91,7 +91,7 @@ def test_what_has_no_name_has_no_row_and_what_has_no_key_no_taxon_id(tmp_path: P
 
 
 @pytest.mark.parametrize("path", ["=1.jpg", 'a,\n"b.jpg', "bl\u00e4tter.jpg"])
-def test_file_names_are_kept_and_run_nothing(tmp_path: Path, path: str) -> None:
+def test_file_names_are_kept_and_not_evaluated(tmp_path: Path, path: str) -> None:
     write_darwin_core([_record(path, "Mitragyna hirsuta")], tmp_path / "dwc.csv", TAXONOMY, on=date(2026, 3, 1))
     (row,) = _rows(tmp_path / "dwc.csv")
     assert row["associatedMedia"] == ("./=1.jpg" if path == "=1.jpg" else path)

@@ -1,4 +1,4 @@
-"""Compiled engines answer like torch, are refused when they do not, and never stand in for another that was named."""
+"""Compiled engines give the same output as torch, are refused otherwise, and never replace a named engine."""
 
 import json
 import logging
@@ -13,7 +13,7 @@ import pytest
 
 from leafid.bundle import read_bundle
 from leafid.errors import BundleError, InstallationError, UsageError
-from leafid.identify import COMPILED, CompiledName, Identifier, Parity, export_engine, suggested_export
+from leafid.identify import COMPILED, CompiledName, Identifier, Parity, export_engine, suggest_export
 from leafid.identify.engines.compiled_engine import CompiledEngine, load_compiled
 from leafid.identify.engines.compiled_formats import INT8, is_installed
 from leafid.identify.engines.engine import TorchEngine
@@ -49,14 +49,14 @@ def bundle(bundle_folder: Path, tmp_path: Path) -> Path:
 
 
 @pytest.mark.parametrize("name", ENGINES)
-def test_an_exported_engine_answers_like_torch(bundle: Path, photos: list[Path], name: CompiledName) -> None:
-    told: list[tuple[int, int]] = []
-    parity = export_engine(bundle, name, photos, on_progress=lambda done, total: told.append((done, total)))
+def test_an_exported_engine_gives_the_output_of_torch(bundle: Path, photos: list[Path], name: CompiledName) -> None:
+    progress: list[tuple[int, int]] = []
+    parity = export_engine(bundle, name, photos, on_progress=lambda done, total: progress.append((done, total)))
     assert parity.passed and parity.images == 9 and parity.agreement == 1 and parity.largest_difference < 1e-4
-    assert told == [(8, 10), (10, 10)]
+    assert progress == [(8, 10), (10, 10)]
     assert sorted(path.name for path in (bundle / "engines").iterdir()) == [name]
-    assert "same first answer for 100.0%" in str(parity)
-    assert parity.times_as_fast > 0 and "times as fast on" in str(parity)
+    assert "same first taxon for 100.0%" in str(parity)
+    assert parity.speedup > 0 and "times as fast on" in str(parity)
     _set_times(bundle, name, 2.0)
 
     torch = Identifier.load(bundle, device="cpu", engine="torch")
@@ -64,18 +64,20 @@ def test_an_exported_engine_answers_like_torch(bundle: Path, photos: list[Path],
     assert (torch.engine.name, fast.engine.name) == ("torch", name)
     assert Identifier.load(bundle, device="cpu").engine.name == name
     for batch_size in (1, 4):
-        for ours, theirs in zip(fast.identify(photos, batch_size=batch_size), torch.identify(photos), strict=True):
-            assert (ours.path, ours.status, ours.scientific_name) == (
-                theirs.path,
-                theirs.status,
-                theirs.scientific_name,
+        for compiled, reference in zip(
+            fast.identify(photos, batch_size=batch_size), torch.identify(photos), strict=True
+        ):
+            assert (compiled.path, compiled.status, compiled.scientific_name) == (
+                reference.path,
+                reference.status,
+                reference.scientific_name,
             )
-            scores = [[one.probability for one in either.candidates] for either in (ours, theirs)]
-            assert scores[0] == pytest.approx(scores[1], abs=1e-4)
+            probabilities = [[one.probability for one in either.candidates] for either in (compiled, reference)]
+            assert probabilities[0] == pytest.approx(probabilities[1], abs=1e-4)
 
 
 @pytest.mark.parametrize("name", ENGINES)
-def test_second_order_pooling_at_several_sizes_answers_like_torch(
+def test_covariance_pooling_at_several_sizes_gives_the_output_of_torch(
     tmp_path: Path, photos: list[Path], name: CompiledName
 ) -> None:
     spec = NETWORK.model_copy(update={"pooling": "second-order", "scales": (1.0, 0.75)})
@@ -87,11 +89,11 @@ def test_second_order_pooling_at_several_sizes_answers_like_torch(
 def _set_times(bundle: Path, name: CompiledName, times: float) -> None:
     """Let an engine have been so many times as fast as torch when it was exported."""
     file = bundle / "engines" / name / "parity.json"
-    file.write_text(json.dumps(json.loads(file.read_text()) | {"times_as_fast": times}))
+    file.write_text(json.dumps(json.loads(file.read_text()) | {"speedup": times}))
 
 
 @pytest.mark.skipif(not all(map(is_installed, COMPILED)), reason="not all engines are installed")
-def test_auto_takes_the_engine_that_was_measured_to_be_the_fastest(bundle: Path, photos: list[Path]) -> None:
+def test_auto_uses_the_engine_with_the_largest_speedup(bundle: Path, photos: list[Path]) -> None:
     for name in COMPILED:
         export_engine(bundle, name, photos)
     for openvino, onnx, expected in (
@@ -117,7 +119,7 @@ QUANTISED = [
 
 
 @pytest.mark.parametrize("name", QUANTISED)
-def test_8_bit_integers_are_used_only_when_named_and_answer_nearly_alike(
+def test_int8_engines_are_used_only_when_named_and_nearly_agree(
     tmp_path: Path, photos: list[Path], name: CompiledName
 ) -> None:
     bundle = make_bundle(
@@ -133,13 +135,13 @@ def test_8_bit_integers_are_used_only_when_named_and_answer_nearly_alike(
 
 
 @pytest.mark.parametrize("name", QUANTISED)
-def test_8_bit_integers_need_images_and_are_refused_when_too_far(
+def test_int8_engines_need_calibration_images_and_are_refused_beyond_the_limits(
     bundle: Path, photos: list[Path], name: CompiledName
 ) -> None:
     with pytest.raises(UsageError, match=r"2 of 2 images for calibration can be read; at least 8 .*--calibrate"):
         export_engine(bundle, name, photos, calibration=photos[:2])
-    # The random weights of mobilenet_v3 tell colours apart by differences that 8 bits cannot hold.
-    with pytest.raises(BundleError, match=r"[Ll]ess than 95% agreement, is refused: .* was not written"):
+    # The random weights of mobilenet_v3 separate colours by differences below the resolution of 8 bits.
+    with pytest.raises(BundleError, match=r"was not written, because an export needs .* the same first taxon for 95%"):
         export_engine(bundle, name, photos, calibration=photos)
 
 
@@ -156,22 +158,22 @@ def test_views_of_two_sizes_and_many_of_them(bundle: Path, photos: list[Path], n
         PreparedImage((large, *small), (CropKind.IMAGE, *[CropKind.TILE] * 70), 64, 64),
         PreparedImage((small[0],), (CropKind.TILE,), 64, 64),
     ]
-    ours = load_compiled(read_bundle(bundle), name).answer(images)
-    theirs = TorchEngine(read_bundle(bundle), device="cpu").answer(images)
-    assert ours.embeddings.shape == theirs.embeddings.shape
+    compiled = load_compiled(read_bundle(bundle), name).predict(images)
+    reference = TorchEngine(read_bundle(bundle), device="cpu").predict(images)
+    assert compiled.embeddings.shape == reference.embeddings.shape
     np.testing.assert_allclose(
-        ours.embeddings, theirs.embeddings, rtol=1e-3, atol=1e-4 * np.abs(theirs.embeddings).max()
+        compiled.embeddings, reference.embeddings, rtol=1e-3, atol=1e-4 * np.abs(reference.embeddings).max()
     )
-    np.testing.assert_allclose(ours.logits, theirs.logits, atol=1e-3 * np.abs(theirs.logits).max())
+    np.testing.assert_allclose(compiled.logits, reference.logits, atol=1e-3 * np.abs(reference.logits).max())
 
 
 @pytest.mark.parametrize("name", ENGINES)
-def test_an_engine_that_answers_otherwise_is_refused(
+def test_an_engine_with_other_output_is_refused(
     bundle: Path, photos: list[Path], name: CompiledName, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    honest = CompiledEngine._features
-    monkeypatch.setattr(CompiledEngine, "_features", lambda self, pixels: honest(self, 255 - pixels))
-    with pytest.raises(BundleError, match=r"is refused: .* was not written"):
+    original = CompiledEngine._features
+    monkeypatch.setattr(CompiledEngine, "_features", lambda self, pixels: original(self, 255 - pixels))
+    with pytest.raises(BundleError, match=r"was not written, because an export needs differences of at most 0.001"):
         export_engine(bundle, name, photos)
     assert not list((bundle / "engines").iterdir())
     with pytest.raises(BundleError, match=f"has no engine {name}.*--to {name}"):
@@ -183,15 +185,15 @@ def test_an_engine_that_answers_otherwise_is_refused(
     ("change", "message"),
     [
         ({"weights_sha256": "0"}, "made from other weights"),
-        ({"largest_difference": 0.2}, "does not answer like torch"),
-        ({"embedding_difference": 0.2}, "does not answer like torch"),
-        ({"agreement": 0.5}, "does not answer like torch"),
+        ({"largest_difference": 0.2}, "differs from torch"),
+        ({"embedding_difference": 0.2}, "differs from torch"),
+        ({"agreement": 0.5}, "differs from torch"),
         ({"files": {"32.xml": "0"}}, "32.xml is missing or changed"),
         ({"files": {}}, "no model for views of 32 pixels"),
         ({"engine": None}, "parity.json is missing or changed"),
     ],
 )
-def test_a_stale_or_damaged_engine_is_refused_when_named_and_passed_over_when_not(
+def test_a_stale_or_damaged_engine_is_refused_if_named_else_skipped(
     bundle: Path, name: CompiledName, change: dict[str, object], message: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     parity: dict[str, object] = {
@@ -205,7 +207,7 @@ def test_a_stale_or_damaged_engine_is_refused_when_named_and_passed_over_when_no
         "embedding_difference": 0.0,
         "agreement": 1.0,
         "mean_difference": 0.0,
-        "times_as_fast": 2.0,
+        "speedup": 2.0,
         "measured_on": "here",
         "files": {},
     }
@@ -232,19 +234,19 @@ def test_without_the_packages_a_named_engine_is_refused(
 
 
 @pytest.mark.parametrize("name", ENGINES)
-def test_writing_needs_a_package_more(bundle: Path, name: CompiledName, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_export_needs_another_package(bundle: Path, name: CompiledName, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "onnx", None)
     with pytest.raises(InstallationError, match=f"The engine {name} needs onnx, not installed here"):
         export_engine(bundle, name, [])
 
 
-def test_wrong_choices_are_told(bundle: Path) -> None:
+def test_unknown_engines_are_refused(bundle: Path) -> None:
     with pytest.raises(UsageError, match="no engine 'abacus'"):
         Identifier.load(bundle, engine="abacus")  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("name", ENGINES)
-def test_nothing_to_compare_on_is_told(bundle: Path, photos: list[Path], name: CompiledName) -> None:
+def test_export_without_readable_images_is_refused(bundle: Path, photos: list[Path], name: CompiledName) -> None:
     with pytest.raises(UsageError, match="None of the 1 images can be read"):
         export_engine(bundle, name, [path for path in photos if path.name == "broken.png"])
 
@@ -261,7 +263,7 @@ def test_parity_has_limits() -> None:
         embedding_difference=0.001,
         agreement=0.99,
         mean_difference=0.0002,
-        times_as_fast=2.0,
+        speedup=2.0,
         measured_on="here",
         files={},
     )
@@ -279,11 +281,11 @@ def test_parity_has_limits() -> None:
 
 
 @pytest.mark.skipif(not find_spec("openvino"), reason="leafid[openvino] is not installed")
-def test_an_export_is_suggested_once(bundle: Path) -> None:
+def test_an_export_is_suggested_until_there_is_one(bundle: Path) -> None:
     copy = read_bundle(bundle)
     engine = choose_engine(copy, "torch", device="cpu")
-    assert suggested_export(copy, engine) == (
-        f"On this machine OpenVINO is faster, once `leafid export {copy.folder} --to openvino` has been run."
+    assert suggest_export(copy, engine) == (
+        f"OpenVINO is faster on this machine: run `leafid export {copy.folder} --to openvino` once."
     )
     (copy.folder / "engines" / "onnx").mkdir(parents=True)
-    assert suggested_export(copy, engine) is None
+    assert suggest_export(copy, engine) is None

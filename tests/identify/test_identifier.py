@@ -1,4 +1,4 @@
-"""The identifier: one record for each path, in order, whatever the file, the same in batches of any size."""
+"""The identifier gives one record per path, in order, for any file and independent of the batch size."""
 
 import gc
 import itertools
@@ -30,7 +30,7 @@ def photos(tmp_path: Path) -> list[Path]:
     return paths
 
 
-def test_every_leaf_gets_its_name(identifier: Identifier, photos: list[Path]) -> None:
+def test_every_leaf_is_identified(identifier: Identifier, photos: list[Path]) -> None:
     records = list(identifier.identify(photos))
     assert [record.path for record in records] == [str(path) for path in photos]
     for record in records:
@@ -54,13 +54,13 @@ def test_an_image_between_two_taxa_is_undetermined(tmp_path: Path, photos: list[
     assert record.target_probability is not None
 
 
-def test_without_a_target_there_is_no_target_score(tmp_path: Path, photos: list[Path]) -> None:
+def test_without_a_target_the_target_probability_is_missing(tmp_path: Path, photos: list[Path]) -> None:
     untargeted = Identifier.load(make_bundle(tmp_path / "bundle", target=None).folder, device="cpu")
     assert [record.target_probability for record in untargeted.identify(photos[:2])] == [None, None]
 
 
 @pytest.mark.parametrize(("batch_size", "workers"), [(1, 1), (7, 2), (64, 8)])
-def test_batches_and_workers_do_not_change_the_answers(
+def test_batch_size_and_workers_do_not_change_the_result(
     identifier: Identifier, photos: list[Path], batch_size: int, workers: int
 ) -> None:
     photos.insert(3, Path("nowhere.jpg"))
@@ -69,11 +69,11 @@ def test_batches_and_workers_do_not_change_the_answers(
         identifier.identify(photos, batch_size=batch_size, workers=workers), expected, strict=True
     ):
         assert (record.path, record.status, record.scientific_name) == (other.path, other.status, other.scientific_name)
-        scores = [[one.probability for one in either.candidates] for either in (record, other)]
-        assert scores[0] == pytest.approx(scores[1], abs=2e-5)
+        probabilities = [[one.probability for one in either.candidates] for either in (record, other)]
+        assert probabilities[0] == pytest.approx(probabilities[1], abs=2e-5)
 
 
-def test_colour_modes_and_orientation_do_not_change_the_answer(identifier: Identifier, tmp_path: Path) -> None:
+def test_colour_modes_and_orientation_do_not_change_the_result(identifier: Identifier, tmp_path: Path) -> None:
     green = leaf(TARGET, noise=0)
     exif = Image.Exif()
     exif[0x0112] = 6
@@ -125,10 +125,10 @@ def test_records_stream_from_an_endless_list_and_threads_end(identifier: Identif
     assert next(taken) <= 10 + 3 * 4 + 4
     del records
     gc.collect()
-    assert not [thread for thread in threading.enumerate() if thread.name.startswith("leafid-open")]
+    assert not [thread for thread in threading.enumerate() if thread.name.startswith("leafid-decode")]
 
 
-def test_nothing_gives_nothing_and_wrong_calls_are_told(identifier: Identifier) -> None:
+def test_empty_input_gives_no_record_and_invalid_arguments_are_refused(identifier: Identifier) -> None:
     assert list(identifier.identify([])) == []
     with pytest.raises(UsageError, match=r"write \['leaf.jpg'\]"):
         identifier.identify("leaf.jpg")
@@ -138,7 +138,7 @@ def test_nothing_gives_nothing_and_wrong_calls_are_told(identifier: Identifier) 
             identifier.identify([], **wrong)
 
 
-def test_loading_what_is_no_bundle_tells_what_to_do(tmp_path: Path, bundle_folder: Path) -> None:
+def test_loading_something_else_than_a_bundle_is_refused(tmp_path: Path, bundle_folder: Path) -> None:
     with pytest.raises(BundleError, match="There is no bundle"):
         Identifier.load(tmp_path / "nowhere")
     with pytest.raises(UsageError, match="device"):

@@ -1,4 +1,4 @@
-"""From what is named to the list of images: in order, complete, and with a word on everything left out."""
+"""Named files, folders and lists expand to images in order, completely, with a remark on everything left out."""
 
 import io
 import os
@@ -11,12 +11,12 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from leafid.errors import UsageError
-from leafid.identify import find_inputs, shard_of
+from leafid.identify import find_inputs, select_shard
 
 
 @pytest.fixture
 def photos(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Work in a folder with a folder of photos; their content does not matter here."""
+    """Change to a folder with a folder of photos, whose content does not matter."""
     monkeypatch.chdir(tmp_path)
     for name in ("b/2.JPG", "b/1.png", "a.tif", "b/c/deep.heic", "notes.txt", "b/x.xmp", "noending", ".hidden.jpg"):
         path = tmp_path / "photos" / name
@@ -37,14 +37,14 @@ def test_a_folder_gives_its_images_sorted_and_counts_what_it_leaves_out(photos: 
         "photos/b/2.JPG",
         "photos/b/c/deep.heic",
     ]
-    assert inputs.others == {".txt": 1, ".xmp": 1, "": 1} and inputs.hidden == 1
+    assert inputs.other_files == {".txt": 1, ".xmp": 1, "": 1} and inputs.hidden == 1
     assert inputs.remarks == (
-        "3 files in folders left out, not ending like an image: 1 without ending, 1 .txt, 1 .xmp.",
+        "3 files in folders left out, without an image extension: 1 without extension, 1 .txt, 1 .xmp.",
         "1 hidden file or folder left out.",
     )
 
 
-def test_order_is_that_of_the_arguments_and_a_file_named_twice_stands_twice(photos: Path) -> None:
+def test_the_order_is_that_of_the_arguments_and_a_file_named_twice_is_listed_twice(photos: Path) -> None:
     assert _found("photos/b/2.JPG", "photos/a.tif", "photos/b/2.JPG") == [
         "photos/b/2.JPG",
         "photos/a.tif",
@@ -52,7 +52,7 @@ def test_order_is_that_of_the_arguments_and_a_file_named_twice_stands_twice(phot
     ]
 
 
-def test_a_named_file_is_an_image_whatever_it_is_called_and_even_if_missing(photos: Path) -> None:
+def test_a_named_file_is_an_image_whatever_its_name_even_if_missing(photos: Path) -> None:
     assert _found("photos/notes.txt", "nowhere.jpg", "photos/.hidden.jpg") == [
         "photos/notes.txt",
         "nowhere.jpg",
@@ -65,7 +65,7 @@ def test_globs_are_expanded(photos: Path) -> None:
     assert _found("photos/[ab]*") == ["photos/a.tif", "photos/b/1.png", "photos/b/2.JPG", "photos/b/c/deep.heic"]
 
 
-def test_a_file_with_brackets_in_its_name_is_no_glob(photos: Path) -> None:
+def test_an_existing_file_with_brackets_is_not_a_glob(photos: Path) -> None:
     (photos / "leaf[1].jpg").touch()
     (photos / "leaf1.jpg").touch()
     assert _found("photos/leaf[1].jpg") == ["photos/leaf[1].jpg"]
@@ -87,8 +87,8 @@ def test_nothing_to_identify_is_a_usage_error(photos: Path) -> None:
     for arguments in ([], ["empty"]):
         with pytest.raises(UsageError, match="cannot be identified"):
             find_inputs(arguments)
-    beside = find_inputs(["empty", "photos/a.tif"])
-    assert beside.remarks == ("The folder empty holds no image.",)
+    inputs = find_inputs(["empty", "photos/a.tif"])
+    assert inputs.remarks == ("The folder empty contains no image.",)
 
 
 @pytest.mark.parametrize(("start", "delimiter"), [("", ","), ("\ufeff", ";"), ("", "\t")])
@@ -109,13 +109,13 @@ def test_unusable_parquet_tables_are_reported_together(photos: Path) -> None:
     pd.DataFrame({"file": ["a.jpg"]}).to_parquet("names.parquet")
     pd.DataFrame({"path": ["a.jpg", None]}).to_parquet("holes.parquet")
     pd.DataFrame({"path": [1, 2]}).to_parquet("numbers.parquet")
-    Path("text.parquet").write_text("no parquet")
+    Path("text.parquet").write_text("not parquet")
     with pytest.raises(UsageError) as error:
         find_inputs(["names.parquet", "holes.parquet", "numbers.parquet", "text.parquet", "gone.parquet"])
     message = str(error.value)
     assert "names.parquet: has no column path; it has file" in message
     assert "holes.parquet:2: path is empty" in message
-    assert "numbers.parquet: its column path holds int, not text" in message
+    assert "numbers.parquet: its column path contains int, not text" in message
     assert "text.parquet: cannot be read as Parquet" in message
     assert "gone.parquet: cannot be read as Parquet: " in message and "No such file" in message
 
@@ -129,25 +129,25 @@ def test_standard_input_lists_images(photos: Path, monkeypatch: pytest.MonkeyPat
         assert _found("-", "photos/b/1.png") == [*map(os.fsdecode, names), "photos/b/1.png"]
 
 
-def test_an_empty_standard_input_and_empty_lines_are_told(photos: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    for content, message in [(b"", "standard input: names no image"), (b"a.jpg\n\nb.jpg\n", "line 2: is empty")]:
+def test_an_empty_standard_input_and_empty_lines_are_reported(photos: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for content, message in [(b"", "standard input: contains no path"), (b"a.jpg\n\nb.jpg\n", "line 2: is empty")]:
         monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(content)))
         with pytest.raises(UsageError, match=message):
             find_inputs(["-"])
 
 
 @given(st.integers(0, 50), st.integers(1, 20))
-def test_shards_are_the_whole_list_in_equal_parts(length: int, parts: int) -> None:
+def test_shards_divide_the_list_into_equal_parts(length: int, parts: int) -> None:
     paths = [Path(str(number)) for number in range(length)]
-    shards = [shard_of(paths, f"{number}/{parts}") for number in range(1, parts + 1)]
+    shards = [select_shard(paths, f"{number}/{parts}") for number in range(1, parts + 1)]
     assert [path for shard in shards for path in shard] == paths
     assert {len(shard) for shard in shards} <= {length // parts, length // parts + 1}
 
 
 @pytest.mark.parametrize("wrong", ["", "3", "0/4", "5/4", "1/0", "-1/4", "1/2/3", "a/b"])
-def test_other_shards_are_refused(wrong: str) -> None:
+def test_invalid_shards_are_refused(wrong: str) -> None:
     with pytest.raises(UsageError, match="such as 3/16"):
-        shard_of([], wrong)
+        select_shard([], wrong)
 
 
 def test_links_are_followed_and_loops_are_not(photos: Path, tmp_path: Path) -> None:
@@ -161,11 +161,11 @@ def test_links_are_followed_and_loops_are_not(photos: Path, tmp_path: Path) -> N
     inputs = find_inputs(["photos"])
     assert "photos/linked/z.jpg" in inputs.paths
     assert "photos/self.jpg" in inputs.paths
-    assert len(inputs.paths) == 6 and inputs.repeated == 1
-    assert "1 folder reached again through a link and read once." in inputs.remarks
+    assert len(inputs.paths) == 6 and inputs.repeated_folders == 1
+    assert "1 folder reached again through a link and searched once." in inputs.remarks
 
 
-def test_a_subfolder_named_like_an_image_is_searched_and_named_when_it_holds_none(photos: Path) -> None:
+def test_a_subfolder_with_an_image_extension_is_searched_and_listed_if_empty(photos: Path) -> None:
     (photos / "full.jpg").mkdir()
     (photos / "full.jpg" / "inside.jpg").touch()
     (photos / "hollow.jpg").mkdir()
@@ -181,7 +181,7 @@ def test_undecodable_names_are_found(photos: Path) -> None:
     assert os.fsdecode(name) in _found("photos")
 
 
-def test_each_page_of_a_tiff_has_its_entry_wherever_the_file_is_named(photos: Path) -> None:
+def test_each_page_of_a_tiff_is_listed(photos: Path) -> None:
     scan = photos / "book.tif"
     Image.new("L", (8, 8)).save(scan, save_all=True, append_images=[Image.new("L", (8, 8))])
     Image.new("L", (8, 8)).save(photos / "one.TIFF")
@@ -192,12 +192,15 @@ def test_each_page_of_a_tiff_has_its_entry_wherever_the_file_is_named(photos: Pa
     assert _found("photos/book.tif#page=2") == ["photos/book.tif#page=2"]
     inputs = find_inputs(["photos"])
     assert inputs.paths[0] == "photos/a.tif" and inputs.paths[4:] == (*pages, "photos/one.TIFF")
-    assert inputs.paged == 1 and "1 TIFF file of several pages; each page has its record." in inputs.remarks
+    assert (
+        inputs.multipage_files == 1
+        and "1 TIFF file with several pages; each page has its own record." in inputs.remarks
+    )
 
 
 @pytest.mark.timeout(20)
 def test_only_tiff_files_are_opened_to_list_them(photos: Path) -> None:
-    os.mkfifo(photos / "b" / "pipe.jpg")  # who opens it waits for ever
+    os.mkfifo(photos / "b" / "pipe.jpg")  # opening it would block
     os.mkfifo(photos / "b" / "pipe.tif")
     (photos / "b" / "locked.tif").symlink_to("nowhere.tif")
     assert len(find_inputs(["photos"]).paths) == 7

@@ -1,4 +1,4 @@
-"""`kill -9` at any moment, again and again: no record is lost, none is doubled, and the run is completed."""
+"""Repeated `kill -9` at random moments neither loses nor doubles a record, and the run can be completed."""
 
 import random
 import signal
@@ -18,10 +18,10 @@ FORMATS = {
     "parquet": ("results.parquet", ROWS_PER_FILE),
     "parquet in parts": ("results.parquet", 30),
 }
-"""Name of the result and records of a Parquet file."""
+"""Name of the result and number of records of a Parquet file."""
 
 KILLS = 5
-"""How often the run of each format is killed: twenty times in all."""
+"""Number of kills for each format; twenty in total."""
 
 
 def killed(
@@ -33,10 +33,10 @@ def killed(
     kills: int,
     rows_per_file: int = ROWS_PER_FILE,
 ) -> int:
-    """Begin or resume a run and kill it, so many times; return how many processes were still at work.
+    """Start or resume a run and kill it, ``kills`` times; return how many processes were still running.
 
-    Half the kills come while records are written, spread over the run, so that it is caught everywhere; the others
-    come a random time after the process began: while it loads, reads what is there, works, or finishes the file.
+    Half of the kills are spread over the writing of records; the others come a random time after the start, while the
+    process loads, reads existing records, identifies, or finishes the file.
     """
     caught = kept = 0
     goals = sorted(chance.sample(range(4, len(inputs)), (kills + 1) // 2))
@@ -55,7 +55,7 @@ def killed(
 
 
 @pytest.mark.parametrize("form", FORMATS)
-def test_killed_again_and_again_then_completed(
+def test_a_repeatedly_killed_run_can_be_completed(
     bundle_folder: Path, photos: list[Path], expected: list[Record], tmp_path: Path, form: str
 ) -> None:
     name, rows_per_file = FORMATS[form]

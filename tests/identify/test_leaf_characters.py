@@ -1,4 +1,4 @@
-"""Leaf characters beside the answer: right, compared with the candidates only, and without weight in the scores."""
+"""Leaf characters are measured, compared with the candidates only, and do not change the probabilities."""
 
 from dataclasses import fields, replace
 from datetime import date
@@ -9,7 +9,7 @@ from PIL import Image
 
 from leafid.errors import FailureReason, ImageError, OutputError
 from leafid.identify import Candidate, Identifier, Record, Status, identify_to_file, read_records, write_report
-from leafid.identify.leaf_characters import CHARACTER_COLUMNS, character_values, measured_leaf
+from leafid.identify.leaf_characters import CHARACTER_COLUMNS, character_values, measure_best_leaf
 from tests.characters.leaves import drawn_leaf, on_paper
 
 TAXON = "Coffea canephora"
@@ -17,7 +17,7 @@ TAXON = "Coffea canephora"
 
 @pytest.fixture(scope="module")
 def photos(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
-    """Return a drawn leaf, an empty sheet and a file that is no image."""
+    """Return a drawn leaf, an empty sheet and a file that is not an image."""
     folder = tmp_path_factory.mktemp("leaves")
     Image.fromarray(on_paper(drawn_leaf(TAXON, 6))).save(folder / "leaf.png")
     Image.new("RGB", (400, 500), (228, 224, 214)).save(folder / "blank.png")
@@ -25,7 +25,7 @@ def photos(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
     return [folder / "leaf.png", folder / "blank.png", folder / "broken.jpg"]
 
 
-def test_characters_stand_beside_answers_that_do_not_change(identifier: Identifier, photos: list[Path]) -> None:
+def test_characters_do_not_change_the_result(identifier: Identifier, photos: list[Path]) -> None:
     plain = list(identifier.identify(photos))
     leaf, blank, broken = identifier.identify(photos, characters=True)
     names = {*CHARACTER_COLUMNS, "flora_sentence"}
@@ -42,21 +42,21 @@ def test_characters_stand_beside_answers_that_do_not_change(identifier: Identifi
     assert broken.status is Status.FAILED and broken.flora_sentence is None
 
 
-def test_only_the_candidates_are_compared_with(photos: list[Path]) -> None:
-    measured = measured_leaf(photos[0])
-    told = character_values(measured, [Candidate("Mitragyna hirsuta", 0.1)])["flora_sentence"]
-    assert "Mitragyna hirsuta" in told and TAXON not in told
+def test_the_leaf_is_compared_with_the_candidates_only(photos: list[Path]) -> None:
+    measured = measure_best_leaf(photos[0])
+    sentence = character_values(measured, [Candidate("Mitragyna hirsuta", 0.1)])["flora_sentence"]
+    assert "Mitragyna hirsuta" in sentence and TAXON not in sentence
     alone = character_values(measured, [Candidate("Rosa gallica", 0.9)])["flora_sentence"]
     assert "Mitragyna" not in alone and "pairs of secondary veins" in alone
 
 
-def test_a_file_that_is_gone_by_then_is_told(tmp_path: Path) -> None:
-    measured = measured_leaf(tmp_path / "gone.jpg")
+def test_a_missing_file_is_reported(tmp_path: Path) -> None:
+    measured = measure_best_leaf(tmp_path / "gone.jpg")
     assert isinstance(measured, ImageError) and measured.reason is FailureReason.MISSING
     assert character_values(measured, []) == {"flora_sentence": "No leaf was measured (missing)."}
 
 
-def test_a_file_has_characters_throughout_or_not_at_all(
+def test_all_records_of_a_result_have_characters_or_none(
     identifier: Identifier, photos: list[Path], tmp_path: Path
 ) -> None:
     for name, begun, message in [
@@ -68,8 +68,8 @@ def test_a_file_has_characters_throughout_or_not_at_all(
         with pytest.raises(OutputError, match=message):
             identify_to_file(identifier, photos, output, characters=not begun, existing="resume")
         identify_to_file(identifier, photos, output, characters=begun, existing="resume")
-        told = [record.flora_sentence is not None for record in read_records(output)]
-        assert told == [begun, begun, False]  # the last cannot be read
+        measured = [record.flora_sentence is not None for record in read_records(output)]
+        assert measured == [begun, begun, False]  # the last cannot be read
 
 
 def test_the_characters_are_fields_of_a_record() -> None:

@@ -1,4 +1,4 @@
-"""Large Parquet results are folders that one call reads; wherever a process died, each record is there once."""
+"""Large Parquet results are folders that one call reads; a crash at any point neither loses nor doubles a record."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -11,7 +11,7 @@ from leafid.errors import OutputError
 from leafid.files import Existing
 from leafid.identify import Record, Status, check_output, read_records
 from leafid.identify.outputs.line_formats import JSONL, write_parquet
-from leafid.identify.outputs.parquet_files import journal_of, parts_of
+from leafid.identify.outputs.parquet_files import journal_path, part_files
 from leafid.identify.outputs.writers import open_output
 
 FIRST = Record(path="0.jpg", status=Status.FAILED, reason="empty: no bytes", bundle="b@1", leafid_version="1")
@@ -25,7 +25,7 @@ def _write(output: Path, records: list[Record], existing: Existing = "refuse", *
 
 
 def _lengths(output: Path) -> list[int]:
-    return [len(pd.read_parquet(part)) for part in parts_of(output)]
+    return [len(pd.read_parquet(part)) for part in part_files(output)]
 
 
 @pytest.fixture
@@ -33,9 +33,9 @@ def output(tmp_path: Path) -> Path:
     return tmp_path / "res[u]lts.parquet"
 
 
-def test_beyond_so_many_rows_a_folder_is_written_that_one_call_reads(output: Path) -> None:
+def test_a_large_result_is_a_folder_that_one_call_reads(output: Path) -> None:
     _write(output, RECORDS)
-    assert _lengths(output) == [32, 32, 32, 4] and not journal_of(output).exists()
+    assert _lengths(output) == [32, 32, 32, 4] and not journal_path(output).exists()
     paths = [record.path for record in RECORDS]
     assert list(read_records(output)) == RECORDS
     assert pd.read_parquet(output)["path"].tolist() == paths
@@ -45,12 +45,12 @@ def test_beyond_so_many_rows_a_folder_is_written_that_one_call_reads(output: Pat
     assert duckdb.sql(f"SELECT count(*) FROM '{folder}/*.parquet'").fetchall() == [(100,)]
 
 
-def test_up_to_so_many_it_stays_one_file(output: Path) -> None:
+def test_a_small_result_is_one_file(output: Path) -> None:
     _write(output, RECORDS[:28])
     assert output.is_file() and list(read_records(output)) == RECORDS[:28]
 
 
-def test_finished_results_go_on_as_file_or_folder(output: Path) -> None:
+def test_finished_results_can_be_resumed(output: Path) -> None:
     _write(output, RECORDS[:20])
     _write(output, RECORDS[20:28], "resume")
     assert output.is_file() and list(read_records(output)) == RECORDS[:28]
@@ -62,15 +62,15 @@ def test_finished_results_go_on_as_file_or_folder(output: Path) -> None:
     assert list(read_records(output)) == RECORDS and list(output.parent.iterdir()) == [output]
 
 
-def test_replacing_removes_all_parts_and_nothing_else(output: Path) -> None:
+def test_replacing_deletes_all_parts_and_nothing_else(output: Path) -> None:
     _write(output, RECORDS)
-    with pytest.raises(OutputError, match="already there"):
+    with pytest.raises(OutputError, match="already exists"):
         check_output(output, "refuse")
     _write(output, RECORDS[:3], "replace")
     assert output.is_file() and list(read_records(output)) == RECORDS[:3]
     _write(output, RECORDS, "replace")
     (output / "notes.txt").touch()
-    with pytest.raises(OutputError, match="holds files that are not of leafid"):
+    with pytest.raises(OutputError, match="contains files that are not from leafid"):
         _write(output, RECORDS[:3], "replace")
     assert (output / "notes.txt").exists()
 
@@ -101,26 +101,26 @@ DEATHS = {
 
 
 @pytest.mark.parametrize("death", DEATHS)
-def test_wherever_a_process_died_each_record_is_there_once(output: Path, death: str) -> None:
+def test_after_a_crash_each_record_is_present_once(output: Path, death: str) -> None:
     parts, journal, there = DEATHS[death]
     for number in range(parts):
         output.mkdir(exist_ok=True)
         write_parquet(RECORDS[32 * number : 32 * (number + 1)], output / f"part-{number + 1:05}.parquet")
     if parts:
         (output / ".part-00009.parquet.1.partial").touch()
-    journal_of(output).write_bytes(journal)
+    journal_path(output).write_bytes(journal)
     assert list(read_records(output)) == RECORDS[:there]
-    told: list[Record] = []
-    with open_output(output, existing="resume", on_earlier=told.append, rows_per_file=30) as writer:
+    existing: list[Record] = []
+    with open_output(output, existing="resume", on_existing=existing.append, rows_per_file=30) as writer:
         writer.write(RECORDS[there:])
-    assert told == RECORDS[:there] and list(read_records(output)) == RECORDS
+    assert existing == RECORDS[:there] and list(read_records(output)) == RECORDS
     assert not [file for file in output.iterdir() if file.name.startswith(".")]
 
 
 @pytest.mark.parametrize("copied", [1, 12, 20])
-def test_a_death_while_a_finished_file_returns_to_the_journal_loses_nothing(output: Path, copied: int) -> None:
+def test_a_crash_while_a_finished_file_is_copied_to_the_journal_loses_nothing(output: Path, copied: int) -> None:
     write_parquet(RECORDS[:20], output)
-    journal_of(output).write_bytes(_lines(RECORDS[:copied])[: None if copied == 20 else -5])
+    journal_path(output).write_bytes(_lines(RECORDS[:copied])[: None if copied == 20 else -5])
     (output.parent / f".{output.name}.1.partial").touch()
     assert list(read_records(output)) == RECORDS[:20]
     _write(output, RECORDS[20:], "resume")

@@ -1,4 +1,4 @@
-"""Images are opened ahead and answered for at the same time, and still come in order, and never too many of them."""
+"""Decoding and inference run concurrently, results come in input order, and concurrency is limited."""
 
 import threading
 from pathlib import Path
@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from leafid.errors import ImageError
-from leafid.identify.pipeline import Opened, answered_in_order
+from leafid.identify.pipeline import OpenedImage, predict_in_order
 from leafid.jobs import Preprocessing
 from tests.identify.small_bundle import TARGET, leaf
 
@@ -15,7 +15,7 @@ PREPROCESSING = Preprocessing(size=32)
 
 @pytest.fixture
 def photos(tmp_path: Path) -> list[Path]:
-    """Return eleven leaves and a file that is none."""
+    """Return eleven leaves and a file that is not an image."""
     paths = [tmp_path / f"{number:02d}.png" for number in range(12)]
     for number, path in enumerate(paths):
         leaf(TARGET, number).save(path)
@@ -23,40 +23,40 @@ def photos(tmp_path: Path) -> list[Path]:
     return paths
 
 
-def test_as_many_batches_as_allowed_are_answered_for_together_and_come_in_order(photos: list[Path]) -> None:
-    both_here = threading.Barrier(2, timeout=20)
+def test_batches_run_concurrently_and_come_in_order(photos: list[Path]) -> None:
+    both_running = threading.Barrier(2, timeout=20)
 
-    def answer(batch: tuple[Opened, ...]) -> list[str]:
-        both_here.wait()  # breaks unless two calls run at the same time
+    def predict(batch: tuple[OpenedImage, ...]) -> list[str]:
+        both_running.wait()  # breaks unless two calls run at the same time
         return [one.path for one in batch]
 
-    answers = list(answered_in_order(photos, PREPROCESSING, answer, batch_size=3, workers=2, at_once=2))
-    assert [len(one) for one in answers] == [3, 3, 3, 3]
-    assert [path for batch in answers for path in batch] == [str(path) for path in photos]
+    results = list(predict_in_order(photos, PREPROCESSING, predict, batch_size=3, workers=2, concurrency=2))
+    assert [len(one) for one in results] == [3, 3, 3, 3]
+    assert [path for batch in results for path in batch] == [str(path) for path in photos]
 
 
-def test_one_at_a_time_is_never_called_twice_at_once(photos: list[Path]) -> None:
+def test_with_concurrency_one_calls_never_overlap(photos: list[Path]) -> None:
     alone = threading.Lock()
 
-    def answer(batch: tuple[Opened, ...]) -> int:
+    def predict(batch: tuple[OpenedImage, ...]) -> int:
         assert alone.acquire(blocking=False)
         try:
             return sum(isinstance(one.image, ImageError) for one in batch)
         finally:
             alone.release()
 
-    answers = list(answered_in_order(photos, PREPROCESSING, answer, batch_size=5, workers=3, at_once=1))
-    assert answers == [1, 0, 0]
+    results = list(predict_in_order(photos, PREPROCESSING, predict, batch_size=5, workers=3, concurrency=1))
+    assert results == [1, 0, 0]
 
 
-def test_what_goes_wrong_while_answering_is_raised_and_no_thread_stays(photos: list[Path]) -> None:
-    def answer(batch: tuple[Opened, ...]) -> str:
+def test_an_error_in_inference_is_raised_and_all_threads_end(photos: list[Path]) -> None:
+    def predict(batch: tuple[OpenedImage, ...]) -> str:
         if batch[0].path == str(photos[4]):
             raise RuntimeError("the engine broke")
         return batch[0].path
 
-    answers = answered_in_order(photos, PREPROCESSING, answer, batch_size=2, workers=2, at_once=2)
-    assert [next(answers), next(answers)] == [str(photos[0]), str(photos[2])]
+    results = predict_in_order(photos, PREPROCESSING, predict, batch_size=2, workers=2, concurrency=2)
+    assert [next(results), next(results)] == [str(photos[0]), str(photos[2])]
     with pytest.raises(RuntimeError, match="the engine broke"):
-        next(answers)
+        next(results)
     assert not [thread for thread in threading.enumerate() if thread.name.startswith("leafid-")]

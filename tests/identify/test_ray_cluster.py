@@ -1,4 +1,4 @@
-"""Identification on a real local Ray cluster of two workers: the same records as without, whatever the images."""
+"""A local Ray cluster of two workers gives the same records as one machine."""
 
 import logging
 import os
@@ -17,7 +17,7 @@ import pytest
 
 from leafid.errors import ExitCode, InstallationError, UsageError
 from leafid.identify import ClusterIdentifier, Identifier, Record, Status, identify_to_file, read_records
-from leafid.identify.ray_cluster import Workers, workers_on
+from leafid.identify.ray_cluster import Workers, allocate_workers
 from tests.identify.processes import agree
 from tests.identify.small_bundle import COLOURS, leaf
 
@@ -56,31 +56,31 @@ def test_two_workers_give_the_same_records_in_the_same_order(
     leaf(next(iter(COLOURS)), 1).save(odd[0])
     named = [*photos, *odd, odd[0]]
     identify_to_file(identifier, named[:30], tmp_path / "results.jsonl")
-    told: list[tuple[int, int]] = []
+    progress: list[tuple[int, int]] = []
     summary = identify_to_file(
         ClusterIdentifier.load(bundle_folder, device="cpu", cores=1),
         named,
         tmp_path / "results.jsonl",
         existing="resume",
-        on_progress=lambda done, total: told.append((done, total)),
+        on_progress=lambda done, total: progress.append((done, total)),
     )
-    assert summary.earlier == 30 and summary.images == 243 and summary.statuses[Status.FAILED] == 2
+    assert summary.resumed == 30 and summary.images == 243 and summary.statuses[Status.FAILED] == 2
     identify_to_file(identifier, named, tmp_path / "alone.jsonl")
     agree(list(read_records(tmp_path / "results.jsonl")), list(read_records(tmp_path / "alone.jsonl")))
-    assert told[-1] == (243, 243) and len(told) > 10
+    assert progress[-1] == (243, 243) and len(progress) > 10
 
 
 @WITH_RAY
-def test_a_worker_that_cannot_begin_says_why(cluster: str, bundle_folder: Path, tmp_path: Path) -> None:
+def test_a_worker_that_cannot_start_gives_the_reason(cluster: str, bundle_folder: Path, tmp_path: Path) -> None:
     folder = Path(shutil.copytree(bundle_folder, tmp_path / "bundle"))
     identifier = ClusterIdentifier.load(folder, device="cpu", cores=2)
     shutil.rmtree(folder)
-    with pytest.raises(UsageError, match=r"worker of the Ray cluster cannot begin. There is no bundle"):
+    with pytest.raises(UsageError, match=r"worker of the Ray cluster cannot start. There is no bundle"):
         list(identifier.identify(["a.jpg"]))
 
 
 @WITH_RAY
-def test_typed_it_joins_a_cluster_is_quiet_and_ctrl_c_keeps_what_is_finished(
+def test_the_command_joins_a_cluster_quietly_and_ctrl_c_keeps_finished_records(
     cluster: str, bundle_folder: Path, photos: list[Path], expected: list[Record], tmp_path: Path
 ) -> None:
     many = photos * 50
@@ -92,29 +92,29 @@ def test_typed_it_joins_a_cluster_is_quiet_and_ctrl_c_keeps_what_is_finished(
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         env=os.environ | {"RAY_ADDRESS": cluster},
-        # A process of a background job ignores Ctrl-C, unless it is told not to.
+        # A process of a background job ignores SIGINT unless the handler is reset.
         preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler) and None,
     ) as run:
         while run.poll() is None and not (output.exists() and output.stat().st_size > 2000):
             time.sleep(0.05)
         run.send_signal(signal.SIGINT)
-        shown, told = run.communicate(timeout=60)
-    assert run.returncode == ExitCode.INTERRUPTED, told.decode()
-    assert shown == b"" and re.fullmatch(rb"\s*(Identifying[^\n]*\s*)+", told), (shown, told)
+        stdout, stderr = run.communicate(timeout=60)
+    assert run.returncode == ExitCode.INTERRUPTED, stderr.decode()
+    assert stdout == b"" and re.fullmatch(rb"\s*(Identifying[^\n]*\s*)+", stderr), (stdout, stderr)
     finished = list(read_records(output))
     assert 0 < len(finished) < len(many)
     agree(finished[:240], expected[: len(finished)])
 
 
 @WITH_RAY
-def test_images_of_the_web_stay_with_one_machine(bundle_folder: Path) -> None:
+def test_images_from_the_web_are_refused(bundle_folder: Path) -> None:
     identifier = ClusterIdentifier.load(bundle_folder)
-    with pytest.raises(UsageError, match=r"1 of the images lie on the web \(https://example.org/a.jpg"):
+    with pytest.raises(UsageError, match=r"1 of the images are on the web \(https://example.org/a.jpg"):
         list(identifier.identify(["https://example.org/a.jpg", "b.jpg"]))
 
 
 @pytest.mark.skipif(find_spec("ray") is not None, reason="Ray is installed")
-def test_without_ray_the_extra_is_named(bundle_folder: Path) -> None:
+def test_without_ray_the_message_names_the_extra(bundle_folder: Path) -> None:
     with pytest.raises(InstallationError, match=r"pip install 'leafid\[ray\]'"):
         ClusterIdentifier.load(bundle_folder)
 
@@ -123,15 +123,15 @@ def _machine(**resources: float) -> dict[str, object]:
     return {"Alive": True, "Resources": resources}
 
 
-def test_machines_are_shared_out_among_workers() -> None:
+def test_machines_are_divided_into_workers() -> None:
     small, large = _machine(CPU=2.0, memory=1e9), _machine(CPU=17.0)
     gpus = _machine(CPU=16.0, GPU=2.0)
     gone = {"Alive": False, "Resources": {"CPU": 64.0, "GPU": 8.0}}
-    assert workers_on([large, gone], device="auto", cores=4) == Workers(4, 4, 0)
-    assert workers_on([small, large, gone], device="auto", cores=4) == Workers(9, 2, 0)
-    assert workers_on([small, gpus, gone], device="auto", cores=4) == Workers(2, 8, 1)
-    assert workers_on([gpus], device="cpu", cores=4) == Workers(4, 4, 0)
+    assert allocate_workers([large, gone], device="auto", cores=4) == Workers(4, 4, 0)
+    assert allocate_workers([small, large, gone], device="auto", cores=4) == Workers(9, 2, 0)
+    assert allocate_workers([small, gpus, gone], device="auto", cores=4) == Workers(2, 8, 1)
+    assert allocate_workers([gpus], device="cpu", cores=4) == Workers(4, 4, 0)
     with pytest.raises(UsageError, match="no GPU"):
-        workers_on([small], device="cuda", cores=4)
+        allocate_workers([small], device="cuda", cores=4)
     with pytest.raises(UsageError, match="no CPU core"):
-        workers_on([gone], device="auto", cores=4)
+        allocate_workers([gone], device="auto", cores=4)

@@ -1,4 +1,4 @@
-"""Records as text: what is written can be read back, spreadsheets run nothing, and the documentation is complete."""
+"""Records as text can be read back, contain nothing that spreadsheets evaluate, and are fully documented."""
 
 import csv
 import io
@@ -11,24 +11,24 @@ from hypothesis import strategies as st
 from leafid.errors import FailureReason
 from leafid.identify import Candidate, Record, Status, column_documentation
 from leafid.identify.outputs.line_formats import CSV, JSONL, LineFormat, candidates_text, csv_path, parse_candidates
-from leafid.identify.records import COLUMNS, as_values, from_values, written_path
+from leafid.identify.records import COLUMNS, record_from_dict, record_to_dict, unicode_path
 from leafid.trust import UndeterminedReason
 
 text = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=20)
-scores = st.integers(0, 10_000).map(lambda number: number / 10_000)
-candidate_lists = st.lists(st.builds(Candidate, text, scores), max_size=4).map(tuple)
+probabilities = st.integers(0, 10_000).map(lambda number: number / 10_000)
+candidate_lists = st.lists(st.builds(Candidate, text, probabilities), max_size=4).map(tuple)
 records = st.builds(
     Record,
     path=text,
     status=st.sampled_from(Status),
     scientific_name=st.none() | text,
     taxon_rank=st.none() | st.sampled_from(["species", "genus"]),
-    probability=st.none() | scores,
-    target_probability=st.none() | scores,
+    probability=st.none() | probabilities,
+    target_probability=st.none() | probabilities,
     candidates=candidate_lists,
     prediction_set=candidate_lists,
     reason=st.none() | text,
-    secondary_vein_pairs=st.none() | scores,
+    secondary_vein_pairs=st.none() | probabilities,
     base_form=st.none() | text,
     flora_sentence=st.none() | text,
     photo_taken=st.none() | text,
@@ -41,9 +41,9 @@ records = st.builds(
 
 
 def _written(record: Record) -> Record:
-    values = as_values(record)
+    values = record_to_dict(record)
     values["path"] = csv_path(values["path"])
-    return from_values(values)
+    return record_from_dict(values)
 
 
 @given(records)
@@ -62,7 +62,7 @@ def test_a_file_cut_anywhere_gives_all_complete_records(
     whole = [lines.line(record) for record in parts]
     content = b"".join(whole)
     cut = data.draw(st.integers(0, len(content)))
-    found = list(lines.complete(io.BytesIO(content[:cut])))
+    found = list(lines.complete_records(io.BytesIO(content[:cut])))
     ends = [sum(map(len, whole[: n + 1])) for n in range(len(whole))]
     assert [end for _, end in found] == [end for end in ends if end <= cut]
     assert [part for part, _ in found] == whole[: len(found)]
@@ -74,36 +74,36 @@ def test_candidates_are_readable_and_parseable(candidates: tuple[Candidate, ...]
     assert parse_candidates(candidates_text(candidates)) == candidates
 
 
-def test_other_text_is_no_list_of_candidates() -> None:
+def test_other_text_is_not_parsed_as_candidates() -> None:
     for other in ("Rosa gallica", "Rosa gallica 0.5", "Rosa gallica 0.5000; "):
-        with pytest.raises(ValueError, match="no list of candidates"):
+        with pytest.raises(ValueError, match="not a list of candidates"):
             parse_candidates(other)
 
 
-def test_candidates_read_like_a_sentence() -> None:
+def test_candidates_are_written_as_name_and_probability() -> None:
     candidates = (Candidate("Mitragyna speciosa", 0.91), Candidate("Coffea canephora", 0.05))
     assert candidates_text(candidates) == "Mitragyna speciosa 0.9100; Coffea canephora 0.0500"
 
 
 @given(records)
-def test_no_cell_is_run_by_a_spreadsheet(record: Record) -> None:
+def test_no_cell_is_evaluated_by_a_spreadsheet(record: Record) -> None:
     (row,) = csv.reader(io.StringIO(CSV.line(record).decode(), newline=""))
     text_cells = [
-        cell for cell, column in zip(row, COLUMNS, strict=True) if column.kind is not float
+        cell for cell, column in zip(row, COLUMNS, strict=True) if column.value_type is not float
     ]  # -3.5 is a number
     assert not any(cell.startswith(("=", "+", "-", "@", "\t", "\r")) for cell in text_cells)
 
 
 @given(st.binary(min_size=1, max_size=30))
 def test_every_file_name_can_be_written(name: bytes) -> None:
-    written = written_path(name.decode("utf-8", "surrogateescape"))
+    written = unicode_path(name.decode("utf-8", "surrogateescape"))
     assert written.encode("utf-8").decode("utf-8") == written
-    assert written_path(written) == written
+    assert unicode_path(written) == written
 
 
 def test_undecodable_bytes_stay_visible() -> None:
-    assert written_path(b"leaf\xff.jpg".decode("utf-8", "surrogateescape")) == r"leaf\xff.jpg"
-    assert written_path("lone\ud800.jpg") == r"lone\ud800.jpg"
+    assert unicode_path(b"leaf\xff.jpg".decode("utf-8", "surrogateescape")) == r"leaf\xff.jpg"
+    assert unicode_path("lone\ud800.jpg") == r"lone\ud800.jpg"
 
 
 def test_every_column_and_every_code_is_documented() -> None:

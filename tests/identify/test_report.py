@@ -1,4 +1,4 @@
-"""The report, opened in a browser: it sorts, filters, shows pictures, and no file name can do anything to it."""
+"""The report in a browser sorts, filters and shows pictures, and does not run code in file names."""
 
 import shutil
 import time
@@ -13,7 +13,7 @@ from selenium.webdriver.common.by import By
 from selenium.webdriver.support.ui import Select
 
 from leafid.errors import OutputError
-from leafid.identify import Identifier, Record, Status, check_view, write_report
+from leafid.identify import Identifier, Record, Status, check_derived_output, write_report
 from leafid.statements import LIMITS_LONG
 from tests.identify.small_bundle import COLOURS, TARGET, leaf
 
@@ -22,7 +22,7 @@ HOSTILE = "<img src=x onerror=document.title='run'></script><script>document.tit
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Chrome]:
-    """Return headless Chromium that keeps what its console said."""
+    """Return headless Chromium with a console log."""
     chromium = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
     driver = shutil.which("chromedriver")
     if chromium is None or driver is None:
@@ -39,7 +39,7 @@ def browser() -> Iterator[Chrome]:
 
 @pytest.fixture(scope="module")
 def records(identifier: Identifier, tmp_path_factory: pytest.TempPathFactory) -> list[Record]:
-    """Return the records of nine leaves, one with a name that is a script, and of a file that is no image."""
+    """Return the records of nine leaves, one whose name is a script, and of a file that is not an image."""
     folder = tmp_path_factory.mktemp("photos")
     paths = [folder / f"{number}.png" for number in range(8)]
     paths.append(folder / HOSTILE.replace("/", "∕"))
@@ -57,13 +57,13 @@ def _open(browser: Chrome, page: Path) -> None:
 
 
 def _console(browser: Chrome) -> list[dict[str, object]]:
-    """What the console has said since it was asked last."""
-    said: list[dict[str, object]] = browser.get_log("browser")  # type: ignore[no-untyped-call]
-    return said
+    """Return the console messages since the last call."""
+    messages: list[dict[str, object]] = browser.get_log("browser")  # type: ignore[no-untyped-call]
+    return messages
 
 
 def _number(text: str) -> float:
-    """The number of a score as it is shown, such as `61.9 %` or `> 99.9 %`."""
+    """Return the number in a displayed probability such as `61.9 %` or `> 99.9 %`."""
     return float(text.split()[-2])
 
 
@@ -72,15 +72,20 @@ def _column(browser: Chrome, number: int) -> list[str]:
 
 
 @pytest.mark.parametrize("name", ["report.html", "report"])
-def test_the_page_sorts_filters_shows_pictures_and_runs_no_file_name(
+def test_the_page_sorts_filters_shows_pictures_and_runs_no_code_in_file_names(
     browser: Chrome, identifier: Identifier, records: list[Record], tmp_path: Path, name: str
 ) -> None:
-    told: list[tuple[int, int]] = []
+    progress: list[tuple[int, int]] = []
     output = tmp_path / name
     write_report(
-        records, output, identifier.info, on=date(2026, 3, 1), images=10, on_progress=lambda *done: told.append(done)
+        records,
+        output,
+        identifier.info,
+        on=date(2026, 3, 1),
+        images=10,
+        on_progress=lambda *done: progress.append(done),
     )
-    assert told == [(10, 10)]
+    assert progress == [(10, 10)]
     page = output if output.is_file() else output / "index.html"
     assert not [word for word in ('src="http', 'href="http', "@import") if word in page.read_text(encoding="utf-8")]
     _open(browser, page)
@@ -92,11 +97,11 @@ def test_the_page_sorts_filters_shows_pictures_and_runs_no_file_name(
     assert len(pictures) == 8
     assert all(browser.execute_script("return arguments[0].naturalWidth > 10", one) for one in pictures)
 
-    score = browser.find_element(By.CSS_SELECTOR, "th[data-key=probability] button")
-    score.click()
+    heading = browser.find_element(By.CSS_SELECTOR, "th[data-key=probability] button")
+    heading.click()
     down = _column(browser, 4)
     assert down[-1] == "" and down[:-1] == sorted(down[:-1], key=lambda text: -_number(text))
-    score.click()
+    heading.click()
     assert _column(browser, 4)[:-1] == sorted(down[:-1], key=_number)
 
     box = browser.find_element(By.ID, "filter")
@@ -111,7 +116,7 @@ def test_the_page_sorts_filters_shows_pictures_and_runs_no_file_name(
     assert not _console(browser)
 
 
-def test_five_thousand_rows_stay_quick(
+def test_five_thousand_rows_stay_fast(
     browser: Chrome, identifier: Identifier, records: list[Record], tmp_path: Path
 ) -> None:
     many = [replace(records[9], path=f"{number}.png") for number in range(5000)]
@@ -138,7 +143,7 @@ def test_five_thousand_rows_stay_quick(
     assert not _console(browser)
 
 
-def test_a_folder_is_loaded_from_many_files_and_replaces_only_a_report(
+def test_a_report_folder_loads_many_files_and_replaces_only_a_report(
     browser: Chrome, identifier: Identifier, records: list[Record], tmp_path: Path
 ) -> None:
     folder = tmp_path / "report"
@@ -149,14 +154,14 @@ def test_a_folder_is_loaded_from_many_files_and_replaces_only_a_report(
     assert sorted(one.name for one in folder.rglob("*.*")) == ["0001.js", "0002.js", "0003.js", "index.html"]
     _open(browser, folder / "index.html")
     assert browser.find_element(By.ID, "count").text == "12001 of 12001 images"
-    assert _column(browser, 1)[:2] == ["on the web, no thumbnail", ""]
+    assert _column(browser, 1)[:2] == ["image from the web, no thumbnail", ""]
     assert browser.find_element(By.CSS_SELECTOR, "td.path a").get_attribute("href") == address
     assert not _console(browser)
-    check_view("--report", folder, "replace", output=None)
+    check_derived_output("--report", folder, "replace", output=None)
     (folder / "my notes.txt").touch()
-    refused = r"is no folder of a report and is not replaced"
+    refused = r"is not the folder of a report"
     with pytest.raises(OutputError, match=refused):
-        check_view("--report", folder, "replace", output=None)
+        check_derived_output("--report", folder, "replace", output=None)
     with pytest.raises(OutputError, match=refused):
         write_report([], folder, identifier.info, on=date(2026, 3, 1))
     assert len(list(folder.iterdir())) == 3 and len(list(tmp_path.iterdir())) == 1
@@ -171,15 +176,15 @@ def test_an_image_that_is_gone_has_a_row_without_a_picture(
     assert "gone.png" in content and "data:image" not in content
 
 
-def test_a_view_is_refused_before_the_work(tmp_path: Path) -> None:
+def test_an_unusable_derived_output_is_refused_early(tmp_path: Path) -> None:
     (tmp_path / "there.html").touch()
     for option, name, message in [
-        ("--report", "there.html", "already there"),
-        ("--report", "page.pdf", "ends in .html, or a folder, whose name has no ending"),
+        ("--report", "there.html", "already exists"),
+        ("--report", "page.pdf", "ends in .html, or a folder whose name has no extension"),
         ("--darwin-core", "rows.txt", "ends in .csv"),
-        ("--darwin-core", "nowhere/rows.csv", "no folder"),
-        ("--darwin-core", "results.csv", "is the result file too"),
+        ("--darwin-core", "nowhere/rows.csv", "does not exist"),
+        ("--darwin-core", "results.csv", "is also the result file"),
     ]:
         with pytest.raises(OutputError, match=message):
-            check_view(option, tmp_path / name, "refuse", output=tmp_path / "results.csv")
-    check_view("--report", tmp_path / "there.html", "resume", output=None)
+            check_derived_output(option, tmp_path / name, "refuse", output=tmp_path / "results.csv")
+    check_derived_output("--report", tmp_path / "there.html", "resume", output=None)

@@ -1,4 +1,4 @@
-"""Heat maps and the duel of look-alikes in the report: folded, loaded when they are opened, and harmless."""
+"""Heat maps and specimen comparisons in the report are folded and built when they are opened."""
 
 from dataclasses import replace
 from datetime import date
@@ -18,7 +18,7 @@ __all__ = ["browser", "cited_run", "run_folder"]
 
 
 def _records(identifier: Identifier, folder: Path) -> list[Record]:
-    """Two leaves, one between two colours that is undetermined, one of the web, and one that is gone."""
+    """Return records of two leaves, an undetermined one, one from the web, and one whose file is missing."""
     for number, name in enumerate(list(COLOURS)[:2]):
         leaf(name, 900 + number).save(folder / f"{number}.png")
     coloured((120, 120, 120), 7).save(folder / "between.png")
@@ -29,13 +29,11 @@ def _records(identifier: Identifier, folder: Path) -> list[Record]:
 
 
 def _four(found: list[WebElement]) -> list[WebElement]:
-    """Nothing until there are four: what is folded is built a moment after it was opened."""
+    """Return an empty list until there are four: a fold is built a moment after it was opened."""
     return found if len(found) == 4 else []
 
 
-def test_heat_maps_and_specimens_are_shown_when_they_are_asked_for(
-    browser: Chrome, cited_run: Path, tmp_path: Path
-) -> None:
+def test_heat_maps_and_specimens_are_shown_on_request(browser: Chrome, cited_run: Path, tmp_path: Path) -> None:
     identifier = Identifier.load(cited_run, device="cpu", references=2)
     page = tmp_path / "report.html"
     records = _records(identifier, tmp_path)
@@ -44,8 +42,8 @@ def test_heat_maps_and_specimens_are_shown_when_they_are_asked_for(
     browser.get(page.as_uri())
     lines = browser.find_elements(By.CSS_SELECTOR, "#records tbody tr")
     titles = [[one.text for one in line.find_elements(By.TAG_NAME, "summary")] for line in lines]
-    heat, duel = "what speaks for each", "beside specimens"
-    assert titles == [[heat, duel]] * 3 + [[duel]] * 2
+    heat, comparison = "heat maps", "compare with specimens"
+    assert titles == [[heat, comparison]] * 3 + [[comparison]] * 2
     assert not lines[0].find_elements(By.CSS_SELECTOR, "details img")
     for summary in lines[0].find_elements(By.TAG_NAME, "summary"):
         summary.click()
@@ -54,7 +52,7 @@ def test_heat_maps_and_specimens_are_shown_when_they_are_asked_for(
     assert [side.find_element(By.TAG_NAME, "i").text for side in sides] == names * 2
     figures = [side.find_elements(By.TAG_NAME, "figure") for side in sides[2:]]
     assert [len(one) for one in figures] == [2, 2]
-    assert all("K K0" in figure.text and "likeness" in figure.text for both in figures for figure in both)
+    assert all("K K0" in figure.text and "similarity" in figure.text for both in figures for figure in both)
     pictures = lines[0].find_elements(By.CSS_SELECTOR, "details img")
     shown = sum(one.image_id.startswith("v") for one in records[0].specimens if one.scientific_name in names)
     assert len(pictures) == 2 + shown and shown > 0
@@ -65,7 +63,7 @@ def test_heat_maps_and_specimens_are_shown_when_they_are_asked_for(
     assert not browser.get_log("browser")  # type: ignore[no-untyped-call]
 
 
-def test_heat_maps_of_the_undetermined_only_and_none_without_the_option(cited_run: Path, tmp_path: Path) -> None:
+def test_heat_maps_of_undetermined_images_only_and_none_without_the_option(cited_run: Path, tmp_path: Path) -> None:
     identifier = Identifier.load(cited_run, device="cpu")
     records = _records(identifier, tmp_path)
     page = tmp_path / "report.html"

@@ -1,4 +1,4 @@
-"""Runs into files: whatever stops them, no record is lost or doubled, and resuming completes the same file."""
+"""Runs into files: an interruption loses or doubles no record, and resuming completes the same file."""
 
 import os
 import random
@@ -26,16 +26,16 @@ FORMATS = (".csv", ".jsonl", ".parquet")
 def test_formats_hold_the_same_records(
     identifier: Identifier, photos: list[Path], expected: list[Record], tmp_path: Path, ending: str
 ) -> None:
-    told: list[tuple[int, int]] = []
+    progress: list[tuple[int, int]] = []
     output = tmp_path / "new" / f"results{ending}"
     summary = identify_to_file(
-        identifier, photos, output, batch_size=50, on_progress=lambda done, total: told.append((done, total))
+        identifier, photos, output, batch_size=50, on_progress=lambda done, total: progress.append((done, total))
     )
     agree(list(read_records(output)), expected)
-    assert told == [(50, 240), (100, 240), (150, 240), (200, 240), (240, 240)]
+    assert progress == [(50, 240), (100, 240), (150, 240), (200, 240), (240, 240)]
     assert summary.statuses == {one: sum(record.status is one for record in expected) for one in Status}
     assert summary.statuses[Status.FAILED] == 1 and summary.reasons["not_an_image"] == 1
-    assert summary.images == 240 and summary.earlier == 0 and summary.images_per_second > 0
+    assert summary.images == 240 and summary.resumed == 0 and summary.images_per_second > 0
     assert summary.exit_code is ExitCode.SOME_FAILED
     assert sorted(path.name for path in output.parent.iterdir()) == [output.name]
 
@@ -55,23 +55,23 @@ def test_pandas_reads_the_results(identifier: Identifier, photos: list[Path], tm
     assert parse_candidates(frames["csv"]["candidates"].iloc[0])[0].scientific_name == first["scientific_name"]
 
 
-def test_an_existing_output_is_neither_lost_nor_mixed_up(
+def test_an_existing_output_is_neither_overwritten_nor_mixed(
     identifier: Identifier, photos: list[Path], tmp_path: Path
 ) -> None:
     for ending in FORMATS:
         output = tmp_path / f"results{ending}"
         identify_to_file(identifier, photos[:5], output)
         before = output.read_bytes()
-        with pytest.raises(OutputError, match=r"already there\. Add --resume to go on with it, or --force"):
+        with pytest.raises(OutputError, match=r"already exists\. Add --resume to continue it, or --force"):
             identify_to_file(identifier, photos[:6], output)
-        with pytest.raises(OutputError, match=r"record 5: .* is not, or not so often, among the images named now"):
+        with pytest.raises(OutputError, match=r"record 5: .* is not, or not as often, among the images named now"):
             identify_to_file(identifier, photos[:4], output, existing="resume")
         assert output.read_bytes() == before
         identify_to_file(identifier, photos[2:4], output, existing="replace")
         assert [record.path for record in read_records(output)] == [str(path) for path in photos[2:4]]
 
 
-def test_resuming_takes_up_added_photos_and_files_named_twice(
+def test_resuming_adds_new_photos_and_files_named_twice(
     identifier: Identifier, photos: list[Path], tmp_path: Path
 ) -> None:
     for ending in FORMATS:
@@ -79,17 +79,17 @@ def test_resuming_takes_up_added_photos_and_files_named_twice(
         identify_to_file(identifier, photos[2:6], output, existing="resume")
         named = [*photos[:8], photos[4], photos[4]]
         summary = identify_to_file(identifier, named, output, existing="resume")
-        assert summary.images == 10 and summary.earlier == 4
+        assert summary.images == 10 and summary.resumed == 4
         written = [record.path for record in read_records(output)]
         assert sorted(written) == sorted(map(str, named))
         again = identify_to_file(identifier, named, output, existing="resume")
-        assert again.earlier == again.images == 10 and again.images_per_second == 0
+        assert again.resumed == again.images == 10 and again.images_per_second == 0
 
 
-def test_another_bundle_does_not_resume(identifier: Identifier, photos: list[Path], tmp_path: Path) -> None:
+def test_resuming_with_another_bundle_is_refused(identifier: Identifier, photos: list[Path], tmp_path: Path) -> None:
     identify_to_file(identifier, photos[:3], tmp_path / "results.csv")
     other = Identifier.load(make_bundle(tmp_path / "bundle", name="other").folder, device="cpu")
-    with pytest.raises(OutputError, match="answered by the bundle colours@"):
+    with pytest.raises(OutputError, match="identified by the bundle colours@"):
         identify_to_file(other, photos[:5], tmp_path / "results.csv", existing="resume")
 
 
@@ -99,20 +99,22 @@ def test_another_bundle_does_not_resume(identifier: Identifier, photos: list[Pat
         ("list.csv", "path,scientificName\na.jpg,x"),
         ("list.jsonl", '{"name": 1}'),
         ("list.jsonl", '{"path": 1}\n'),
-        ("list.parquet", "no parquet"),
+        ("list.parquet", "not parquet"),
     ],
 )
-def test_foreign_files_are_not_touched(identifier: Identifier, tmp_path: Path, name: str, content: str) -> None:
+def test_files_that_are_not_results_are_not_changed(
+    identifier: Identifier, tmp_path: Path, name: str, content: str
+) -> None:
     (tmp_path / name).write_text(content)
     existing: Existing
     for existing in ("resume", "replace"):
-        with pytest.raises(OutputError, match="is no result of this leafid"):
+        with pytest.raises(OutputError, match="is not a result of this leafid"):
             identify_to_file(identifier, [tmp_path / "a.jpg"], tmp_path / name, existing=existing)
         assert (tmp_path / name).read_text() == content
     assert [path.name for path in tmp_path.iterdir()] == [name]
 
 
-def test_unusable_outputs_are_told(identifier: Identifier, tmp_path: Path) -> None:
+def test_unusable_outputs_are_refused(identifier: Identifier, tmp_path: Path) -> None:
     (tmp_path / "folder.csv").mkdir()
     (tmp_path / "file").touch()
     for name, message in [
@@ -124,13 +126,13 @@ def test_unusable_outputs_are_told(identifier: Identifier, tmp_path: Path) -> No
             identify_to_file(identifier, [], tmp_path / name)
 
 
-def test_a_full_disk_is_told_and_nothing_finished_is_lost(identifier: Identifier, photos: list[Path]) -> None:
+def test_a_full_disk_is_reported(identifier: Identifier, photos: list[Path]) -> None:
     if not Path("/dev/full").exists():
         pytest.skip("needs /dev/full, which only Linux has")
     from leafid.identify.outputs.line_files import RecordWriter
     from leafid.identify.outputs.line_formats import JSONL
 
-    with Path("/dev/full").open("wb", buffering=0) as full, pytest.raises(OutputError, match="go on with --resume"):
+    with Path("/dev/full").open("wb", buffering=0) as full, pytest.raises(OutputError, match="continue with --resume"):
         RecordWriter(full, JSONL).write(list(identifier.identify(photos[:2])))
 
 
@@ -158,7 +160,7 @@ def test_a_file_cut_anywhere_is_completed(
 
 
 @pytest.mark.parametrize("ending", FORMATS)
-def test_interrupted_with_ctrl_c_keeps_all_finished_rows(
+def test_ctrl_c_keeps_all_finished_rows(
     bundle_folder: Path, photos: list[Path], expected: list[Record], tmp_path: Path, ending: str
 ) -> None:
     output = tmp_path / f"results{ending}"
@@ -177,14 +179,14 @@ def test_two_runs_do_not_write_to_one_file(
     output = tmp_path / "results.jsonl"
     process = start(bundle_folder, [str(path) for path in photos], output, "refuse")
     reach(process, output, 4)
-    with pytest.raises(OutputError, match="being written by another leafid"):
+    with pytest.raises(OutputError, match="being written by another leafid process"):
         identify_to_file(identifier, photos, output, existing="resume")
     stopped(process, signal.SIGKILL)
 
 
 @pytest.fixture
 def open_folder() -> Iterator[Path]:
-    """Return a folder that every user of the machine may enter."""
+    """Return a folder that every user of the machine can open."""
     with tempfile.TemporaryDirectory() as name:
         Path(name).chmod(stat.S_IRWXU | stat.S_IRWXG | stat.S_IRWXO)
         yield Path(name)

@@ -1,4 +1,4 @@
-"""Records cite the specimens that are most like a photo, and every output keeps them."""
+"""Records cite the most similar specimens, and every output format keeps them."""
 
 from pathlib import Path
 
@@ -19,7 +19,7 @@ FREE = "http://creativecommons.org/licenses/by/4.0/"
 
 @pytest.fixture
 def cited_run(run_folder: Path) -> Path:
-    """Return a run whose catalog knows the specimens; its val images may be shown, and its train images may not."""
+    """Return a run with specimen data in its catalog; the licence allows thumbnails of val images only."""
     split = pd.read_csv(run_folder / "split.csv")
     rows = []
     for number, name in enumerate([name for name in COLOURS for _ in range(4)]):
@@ -38,7 +38,7 @@ def cited_run(run_folder: Path) -> Path:
     return run_folder
 
 
-def test_each_candidate_is_spoken_for_and_every_format_keeps_it(cited_run: Path, tmp_path: Path) -> None:
+def test_each_candidate_has_specimens_and_every_format_keeps_them(cited_run: Path, tmp_path: Path) -> None:
     photo = tmp_path / "photo.png"
     leaf(TARGET, 77).save(photo)
     identifier = Identifier.load(cited_run, device="cpu", references=2)
@@ -57,7 +57,7 @@ def test_each_candidate_is_spoken_for_and_every_format_keeps_it(cited_run: Path,
         assert kept.specimens == record.specimens
 
 
-def test_without_the_option_none_is_cited(cited_run: Path, tmp_path: Path) -> None:
+def test_without_the_option_no_specimen_is_cited(cited_run: Path, tmp_path: Path) -> None:
     leaf(TARGET, 77).save(tmp_path / "photo.png")
     (record,) = Identifier.load(cited_run, device="cpu").identify([tmp_path / "photo.png"])
     assert record.specimens == ()
@@ -69,7 +69,7 @@ def test_a_bundle_without_references_cannot_cite(tmp_path: Path) -> None:
         Identifier.load(tmp_path / "bundle", device="cpu", references=1)
 
 
-def test_only_what_the_licence_allows_is_pictured(cited_run: Path) -> None:
+def test_only_thumbnails_that_the_licence_allows_are_stored(cited_run: Path) -> None:
     from leafid.bundle import read_bundle
 
     references = ReferenceSpecimens.of_bundle(read_bundle(cited_run))

@@ -1,4 +1,4 @@
-"""What the terminal shows: every record, the limits, and nothing that a file name could do to the terminal."""
+"""The terminal shows every record and the limits, and escapes control characters in file names."""
 
 import subprocess
 import sys
@@ -44,13 +44,13 @@ def _shown(table: RenderableType, width: int = 120) -> str:
     return capture.get()
 
 
-def test_each_record_is_shown_with_its_answer_and_the_limits() -> None:
+def test_each_record_is_shown_with_its_result_and_the_limits() -> None:
     records = [
         _record("a.jpg", Status.IDENTIFIED, TARGET),
         _record("b.jpg", Status.UNDETERMINED, reason="ambiguous"),
         _record("c.jpg", Status.FAILED, reason="empty: the file has no bytes"),
     ]
-    shown = _shown(records_table(records, target=TARGET))
+    shown = _shown(records_table(records, target=TARGET), 130)
     rows = {line.split()[0]: line for line in shown.splitlines() if line.strip()}
     assert TARGET in rows["a.jpg"] and "62%" in rows["a.jpg"] and "Mitragyna hirsuta 31%" in rows["a.jpg"]
     assert "undetermined, ambiguous" in rows["b.jpg"] and f"{TARGET} 62%, Mitragyna hirsuta 31%" in rows["b.jpg"]
@@ -58,7 +58,7 @@ def test_each_record_is_shown_with_its_answer_and_the_limits() -> None:
     assert LIMITS in " ".join(shown.split())
 
 
-def test_a_file_name_cannot_command_the_terminal() -> None:
+def test_control_characters_in_a_file_name_are_escaped() -> None:
     hostile = "[red]x[/red]\x1b[2J\x07\n\udcff.jpg"
     shown = _shown(records_table([_record(hostile, Status.FAILED, reason="missing: there is no such file")]))
     assert "\x1b" not in shown and "\x07" not in shown
@@ -70,7 +70,7 @@ def test_the_summary_counts_everything() -> None:
     shown = _shown(summary_table(Summary(statuses, {TARGET: 4, "X y": 3}, {"ambiguous": 2, "empty": 1}, 5, 2.0)))
     for line in ("7  identified", f"4  {TARGET}", "2  undetermined", "1  failed", "2  ambiguous", "1  empty"):
         assert line in shown
-    assert "5 images in 2.0 s (2.5 images/s); 5 were there already." in shown
+    assert "5 images in 2.0 s (2.5 images/s); 5 were identified before." in shown
     assert LIMITS in " ".join(shown.split())
 
 
@@ -80,13 +80,13 @@ def test_the_table_of_a_real_run_fits_eighty_columns(identifier: Identifier, tmp
     assert all(len(line) <= 80 for line in _shown(records_table(records, target=TARGET), 80).splitlines())
 
 
-def test_importing_identify_loads_nothing_heavy() -> None:
+def test_importing_identify_imports_no_heavy_package() -> None:
     code = "import sys, leafid.identify; print({'torch', 'pandas', 'pyarrow', 'sklearn', 'rich'} & set(sys.modules))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "set()"
 
 
-def test_the_script_names_photos(bundle_folder: Path, tmp_path: Path) -> None:
+def test_the_script_identifies_photos(bundle_folder: Path, tmp_path: Path) -> None:
     leaf(TARGET).save(tmp_path / "leaf.png")
     script = Path(__file__).parents[2] / "scripts" / "identify.py"
     command = [sys.executable, str(script), str(bundle_folder), "leaf.png", "nowhere.jpg"]

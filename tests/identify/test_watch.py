@@ -1,4 +1,4 @@
-"""`leafid watch` as a process: what arrives is named once it is complete, and never twice."""
+"""`leafid watch` identifies each arriving photo once, when its file is complete."""
 
 import os
 import signal
@@ -12,7 +12,7 @@ import pytest
 from PIL import Image
 
 from leafid.errors import ExitCode, LeafidError
-from leafid.identify import Identifier, Record, Status, check_watching, identify_to_file, read_records, watch_folder
+from leafid.identify import Identifier, Record, Status, check_watch, identify_to_file, read_records, watch_folder
 from tests.identify.small_bundle import COLOURS, leaf, make_bundle
 
 LEAFID = Path(sys.executable).with_name("leafid")
@@ -47,12 +47,12 @@ def _until(reached: Callable[[], bool], seconds: float = 120) -> None:
 
 def _ended(process: subprocess.Popen[str], number: int = signal.SIGINT) -> str:
     process.send_signal(number)
-    said, _ = process.communicate(timeout=60)
-    return said
+    stdout, _ = process.communicate(timeout=60)
+    return stdout
 
 
 @pytest.mark.timeout(280)
-def test_photos_are_named_as_they_arrive_once_and_only_when_complete(bundle_folder: Path, tmp_path: Path) -> None:
+def test_photos_are_identified_once_and_only_when_complete(bundle_folder: Path, tmp_path: Path) -> None:
     photos = tmp_path / "photos"
     (photos / "station 2").mkdir(parents=True)
     names = list(COLOURS)
@@ -63,8 +63,8 @@ def test_photos_are_named_as_they_arrive_once_and_only_when_complete(bundle_fold
     process = _watching(bundle_folder, tmp_path)
     _until(lambda: len(_records(tmp_path)) == 1)
     with (photos / "slow.png").open("wb", buffering=0) as slow:
-        for place in range(0, len(content), len(content) // 8):
-            slow.write(content[place : place + len(content) // 8])
+        for offset in range(0, len(content), len(content) // 8):
+            slow.write(content[offset : offset + len(content) // 8])
             time.sleep(0.1)
             assert len(_records(tmp_path)) == 1
     (photos / "notes.txt").write_text("no photo")
@@ -80,9 +80,9 @@ def test_photos_are_named_as_they_arrive_once_and_only_when_complete(bundle_fold
     process = _watching(bundle_folder, tmp_path)
     _until(lambda: len(_records(tmp_path)) == 6)
     time.sleep(3)
-    said = _ended(process)
-    assert process.returncode == ExitCode.INTERRUPTED, said
-    assert "5 were there already" in said and "Traceback" not in said
+    stdout = _ended(process)
+    assert process.returncode == ExitCode.INTERRUPTED, stdout
+    assert "5 were identified before" in stdout and "Traceback" not in stdout
     found = {record.path: record for record in _records(tmp_path)}
     assert set(found) == {
         f"photos/{name}"
@@ -100,11 +100,11 @@ def test_photos_are_named_as_they_arrive_once_and_only_when_complete(bundle_fold
     assert found["photos/broken.jpg"].status is Status.FAILED
 
 
-def test_a_folder_may_go_away_and_come_back(identifier: Identifier, tmp_path: Path) -> None:
+def test_a_folder_may_be_unreachable_for_a_while(identifier: Identifier, tmp_path: Path) -> None:
     folder, away, output = tmp_path / "photos", tmp_path / "away", tmp_path / "results.jsonl"
     folder.mkdir()
     leaf(next(iter(COLOURS)), 1).save(folder / "1.png")
-    troubles: list[str] = []
+    errors: list[str] = []
 
     def on_record(record: Record) -> None:
         if record.path.endswith("1.png"):
@@ -112,31 +112,31 @@ def test_a_folder_may_go_away_and_come_back(identifier: Identifier, tmp_path: Pa
         else:
             os.kill(os.getpid(), signal.SIGINT)
 
-    def on_trouble(trouble: str) -> None:
-        troubles.append(trouble)
+    def on_error(message: str) -> None:
+        errors.append(message)
         away.rename(folder)
         leaf(next(iter(COLOURS)), 2).save(folder / "2.png")
 
     before = signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
         summary = watch_folder(
-            identifier, folder, output, interval=0.02, settle=0.05, on_record=on_record, on_trouble=on_trouble
+            identifier, folder, output, interval=0.02, settle=0.05, on_record=on_record, on_error=on_error
         )
     finally:
         signal.signal(signal.SIGINT, before)
-    assert summary.images == 2 and troubles == [f"{folder} cannot be read (No such file or directory); waiting for it"]
+    assert summary.images == 2 and errors == [f"{folder} cannot be read (No such file or directory); waiting for it"]
     assert [Path(record.path).name for record in read_records(output)] == ["1.png", "2.png"]
 
 
-def test_what_cannot_be_watched_is_told(identifier: Identifier, tmp_path: Path) -> None:
+def test_unusable_folders_and_outputs_are_refused(identifier: Identifier, tmp_path: Path) -> None:
     leaf(next(iter(COLOURS)), 1).save(tmp_path / "1.png")
     for folder, output, message in [
-        (tmp_path / "gone", "results.csv", "is no folder that can be watched"),
+        (tmp_path / "gone", "results.csv", "cannot be watched"),
         (tmp_path, "results.parquet", r"ends in \.csv or \.jsonl"),
     ]:
         with pytest.raises(LeafidError, match=message):
-            check_watching(folder, tmp_path / output)
+            check_watch(folder, tmp_path / output)
     identify_to_file(identifier, [tmp_path / "1.png"], tmp_path / "results.csv")
     other = Identifier.load(make_bundle(tmp_path / "bundle", name="other").folder, device="cpu")
-    with pytest.raises(LeafidError, match="record 1: answered by the bundle colours@"):
+    with pytest.raises(LeafidError, match="record 1: identified by the bundle colours@"):
         watch_folder(other, tmp_path, tmp_path / "results.csv")

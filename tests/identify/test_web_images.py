@@ -1,4 +1,4 @@
-"""Images of the web beside those on disk: the same records, in order, and a failed one where a host gives none."""
+"""Images from the web give the same records as files, in order; one that cannot be fetched gives a failed record."""
 
 import io
 import subprocess
@@ -12,7 +12,7 @@ import pytest
 
 from leafid.errors import ExitCode
 from leafid.identify import Identifier, Status, find_inputs, identify_to_file, read_records
-from leafid.identify.prefetch import AHEAD, Fetched, prefetched
+from leafid.identify.prefetch import MAX_PREFETCHED, PrefetchedImage, prefetch
 from leafid.jobs import FetchingSettings
 from tests.identify.small_bundle import COLOURS, TARGET, leaf
 from tests.sources.web_server import PAGE, Asked, Reply, WebServer, as_json, misbehave
@@ -91,7 +91,7 @@ def test_a_mixed_list_gives_one_record_each_in_order(identifier: Identifier, ser
     output = tmp_path / "results.csv"
     summary = identify_to_file(identifier, named[:4], output, fetching=SETTINGS)
     summary = identify_to_file(identifier, named, output, existing="resume", fetching=SETTINGS)
-    assert summary.earlier == 4
+    assert summary.resumed == 4
     records = list(read_records(output))
     assert tuple(record.path for record in records) == named
     found = [record.status if record.status is not Status.FAILED else record.reason for record in records]
@@ -108,42 +108,42 @@ def test_a_mixed_list_gives_one_record_each_in_order(identifier: Identifier, ser
     assert sizes == {"/iiif/1/full/4096,/0/default.jpg"}
 
 
-def test_this_machine_is_not_asked_unless_allowed(identifier: Identifier, server: WebServer) -> None:
+def test_private_addresses_are_fetched_only_if_allowed(identifier: Identifier, server: WebServer) -> None:
     (record,) = identifier.identify([f"{server.url}/1.jpg"])
     assert record.reason is not None and record.reason.startswith("not_fetched: refused_address")
     assert not server.asked
 
 
-def test_no_more_is_fetched_than_is_soon_needed_and_nothing_stays(server: WebServer) -> None:
+def test_prefetching_is_limited_and_temporary_files_are_deleted(server: WebServer) -> None:
     addresses = (f"{server.url}/{number}.jpg" for number in range(10**9))
-    with prefetched(addresses, SETTINGS) as ahead:
+    with prefetch(addresses, SETTINGS) as ahead:
         for number in range(100):
             one = next(ahead)
-            assert isinstance(one, Fetched) and isinstance(one.file, Path)
+            assert isinstance(one, PrefetchedImage) and isinstance(one.file, Path)
             folder = one.file.parent
-            with one.opened() as file:
+            with one.local_file() as file:
                 assert file.stat().st_size > 500
-            assert len([file for file in folder.iterdir() if file.suffix == ""]) <= AHEAD + 1
-            assert len(server.asked) <= number + AHEAD + 1
+            assert len([file for file in folder.iterdir() if file.suffix == ""]) <= MAX_PREFETCHED + 1
+            assert len(server.asked) <= number + MAX_PREFETCHED + 1
     assert folder is not None and not folder.exists()
     assert not [thread for thread in threading.enumerate() if thread.name == "leafid-fetch"]
 
 
-def test_files_alone_start_nothing(tmp_path: Path) -> None:
+def test_local_files_open_no_connection(tmp_path: Path) -> None:
     paths: list[Path | str] = [tmp_path / "a.jpg", str(tmp_path / "b.jpg")]
     before = threading.active_count()
-    with prefetched(paths, SETTINGS) as ahead:
+    with prefetch(paths, SETTINGS) as ahead:
         assert list(ahead) == paths and threading.active_count() == before
 
 
-def test_addresses_come_from_standard_input_and_parquet_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_addresses_are_read_from_standard_input_and_parquet(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(b"https://a.org/1.jpg\nHTTP://b.org/2.jpg\n")))
     pd.DataFrame({"path": ["http://c.org/x y.tif"]}).to_parquet(tmp_path / "list.parquet")
     found = find_inputs(["-", str(tmp_path / "list.parquet")]).paths
     assert found == ("https://a.org/1.jpg", "HTTP://b.org/2.jpg", "http://c.org/x y.tif")
 
 
-def test_the_command_names_a_photo_of_the_web(bundle_folder: Path, server: WebServer, tmp_path: Path) -> None:
+def test_the_command_identifies_a_photo_from_the_web(bundle_folder: Path, server: WebServer, tmp_path: Path) -> None:
     command = [str(LEAFID), "identify", str(bundle_folder), f"{server.url}/1.jpg", "--allow-private-addresses"]
     command += ["--contact", "me@example.org", "-o", "results.jsonl"]
     shown = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, timeout=200, check=False)

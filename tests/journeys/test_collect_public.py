@@ -1,4 +1,4 @@
-"""``leafid collect`` with public sources, as a user types it, against services on this machine."""
+"""``leafid collect`` with public sources, as a process, against local services."""
 
 import subprocess
 import sys
@@ -34,7 +34,7 @@ def test_a_dry_run_and_then_the_images(tmp_path: Path) -> None:
     assert "Nothing was fetched" in planned.stdout
     assert fetched.returncode == 3, fetched.stderr
     assert "5  images" in fetched.stdout
-    assert "1 could not be had or read (1 http_404)" in fetched.stdout
+    assert "1 could not be fetched or read (1 http_404)" in fetched.stdout
     assert {path.name for path in (tmp_path / "data").iterdir() if path.suffix in (".csv", ".md", ".yaml")} >= {
         "ATTRIBUTION.csv",
         "ATTRIBUTION.md",
@@ -47,7 +47,7 @@ def test_a_dry_run_and_then_the_images(tmp_path: Path) -> None:
     }
 
 
-def test_names_that_are_not_clear_stop_with_exit_code_2(tmp_path: Path) -> None:
+def test_unresolved_names_stop_with_exit_code_2(tmp_path: Path) -> None:
     with WebServer(Services()) as server:
         content = job_of(server.url, tmp_path / "data", taxa={"target": "Mitragyna unheard"}).model_dump(mode="json")
         job = tmp_path / "job.yaml"

@@ -11,7 +11,7 @@ from leafid.cli import app
 
 def test_augmentations_are_shown_beside_the_view(data: Path, tmp_path: Path) -> None:
     sheet, picture = str(data / "0.png"), str(tmp_path / "augmented.png")
-    done = CliRunner().invoke(app, ["look", sheet, "-o", picture, "--augment"])
+    done = CliRunner().invoke(app, ["preview", sheet, "-o", picture, "--augment"])
     assert done.exit_code == 0, done.output
     with Image.open(picture) as image:
         rows = np.asarray(image.convert("L")).astype(float)
@@ -28,6 +28,6 @@ def test_augmentations_are_shown_beside_the_view(data: Path, tmp_path: Path) -> 
 
 
 def test_two_pictures_at_once_are_refused(data: Path, tmp_path: Path) -> None:
-    command = ["look", str(data / "0.png"), "-o", str(tmp_path / "x.png"), "--augment", "--characters"]
+    command = ["preview", str(data / "0.png"), "-o", str(tmp_path / "x.png"), "--augment", "--characters"]
     done = CliRunner().invoke(app, command)
     assert done.exit_code != 0

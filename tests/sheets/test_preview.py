@@ -45,7 +45,7 @@ def test_title_gives_the_scale_of_a_ruler() -> None:
 
 def test_the_command_writes_a_picture(tmp_path: Path) -> None:
     Image.fromarray(sheet()).save(tmp_path / "sheet.png")
-    done = CliRunner().invoke(app, ["look", str(tmp_path / "sheet.png"), "-o", str(tmp_path / "look.jpg")])
+    done = CliRunner().invoke(app, ["preview", str(tmp_path / "sheet.png"), "-o", str(tmp_path / "look.jpg")])
     assert done.exit_code == 0, done.output
     with Image.open(tmp_path / "look.jpg") as picture:
         assert picture.width > 1500
@@ -53,6 +53,6 @@ def test_the_command_writes_a_picture(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(("image", "output", "message"), [("none.png", "x.png", "missing"), ("a.png", "x.gif", "png")])
 def test_the_command_names_mistakes(tmp_path: Path, image: str, output: str, message: str) -> None:
-    done = CliRunner().invoke(app, ["look", str(tmp_path / image), "-o", str(tmp_path / output)])
+    done = CliRunner().invoke(app, ["preview", str(tmp_path / image), "-o", str(tmp_path / output)])
     assert isinstance(done.exception, UsageError)
     assert message in str(done.exception)

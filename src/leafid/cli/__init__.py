@@ -1,4 +1,4 @@
-"""The commands: one module each, no logic, nothing heavy imported before a command needs it."""
+"""The commands. Each declares its options and calls the library; heavy packages are imported when a command runs."""
 
 import logging
 import sys
@@ -8,31 +8,32 @@ import warnings
 
 import typer
 
-from leafid.cli.audit import audit
-from leafid.cli.collect import collect
+from leafid.cli.collect import audit, collect
 from leafid.cli.columns import columns
-from leafid.cli.crossvalidate import crossvalidate
 from leafid.cli.demo import demo
-from leafid.cli.evaluate import evaluate
+from leafid.cli.evaluate import crossvalidate, evaluate
 from leafid.cli.explain import explain
 from leafid.cli.export import export
 from leafid.cli.identify import identify
 from leafid.cli.job import job
-from leafid.cli.label_issues import doubts
+from leafid.cli.label_issues import label_issues
 from leafid.cli.measure import measure
-from leafid.cli.prepare import prepare
-from leafid.cli.preview import look
-from leafid.cli.sweep import sweep
-from leafid.cli.synthesize import draw
-from leafid.cli.train import train
+from leafid.cli.preview import preview
+from leafid.cli.synthesize import synthesize
+from leafid.cli.train import prepare, sweep, train
 from leafid.cli.watch import watch
-from leafid.errors import ExitCode, LeafidError
+from leafid.errors import ExitCode, LeafidError, UsageError
 from leafid.statements import LIMITS
 from leafid.version import __version__
 
+RENAMED_COMMANDS = {"look": "preview", "doubts": "label-issues", "draw": "synthesize"}
+"""Old command words and those that replaced them."""
+
+
 app = typer.Typer(
     name="leafid",
-    help="Tell Mitragyna speciosa from its look-alikes by leaf and vein pattern.",
+    rich_markup_mode=None,  # else `leafid[ray]` in a help text is read as markup and shown as `leafid`
+    help="Distinguish Mitragyna speciosa from its look-alikes by leaf and vein pattern.",
     epilog=LIMITS,
     no_args_is_help=True,
     pretty_exceptions_enable=False,
@@ -43,7 +44,7 @@ for command in (
     demo,
     collect,
     audit,
-    look,
+    preview,
     prepare,
     train,
     sweep,
@@ -52,29 +53,48 @@ for command in (
     identify,
     watch,
     explain,
-    doubts,
+    label_issues,
     export,
     measure,
-    draw,
+    synthesize,
     columns,
 ):
     app.command()(command)
 app.add_typer(job, name="job")
 
 
+def _name_successor(old: str, new: str) -> None:
+    """Register a hidden command that refuses an old word, whatever follows it, and gives the new one."""
+
+    @app.command(
+        old,
+        hidden=True,
+        add_help_option=False,
+        context_settings={"ignore_unknown_options": True, "allow_extra_args": True},
+    )
+    def renamed() -> None:
+        raise UsageError(f"`leafid {old}` is now `leafid {new}`.")
+
+
+for old_word, new_word in RENAMED_COMMANDS.items():
+    _name_successor(old_word, new_word)
+
+
 @app.callback(invoke_without_command=True)
-def version_option(version: bool = typer.Option(False, "--version", help="Show the version and stop.")) -> None:
-    """Tell Mitragyna speciosa from its look-alikes by leaf and vein pattern."""
+def version_option(version: bool = typer.Option(False, "--version", help="Show the version and exit.")) -> None:
+    """Distinguish Mitragyna speciosa from its look-alikes by leaf and vein pattern."""
     if version:
         print(f"leafid {__version__}")
         raise typer.Exit
 
 
 def main() -> None:
-    """Run the program: mistakes of the user are told in a sentence; a defect of leafid is kept in a file, not shown."""
+    """Run the program. Print a mistake of the user as one sentence; save the traceback of a defect to a file."""
     logging.basicConfig(format="%(message)s")
     logging.getLogger("leafid").setLevel(logging.INFO)
-    warnings.filterwarnings("ignore", module="PIL")  # of damaged EXIF; what cannot be read becomes a failure
+    warnings.filterwarnings(
+        "ignore", module="PIL"
+    )  # about damaged EXIF; an image that cannot be read becomes a failed record
     try:
         app()
     except LeafidError as error:

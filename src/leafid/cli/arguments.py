@@ -1,4 +1,4 @@
-"""Arguments and options that several commands share, declared once."""
+"""Arguments and options that several commands share, and checks of their values."""
 
 from enum import StrEnum
 from pathlib import Path
@@ -17,7 +17,7 @@ Overrides = Annotated[
 
 
 class Device(StrEnum):
-    """Where the network runs."""
+    """Device on which the network runs."""
 
     AUTO = "auto"
     CPU = "cpu"
@@ -26,12 +26,12 @@ class Device(StrEnum):
 
 
 DeviceOption = Annotated[
-    Device, typer.Option("--device", help="Where the network runs; auto takes a GPU if there is one.")
+    Device, typer.Option("--device", help="Device on which the network runs; auto: a GPU if available.")
 ]
 
 
 class EngineChoice(StrEnum):
-    """What runs the network."""
+    """Engine that runs the network."""
 
     AUTO = "auto"
     TORCH = "torch"
@@ -43,15 +43,17 @@ class EngineChoice(StrEnum):
 
 EngineOption = Annotated[
     EngineChoice,
-    typer.Option("--engine", help="What runs the network; auto takes the fastest that `leafid export` has written."),
+    typer.Option(
+        "--engine", help="Engine that runs the network; auto: the fastest that `leafid export` has written, else torch."
+    ),
 ]
 
 
 def number_or_auto(option: str, value: str) -> int | Literal["auto"]:
-    """Return the value of an option that takes a number of at least 1, or ``auto``.
+    """Return the value of an option that is a whole number of at least 1 or ``auto``.
 
     Raises:
-        UsageError: it is neither.
+        UsageError: the value is neither.
     """
     if value == "auto":
         return "auto"
@@ -61,29 +63,39 @@ def number_or_auto(option: str, value: str) -> int | Literal["auto"]:
 
 
 def existing_output(resume: bool, force: bool, *, output: str = "output") -> Existing:
-    """Return what becomes of an output that is there, by ``--resume`` and ``--force``.
+    """Return what happens to an existing output, from ``--resume`` and ``--force``.
 
     Raises:
-        UsageError: both are given; ``output`` is what the command calls it.
+        UsageError: both are given; ``output`` is the word for it in the message.
     """
     if resume and force:
-        raise UsageError(f"--resume keeps the {output} and --force replaces it: give one of them.")
+        raise UsageError(f"--resume keeps the {output} and --force replaces it. Give one of them.")
     return "resume" if resume else "replace" if force else "refuse"
+
+
+def check_extension(output: Path, *extensions: str) -> None:
+    """Check that the value of ``-o`` has one of the file extensions of a command, in lower or upper case.
+
+    Raises:
+        UsageError: it has another.
+    """
+    if output.suffix.lower() not in extensions:
+        raise UsageError(f"-o {output}: name a file that ends in {' or '.join(extensions[:2])}.")
 
 
 BundleArgument = Annotated[Path, typer.Argument(metavar="BUNDLE", help="The model folder, or the run that holds it.")]
 CharactersOption = Annotated[
-    bool, typer.Option("--characters", help="Measure the best leaf too and compare it with the floras.")
+    bool, typer.Option("--characters", help="Also measure the best leaf and compare it with the floras.")
 ]
 KeepLocationOption = Annotated[
-    bool, typer.Option("--keep-location", help="Copy the position in a photo's EXIF into its record.")
+    bool, typer.Option("--keep-location", help="Copy the GPS position in a photo's EXIF into its record.")
 ]
 ContactOption = Annotated[
     str | None,
     typer.Option(
         "--contact",
         metavar="MAIL",
-        help="Your e-mail address or web page, sent along where images are fetched from the web.",
+        help="Your e-mail address or web page, sent to hosts from which images are fetched.",
         show_default=False,
     ),
 ]

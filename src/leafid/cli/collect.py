@@ -1,4 +1,4 @@
-"""``leafid collect``: images of the job's sources into its catalog."""
+"""``leafid collect`` and ``leafid audit``: collects the images of a job into its catalog, and checks the catalog."""
 
 from typing import TYPE_CHECKING, Annotated
 
@@ -16,21 +16,21 @@ Limit = Annotated[
         "--limit-per-taxon",
         metavar="N",
         min=1,
-        help="Fetch at most N images of each taxon, spread over the herbaria; as fetching.limit_per_taxon.",
+        help="Fetch at most N images of each taxon, spread over the herbaria; same as fetching.limit_per_taxon.",
     ),
 ]
 DryRun = Annotated[
-    bool, typer.Option("--dry-run", help="Say what would be fetched, how many bytes, under which licences; fetch none.")
+    bool, typer.Option("--dry-run", help="Show the number of images, their size and licences; fetch none.")
 ]
 
 
 def collect(
     job_file: JobFile, overrides: Overrides = None, limit_per_taxon: Limit = None, dry_run: DryRun = False
 ) -> None:
-    """Gather the images of a job and write its catalog.
+    """Collect the images of a job.
 
-    Interrupted, the same command goes on where it stopped; no image is fetched twice. Images that cannot
-    be had or read are listed in failures.csv beside the catalog, each with the reason; the exit code is then 3.
+    Writes the catalog. After an interruption, the same command continues; no image is fetched twice. Images that cannot
+    be fetched or read are listed with the reason in failures.csv, next to the catalog; the exit code is then 3.
     """
     from leafid.curation import assign_gatherings
     from leafid.jobs import load_job
@@ -50,14 +50,14 @@ def collect(
     print(f"{collected.rows:7d}  images of {gathered.gatherings} gatherings in {collected.catalog_path}")
     if gathered.near_duplicates:
         near = collected.catalog_path.with_name("near_duplicates.csv")
-        print(f"Note: {gathered.near_duplicates} pairs of images look alike: {near}")
+        print(f"Note: {gathered.near_duplicates} pairs of images are near-duplicates: {near}")
     for path, reason in gathered.unread.items():
         print(f"Note: {path} could not be compared: {reason}")
     for note in collected.notes:
         print(f"Note: {note}")
     if collected.failures:
         reasons = ", ".join(f"{count} {reason}" for reason, count in collected.by_reason.items())
-        print(f"{collected.failures} could not be had or read ({reasons}): {collected.failures_path}")
+        print(f"{collected.failures} could not be fetched or read ({reasons}): {collected.failures_path}")
         raise typer.Exit(ExitCode.SOME_FAILED)
 
 
@@ -70,15 +70,36 @@ def _show_dry_run(job: "Job") -> None:
         ("images by taxon", plan.by_taxon),
         ("images by licence", plan.by_licence),
         ("images by host", plan.by_host),
-        ("media that would be left", plan.left),
+        ("media that would be left out", plan.left),
     ):
         print(f"{title}:")
         for name, count in counts.items():
             print(f"{count:9d}  {name}")
     size = plan.size
     about = f"about {size.bytes / 1e9:.2f} GB to fetch, from the sizes of {size.asked} files"
-    unknown = f"; {size.unknown} images are on hosts that do not say" if size.unknown else ""
+    unknown = f"; {size.unknown} images are on hosts that do not report sizes" if size.unknown else ""
     print(f"{plan.images} images of {plan.occurrences} records; {about}{unknown}.")
     for note in plan.notes:
         print(f"Note: {note}")
     print("Nothing was fetched (--dry-run). Every medium is listed in", job.data_folder / "media.csv")
+
+
+def audit(job_file: JobFile, overrides: Overrides = None) -> None:
+    """Check a catalog before training.
+
+    Reports counts, near-duplicate images, and shortcuts: features other than the plant by which a network could
+    distinguish the taxa, such as the paper of one herbarium.
+    """
+    from leafid.curation import audit as audit_catalog
+    from leafid.jobs import load_job
+    from leafid.progress import progress_bar
+    from leafid.sheets import plant_mask
+
+    job = load_job(job_file, overrides or ())
+    with progress_bar("Auditing") as on_progress:
+        files = audit_catalog(job, plant_mask=plant_mask, on_progress=on_progress)
+    for note in files.audit.notes:
+        print(f"Note: {note}")
+    for warning in files.audit.warnings:
+        print(f"Warning: {warning}")
+    print(f"Audit: {files.html_path}\nFigures: {files.json_path}")

@@ -1,8 +1,11 @@
-"""``leafid columns``: what the columns of a catalog, of a result and of a table of leaf characters mean."""
+"""``leafid columns``: documents the columns of catalogs, results and tables of leaf characters."""
 
 
 def columns() -> None:
-    """Explain the columns of a catalog, of a result file and of a table of leaf characters, as Markdown."""
+    """Explain the columns of all tables.
+
+    Prints the columns of a catalog, of a result file and of a table of leaf characters as Markdown.
+    """
     from leafid.catalog import column_documentation as of_catalogs
     from leafid.characters import column_documentation as of_characters
     from leafid.identify import column_documentation as of_results

@@ -1,4 +1,4 @@
-"""``leafid demo``: the whole street on a drawn herbarium, each step shown as the command a user would type."""
+"""``leafid demo``: all steps on a drawn herbarium, each printed as the command that a user would type."""
 
 import shutil
 import time
@@ -14,13 +14,19 @@ NEW_SEED = 2
 
 
 def demo(
-    again: Annotated[bool, typer.Option("--again", help="Begin anew when a demonstration has been run here.")] = False,
+    again: Annotated[
+        bool, typer.Option("--again", help="Delete an earlier demonstration in this folder and start again.")
+    ] = False,
 ) -> None:
-    """Draw a herbarium, train on it, evaluate, identify twelve new drawings: a few minutes, no network needed."""
+    """Run all steps on a drawn herbarium.
+
+    Draws a herbarium, trains on it, evaluates, and identifies twelve new drawings. Takes a few minutes and needs no
+    internet connection.
+    """
     from leafid.cli.collect import collect
     from leafid.cli.evaluate import evaluate
     from leafid.cli.identify import identify
-    from leafid.cli.synthesize import draw
+    from leafid.cli.synthesize import synthesize
     from leafid.cli.train import train
     from leafid.errors import UsageError
     from leafid.jobs import load_job
@@ -33,23 +39,21 @@ def demo(
     drawn, new, results = (job.data_folder / name for name in ("drawn", "new", "results.csv"))
     for folder in (job.data_folder, job.run_folder):
         if folder.exists() and not again:
-            raise UsageError(f"{folder} is there from an earlier demonstration. To begin anew: leafid demo --again")
+            raise UsageError(f"{folder} exists from an earlier demonstration. To replace it: leafid demo --again")
         shutil.rmtree(folder, ignore_errors=True)
 
-    print(
-        "This is a DRAWN herbarium: every sheet is a picture made by leafid from the leaf characters in the floras.\n"
-    )
-    _say(f"leafid draw {drawn} --sheets {SHEETS} --seed {SEED}")
-    draw(drawn, sheets=SHEETS, seed=SEED)
-    _say(f"leafid collect {_shown(job_file)}")
+    print("This is a DRAWN herbarium: leafid draws every sheet from the leaf characters in the floras.\n")
+    _print_command(f"leafid synthesize {drawn} --sheets {SHEETS} --seed {SEED}")
+    synthesize(drawn, sheets=SHEETS, seed=SEED)
+    _print_command(f"leafid collect {_relative_to_cwd(job_file)}")
     collect(job_file)
-    _say(f"leafid train {_shown(job_file)}")
+    _print_command(f"leafid train {_relative_to_cwd(job_file)}")
     train(job_file)
-    _say(f"leafid evaluate {job.run_folder} --on test")
+    _print_command(f"leafid evaluate {job.run_folder} --on test")
     evaluate(job.run_folder)
-    _say(f"leafid draw {new} --sheets {NEW_SHEETS} --seed {NEW_SEED}")
-    draw(new, sheets=NEW_SHEETS, seed=NEW_SEED)
-    _say(f"leafid identify {job.run_folder} {new / 'images'} -o {results}")
+    _print_command(f"leafid synthesize {new} --sheets {NEW_SHEETS} --seed {NEW_SEED}")
+    synthesize(new, sheets=NEW_SHEETS, seed=NEW_SEED)
+    _print_command(f"leafid identify {job.run_folder} {new / 'images'} -o {results}")
     identify(job.run_folder, [str(new / "images")], output=results)
 
     print(
@@ -57,17 +61,17 @@ def demo(
         f"  Drawings:   {drawn / 'images'}\n"
         f"  Run:        {job.run_folder} (bundle, metrics, evaluation)\n"
         f"  Results:    {results}\n\n"
-        "The scores above are for drawings. They show that every step works; they say nothing about real plants.\n"
+        "The figures above are for drawings. They show that every step works; they say nothing about real plants.\n"
         f"{LIMITS}"
     )
 
 
-def _say(command: str) -> None:
-    """Show the next step as a user would type it."""
+def _print_command(command: str) -> None:
+    """Print the next step as a user would type it."""
     print(f"\n$ {command}")
 
 
-def _shown(path: Path) -> Path:
-    """A path as short as it can be typed here."""
+def _relative_to_cwd(path: Path) -> Path:
+    """Return a path relative to the working directory if it is inside."""
     here = Path.cwd()
     return path.relative_to(here) if path.is_relative_to(here) else path

@@ -1,32 +1,37 @@
-"""``leafid evaluate``: how good is a bundle, taxon by taxon."""
+"""``leafid evaluate`` and ``leafid crossvalidate``: accuracy on held-out images and on left-out herbaria."""
 
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from leafid.cli.arguments import Device, DeviceOption
+from leafid.cli.arguments import Device, DeviceOption, JobFile, Overrides
 
 
 def evaluate(
     run: Annotated[Path, typer.Argument(metavar="BUNDLE_OR_RUN", help="A run folder, or the bundle in it.")],
     on: Annotated[
-        str, typer.Option("--on", help="Which images: train, val or test of the run's split; all, with --catalog.")
+        str,
+        typer.Option("--on", help="Images to evaluate on: train, val or test of the run's split; with --catalog, all."),
     ] = "test",
     catalog: Annotated[
-        Path | None, typer.Option("--catalog", help="Images of another catalog, for a bundle that has left its run.")
+        Path | None,
+        typer.Option("--catalog", help="Evaluate on the images of another catalog, for a bundle outside its run."),
     ] = None,
     out: Annotated[
         Path | None,
-        typer.Option("--out", metavar="FOLDER", help="Where to write.", show_default="<run>/evaluation/<on>"),
+        typer.Option("--out", metavar="FOLDER", help="Output folder.", show_default="<run>/evaluation/<on>"),
     ] = None,
     full: Annotated[
         bool,
-        typer.Option("--full", help="Also learning curve, controls without the plant, and heat figures: minutes more."),
+        typer.Option(
+            "--full",
+            help="Also compute a learning curve, controls without the plant and heat figures; takes minutes more.",
+        ),
     ] = False,
     device: DeviceOption = Device.AUTO,
 ) -> None:
-    """Measure a trained network on images it was not trained on."""
+    """Evaluate a bundle on held-out images."""
     from leafid.installation import require_torch
     from leafid.progress import progress_bar
 
@@ -38,3 +43,33 @@ def evaluate(
             run, on=on, catalog=catalog, out=out, device=device.value, full=full, on_progress=on_progress
         )
     print(evaluation)
+
+
+def crossvalidate(
+    job_file: JobFile,
+    overrides: Overrides = None,
+    by: Annotated[
+        str, typer.Option("--by", help="institution, or a column of the catalog; each value is left out in turn.")
+    ] = "institution",
+    out: Annotated[
+        Path | None,
+        typer.Option("--out", metavar="FOLDER", help="Folder of the runs.", show_default="runs/<job name>-by-<by>"),
+    ] = None,
+    device: DeviceOption = Device.AUTO,
+) -> None:
+    """Cross-validate by leaving out each herbarium.
+
+    Trains once without each herbarium and evaluates on it, which estimates the accuracy for herbaria outside the
+    catalog. After an interruption, the same command continues; finished folds are kept.
+    """
+    from leafid.installation import require_torch
+    from leafid.jobs import load_job
+
+    job = load_job(job_file, overrides or ())
+    require_torch()
+    from leafid.trust import crossvalidate as crossvalidate_job
+
+    def print_fold(number: int, folds: int, value: str) -> None:
+        print(f"Fold {number} of {folds}: without {value}", flush=True)
+
+    print(crossvalidate_job(job, by=by, out=out, device=device.value, on_fold=print_fold))

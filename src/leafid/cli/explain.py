@@ -1,11 +1,11 @@
-"""``leafid explain``: what in a photo speaks for the first taxon and what for the runner-up."""
+"""``leafid explain``: heat maps for the best two taxa of a photo."""
 
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from leafid.cli.arguments import BundleArgument, Device, DeviceOption
+from leafid.cli.arguments import BundleArgument, Device, DeviceOption, check_extension
 from leafid.errors import ImageError, UsageError
 
 
@@ -15,11 +15,13 @@ def explain(
     output: Annotated[Path, typer.Option("-o", "--output", metavar="FILE", help="The picture, .png or .jpg.")],
     device: DeviceOption = Device.AUTO,
 ) -> None:
-    """Show where in a photo the network looks: heat maps for the first taxon and the runner-up."""
+    """Draw heat maps for a photo.
+
+    The maps show which parts of the photo raise the probability of the best two taxa.
+    """
     from leafid.installation import require_torch
 
-    if output.suffix.lower() not in (".png", ".jpg", ".jpeg"):
-        raise UsageError(f"-o {output}: name a file that ends in .png or .jpg.")
+    check_extension(output, ".png", ".jpg", ".jpeg")
     require_torch()
     from leafid.trust import draw_explanation, explain_file
 
@@ -28,6 +30,6 @@ def explain(
     except ImageError as error:
         raise UsageError(f"{photo} cannot be read: {error}") from None
     draw_explanation(explanation, output, title=photo.name)
-    for name, score in explanation.candidates:
-        print(f"{score:6.1%}  {name}")
+    for name, probability in explanation.candidates:
+        print(f"{probability:6.1%}  {name}")
     print(output)

@@ -1,4 +1,4 @@
-"""``leafid export``: a compiled network in the bundle, for faster identification on CPUs."""
+"""``leafid export``: compiles the network of a bundle for faster identification on CPUs."""
 
 import tempfile
 from enum import StrEnum
@@ -12,7 +12,7 @@ from leafid.errors import UsageError
 
 
 class Format(StrEnum):
-    """What the network is compiled for."""
+    """Runtime for which the network is compiled."""
 
     OPENVINO = "openvino"
     ONNX = "onnx"
@@ -20,34 +20,37 @@ class Format(StrEnum):
 
 def export(
     bundle: BundleArgument,
-    to: Annotated[Format, typer.Option("--to", help="The engine; needs leafid[openvino] or leafid[onnx].")],
+    to: Annotated[Format, typer.Option("--to", help="The runtime; needs leafid[openvino] or leafid[onnx].")],
     images: Annotated[
         list[str] | None,
         typer.Option(
             "--images",
             metavar="PATH",
-            help="Photos, folders, globs or tables on which the answers are compared; may be repeated. "
-            "Without it sheets are drawn.",
+            help="Photos, folders, globs or tables on which the results are compared with torch; may be repeated. "
+            "Without it, on drawn sheets.",
         ),
     ] = None,
-    sheets: Annotated[int, typer.Option("--sheets", min=1, help="How many sheets are drawn.")] = 12,
+    sheets: Annotated[int, typer.Option("--sheets", min=1, help="Number of sheets to draw.")] = 12,
     int8: Annotated[
         bool,
-        typer.Option("--int8", help="With 8-bit integers: faster, not quite the same answers; needs leafid[int8]."),
+        typer.Option(
+            "--int8", help="Quantize to 8-bit integers: faster, with slightly different results; needs leafid[int8]."
+        ),
     ] = False,
     calibrate: Annotated[
         list[str] | None,
         typer.Option(
             "--calibrate",
             metavar="PATH",
-            help="Photos by which 8-bit integers are fitted, about 100 of all taxa; may be repeated.",
+            help="Photos to calibrate the quantization, about 100 of all taxa; may be repeated.",
         ),
     ] = None,
 ) -> None:
-    """Compile the network of a bundle for a faster engine; refused if it does not answer like torch.
+    """Compile a network for faster identification.
 
-    `leafid identify` then uses it on CPUs by itself where it is faster, or with `--engine`; with `--int8` only when it
-    is named. What 8-bit integers cost depends on the network: compare with `--images` that were not for training.
+    The export is refused if its results differ from those of torch. On CPUs, `leafid identify` then uses the compiled
+    engine if it is faster, or with `--engine`; an `--int8` engine only with `--engine`. The accuracy that quantization
+    loses depends on the network: compare on `--images` that were not used for training.
     """
     from leafid.demo import draw_herbarium
     from leafid.identify import CompiledName, export_engine, find_inputs
@@ -55,10 +58,10 @@ def export(
     from leafid.progress import progress_bar
 
     if int8 != bool(calibrate):
-        raise UsageError("--int8 needs photos named with --calibrate, and only --int8 does.")
+        raise UsageError("--int8 and --calibrate belong together. Give both, with photos for --calibrate, or neither.")
     engine: CompiledName = f"{to.value}-int8" if int8 else to.value  # type: ignore[assignment]
     require_torch()
-    with tempfile.TemporaryDirectory(prefix="leafid-export-") as drawn:
+    with tempfile.TemporaryDirectory(prefix="leafid-export-") as temporary:
         if images:
             found = find_inputs(images)
             for remark in found.remarks:
@@ -66,8 +69,8 @@ def export(
             paths = tuple(map(Path, found.paths))
         else:
             with progress_bar("Drawing", unit="sheets") as on_progress:
-                draw_herbarium(Path(drawn), sheets=sheets, on_progress=on_progress)
-            paths = tuple(sorted(Path(drawn, "images").iterdir()))
+                draw_herbarium(Path(temporary), sheets=sheets, on_progress=on_progress)
+            paths = tuple(sorted(Path(temporary, "images").iterdir()))
         with progress_bar("Comparing") as on_progress:
             parity = export_engine(
                 bundle,

@@ -1,15 +1,15 @@
-"""``leafid job``: check a job file, print its schema."""
+"""``leafid job``: checks a job file, prints the schema of job files."""
 
 import typer
 
 from leafid.cli.arguments import JobFile, Overrides
 
-job = typer.Typer(help="Check a job file, or print the schema from which editors complete one.", no_args_is_help=True)
+job = typer.Typer(help="Check job files, or print their schema.", no_args_is_help=True)
 
 
 @job.command()
 def check(job_file: JobFile, overrides: Overrides = None) -> None:
-    """Check a job file and print the effective job, every default spelled out."""
+    """Check a job file and print it with all defaults."""
     from leafid.jobs import dump_job, load_job
 
     print(dump_job(load_job(job_file, overrides or ())), end="")
@@ -17,7 +17,7 @@ def check(job_file: JobFile, overrides: Overrides = None) -> None:
 
 @job.command()
 def schema() -> None:
-    """Print the JSON Schema of job files."""
+    """Print the JSON Schema, for completion in editors."""
     import json
 
     from leafid.jobs import job_schema

@@ -1,33 +1,34 @@
-"""``leafid doubts``: labels that their neighbours contradict."""
+"""``leafid label-issues``: training labels that the nearest neighbours contradict."""
 
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from leafid.cli.arguments import BundleArgument
-from leafid.errors import UsageError
+from leafid.cli.arguments import BundleArgument, check_extension
 
-SHOWN = 10
+MAX_PRINTED = 10
 
 
-def doubts(
+def label_issues(
     bundle: BundleArgument,
     output: Annotated[
         Path, typer.Option("-o", "--output", metavar="FILE", help="Darwin Core Identification rows (.csv).")
     ],
 ) -> None:
-    """List the sheets it was trained on that bear another name than the most similar sheets of other gatherings.
+    """List training sheets with doubtful names.
 
-    Hints for a curator, no determinations: a network knows some wrong names by heart, and some doubts are its own.
+    A name is doubtful if the most similar sheets of other gatherings have another. The list is a hint for a curator,
+    not a determination: a network memorises some wrong names, and it is wrong about some right ones.
     """
-    if output.suffix.lower() != ".csv":
-        raise UsageError(f"-o {output}: name a file that ends in .csv.")
+    check_extension(output, ".csv")
     from leafid.trust import list_label_issues
 
     found = list_label_issues(bundle, output)
-    for one in found[:SHOWN]:
-        print(f"{one.image_id}  {one.determination}: {one.votes} of its nearest say {one.suggestion}")
-    if len(found) > SHOWN:
-        print(f"... and {len(found) - SHOWN} more")
-    print(f"{output}: {len(found)} of its sheets")
+    for issue in found[:MAX_PRINTED]:
+        print(
+            f"{issue.image_id}  {issue.determination}: {issue.votes} of its nearest neighbours are {issue.suggestion}"
+        )
+    if len(found) > MAX_PRINTED:
+        print(f"... and {len(found) - MAX_PRINTED} more")
+    print(f"{output}: {len(found)} sheets")

@@ -1,32 +1,34 @@
-"""``leafid look``: a picture of what the network will see of an image."""
+"""``leafid preview``: draws what the network sees of an image."""
 
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from leafid.cli.arguments import check_extension
 from leafid.errors import ImageError, OutputError, UsageError
 
 
-def look(
+def preview(
     image: Annotated[Path, typer.Argument(metavar="IMAGE", help="A sheet or photo.", show_default=False)],
     output: Annotated[Path, typer.Option("-o", "--output", metavar="FILE", help="The picture, .png or .jpg.")],
-    job: Annotated[Path | None, typer.Option("--job", metavar="JOB", help="See it as this job prepares it.")] = None,
+    job: Annotated[Path | None, typer.Option("--job", metavar="JOB", help="Prepare the image as in this job.")] = None,
     bundle: Annotated[
-        Path | None, typer.Option("--bundle", metavar="BUNDLE", help="See it as this bundle prepares it.")
+        Path | None, typer.Option("--bundle", metavar="BUNDLE", help="Prepare the image as in this bundle.")
     ] = None,
     characters: Annotated[
-        bool, typer.Option("--characters", help="Show instead what `leafid measure` measures, over the leaves.")
+        bool, typer.Option("--characters", help="Draw the measurements of `leafid measure` instead.")
     ] = False,
     augment: Annotated[
-        bool, typer.Option("--augment", help="Show instead what training does to the views, weakly to strongly.")
+        bool, typer.Option("--augment", help="Draw augmented views instead, from light to strong.")
     ] = False,
 ) -> None:
-    """Show what the network will see of an image: outline and boxes, mask, views, and the vein maps of the leaves.
+    """Draw what the network sees of an image.
 
-    Without --job and --bundle: the whole image, the plant, up to six leaves and four tiles. With --characters: midrib,
-    secondary veins with numbers, widest line, apex and base angles, and how the leaves lie to the ranges of the floras.
-    With --augment: one view of each kind, and three draws each of training.augmentation light, medium and strong.
+    The picture has outline and boxes, mask, views, and the vein maps of the leaves. Without --job and --bundle: the
+    whole image, the plant, up to six leaves and four tiles. With --characters: midrib, numbered secondary veins, widest
+    line, apex and base angles, and a comparison with the ranges of the floras. With --augment: one view of
+    each kind, and three samples each of training.augmentation light, medium and strong.
     """
     from leafid.bundle import read_bundle
     from leafid.characters import preview_characters
@@ -34,13 +36,12 @@ def look(
     from leafid.sheets import preview_image
 
     if job is not None and bundle is not None:
-        raise UsageError("--job and --bundle are two ways to say the same: give one of them.")
+        raise UsageError("--job and --bundle both choose the preparation. Give one of them.")
     if characters and augment:
-        raise UsageError("--characters and --augment are two pictures: give one of them.")
+        raise UsageError("--characters and --augment choose different pictures. Give one of them.")
     if characters and (job is not None or bundle is not None):
-        raise UsageError("--characters does not depend on a job or bundle: leave --job and --bundle out.")
-    if output.suffix.lower() not in (".png", ".jpg", ".jpeg"):
-        raise UsageError(f"-o {output}: name a file that ends in .png or .jpg.")
+        raise UsageError("--characters does not depend on a job or bundle. Leave out --job and --bundle.")
+    check_extension(output, ".png", ".jpg", ".jpeg")
     if job is not None:
         preprocessing = load_job(job).sheets
     elif bundle is not None:
@@ -51,7 +52,7 @@ def look(
         if characters:
             picture = preview_characters(image)
         elif augment:
-            from leafid.learning import preview_augmentation  # with torch, which the other pictures do not need
+            from leafid.learning import preview_augmentation  # imports torch, which the other pictures do not need
 
             picture = preview_augmentation(image, preprocessing)
         else:

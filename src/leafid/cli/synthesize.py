@@ -1,4 +1,4 @@
-"""``leafid draw``: sheets of an invented herbarium, with their truth."""
+"""``leafid synthesize``: draws synthetic herbarium sheets with ground truth."""
 
 from pathlib import Path
 from typing import Annotated
@@ -6,12 +6,15 @@ from typing import Annotated
 import typer
 
 
-def draw(
-    out: Annotated[Path, typer.Argument(metavar="OUT", help="Folder for the drawings; made if missing.")],
-    sheets: Annotated[int, typer.Option("--sheets", min=1, help="How many sheets.")] = 240,
-    seed: Annotated[int, typer.Option("--seed", min=0, help="The same seed draws the same sheets.")] = 0,
+def synthesize(
+    out: Annotated[Path, typer.Argument(metavar="OUT", help="Output folder; created if missing.")],
+    sheets: Annotated[int, typer.Option("--sheets", min=1, help="Number of sheets.")] = 240,
+    seed: Annotated[int, typer.Option("--seed", min=0, help="The same seed gives the same sheets.")] = 0,
 ) -> None:
-    """Draw herbarium sheets whose truth is known: taxon, plant, leaves, veins, gathering."""
+    """Draw herbarium sheets with ground truth.
+
+    The ground truth is taxon, plant, leaves, veins and gathering of each sheet.
+    """
     from leafid.demo import draw_herbarium
     from leafid.progress import progress_bar
 

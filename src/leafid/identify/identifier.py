@@ -1,4 +1,4 @@
-"""The identifier: a loaded bundle that names photos."""
+"""The identifier: a loaded bundle that names the taxon on photos."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing
@@ -16,8 +16,8 @@ from leafid.exif import Shot
 from leafid.identify.engines.engine import Engine, EngineName
 from leafid.identify.engines.engine_choice import choose_engine
 from leafid.identify.leaf_characters import character_values
-from leafid.identify.pipeline import Opened, answered_in_order
-from leafid.identify.prefetch import prefetched
+from leafid.identify.pipeline import OpenedImage, predict_in_order
+from leafid.identify.prefetch import prefetch
 from leafid.identify.records import Candidate, CitedSpecimen, Record, Status
 from leafid.jobs import FetchingSettings
 from leafid.sheets import PreparedImage
@@ -33,15 +33,15 @@ from leafid.trust import (
 )
 from leafid.version import __version__
 
-TOP = 5
-"""Candidates that a record lists."""
+TOP_CANDIDATES = 5
+"""Number of candidates in a record by default."""
 
 DIGITS = 6
-"""Decimal places of scores; beyond them they depend on the batch and the machine."""
+"""Decimal places of probabilities and similarities; further digits depend on batch size and machine."""
 
 
 class IdentifyOptions(TypedDict, total=False):
-    """The options of ``Identifier.identify``, for those who pass them on."""
+    """The keyword arguments of ``Identifier.identify``, for functions that pass them on."""
 
     batch_size: int | Literal["auto"]
     workers: int | Literal["auto"]
@@ -53,7 +53,7 @@ class IdentifyOptions(TypedDict, total=False):
 
 @dataclass(frozen=True)
 class Identifier:
-    """Names photos with a bundle.
+    """Identifies photos with a bundle.
 
     >>> for record in Identifier.load("runs/mitragyna/bundle").identify(["leaf.jpg"]):  # doctest: +SKIP
     ...     print(record.path, record.status, record.scientific_name, record.probability)
@@ -62,17 +62,17 @@ class Identifier:
     info: BundleInfo
     engine: Engine
     training: TrainingFeatures | None = None
-    """Features of the training images; None for a bundle that was never calibrated."""
+    """FeatureExtractor of the training images; None for a bundle that was never calibrated."""
     references: ReferenceSpecimens | None = None
-    """The known specimens, where they are to be cited."""
-    cited: int = 0
-    """Specimens that a record cites for each of its candidates."""
+    """Reference specimens; None if no record cites any."""
+    references_per_candidate: int = 0
+    """Number of specimens that a record cites for each candidate."""
     cores: int = field(default_factory=usable_cores)
-    """CPU cores that it may keep busy."""
+    """Number of CPU cores to use."""
 
     @property
     def engine_name(self) -> EngineName:
-        """What runs the network."""
+        """Name of the engine that runs the network."""
         return self.engine.name
 
     @classmethod
@@ -89,17 +89,17 @@ class Identifier:
 
         Args:
             bundle: the bundle folder, or the run folder that holds it.
-            device: ``auto`` (a GPU where there is one), ``cpu``, ``cuda`` or ``mps``.
+            device: ``auto`` (a GPU if available), ``cpu``, ``cuda`` or ``mps``.
             engine: ``torch``; ``openvino`` or ``onnx``, once ``export_engine`` has written it into the bundle; or
-                ``auto``: on a CPU the fastest of those that are there, else torch.
-            references: known specimens that a record cites for each of its candidates.
-            cores: CPU cores to keep busy; None: all that this process may use.
+                ``auto``: on a CPU the fastest of those that are exported, else torch.
+            references: number of reference specimens that a record cites for each candidate.
+            cores: number of CPU cores to use; None: all that this process may use.
 
         Raises:
-            BundleError: it is missing, damaged, foreign, or written by a newer leafid; or so is the engine named; or
-                references are asked for and it has none.
-            InstallationError: the engine named is not installed.
-            UsageError: there is no such device or engine.
+            BundleError: the bundle or the named engine is missing, damaged, not from leafid, or written by a newer
+                leafid; or the bundle has no references to cite.
+            InstallationError: the named engine is not installed.
+            UsageError: the device or engine does not exist.
         """
         read = read_bundle(Path(bundle))
         return cls(
@@ -117,24 +117,24 @@ class Identifier:
         *,
         batch_size: int | Literal["auto"] = "auto",
         workers: int | Literal["auto"] = "auto",
-        top: int = TOP,
+        top: int = TOP_CANDIDATES,
         characters: bool = False,
         keep_location: bool = False,
         fetching: FetchingSettings | None = None,
     ) -> Iterator[Record]:
-        """Yield one record for each path, in order, as the work goes on; memory does not grow with the number of paths.
+        """Yield one record for each path, in order, in constant memory.
 
-        A file that cannot be read gives a record with status ``failed`` and never an error.
+        A file that cannot be read gives a record with status ``failed``, not an error.
 
         Args:
             paths: image files and web addresses; folders, globs and tables are expanded by ``find_inputs``.
-            batch_size: images that go through the network together; does not change the answers. ``auto``: as many as
-                the engine is fast with.
-            workers: threads that open images; ``auto``: one for each CPU core.
-            top: candidates that a record lists.
-            characters: also measure the best leaf of each image; does not change the answers.
-            keep_location: copy the position in a photo's EXIF into its record.
-            fetching: how images are taken from the web, where there are any; None: as in a job without that section.
+            batch_size: number of images in a forward pass; does not affect the result. ``auto``: the size at which
+                the engine is fastest.
+            workers: number of threads that decode images; ``auto``: one per CPU core.
+            top: number of candidates in a record.
+            characters: also measure the best leaf of each image; does not affect the identification.
+            keep_location: copy the GPS position in a photo's EXIF into its record.
+            fetching: settings for images from the web; None: the defaults of a job.
 
         Raises:
             UsageError: ``paths`` is a single path, or a number is below 1.
@@ -147,9 +147,9 @@ class Identifier:
         return self._records(paths, size, threads, top, characters, keep_location, fetching or FetchingSettings())
 
     def batch_size(self, setting: int | Literal["auto"] = "auto") -> int:
-        """Return how many images go through the network together, given the setting of ``identify``."""
+        """Return the number of images in a forward pass for the argument ``batch_size`` of ``identify``."""
         return (
-            max(1, self.engine.views_at_once // self.info.preprocessing.views.total) if setting == "auto" else setting
+            max(1, self.engine.views_per_batch // self.info.preprocessing.views.total) if setting == "auto" else setting
         )
 
     def _records(
@@ -162,104 +162,114 @@ class Identifier:
         keep_location: bool,
         fetching: FetchingSettings,
     ) -> Iterator[Record]:
-        with prefetched(paths, fetching) as there:
-            answers = answered_in_order(
-                there,
+        with prefetch(paths, fetching) as available:
+            predicted = predict_in_order(
+                available,
                 self.info.preprocessing,
-                lambda batch: list(self._answers(batch, top, keep_location)),
+                lambda batch: list(self._predict(batch, top, keep_location)),
                 batch_size=batch_size,
                 workers=workers,
-                at_once=self.engine.at_once,
+                concurrency=self.engine.concurrency,
                 characters=characters,
             )
-            with closing(answers) as batches:
+            with closing(predicted) as batches:
                 for records in batches:
                     yield from records
 
-    def _answers(self, batch: Sequence[Opened], top: int, keep_location: bool) -> Iterator[Record]:
-        verdicts = iter(self._verdicts([one.image for one in batch if isinstance(one.image, PreparedImage)]))
-        for one in batch:
-            if isinstance(one.image, PreparedImage):
-                yield self._answer(one, *next(verdicts), top, _told_by_camera(one.image.shot, keep_location))
+    def _predict(self, batch: Sequence[OpenedImage], top: int, keep_location: bool) -> Iterator[Record]:
+        identifications = iter(
+            self._decide([opened.image for opened in batch if isinstance(opened.image, PreparedImage)])
+        )
+        for opened in batch:
+            if isinstance(opened.image, PreparedImage):
+                metadata = _photo_metadata(opened.image.shot, keep_location)
+                yield self._identified(opened, *next(identifications), top, metadata)
             else:
-                yield self._record(one.path, Status.FAILED, reason=str(one.image))
+                yield self._record(opened.path, Status.FAILED, reason=str(opened.image))
 
-    def _verdicts(self, images: Sequence[PreparedImage]) -> list[tuple[Identification, NDArray[np.float32]]]:
-        """Decide on each image, by all its views together; its features (F,) are told too."""
+    def _decide(self, images: Sequence[PreparedImage]) -> list[tuple[Identification, NDArray[np.float32]]]:
+        """Return the decision and the embedding (F,) of each image."""
         if not images:
             return []
-        answers = self.engine.answer(images)
+        output = self.engine.predict(images)
         scores: list[float | None] = [None] * len(images)
         if self.training is not None and self.info.ood_detector is not None:
-            values = ood_scores(self.info.ood_detector.score, answers.logits, answers.embeddings, self.training)
+            values = ood_scores(self.info.ood_detector.score, output.logits, output.embeddings, self.training)
             scores = [float(value) for value in values]
-        rows = calibrated_probabilities(answers.logits, self.info.calibration)
-        verdicts = [
+        rows = calibrated_probabilities(output.logits, self.info.calibration)
+        identifications = [
             decide(row, self.info, ood_score=score, quality=self._quality(image))
             for row, score, image in zip(rows, scores, images, strict=True)
         ]
-        return list(zip(verdicts, answers.embeddings, strict=True))
+        return list(zip(identifications, output.embeddings, strict=True))
 
     def _quality(self, image: PreparedImage) -> ImageQuality | None:
-        """Look at an image where the bundle has limits for that: to find a plant takes longer than to name it.
+        """Measure the quality of an image if the bundle has limits on it; None if it has none.
 
-        About 9 ms of a core for a view of 224 pixels, whatever the size of the photo. On a quarter of the pixels it
-        takes 3, but of 72 views without a plant 2 were then said to show one, so that answers would change.
+        Only then, because finding the plant takes longer than a forward pass. Full resolution is needed: on fewer
+        pixels some views without a plant are taken to show one.
         """
         limits = self.info.decision
         if limits.min_side is None and limits.min_sharpness is None and not limits.needs_plant:
             return None
         return image_quality(image, self.info.preprocessing)
 
-    def _answer(
-        self, opened: Opened, verdict: Identification, features: NDArray[np.float32], top: int, told: dict[str, Any]
+    def _identified(
+        self,
+        opened: OpenedImage,
+        identification: Identification,
+        embedding: NDArray[np.float32],
+        top: int,
+        metadata: dict[str, Any],
     ) -> Record:
-        probabilities, target = dict(verdict.candidates), self.info.taxonomy.target_label
-        candidates = self._candidates(verdict.candidates[:top])
+        probabilities, target = dict(identification.candidates), self.info.taxonomy.target_label
+        candidates = self._candidates(identification.candidates[:top])
         return self._record(
             opened.path,
-            Status.IDENTIFIED if verdict.identified else Status.UNDETERMINED,
-            scientific_name=verdict.name,
-            taxon_rank=verdict.rank and verdict.rank.value,
-            probability=round(verdict.probability, DIGITS),
+            Status.IDENTIFIED if identification.identified else Status.UNDETERMINED,
+            scientific_name=identification.name,
+            taxon_rank=identification.rank and identification.rank.value,
+            probability=round(identification.probability, DIGITS),
             target_probability=None if target is None else round(probabilities[target], DIGITS),
             candidates=candidates,
-            prediction_set=self._candidates([(label, probabilities[label]) for label in verdict.prediction_set or ()]),
-            specimens=self._specimens(features, [label for label, _ in verdict.candidates[:top]]),
-            reason=None if verdict.reason is None else verdict.reason.value,
+            prediction_set=self._candidates(
+                [(label, probabilities[label]) for label in identification.prediction_set or ()]
+            ),
+            specimens=self._specimens(embedding, [label for label, _ in identification.candidates[:top]]),
+            reason=None if identification.reason is None else identification.reason.value,
             engine=self.engine.name,
             **({} if opened.leaf is None else character_values(opened.leaf, candidates)),
-            **told,
+            **metadata,
         )
 
-    def _candidates(self, scored: Iterable[tuple[int, float]]) -> tuple[Candidate, ...]:
+    def _candidates(self, ranked: Iterable[tuple[int, float]]) -> tuple[Candidate, ...]:
         names = self.info.taxonomy.names
-        return tuple(Candidate(names[label], round(probability, DIGITS)) for label, probability in scored)
+        return tuple(Candidate(names[label], round(probability, DIGITS)) for label, probability in ranked)
 
-    def _specimens(self, features: NDArray[np.float32], labels: Sequence[int]) -> tuple[CitedSpecimen, ...]:
+    def _specimens(self, embedding: NDArray[np.float32], labels: Sequence[int]) -> tuple[CitedSpecimen, ...]:
         if self.references is None:
             return ()
         return tuple(
             CitedSpecimen(
-                one.scientific_name,
-                round(one.similarity, DIGITS),
-                one.image_id,
-                catalog_number=one.cited.get("catalogNumber"),
-                institution_code=one.cited.get("institutionCode"),
-                license=one.cited.get("license"),
-                rights_holder=one.cited.get("rightsHolder"),
-                references=one.cited.get("references"),
+                specimen.scientific_name,
+                round(specimen.similarity, DIGITS),
+                specimen.image_id,
+                catalog_number=specimen.cited.get("catalogNumber"),
+                institution_code=specimen.cited.get("institutionCode"),
+                license=specimen.cited.get("license"),
+                rights_holder=specimen.cited.get("rightsHolder"),
+                references=specimen.cited.get("references"),
             )
-            for one in self.references.nearest(features, labels, count=self.cited)
+            for specimen in self.references.nearest(embedding, labels, count=self.references_per_candidate)
         )
 
-    def _record(self, path: str, status: Status, **answer: Any) -> Record:  # noqa: ANN401 -- the fields of a record
-        return Record(path=path, status=status, **answer, bundle=self.info.identifier, leafid_version=__version__)
+    def _record(self, path: str, status: Status, **fields: Any) -> Record:  # noqa: ANN401 -- the fields of a record
+        return Record(path=path, status=status, **fields, bundle=self.info.identifier, leafid_version=__version__)
 
 
-def _told_by_camera(shot: Shot, keep_location: bool) -> dict[str, Any]:
-    """The fields of a record that tell how the photo came about; the position only where it is asked for."""
-    told: dict[str, Any] = {"photo_taken": shot.taken, "camera": shot.camera}
+def _photo_metadata(shot: Shot, keep_location: bool) -> dict[str, Any]:
+    """Return the fields of a record that come from EXIF; the position only if ``keep_location``."""
+    metadata: dict[str, Any] = {"photo_taken": shot.taken, "camera": shot.camera}
     if keep_location and shot.position is not None:
-        told["latitude"], told["longitude"] = shot.position
-    return told
+        metadata["latitude"], metadata["longitude"] = shot.position
+    return metadata

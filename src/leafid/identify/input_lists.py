@@ -1,4 +1,4 @@
-"""Lists of images: tables with a column ``path``, and standard input. Web addresses stay text, files become paths."""
+"""Reads lists of images: tables with a column ``path``, and standard input."""
 
 import csv
 import os
@@ -12,7 +12,7 @@ TABLE_ENDINGS = (".csv", ".parquet")
 
 
 def read_input_list(table: Path, mistakes: list[str]) -> list[str | Path]:
-    """Read the column ``path`` of a table; paths are relative to the table. What is wrong is added to ``mistakes``."""
+    """Read the column ``path`` of a table, relative to the table; web addresses stay text. Append to ``mistakes``."""
     values = (_parquet_values if table.suffix.lower() == ".parquet" else _csv_values)(table, mistakes)
     if values is None:
         return []
@@ -27,16 +27,16 @@ def read_standard_input(mistakes: list[str]) -> list[str | Path]:
     content = sys.stdin.buffer.read()
     lines = content.split(b"\0") if b"\0" in content else content.splitlines()
     if lines and not lines[-1]:
-        lines.pop()  # after the last NUL
+        lines.pop()  # empty part after the last NUL
     if not lines:
-        mistakes.append("standard input: names no image")
+        mistakes.append("standard input: contains no path")
     mistakes += [f"standard input, line {number}: is empty" for number, line in enumerate(lines, 1) if not line.strip()]
     names = [os.fsdecode(line) for line in lines if line.strip()]
     return [name if is_web_address(name) else Path(name) for name in names]
 
 
 def _csv_values(table: Path, mistakes: list[str]) -> list[tuple[int, str]] | None:
-    """Line and path of each row of a CSV (comma, semicolon or tab); None when it cannot be used."""
+    """Return line and path of each row of a CSV (comma, semicolon or tab); None if it cannot be read."""
     try:
         with table.open(encoding="utf-8-sig", newline="") as opened:
             header = opened.readline()
@@ -56,7 +56,7 @@ def _csv_values(table: Path, mistakes: list[str]) -> list[tuple[int, str]] | Non
 
 
 def _parquet_values(table: Path, mistakes: list[str]) -> list[tuple[int, str]] | None:
-    """Number and path of each row of a Parquet file; None when it cannot be used."""
+    """Return number and path of each row of a Parquet file; None if it cannot be read."""
     import pyarrow
     from pyarrow import parquet
 
@@ -72,6 +72,6 @@ def _parquet_values(table: Path, mistakes: list[str]) -> list[tuple[int, str]] |
         mistakes.append(f"{table}: cannot be read as Parquet: {detail}")
         return None
     if wrong := next((value for value in values if not isinstance(value, str | None)), None):
-        mistakes.append(f"{table}: its column path holds {type(wrong).__name__}, not text")
+        mistakes.append(f"{table}: its column path contains {type(wrong).__name__}, not text")
         return None
     return [(number, value or "") for number, value in enumerate(values, start=1)]

@@ -1,81 +1,88 @@
-"""From what a user names (files, folders, globs, tables, web addresses) to the images in order; nothing is dropped."""
+"""Expands what a user names (files, folders, globs, tables, web addresses) to an ordered list of images."""
 
 import glob
 import os
+import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TypeVar
 
 from leafid.errors import UsageError
 from leafid.identify.input_lists import STANDARD_INPUT, TABLE_ENDINGS, read_input_list, read_standard_input
-from leafid.identify.records import written_path
+from leafid.identify.records import unicode_path
 from leafid.images import IMAGE_ENDINGS
 from leafid.pages import TIFF_ENDINGS, page_path, pages_of_file
 from leafid.sources import is_web_address
 
+T = TypeVar("T")
+
 
 @dataclass(frozen=True)
 class Inputs:
-    """The images to identify, and what lay beside them.
+    """The images to identify, and what was left out.
 
     Attributes:
-        paths: one entry for each record to come: a file, a page of one (``scan.tif#page=2``), or a web address. What is
-            named twice stands here twice.
-        others: files in folders that do not end like an image, counted by ending (``""`` for none).
-        hidden: files and folders in folders that begin with a dot, counted.
-        repeated: folders that were reached again through a link and not entered again, counted.
-        empty: folders that were named and hold no image.
-        paged: TIFF files of several pages, each with an entry of its own.
+        paths: one entry per future record: a file, a page of a TIFF file (``scan.tif#page=2``), or a web address. An
+            image named twice is listed twice.
+        other_files: number of files in folders without an image extension, by extension (``""`` for none).
+        hidden: number of files and folders in folders whose name begins with a dot.
+        repeated_folders: number of times a link led to a folder that had been searched already.
+        empty_folders: named folders without an image.
+        multipage_files: number of TIFF files with several pages, whose pages are listed separately.
     """
 
     paths: tuple[str, ...]
-    others: dict[str, int] = field(default_factory=dict)
+    other_files: dict[str, int] = field(default_factory=dict)
     hidden: int = 0
-    repeated: int = 0
-    empty: tuple[Path, ...] = ()
-    paged: int = 0
+    repeated_folders: int = 0
+    empty_folders: tuple[Path, ...] = ()
+    multipage_files: int = 0
 
     @property
     def remarks(self) -> tuple[str, ...]:
-        """What was left out, in sentences for the user; empty when nothing was."""
-        remarks = [f"The folder {written_path(str(folder))} holds no image." for folder in self.empty]
-        if count := sum(self.others.values()):
+        """Sentences for the user on what was left out; empty if nothing was."""
+        remarks = [f"The folder {unicode_path(str(folder))} contains no image." for folder in self.empty_folders]
+        if count := sum(self.other_files.values()):
             kinds = ", ".join(
-                f"{number} {ending or 'without ending'}" for ending, number in sorted(self.others.items())
+                f"{number} {ending or 'without extension'}" for ending, number in sorted(self.other_files.items())
             )
-            remarks.append(f"{_counted(count, 'file')} in folders left out, not ending like an image: {kinds}.")
+            remarks.append(f"{_counted(count, 'file')} in folders left out, without an image extension: {kinds}.")
         if self.hidden:
             remarks.append(f"{_counted(self.hidden, 'hidden file or folder', 'hidden files and folders')} left out.")
-        if self.repeated:
-            remarks.append(f"{_counted(self.repeated, 'folder')} reached again through a link and read once.")
-        if self.paged:
-            remarks.append(f"{_counted(self.paged, 'TIFF file')} of several pages; each page has its record.")
+        if self.repeated_folders:
+            remarks.append(
+                f"{_counted(self.repeated_folders, 'folder')} reached again through a link and searched once."
+            )
+        if self.multipage_files:
+            remarks.append(
+                f"{_counted(self.multipage_files, 'TIFF file')} with several pages; each page has its own record."
+            )
         return tuple(remarks)
 
 
 def find_inputs(arguments: Sequence[str | Path]) -> Inputs:
     """List the images that ``arguments`` name, in order.
 
-    - A folder stands for all images in it and its subfolders, by ending (``leafid.images.IMAGE_ENDINGS``), sorted by
-      path. Links are followed; a folder is entered once. A subfolder that is named like an image but holds none, or
-      that may not be read, stays in the list and becomes a failed record.
-    - ``*``, ``?``, ``[...]`` and ``**`` are expanded where the shell has not; each match counts as if it were named.
+    - A folder means all images in it and its subfolders, by extension (``leafid.images.IMAGE_ENDINGS``), sorted by
+      path. Links are followed; each folder is searched once. A subfolder that has an image extension but contains no
+      image, or that cannot be read, remains in the list and gives a failed record.
+    - ``*``, ``?``, ``[...]`` and ``**`` are expanded if the shell has not done so.
     - A ``.csv`` or ``.parquet`` file lists images in its column ``path``, relative to the table, one per row.
-    - ``-`` lists images on standard input, one per line, or separated by NUL.
-    - ``http://`` and ``https://`` begin the address of an image, of an IIIF image service, or of an IIIF manifest that
-      stands for its first image; in tables and lists, too.
-    - Anything else is an image, whatever it is called, and even if it does not exist: it becomes a failed record.
+    - ``-`` reads a list from standard input, one path per line, or separated by NUL.
+    - ``http://`` and ``https://`` begin the address of an image, of an IIIF image service, or of an IIIF manifest,
+      which means its first image. Tables and lists may contain addresses too.
+    - Anything else is taken as an image, whatever its name; a file that does not exist gives a failed record.
 
-    The list is taken as it is: a file named twice gives two records, so that a table and its results agree row by row,
-    unless a TIFF file of several pages is among them, for each page gives a record. For that, TIFF files are opened
-    here, and no others.
+    A file named twice gives two records, so that a table and its results agree row by row. The exception is a TIFF
+    file with several pages, which gives a record per page; only TIFF files are opened here, to count their pages.
 
     Raises:
         UsageError: a glob matches nothing, a table cannot be used, or no image is found; all mistakes are listed.
     """
     named: list[str | Path] = []
-    others: Counter[str] = Counter()
+    other_files: Counter[str] = Counter()
     empty: list[Path] = []
     hidden = repeated = 0
     mistakes: list[str] = []
@@ -84,9 +91,9 @@ def find_inputs(arguments: Sequence[str | Path]) -> Inputs:
             named.append(str(argument))
         elif os.path.isdir(argument):
             folder = _search(Path(argument))
-            others += folder.others
+            other_files += folder.other_files
             hidden += folder.hidden
-            repeated += folder.repeated
+            repeated += folder.repeated_folders
             named += folder.images
             if not folder.images:
                 empty.append(Path(argument))
@@ -97,33 +104,62 @@ def find_inputs(arguments: Sequence[str | Path]) -> Inputs:
         else:
             named.append(argument)
     if not named and not mistakes:
-        mistakes += [f"{folder}: holds no file that ends like an image" for folder in empty] or ["no image is named"]
-        mistakes.append(f"images end in {' '.join(sorted(IMAGE_ENDINGS))}")
+        mistakes += [f"{folder}: contains no file with an image extension" for folder in empty] or ["no image is named"]
+        mistakes.append(f"image extensions are {' '.join(sorted(IMAGE_ENDINGS))}")
     if mistakes:
         raise UsageError("\n".join(["These images cannot be identified:", *_indented(mistakes)]))
-    paths, paged = with_pages(named)
-    return Inputs(paths, dict(others), hidden, repeated, tuple(empty), paged)
+    paths, paged = expand_pages(named)
+    return Inputs(paths, dict(other_files), hidden, repeated, tuple(empty), paged)
 
 
-def with_pages(named: Iterable[str | Path]) -> tuple[tuple[str, ...], int]:
-    """Put the pages of a TIFF file in its place, web addresses being text; return also how often that was done."""
+def find_image_files(arguments: Sequence[str | Path]) -> Inputs:
+    """List the images that ``arguments`` name, all of them files; see ``find_inputs``.
+
+    Raises:
+        UsageError: as ``find_inputs``, or an image is on the web.
+    """
+    inputs = find_inputs(arguments)
+    if addresses := [path for path in inputs.paths if is_web_address(path)]:
+        raise UsageError("Only files are measured. Save these images first: " + ", ".join(addresses))
+    return inputs
+
+
+def select_shard(paths: Sequence[T], shard: str) -> tuple[T, ...]:
+    """Return part K of N of a list. Part lengths differ by at most one; the parts in order make the whole list.
+
+    Args:
+        paths: the whole list, the same on every machine.
+        shard: ``K/N`` such as ``3/16``, with K from 1 to N.
+
+    Raises:
+        UsageError: ``shard`` is something else.
+    """
+    match = re.fullmatch(r"\s*(\d+)\s*/\s*(\d+)\s*", shard, flags=re.ASCII)
+    number, parts = map(int, match.groups()) if match else (0, 0)
+    if not 1 <= number <= parts:
+        raise UsageError(f"--shard {shard}: write the part and the number of parts, such as 3/16; the first is 1/16.")
+    return tuple(paths[(number - 1) * len(paths) // parts : number * len(paths) // parts])
+
+
+def expand_pages(named: Iterable[str | Path]) -> tuple[tuple[str, ...], int]:
+    """Replace each multi-page TIFF file by its pages; return the list and the number of files replaced."""
     paths: list[str] = []
     paged = 0
     counted: dict[Path, int] = {}
-    for one in named:
+    for path in named:
         pages = 1
-        if isinstance(one, Path) and one.suffix.lower() in TIFF_ENDINGS:
-            pages = counted[one] if one in counted else counted.setdefault(one, pages_of_file(one))
+        if isinstance(path, Path) and path.suffix.lower() in TIFF_ENDINGS:
+            pages = counted[path] if path in counted else counted.setdefault(path, pages_of_file(path))
         if pages == 1:
-            paths.append(str(one))
+            paths.append(str(path))
         else:
             paged += 1
-            paths += [page_path(one, page) for page in range(1, pages + 1)]
+            paths += [page_path(path, page) for page in range(1, pages + 1)]
     return tuple(paths), paged
 
 
 def _expanded(arguments: Iterable[str | Path], mistakes: list[str]) -> list[str | Path]:
-    """Expand globs; a name that exists, or a web address, is never taken for a glob."""
+    """Expand globs. The name of an existing file or a web address is not a glob."""
     paths: list[str | Path] = []
     for argument in map(str, arguments):
         if is_web_address(argument):
@@ -134,16 +170,16 @@ def _expanded(arguments: Iterable[str | Path], mistakes: list[str]) -> list[str 
             continue
         matches = sorted(glob.glob(argument, recursive=True))
         if not matches:
-            mistakes.append(f"{argument}: no file matches; the search started in {Path.cwd()}")
+            mistakes.append(f"{argument}: no file matches in {Path.cwd()}")
         paths += map(Path, matches)
     return paths
 
 
-def images_below(folder: Path) -> list[Path]:
-    """Return the images in a folder and its subfolders, by ending, sorted.
+def images_in_folder(folder: Path) -> list[Path]:
+    """Return the images in a folder and its subfolders, by extension, sorted by path.
 
     Raises:
-        OSError: there is no such folder.
+        OSError: the folder does not exist.
     """
     return _search(folder).images
 
@@ -151,39 +187,39 @@ def images_below(folder: Path) -> list[Path]:
 @dataclass
 class _Folder:
     images: list[Path] = field(default_factory=list)
-    others: Counter[str] = field(default_factory=Counter)
+    other_files: Counter[str] = field(default_factory=Counter)
     hidden: int = 0
-    repeated: int = 0
+    repeated_folders: int = 0
 
 
 def _search(top: Path) -> _Folder:
-    """Walk a folder and everything below it."""
+    """Search a folder and its subfolders."""
     found = _Folder()
     entered: set[tuple[int, int]] = set()
 
     def enter(folder: Path) -> None:
         identity = folder.stat()
         if (identity.st_dev, identity.st_ino) in entered:
-            found.repeated += 1
+            found.repeated_folders += 1
             return
         entered.add((identity.st_dev, identity.st_ino))
         before = len(found.images)
         try:
             entries = list(os.scandir(folder))
         except OSError:
-            found.images.append(folder)  # opening it later gives the reason
+            found.images.append(folder)  # opening it later gives the reason in its record
             return
         for entry in entries:
             path = folder / entry.name
             ending = path.suffix.lower()
             if entry.name.startswith("."):
                 found.hidden += 1
-            elif os.path.isdir(path):  # unlike DirEntry.is_dir, says no to a link that leads to itself
+            elif os.path.isdir(path):  # unlike DirEntry.is_dir, returns False for a link to itself
                 enter(path)
             elif ending in IMAGE_ENDINGS:
                 found.images.append(path)
             else:
-                found.others[ending] += 1
+                found.other_files[ending] += 1
         if len(found.images) == before and folder.suffix.lower() in IMAGE_ENDINGS and folder != top:
             found.images.append(folder)
 

@@ -1,6 +1,6 @@
-"""Leaf characters beside the answer: measured on the best leaf, compared with the floras' ranges of the candidates.
+"""Leaf characters of the best leaf, compared with the ranges that floras give for the candidates.
 
-They stand next to the scores and never change them: one can only check the other while they are apart.
+Characters never change the probabilities: each can check the other only while they are independent.
 """
 
 from collections.abc import Sequence
@@ -22,14 +22,14 @@ CHARACTER_COLUMNS = tuple(
 """Characters that are fields of a record."""
 
 DIGITS = 2
-"""Decimal places of measured numbers; they are not known any better."""
+"""Decimal places of measurements; further digits are below their accuracy."""
 
 
-def measured_leaf(path: Path) -> "MeasuredImage | ImageError":
+def measure_best_leaf(path: Path) -> "MeasuredImage | ImageError":
     """Measure the best leaf of an image.
 
-    The file is opened again, at the size at which veins are seen: what the network sees, and so the answer, is the same
-    with and without characters.
+    The file is read again, at the resolution that veins need, so that the network's input is the same with and without
+    characters.
     """
     from leafid.characters import measure_file
 
@@ -40,11 +40,11 @@ def measured_leaf(path: Path) -> "MeasuredImage | ImageError":
 
 
 def character_values(measured: "MeasuredImage | ImageError", candidates: Sequence[Candidate]) -> dict[str, Any]:
-    """Return the fields of a record that tell of its leaf, missing ones left out.
+    """Return the fields of a record that describe its leaf, without missing ones.
 
     Args:
-        measured: see ``measured_leaf``.
-        candidates: of the record; only their ranges are compared with.
+        measured: from ``measure_best_leaf``.
+        candidates: of the record; the leaf is compared with the ranges of these taxa.
     """
     from leafid.characters import compare, describe_fit, flora_ranges
 
@@ -53,13 +53,13 @@ def character_values(measured: "MeasuredImage | ImageError", candidates: Sequenc
     if not measured.leaves:
         return {"flora_sentence": f"No leaf was measured ({measured.not_measured})."}
     leaf = measured.leaves[0].measured
-    seen = dict(leaf.characters.present())
-    if not seen:
+    present = dict(leaf.characters.present())
+    if not present:
         return {"flora_sentence": f"No leaf was measured ({leaf.not_measured or leaf.no_veins})."}
     values: dict[str, Any] = {}
     for name in CHARACTER_COLUMNS:
-        if name in seen:
-            value = seen[name].value
+        if name in present:
+            value = present[name].value
             values[name] = round(value, DIGITS) if isinstance(value, float) else value
     names = {candidate.scientific_name for candidate in candidates}
     ranges = [taxon for taxon in flora_ranges() if taxon.taxon in names]
@@ -67,16 +67,16 @@ def character_values(measured: "MeasuredImage | ImageError", candidates: Sequenc
 
 
 def has_characters(record: Record) -> bool:
-    """Tell whether a leaf was measured for this record."""
+    """Return whether a leaf was measured for this record."""
     return any(getattr(record, name) is not None for name in CHARACTER_COLUMNS)
 
 
-def drawn_leaf(path: Path, *, longest: int) -> Image.Image | None:
-    """Measure the best leaf of an image again and draw it with what was measured; None: it has none.
+def draw_best_leaf(path: Path, *, longest: int) -> Image.Image | None:
+    """Measure the best leaf of an image again and draw the measurements on it; None if no leaf is found.
 
     Args:
         path: the image.
-        longest: longer side of the drawing in pixels.
+        longest: length of the longer side of the drawing in pixels.
 
     Raises:
         ImageError: the file cannot be read.

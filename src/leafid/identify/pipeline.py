@@ -1,9 +1,8 @@
-"""Images are opened ahead of the engine and answered for in order, and no more of them than are soon needed.
+"""Pipeline of decoding and inference: images are decoded ahead of the engine, and results come in input order.
 
-Threads, not processes: Pillow, OpenCV and the engines release the interpreter lock while they work, so threads keep all
-cores busy, start at once and share the memory of the process. As many threads open images as there are cores, and
-compiled engines run one thread on each core too: the system shares the cores between them as the work demands, and no
-thread ever waits for another's part of the same calculation.
+It uses threads, not processes: Pillow, OpenCV and the engines release the GIL while they work, so threads use all
+cores, start immediately and share memory. Decoding and compiled engines each have one thread per core; the operating
+system divides the cores between them as the load demands.
 """
 
 import os
@@ -17,28 +16,28 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 from leafid.errors import ImageError
-from leafid.identify.leaf_characters import measured_leaf
-from leafid.identify.prefetch import Fetched
+from leafid.identify.leaf_characters import measure_best_leaf
+from leafid.identify.prefetch import PrefetchedImage
 from leafid.jobs import Preprocessing
 from leafid.sheets import PreparedImage, prepare_file
 
 if TYPE_CHECKING:
     from leafid.characters import MeasuredImage
 
-Answer = TypeVar("Answer")
+Result = TypeVar("Result")
 
 _BATCHES_AHEAD = 2
-"""Batches that are opened while others are answered for; more need memory and change nothing."""
+"""Batches that are decoded ahead of inference; more use memory and do not raise throughput."""
 
 
 @dataclass(frozen=True)
-class Opened:
-    """One of the images.
+class OpenedImage:
+    """A decoded image.
 
     Attributes:
-        path: as it was given.
-        image: what the network sees of it, or why it cannot be read.
-        leaf: what was measured of its best leaf, or why not; None when no characters are asked for.
+        path: path as it was given.
+        image: the prepared views, or the error that prevented reading.
+        leaf: the measurements of the best leaf, or the error; None if characters are not measured.
     """
 
     path: str
@@ -46,54 +45,54 @@ class Opened:
     leaf: "MeasuredImage | ImageError | None" = None
 
 
-def answered_in_order(
-    paths: Iterable[str | Path | Fetched],
+def predict_in_order(
+    paths: Iterable[str | Path | PrefetchedImage],
     preprocessing: Preprocessing,
-    answer: Callable[[tuple[Opened, ...]], Answer],
+    predict: Callable[[tuple[OpenedImage, ...]], Result],
     *,
     batch_size: int,
     workers: int,
-    at_once: int,
+    concurrency: int,
     characters: bool = False,
-) -> Generator[Answer, None, None]:
-    """Open the images, ``batch_size`` at a time, and yield the answer for each batch, in order.
+) -> Generator[Result, None, None]:
+    """Decode images in batches, call ``predict`` on each batch, and yield the results in order.
 
     Args:
-        paths: may be endless; no more of it is taken than is opened.
-        preprocessing: the bundle's.
-        answer: called with each batch, in a thread of its own.
-        batch_size: images in a batch; the last may have fewer.
-        workers: threads that open and prepare.
-        at_once: batches that may be answered for at the same time.
+        paths: may be endless; it is consumed only as far as images are decoded.
+        preprocessing: of the bundle.
+        predict: called with each batch, in a separate thread.
+        batch_size: number of images in a batch; the last may have fewer.
+        workers: number of threads that decode and prepare images.
+        concurrency: number of ``predict`` calls that may run at the same time.
         characters: whether the best leaf is measured.
     """
-    opening = ThreadPoolExecutor(workers, thread_name_prefix="leafid-open")
-    answering = ThreadPoolExecutor(at_once, thread_name_prefix="leafid-answer")
-    waiting: deque[Future[Answer]] = deque()
+    decoding = ThreadPoolExecutor(workers, thread_name_prefix="leafid-decode")
+    predicting = ThreadPoolExecutor(concurrency, thread_name_prefix="leafid-predict")
+    waiting: deque[Future[Result]] = deque()
 
-    def answer_when_opened(batch: list[Future[Opened]]) -> Answer:
-        return answer(tuple(image.result() for image in batch))
+    def predict_when_decoded(batch: list[Future[OpenedImage]]) -> Result:
+        return predict(tuple(image.result() for image in batch))
 
     names = iter(paths)
     try:
-        while some := list(islice(names, batch_size)):
-            batch = [opening.submit(_open, name, preprocessing, characters) for name in some]
-            waiting.append(answering.submit(answer_when_opened, batch))
-            if len(waiting) >= at_once + _BATCHES_AHEAD:
+        while selected := list(islice(names, batch_size)):
+            batch = [decoding.submit(_open, name, preprocessing, characters) for name in selected]
+            waiting.append(predicting.submit(predict_when_decoded, batch))
+            if len(waiting) >= concurrency + _BATCHES_AHEAD:
                 yield waiting.popleft().result()
         while waiting:
             yield waiting.popleft().result()
     finally:
-        opening.shutdown(wait=False, cancel_futures=True)
-        answering.shutdown(cancel_futures=True)
-        opening.shutdown()
+        decoding.shutdown(wait=False, cancel_futures=True)
+        predicting.shutdown(cancel_futures=True)
+        decoding.shutdown()
 
 
-def _open(one: str | Path | Fetched, preprocessing: Preprocessing, characters: bool) -> Opened:
-    name = one.address if isinstance(one, Fetched) else os.fspath(one)
+def _open(source: str | Path | PrefetchedImage, preprocessing: Preprocessing, characters: bool) -> OpenedImage:
+    name = source.address if isinstance(source, PrefetchedImage) else os.fspath(source)
     try:
-        with one.opened() if isinstance(one, Fetched) else nullcontext(Path(one)) as file:
+        with source.local_file() if isinstance(source, PrefetchedImage) else nullcontext(Path(source)) as file:
             image = prepare_file(file, preprocessing)
-            return Opened(name, image, measured_leaf(file) if characters else None)
+            return OpenedImage(name, image, measure_best_leaf(file) if characters else None)
     except ImageError as failure:
-        return Opened(name, failure)
+        return OpenedImage(name, failure)

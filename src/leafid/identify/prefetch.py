@@ -1,4 +1,4 @@
-"""Images of the web among the others: fetched ahead of the network, and never more of them than are soon needed."""
+"""Prefetching of images from the web, a limited number ahead of inference."""
 
 from collections import deque
 from collections.abc import Iterable, Iterator
@@ -11,23 +11,23 @@ from leafid.errors import ImageError
 from leafid.jobs import FetchingSettings
 from leafid.sources import ImageFetcher, is_web_address
 
-AHEAD = 32
-"""Images that are fetched, or have been, while others are waited for."""
+MAX_PREFETCHED = 32
+"""Web images that are fetched ahead of the one needed next."""
 
 
 @dataclass(frozen=True)
-class Fetched:
-    """An image of the web, and the file in which it lies on this disk until it is read; or why there is none."""
+class PrefetchedImage:
+    """An image from the web: its temporary file on this disk, or the error of fetching it."""
 
     address: str
     file: Path | ImageError
 
     @contextmanager
-    def opened(self) -> Iterator[Path]:
-        """Give the file, and delete it afterwards.
+    def local_file(self) -> Iterator[Path]:
+        """Yield the file and delete it afterwards.
 
         Raises:
-            ImageError: it could not be fetched.
+            ImageError: the image could not be fetched.
         """
         if isinstance(self.file, ImageError):
             raise self.file
@@ -38,14 +38,16 @@ class Fetched:
 
 
 @contextmanager
-def prefetched(paths: Iterable[str | Path], settings: FetchingSettings) -> Iterator[Iterator[str | Path | Fetched]]:
-    """Give the paths in order, each web address as what was fetched from it, while the next are being fetched.
+def prefetch(
+    paths: Iterable[str | Path], settings: FetchingSettings
+) -> Iterator[Iterator[str | Path | PrefetchedImage]]:
+    """Yield the paths in order, with each web address replaced by its fetched image.
 
-    What was fetched lies on the disk until it is opened, or until the end of the context.
+    Fetched files are deleted once they are read, and at the latest when the context ends.
 
     Args:
-        paths: files and web addresses; may be endless, no more than ``AHEAD`` are taken ahead.
-        settings: how the web is asked. Nothing is opened or started before the first address.
+        paths: files and web addresses; may be endless, no more than ``MAX_PREFETCHED`` are taken ahead.
+        settings: how images are fetched. No connection is opened before the first address.
     """
     with ExitStack() as stack:
         yield _in_order(paths, settings, stack)
@@ -53,7 +55,7 @@ def prefetched(paths: Iterable[str | Path], settings: FetchingSettings) -> Itera
 
 def _in_order(
     paths: Iterable[str | Path], settings: FetchingSettings, stack: ExitStack
-) -> Iterator[str | Path | Fetched]:
+) -> Iterator[str | Path | PrefetchedImage]:
     waiting: deque[str | Path | tuple[str, Future[Path]]] = deque()
     fetcher: ImageFetcher | None = None
     for path in paths:
@@ -62,17 +64,17 @@ def _in_order(
             waiting.append((path, fetcher.start(path)))
         else:
             waiting.append(path)
-        while waiting and (len(waiting) > AHEAD or not isinstance(waiting[0], tuple)):
-            yield _ready(waiting.popleft())
+        while waiting and (len(waiting) > MAX_PREFETCHED or not isinstance(waiting[0], tuple)):
+            yield _resolve(waiting.popleft())
     while waiting:
-        yield _ready(waiting.popleft())
+        yield _resolve(waiting.popleft())
 
 
-def _ready(one: str | Path | tuple[str, Future[Path]]) -> str | Path | Fetched:
-    if not isinstance(one, tuple):
-        return one
-    address, fetching = one
+def _resolve(entry: str | Path | tuple[str, Future[Path]]) -> str | Path | PrefetchedImage:
+    if not isinstance(entry, tuple):
+        return entry
+    address, fetching = entry
     try:
-        return Fetched(address, fetching.result())
+        return PrefetchedImage(address, fetching.result())
     except ImageError as failure:
-        return Fetched(address, failure)
+        return PrefetchedImage(address, failure)

@@ -1,8 +1,9 @@
-"""The record: what is said of one image.
+"""The record: the result for one image.
 
-It is declared here, once; CSV, JSONL, Parquet, the tables of the terminal and the documentation are views of it.
+It is declared here once; CSV, JSONL, Parquet, terminal tables and documentation are derived from the declaration.
 """
 
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass, fields
 from enum import StrEnum
 from types import UnionType
@@ -26,7 +27,7 @@ class Status(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """A taxon that the image may show, with its calibrated probability."""
+    """A taxon with its calibrated probability."""
 
     scientific_name: str
     probability: float
@@ -34,14 +35,14 @@ class Candidate:
 
 @dataclass(frozen=True, slots=True)
 class CitedSpecimen:
-    """A specimen whose taxon is known and that is like the image; collectors and determiners are never named."""
+    """A reference specimen similar to the image. Collectors and determiners are never named."""
 
     scientific_name: str
     """Its determination."""
     similarity: float
-    """Cosine of the features, at most 1."""
+    """Cosine similarity of the embeddings, at most 1."""
     image_id: str
-    """In the catalog of the training run; names its picture in the bundle, where there is one."""
+    """Its ``image_id`` in the training catalog, which is also the name of its thumbnail in the bundle, if any."""
     catalog_number: str | None = None
     institution_code: str | None = None
     license: str | None = None
@@ -52,22 +53,22 @@ class CitedSpecimen:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Record:
-    """What is said of one image. Every image gives one record, whether it could be read or not."""
+    """The result for one image. Every image gives one record, readable or not."""
 
-    path: Annotated[str, "The image file, as it was named or found; opens from the folder in which leafid was called."]
+    path: Annotated[str, "The image file or web address, as named; relative to the folder in which leafid was called."]
     status: Annotated[
         Status,
         "`identified`: a taxon is named. `undetermined`: the image was read, but no taxon is certain enough. "
-        "`failed`: the file could not be read.",
+        "`failed`: the image could not be read.",
     ]
-    scientific_name: Annotated[str | None, "The taxon, when identified."] = None
+    scientific_name: Annotated[str | None, "The taxon, if identified."] = None
     taxon_rank: Annotated[str | None, "Rank of `scientific_name`: species, genus or family."] = None
     probability: Annotated[
         float | None,
-        "Calibrated probability of `scientific_name`, 0 to 1; when undetermined, of the first candidate.",
+        "Calibrated probability of `scientific_name`, 0 to 1; if undetermined, of the first candidate.",
     ] = None
     target_probability: Annotated[
-        float | None, "Calibrated probability of the target taxon, 0 to 1; missing when the bundle has no target."
+        float | None, "Calibrated probability of the target taxon, 0 to 1; missing if the bundle has no target."
     ] = None
     candidates: Annotated[
         tuple[Candidate, ...],
@@ -76,58 +77,59 @@ class Record:
     ] = ()
     prediction_set: Annotated[
         tuple[Candidate, ...],
-        "Every taxon that cannot be excluded, with its probability, best first; holds the true one as often as the "
-        "bundle's `coverage` says, if the image is like those of validation. Empty when the bundle has no such sets.",
+        "Conformal prediction set: every taxon that cannot be excluded, with its probability, best first. It contains "
+        "the true taxon at the bundle's rate `coverage`, if the image is like the validation images. Empty if the "
+        "bundle has no prediction sets.",
     ] = ()
     specimens: Annotated[
         tuple[CitedSpecimen, ...],
-        "With `--references`, the known specimens of each candidate that are most like the image, one for each "
-        "gathering: determination, similarity, catalogue number, institution, licence. In CSV as JSON.",
+        "With `--references`, the reference specimens of each candidate that are most similar to the image, at most "
+        "one per gathering: determination, similarity, catalogue number, institution, licence. In CSV as JSON.",
     ] = ()
     reason: Annotated[
         str | None,
-        "Why no taxon is named: a code, for failures followed by a colon and the detail. "
+        "Why no taxon is named: a code; for failures followed by a colon and the detail. "
         f"Undetermined: {_codes(UndeterminedReason)}. Failed: {_codes(FailureReason)}.",
     ] = None
     secondary_vein_pairs: Annotated[
         float | None,
-        "Pairs of secondary veins of the best leaf, with `--characters`; this and the following are missing where they "
-        "could not be seen. They are measured, not learnt, and are never mixed into the probabilities.",
+        "With `--characters`, number of pairs of secondary veins of the best leaf. This and the next five columns are "
+        "missing if they could not be measured. They do not affect the probabilities.",
     ] = None
     secondary_vein_angle_deg: Annotated[float | None, "Mean angle of its secondary veins to the midrib, degrees."] = (
         None
     )
-    length_width_ratio: Annotated[float | None, "Length of its blade by the width."] = None
+    length_width_ratio: Annotated[float | None, "Length of its blade divided by the width."] = None
     base_form: Annotated[str | None, "Form of its base: cuneate, obtuse, rounded, truncate, subcordate, cordate."] = (
         None
     )
     apex_form: Annotated[str | None, "Form of its apex: rounded, obtuse, acute or acuminate."] = None
     flora_sentence: Annotated[
         str | None,
-        "Its characters beside the ranges that floras give for the candidates; or why no leaf was measured.",
+        "Its characters compared with the ranges that floras give for the candidates, or why no leaf was measured.",
     ] = None
     photo_taken: Annotated[
         str | None,
-        "When the photo was taken by the camera's clock, ISO 8601, with the offset from UTC where the camera wrote it.",
+        "Date and time of the photo from EXIF, ISO 8601, with the offset from UTC if the camera recorded it.",
     ] = None
-    camera: Annotated[str | None, "Make and model of the camera."] = None
+    camera: Annotated[str | None, "Make and model of the camera, from EXIF."] = None
     latitude: Annotated[
         float | None,
-        "Where the photo was taken, decimal degrees (WGS 84), north is positive: only with `--keep-location`, for "
-        "rare plants are stolen from where photos say they grow.",
+        "Latitude of the photo from EXIF, decimal degrees (WGS 84), north is positive. Only with `--keep-location`, "
+        "because published positions lead to poaching of rare plants.",
     ] = None
-    longitude: Annotated[float | None, "The same, east is positive."] = None
+    longitude: Annotated[float | None, "Longitude of the photo, east is positive."] = None
     bundle: Annotated[
         str,
-        "The bundle that answered: its name, `@`, the first 12 digits of its weights' SHA-256, `-`, and 6 digits that "
-        "change with its temperature, thresholds and limits.",
+        "Identifier of the bundle: its name, `@`, the first 12 digits of the SHA-256 of its weights, `-`, and 6 digits "
+        "that change with its temperature, thresholds and limits.",
     ]
     engine: Annotated[
         str | None,
-        "What ran the network: torch, openvino or onnx, which answer alike, or `openvino-int8` or `onnx-int8`, which "
-        "do not quite; missing when failed.",
+        "What ran the network: torch, openvino or onnx, whose results are equal, or `openvino-int8` or `onnx-int8`, "
+        "whose results differ slightly; missing if failed.",
     ] = None
-    leafid_version: Annotated[str, "The version of leafid that answered."]
+    leafid_version: Annotated[str, "The version of leafid."]
 
     @property
     def reason_code(self) -> str | None:
@@ -137,16 +139,13 @@ class Record:
 
 @dataclass(frozen=True)
 class Column:
-    """One field of a record: its name, the type of its values, whether they may be missing, its meaning.
-
-    ``element`` is the type of what a tuple holds.
-    """
+    """A field of a record; ``element_type`` is the type of the elements of a tuple."""
 
     name: str
-    kind: type
+    value_type: type
     optional: bool
     description: str
-    element: type | None = None
+    element_type: type | None = None
 
 
 def _columns() -> tuple[Column, ...]:
@@ -155,60 +154,81 @@ def _columns() -> tuple[Column, ...]:
     for field in fields(Record):
         declared, description = get_args(hints[field.name])
         members = get_args(declared) if isinstance(declared, UnionType) else (declared,)
-        kind = next(member for member in members if member is not type(None))
-        origin, element = get_origin(kind) or kind, next(iter(get_args(kind)), None)
-        columns.append(Column(field.name, origin, type(None) in members, description, element))
+        value_type = next(member for member in members if member is not type(None))
+        origin, element_type = get_origin(value_type) or value_type, next(iter(get_args(value_type)), None)
+        columns.append(Column(field.name, origin, type(None) in members, description, element_type))
     return tuple(columns)
 
 
 COLUMNS = _columns()
-"""The fields of a record in order; made from its declaration."""
+"""The fields of a record in order."""
+
+RENAMED_COLUMNS = {"score": "probability", "target_score": "target_probability"}
+"""Columns of earlier versions, and their names now."""
 
 
 def column_documentation() -> str:
-    """Return the columns of a result as Markdown."""
-    words: dict[type | None, str] = {str: "text", Status: "text", float: "number"}
-    words |= {Candidate: "list of name and probability", CitedSpecimen: "list of specimens"}
+    """Return the documentation of the columns of a result as a Markdown table."""
+    type_names: dict[type | None, str] = {str: "text", Status: "text", float: "number"}
+    type_names |= {Candidate: "list of name and probability", CitedSpecimen: "list of specimens"}
     rows = ["| column | type | may be missing | meaning |", "| --- | --- | --- | --- |"]
     for column in COLUMNS:
         missing = "yes" if column.optional else ""
-        rows.append(f"| `{column.name}` | {words[column.element or column.kind]} | {missing} | {column.description} |")
+        words = type_names[column.element_type or column.value_type]
+        rows.append(f"| `{column.name}` | {words} | {missing} | {column.description} |")
     return "\n".join(rows) + "\n"
 
 
-def written_path(path: str) -> str:
+def unicode_path(path: str) -> str:
     r"""Return a path as valid Unicode, the form in which it is written to files.
 
-    Bytes of a file name that are no UTF-8 are written as ``\xff``; every other name stays as it is.
+    Bytes of a file name that are not UTF-8 become escapes such as ``\xff``; other names do not change.
     """
     try:
         return path.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
-    except UnicodeEncodeError:  # a lone surrogate of Windows, which stands for no byte
+    except UnicodeEncodeError:  # a lone surrogate in a Windows file name
         return path.encode("utf-8", "backslashreplace").decode("utf-8")
 
 
-def as_values(record: Record) -> dict[str, Any]:
-    """Return a record as plain values that JSON and Parquet can hold, missing ones as None."""
+def record_to_dict(record: Record) -> dict[str, Any]:
+    """Return a record as values that JSON and Parquet can store; missing ones are None."""
     values: dict[str, Any] = {column.name: getattr(record, column.name) for column in COLUMNS}
-    values["path"] = written_path(record.path)
+    values["path"] = unicode_path(record.path)
     values["status"] = record.status.value
     for column in COLUMNS:
-        if column.kind is tuple:
-            values[column.name] = [asdict(one) for one in getattr(record, column.name)]
+        if column.value_type is tuple:
+            values[column.name] = [asdict(element) for element in getattr(record, column.name)]
     if record.reason is not None:
-        values["reason"] = written_path(record.reason)
+        values["reason"] = unicode_path(record.reason)
     return values
 
 
-def from_values(values: dict[str, Any]) -> Record:
-    """Return the record that ``as_values`` gave the values of.
+def record_from_dict(values: dict[str, Any]) -> Record:
+    """Return the record for values from ``record_to_dict``.
 
     Raises:
-        KeyError, TypeError or ValueError: these are not the values of a record.
+        RenamedColumnError: the values have columns of an earlier version.
+        KeyError, TypeError or ValueError: the values do not make a record.
     """
-    known = {column.name: values[column.name] for column in COLUMNS}
-    known["status"] = Status(known["status"])
+    check_renamed_columns(values)
+    fields = {column.name: values[column.name] for column in COLUMNS}
+    fields["status"] = Status(fields["status"])
     for column in COLUMNS:
-        if column.element is not None:
-            known[column.name] = tuple(column.element(**one) for one in known[column.name])
-    return Record(**known)
+        if column.element_type is not None:
+            fields[column.name] = tuple(column.element_type(**element) for element in fields[column.name])
+    return Record(**fields)
+
+
+class RenamedColumnError(ValueError):
+    """A result has columns of an earlier version; the message gives their names now."""
+
+
+def check_renamed_columns(names: Iterable[str]) -> None:
+    """Check that no column has a name of an earlier version.
+
+    Raises:
+        RenamedColumnError: one has.
+    """
+    if found := [name for name in names if name in RENAMED_COLUMNS]:
+        renamings = ", ".join(f"column {name} is now {RENAMED_COLUMNS[name]}" for name in found)
+        raise RenamedColumnError(renamings)

@@ -1,4 +1,4 @@
-"""Going on with a result: what an earlier run has left, and whether its records may stand beside new ones."""
+"""Resuming of a result: which images are done, and whether existing records are compatible with new ones."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -13,47 +13,45 @@ from leafid.identify.records import Record, Status
 from leafid.identify.summary import Tally
 
 
-def check_alike(
-    record: Record, identifier: Identifier | ClusterIdentifier, options: IdentifyOptions, *, place: str
+def check_resumable(
+    record: Record, identifier: Identifier | ClusterIdentifier, options: IdentifyOptions, *, location: str
 ) -> None:
-    """Check that a record was made as those to come will be, as far as it tells.
+    """Check that an existing record was made with the same bundle and options as new records will be.
 
-    Engines that answer alike may go on with each other's records, each of which names its own; 8-bit integers answer
-    differently.
+    Engines with equal output (torch, openvino, onnx) may continue each other's results; INT8 engines may not.
 
     Raises:
-        OutputError: it is of another bundle or of an engine that answers differently, has characters or specimens
-            where now none are asked for, or the reverse, or a position that is not to be kept; ``place`` tells where
-            it stands.
+        OutputError: bundle, INT8 engine, leaf characters, number of specimens or keeping of the position differ. The
+            message begins with ``location``, the file and the number of the record.
     """
     wanted = identifier.info.identifier
     if record.bundle != wanted:
-        _refuse(place, f"answered by the bundle {record.bundle}, not by {wanted}. Go on with that bundle")
+        _refuse(location, f"identified by the bundle {record.bundle}, not by {wanted}. Continue with that bundle")
     if record.status is Status.FAILED:
         return
     if record.engine != identifier.engine_name and {record.engine, identifier.engine_name} & set(INT8):
         engine = record.engine if record.engine in INT8 else "torch"
-        _refuse(place, f"answered with {record.engine}, not with {identifier.engine_name}. Add --engine {engine}")
-    if (record.flora_sentence is not None) != (asked := options.get("characters", False)):
+        _refuse(location, f"identified with {record.engine}, not with {identifier.engine_name}. Add --engine {engine}")
+    if (record.flora_sentence is not None) != (wants_characters := options.get("characters", False)):
         _refuse(
-            place,
-            f"was written {'without' if asked else 'with'} leaf characters. "
-            f"{'Leave out' if asked else 'Add'} --characters",
+            location,
+            f"was written {'without' if wants_characters else 'with'} leaf characters. "
+            f"{'Leave out' if wants_characters else 'Add'} --characters",
         )
-    cited = max(Counter(one.scientific_name for one in record.specimens).values(), default=0)
-    if cited > identifier.cited or (not cited and identifier.cited):
+    cited = max(Counter(specimen.scientific_name for specimen in record.specimens).values(), default=0)
+    if cited > identifier.references_per_candidate or (not cited and identifier.references_per_candidate):
         option = f"Add --references {cited}" if cited else "Leave out --references"
-        _refuse(place, f"cites {cited or 'no'} specimens for a candidate. {option}")
+        _refuse(location, f"cites {cited or 'no'} specimens for a candidate. {option}")
     if record.latitude is not None and not options.get("keep_location", False):
-        _refuse(place, "holds the position of its photo. Add --keep-location")
+        _refuse(location, "contains the position of its photo. Add --keep-location")
 
 
-def _refuse(place: str, why: str) -> None:
-    raise OutputError(f"{place}: {why}, or name another output.")
+def _refuse(location: str, reason: str) -> None:
+    raise OutputError(f"{location}: {reason}, or name another output.")
 
 
-class Resumed:
-    """What an interrupted run has left: which paths are done, and the count of their records."""
+class ResumeState:
+    """State of an interrupted run: the paths that are done and the counts of their records."""
 
     def __init__(
         self,
@@ -67,34 +65,34 @@ class Resumed:
         self._paths = paths
         self._output = output
         self._options = options
-        self._open = Counter(self._form(path) for path in paths)
+        self._remaining = Counter(self._form(path) for path in paths)
 
     def add(self, record: Record) -> None:
-        """Take a record that is there already.
+        """Count an existing record.
 
         Raises:
-            OutputError: it was made otherwise (see ``check_alike``), or of an image that is not among the paths.
+            OutputError: the record is not compatible (see ``check_resumable``), or its image is not among the paths.
         """
-        place = f"{self._output}, record {self.tally.images + 1}"
-        check_alike(record, self._identifier, self._options, place=place)
+        location = f"{self._output}, record {self.tally.images + 1}"
+        check_resumable(record, self._identifier, self._options, location=location)
         form = self._form(record.path)
-        if not self._open[form]:
+        if not self._remaining[form]:
             raise OutputError(
-                f"{place}: {form} is not, or not so often, among the images named now. "
-                "Resume with the images that the run was begun with, or name another output."
+                f"{location}: {form} is not, or not as often, among the images named now. "
+                "Resume with the same images as before, or name another output."
             )
-        self._open[form] -= 1
+        self._remaining[form] -= 1
         self.tally.add([record])
 
-    def still_to_do(self) -> list[Path | str]:
-        """Return the paths without a record, in order."""
-        last_first = []
+    def remaining_paths(self) -> list[Path | str]:
+        """Return the paths without a record, in order. Of a path named twice, the first ones are done."""
+        in_reverse = []
         for path in reversed(self._paths):
             form = self._form(path)
-            if self._open[form]:
-                self._open[form] -= 1
-                last_first.append(path)
-        return last_first[::-1]
+            if self._remaining[form]:
+                self._remaining[form] -= 1
+                in_reverse.append(path)
+        return in_reverse[::-1]
 
     def _form(self, path: Path | str) -> str:
         return path_in_output(str(path), self._output)

@@ -1,4 +1,4 @@
-"""Whole runs: many images into a file that can be resumed, or a few into memory."""
+"""Identification of many images into a file that can be resumed, or of a few into memory."""
 
 import time
 from collections.abc import Iterable, Iterator, Sequence
@@ -12,7 +12,7 @@ from leafid.identify.outputs.parquet_files import ROWS_PER_FILE
 from leafid.identify.outputs.writers import open_output
 from leafid.identify.ray_cluster import ClusterIdentifier
 from leafid.identify.records import Record
-from leafid.identify.resume import Resumed
+from leafid.identify.resume import ResumeState
 from leafid.identify.summary import Summary, Tally
 from leafid.progress import OnProgress
 
@@ -27,32 +27,32 @@ def identify_to_file(
     on_progress: OnProgress | None = None,
     **options: Unpack[IdentifyOptions],
 ) -> Summary:
-    """Write one record for each path to a ``.csv``, ``.jsonl`` or ``.parquet`` file, as they come, in order.
+    """Write one record for each path to a ``.csv``, ``.jsonl`` or ``.parquet`` file, in order, as they come.
 
     Args:
-        identifier: names the photos.
+        identifier: the loaded bundle.
         paths: image files and web addresses, see ``find_inputs``.
-        output: the result file; folders above it are made.
-        existing: when it is there, ``refuse``; ``resume``: keep its records and add those that are missing, in order;
-            ``replace`` it. To resume when there is nothing yet is to begin.
-        rows_per_file: records from which on a ``.parquet`` output is a folder of several files.
-        on_progress: told how many of the paths are done.
-        options: see ``Identifier.identify``; as many records as go through the network together are written together.
+        output: the result file; missing parent folders are created.
+        existing: what to do with an existing output: ``refuse``; ``resume``, which keeps its records and adds the
+            missing ones in order; or ``replace``. To resume without an output is to start.
+        rows_per_file: number of records from which a ``.parquet`` output is a folder of part files.
+        on_progress: called with the number of paths done so far.
+        options: see ``Identifier.identify``. Records are written in batches of a forward pass.
 
     Raises:
-        OutputError: the output exists, cannot be written, or cannot be resumed: it holds records that
-            were made otherwise (see ``check_alike``) or of images that are not among ``paths``.
+        OutputError: the output exists, cannot be written, or cannot be resumed because it contains incompatible
+            records (see ``check_resumable``) or records of images that are not among ``paths``.
     """
-    resumed = Resumed(identifier, paths, output, options)
-    with open_output(output, existing=existing, on_earlier=resumed.add, rows_per_file=rows_per_file) as writer:
-        rest = resumed.still_to_do()
+    resumed = ResumeState(identifier, paths, output, options)
+    with open_output(output, existing=existing, on_existing=resumed.add, rows_per_file=rows_per_file) as writer:
+        remaining = resumed.remaining_paths()
         tally = resumed.tally
-        earlier = tally.images
+        already_done = tally.images
         started = time.perf_counter()
-        for batch in _told(identifier, rest, tally, len(paths), on_progress, options):
+        for batch in _identify_batches(identifier, remaining, tally, len(paths), on_progress, options):
             writer.write(batch)
         seconds = time.perf_counter() - started
-    return tally.summary(earlier=earlier, seconds=seconds)
+    return tally.summary(resumed=already_done, seconds=seconds)
 
 
 def identify_to_list(
@@ -66,12 +66,12 @@ def identify_to_list(
     tally = Tally()
     collected: list[Record] = []
     started = time.perf_counter()
-    for batch in _told(identifier, paths, tally, len(paths), on_progress, options):
+    for batch in _identify_batches(identifier, paths, tally, len(paths), on_progress, options):
         collected += batch
-    return tuple(collected), tally.summary(earlier=0, seconds=time.perf_counter() - started)
+    return tuple(collected), tally.summary(resumed=0, seconds=time.perf_counter() - started)
 
 
-def _told(
+def _identify_batches(
     identifier: Identifier | ClusterIdentifier,
     paths: Iterable[Path | str],
     tally: Tally,
@@ -79,7 +79,7 @@ def _told(
     on_progress: OnProgress | None,
     options: IdentifyOptions,
 ) -> Iterator[tuple[Record, ...]]:
-    """Identify, and give the records batch by batch; a batch counts, and is told of, once it has been dealt with."""
+    """Yield records in batches; a batch is counted and reported once the caller has processed it."""
     records = identifier.identify(paths, **options)
     for batch in _batches(records, identifier.batch_size(options.get("batch_size", "auto"))):
         yield batch

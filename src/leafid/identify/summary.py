@@ -1,4 +1,4 @@
-"""What a run over many images comes to, in numbers."""
+"""Counts of a run over many images."""
 
 from collections import Counter
 from collections.abc import Iterable
@@ -10,40 +10,40 @@ from leafid.identify.records import Record, Status
 
 @dataclass(frozen=True)
 class Summary:
-    """What a run comes to.
+    """Counts of a run.
 
     Attributes:
-        statuses: images by status; all three are present.
-        taxa: identified images by name, the most frequent first.
-        reasons: images without a name by the code of their reason, the most frequent first.
-        earlier: images whose records an interrupted run had left; contained in all counts.
-        seconds: duration of this run, loading not included.
+        statuses: number of images by status, with all three statuses.
+        taxa: number of identified images by name, most frequent first.
+        reasons: number of images without a name by reason code, most frequent first.
+        resumed: number of images from an earlier, interrupted run; included in all counts.
+        seconds: duration of this run without loading.
     """
 
     statuses: dict[Status, int]
     taxa: dict[str, int]
     reasons: dict[str, int]
-    earlier: int
+    resumed: int
     seconds: float
 
     @property
     def images(self) -> int:
-        """Number of images, which is the number of records."""
+        """Number of images, equal to the number of records."""
         return sum(self.statuses.values())
 
     @property
     def images_per_second(self) -> float:
-        """Speed of this run; 0 when it had nothing to do."""
-        return (self.images - self.earlier) / self.seconds if self.seconds else 0.0
+        """Throughput of this run; 0 if there was nothing to do."""
+        return (self.images - self.resumed) / self.seconds if self.seconds else 0.0
 
     @property
     def exit_code(self) -> ExitCode:
-        """How the command ends: 0 when every image could be read, else 3."""
+        """Exit code of the command: 0 if every image could be read, else 3."""
         return ExitCode.SOME_FAILED if self.statuses[Status.FAILED] else ExitCode.OK
 
 
 class Tally:
-    """Counts records as they come."""
+    """Running counts of records."""
 
     def __init__(self) -> None:
         self._statuses: Counter[Status] = Counter(dict.fromkeys(Status, 0))
@@ -52,11 +52,11 @@ class Tally:
 
     @property
     def images(self) -> int:
-        """Records so far."""
+        """Number of records so far."""
         return self._statuses.total()
 
     def add(self, records: Iterable[Record]) -> None:
-        """Count records."""
+        """Add records to the counts."""
         for record in records:
             self._statuses[record.status] += 1
             if record.scientific_name is not None:
@@ -64,8 +64,8 @@ class Tally:
             if record.reason_code is not None:
                 self._reasons[record.reason_code] += 1
 
-    def summary(self, *, earlier: int, seconds: float) -> Summary:
-        """Return what has been counted."""
+    def summary(self, *, resumed: int, seconds: float) -> Summary:
+        """Return the counts."""
         return Summary(
-            dict(self._statuses), dict(self._taxa.most_common()), dict(self._reasons.most_common()), earlier, seconds
+            dict(self._statuses), dict(self._taxa.most_common()), dict(self._reasons.most_common()), resumed, seconds
         )

@@ -1,8 +1,7 @@
-"""Watching a folder: photos are named as they arrive, until Ctrl-C.
+"""Watches a folder and identifies photos as they arrive, until Ctrl-C.
 
-The folder is asked again and again what it holds. Systems can also tell of changes (inotify and its kin), but not of
-those that another machine makes on a network share, which is where imaging stations put their photos; and whether a
-file is complete must be asked for anyway.
+The folder is polled. File system notifications (inotify and others) do not report changes that another machine makes
+on a network share, where imaging stations store photos, and they do not show whether a file is complete.
 """
 
 import os
@@ -13,35 +12,35 @@ from typing import Unpack
 
 from leafid.errors import OutputError, UsageError
 from leafid.identify.identifier import Identifier, IdentifyOptions
-from leafid.identify.inputs import images_below, with_pages
+from leafid.identify.inputs import expand_pages, images_in_folder
 from leafid.identify.outputs.writers import check_output, open_output, path_in_output
 from leafid.identify.records import Record
-from leafid.identify.resume import check_alike
+from leafid.identify.resume import check_resumable
 from leafid.identify.summary import Summary, Tally
 
 INTERVAL = 1.0
-"""Seconds between two looks at the folder."""
+"""Seconds between two polls of the folder."""
 
 SETTLE = 3.0
-"""Seconds for which a file must keep its size and its time before it counts as complete."""
+"""Seconds without a change of size and modification time after which a file counts as complete."""
 
-ENDINGS = (".csv", ".jsonl")
-"""Endings of results that can be read while they grow."""
+EXTENSIONS = (".csv", ".jsonl")
+"""File extensions of results that can be read while they grow."""
 
 
-def check_watching(folder: Path, output: Path, *, interval: float = INTERVAL, settle: float = SETTLE) -> None:
-    """Check, before anything slow is done, that a folder can be watched into a file.
+def check_watch(folder: Path, output: Path, *, interval: float = INTERVAL, settle: float = SETTLE) -> None:
+    """Check early that a folder can be watched and the output written.
 
     Raises:
-        UsageError: there is no such folder, or a number is out of range.
-        OutputError: the ending is none of ``ENDINGS``, or ``output`` is a folder.
+        UsageError: the folder does not exist, or a number is out of range.
+        OutputError: the extension is not one of ``EXTENSIONS``, or ``output`` is a folder.
     """
     if not folder.is_dir():
-        raise UsageError(f"{folder} is no folder that can be watched.")
+        raise UsageError(f"{folder} cannot be watched: it is not a folder. Name an existing folder.")
     if not (interval > 0 and settle >= 0):
         raise UsageError(f"interval ({interval:g} s) must be above 0 and settle ({settle:g} s) not below 0.")
-    if output.suffix not in ENDINGS:
-        raise OutputError(f"{output}: records are appended as photos arrive; name a file that ends in .csv or .jsonl.")
+    if output.suffix not in EXTENSIONS:
+        raise OutputError(f"{output}: records are appended as photos arrive. Name a file that ends in .csv or .jsonl.")
     check_output(output, "resume")
 
 
@@ -53,45 +52,45 @@ def watch_folder(
     interval: float = INTERVAL,
     settle: float = SETTLE,
     on_record: Callable[[Record], None] | None = None,
-    on_trouble: Callable[[str], None] | None = None,
+    on_error: Callable[[str], None] | None = None,
     **options: Unpack[IdentifyOptions],
 ) -> Summary:
-    """Name the photos in a folder and below it, those that are there and those that arrive, until Ctrl-C.
+    """Identify existing and arriving photos in a folder and its subfolders, until Ctrl-C.
 
-    A photo has one record, whatever becomes of its file later: watching the same folder into the same output again
-    goes on with the photos that have none.
+    Each photo gets one record, even if its file changes later. Watching the same folder with the same output again
+    continues with the photos that have no record.
 
     Args:
-        identifier: names the photos.
-        folder: may be a network share, which may also go away and come back.
-        output: a ``.csv`` or ``.jsonl`` file; what is there is kept.
-        interval: seconds between two looks.
-        settle: seconds for which a file must not change before it is opened.
+        identifier: the loaded bundle.
+        folder: may be a network share that is unreachable at times.
+        output: a ``.csv`` or ``.jsonl`` file; existing records are kept.
+        interval: seconds between two polls.
+        settle: seconds without a change after which a file is read.
         on_record: called with each record once it is written.
-        on_trouble: told, once each time, that the folder cannot be read.
+        on_error: called with a message whenever the folder becomes unreadable.
         options: see ``Identifier.identify``.
 
     Raises:
-        UsageError, OutputError: see ``check_watching``; or the output cannot be written, or its records were made
-            otherwise (see ``check_alike``).
+        UsageError, OutputError: see ``check_watch``; or the output cannot be written or contains incompatible records
+            (see ``check_resumable``).
     """
-    check_watching(folder, output, interval=interval, settle=settle)
+    check_watch(folder, output, interval=interval, settle=settle)
     tally = Tally()
-    there: set[str] = set()
+    recorded: set[str] = set()
 
     def keep(record: Record) -> None:
-        check_alike(record, identifier, options, place=f"{output}, record {tally.images + 1}")
-        there.add(path_in_output(record.path, output))
+        check_resumable(record, identifier, options, location=f"{output}, record {tally.images + 1}")
+        recorded.add(path_in_output(record.path, output))
         tally.add([record])
 
     started = time.perf_counter()
-    with open_output(output, existing="resume", on_earlier=keep) as writer:
-        earlier = tally.images
-        arrivals = _Arrivals(folder, settle)
+    with open_output(output, existing="resume", on_existing=keep) as writer:
+        already_done = tally.images
+        poller = _FolderPoller(folder, settle)
         try:
             while True:
-                arrived, _ = with_pages(_complete(arrivals, on_trouble))
-                new = [path for path in arrived if path_in_output(path, output) not in there]
+                arrived, _ = expand_pages(_poll(poller, on_error))
+                new = [path for path in arrived if path_in_output(path, output) not in recorded]
                 for record in identifier.identify(new, **options):
                     writer.write([record])
                     keep(record)
@@ -100,59 +99,59 @@ def watch_folder(
                 time.sleep(interval)
         except KeyboardInterrupt:
             pass
-    return tally.summary(earlier=earlier, seconds=time.perf_counter() - started)
+    return tally.summary(resumed=already_done, seconds=time.perf_counter() - started)
 
 
-def _complete(arrivals: "_Arrivals", on_trouble: Callable[[str], None] | None) -> list[Path]:
+def _poll(poller: "_FolderPoller", on_error: Callable[[str], None] | None) -> list[Path]:
     try:
-        found = arrivals.complete()
+        found = poller.complete_files()
     except OSError as error:
-        if on_trouble and not arrivals.lost:
-            on_trouble(f"{arrivals.folder} cannot be read ({error.strerror or error}); waiting for it")
-        arrivals.lost = True
+        if on_error and not poller.unreachable:
+            on_error(f"{poller.folder} cannot be read ({error.strerror or error}); waiting for it")
+        poller.unreachable = True
         return []
-    arrivals.lost = False
+    poller.unreachable = False
     return found
 
 
-class _Arrivals:
-    """What a folder holds, and since when each file has not changed."""
+class _FolderPoller:
+    """Polls a folder and remembers since when each file has not changed."""
 
     def __init__(self, folder: Path, settle: float) -> None:
         self.folder = folder
-        self.lost = False
+        self.unreachable = False
         self._settle = settle
         self._unchanged: dict[Path, tuple[tuple[int, int], float]] = {}
-        self._given: set[Path] = set()
+        self._returned: set[Path] = set()
 
-    def complete(self) -> list[Path]:
-        """Return the images that have become complete since the last call, in order.
+    def complete_files(self) -> list[Path]:
+        """Return the images that became complete since the last call, sorted by path.
 
         Raises:
             OSError: the folder cannot be read.
         """
-        os.scandir(self.folder).close()  # raises where the search below only takes note
+        os.scandir(self.folder).close()  # raises OSError; the search below would not
         now = time.monotonic()
         before, self._unchanged = self._unchanged, {}
         complete = []
-        for path in images_below(self.folder):
-            if path in self._given:
+        for path in images_in_folder(self.folder):
+            if path in self._returned:
                 continue
-            mark = _mark(path)
-            if mark is None:
+            state = _file_state(path)
+            if state is None:
                 continue
-            known, since = before.get(path, (mark, now))
-            since = since if known == mark else now
+            known, since = before.get(path, (state, now))
+            since = since if known == state else now
             if now - since >= self._settle and path in before:
                 complete.append(path)
             else:
-                self._unchanged[path] = (mark, since)
-        self._given.update(complete)
+                self._unchanged[path] = (state, since)
+        self._returned.update(complete)
         return complete
 
 
-def _mark(path: Path) -> tuple[int, int] | None:
-    """Size and time of a file, which change while it is written; None when it has gone meanwhile."""
+def _file_state(path: Path) -> tuple[int, int] | None:
+    """Return size and modification time of a file, which change while it is written; None if it was deleted."""
     try:
         found = path.stat()
     except OSError:

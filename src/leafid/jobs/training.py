@@ -57,7 +57,7 @@ class TrainingSettings(Section):
     """How much training images are changed. ``light``: turned by 20 degrees, mirrored, scaled and lit otherwise.
     ``medium``: turned all round and recoloured; one in ten to one in three is dried or fresh, torn, eaten by insects,
     strapped down, blurred, or laid on another paper. ``strong``: each of these twice as often, and more of it.
-    ``leafid look --augment`` shows them."""
+    ``leafid preview --augment`` shows them."""
     patience: Annotated[int, Field(ge=1)] = 10
     """Stop when macro-F1 on val has not risen for this many epochs."""
     gradient_clip: Positive = 1.0

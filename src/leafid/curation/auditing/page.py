@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from leafid.curation.auditing.figures import Audit, ShortcutResult
 from leafid.curation.auditing.pictures import Pictured
 from leafid.files import write_text
+from leafid.html import page_template
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -61,18 +62,8 @@ def write_page(
         pairs_shown: how many pairs of near-duplicates are shown.
         conflicts: the columns ``CONFLICT_COLUMNS``.
     """
-    from jinja2 import ChoiceLoader, Environment, PackageLoader, StrictUndefined
-
-    environment = Environment(
-        loader=ChoiceLoader(
-            [PackageLoader("leafid.curation.auditing"), PackageLoader("leafid")]
-        ),  # the stylesheet is shared
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-    )
     sheets = [(name, list(rows)) for name, rows in groupby(contacts, key=lambda contact: contact.taxon)]
-    html = environment.get_template("audit.html").render(
+    html = page_template("leafid.curation.auditing", "audit.html").render(
         audit=audit,
         lines={question: _lines(audit, question) for question in ("taxon", "institution")},
         sheets=sheets,

@@ -1,1 +1,1 @@
-"""Engines that run the network: torch, and compiled ones of OpenVINO and ONNX Runtime."""
+"""Inference engines: torch, OpenVINO and ONNX Runtime."""

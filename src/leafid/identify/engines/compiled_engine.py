@@ -1,10 +1,10 @@
-"""Compiled engines in a bundle: written with a proof that they answer like torch, refused without it.
+"""Compiled engines in a bundle. Each is stored with its parity check against torch and is refused without it.
 
     BUNDLE/engines/openvino/224.xml, 224.bin    one model for each size of view
     BUNDLE/engines/openvino/parity.json         ``Parity``
     BUNDLE/engines/onnx/224.onnx ...
 
-Only the backbone is compiled; pooling and head are a thousandth of the work and stay in torch.
+Only the backbone is compiled. Pooling and head take about a thousandth of the time and stay in torch.
 """
 
 from collections.abc import Sequence
@@ -19,33 +19,36 @@ from leafid.bundle import Bundle
 from leafid.cores import usable_cores
 from leafid.errors import BundleError
 from leafid.files import sha256_of
-from leafid.identify.engines.compiled_formats import INT8, CompiledName, Features, load_model, require
+from leafid.identify.engines.compiled_formats import INT8, CompiledName, FeatureExtractor, load_model, require_engine
 from leafid.identify.engines.engine import EngineName, EngineOutput
 from leafid.jobs import Preprocessing
 from leafid.sheets import PreparedImage
 
 TOLERANCE = 0.001
-"""Largest difference of a probability, and of embeddings as a share of their length, that is accepted."""
+"""Largest accepted difference from torch: of a probability, and of embeddings relative to their norm."""
 AGREEMENT = 0.99
-"""Share of images whose first answer must be torch's; the others can only be ties within the tolerance."""
+"""Smallest accepted share of images with the same top-1 taxon as torch; the rest can only be ties within tolerance."""
 
 INT8_TOLERANCE = 0.05
-"""With 8-bit integers: mean over the images of the largest difference of a probability."""
+"""INT8: largest accepted mean, over the images, of the largest difference of a probability."""
 INT8_AGREEMENT = 0.95
-"""With 8-bit integers: share of images whose first answer must be torch's."""
+"""INT8: smallest accepted share of images with the same top-1 taxon as torch."""
 
 PARITY = "parity.json"
-_VIEWS_AT_ONCE = 64
+_MAX_VIEWS_PER_CALL = 64
 
 
 class Parity(BaseModel):
-    """How the answers of an engine compare with those of torch on the same views.
+    """Parity of an engine with torch on the same views.
 
-    ``largest_difference`` is that of any calibrated probability of any image; ``embedding_difference`` that of an
-    image's embeddings, as a share of their length: it also tells where the probabilities are all but 0 and 1;
-    ``agreement`` is the share of images with the same first answer; ``mean_difference`` the mean over the images of the
-    largest difference of a probability; ``files`` the SHA-256 of each file of the engine. ``times_as_fast`` as torch
-    it answered for the same images on the machine ``measured_on``.
+    Attributes:
+        largest_difference: maximum, over images and taxa, of the difference of a calibrated probability.
+        embedding_difference: maximum over the images of the embeddings' difference, relative to their norm. It detects
+            errors that saturated probabilities hide.
+        agreement: share of images with the same top-1 taxon.
+        mean_difference: mean over the images of the largest difference of a probability.
+        speedup: throughput divided by that of torch, on the machine ``measured_on``.
+        files: SHA-256 of each file of the engine.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -60,51 +63,52 @@ class Parity(BaseModel):
     embedding_difference: float
     agreement: float
     mean_difference: float
-    times_as_fast: float
+    speedup: float
     measured_on: str
     files: dict[str, str]
 
     @property
     def passed(self) -> bool:
-        """Whether the engine may stand in for torch."""
+        """Whether the engine may be used in place of torch."""
         if self.engine in INT8:
             return self.mean_difference <= INT8_TOLERANCE and self.agreement >= INT8_AGREEMENT
         differences = (self.largest_difference, self.embedding_difference)
         return all(difference <= TOLERANCE for difference in differences) and self.agreement >= AGREEMENT
 
     def __str__(self) -> str:
-        """One sentence for the terminal."""
+        """Return one sentence for the terminal."""
         return (
-            f"{self.engine} ({self.version}) beside torch on {self.images} images: largest difference of a probability "
-            f"{self.largest_difference:.1e}, of embeddings {self.embedding_difference:.1e} of their length, "
-            f"same first answer for {self.agreement:.1%}, mean difference {self.mean_difference:.1e}; "
-            f"{self.times_as_fast:.1f} times as fast on {self.measured_on}"
+            f"{self.engine} ({self.version}) compared with torch on {self.images} images: largest difference of a "
+            f"probability {self.largest_difference:.1e}, of embeddings {self.embedding_difference:.1e} of their norm, "
+            f"same first taxon for {self.agreement:.1%}, mean difference {self.mean_difference:.1e}; "
+            f"{self.speedup:.1f} times as fast on {self.measured_on}"
         )
 
 
 class CompiledEngine:
     """Runs the backbone with OpenVINO or ONNX Runtime on the CPU.
 
-    Each call of ``answer`` is calculated by one thread, and as many of them at once as there are cores: nothing waits
-    for the other part of a calculation while threads that open images have the core.
+    Each call of ``predict`` runs in one thread, and as many calls run concurrently as there are cores. A call split
+    over threads would wait for its slowest part whenever threads that decode images occupy a core.
     """
 
-    views_at_once = 8
+    views_per_batch = 8
 
     def __init__(self, bundle: Bundle, name: CompiledName, folder: Path, *, cores: int | None = None) -> None:
-        """Load the models in a folder; ``load_compiled`` checks them before."""
+        """Load the models in a folder. ``load_compiled`` checks their parity first."""
         from leafid.learning import load_network
 
         self.name: EngineName = name
         network = load_network(bundle)
         self._pooling, self._head = network.pooling, network.head
-        self.at_once = cores or usable_cores()
-        self._models: dict[int, Features] = {
-            side: load_model(folder, name, side, threads=self.at_once) for side in view_sides(bundle.info.preprocessing)
+        self.concurrency = cores or usable_cores()
+        self._models: dict[int, FeatureExtractor] = {
+            side: load_model(folder, name, side, threads=self.concurrency)
+            for side in view_sides(bundle.info.preprocessing)
         }
 
-    def answer(self, images: Sequence[PreparedImage]) -> EngineOutput:
-        """Answer for each image; see ``Engine``."""
+    def predict(self, images: Sequence[PreparedImage]) -> EngineOutput:
+        """Return logits and embeddings, one row per image."""
         import torch
 
         from leafid.learning import Bags
@@ -117,34 +121,34 @@ class CompiledEngine:
 
     def _features(self, pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
         model = self._models[pixels.shape[-1]]
-        parts = [pixels[start : start + _VIEWS_AT_ONCE] for start in range(0, len(pixels), _VIEWS_AT_ONCE)]
+        parts = [pixels[start : start + _MAX_VIEWS_PER_CALL] for start in range(0, len(pixels), _MAX_VIEWS_PER_CALL)]
         return np.concatenate([model(np.ascontiguousarray(part)) for part in parts])
 
 
 def view_sides(preprocessing: Preprocessing) -> tuple[int, ...]:
-    """Return the sides, in pixels, that views may have."""
+    """Return the possible side lengths of views in pixels, ascending."""
     return tuple(sorted({preprocessing.size, preprocessing.overview_size or preprocessing.size}))
 
 
 def engine_folder(bundle: Bundle, name: CompiledName) -> Path:
-    """Return where an engine lies in a bundle."""
+    """Return the folder of an engine in a bundle."""
     return bundle.folder / "engines" / name
 
 
 def load_compiled(bundle: Bundle, name: CompiledName, *, cores: int | None = None) -> CompiledEngine:
-    """Load an engine of a bundle; raises as ``checked_parity``."""
-    checked_parity(bundle, name)
+    """Check and load an engine of a bundle. Raises what ``check_parity`` raises."""
+    check_parity(bundle, name)
     return CompiledEngine(bundle, name, engine_folder(bundle, name), cores=cores)
 
 
-def checked_parity(bundle: Bundle, name: CompiledName) -> Parity:
-    """Check an engine of a bundle, and return how it compares with torch.
+def check_parity(bundle: Bundle, name: CompiledName) -> Parity:
+    """Check an engine of a bundle and return its parity with torch.
 
     Raises:
         InstallationError: its packages are not installed.
-        BundleError: the bundle has no such engine, it is damaged, was made from other weights or failed parity.
+        BundleError: the engine is missing or damaged, was exported from other weights, or failed parity.
     """
-    require(name)
+    require_engine(name)
     folder = engine_folder(bundle, name)
     again = f"`leafid export {bundle.folder} --to {name.replace('-int8', ' --int8 --calibrate PATHS')}` writes it."
     if not folder.is_dir():
@@ -152,16 +156,17 @@ def checked_parity(bundle: Bundle, name: CompiledName) -> Parity:
     try:
         parity = Parity.model_validate_json((folder / PARITY).read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, ValidationError):
-        raise BundleError(f"{folder} is damaged: {PARITY} is missing or changed. {again}") from None
+        raise BundleError(
+            f"{folder} is damaged or of an earlier leafid: {PARITY} is missing or changed. {again}"
+        ) from None
     if parity.weights_sha256 != bundle.info.weights_sha256:
-        raise BundleError(f"{folder} was made from other weights than the bundle now has. {again}")
+        raise BundleError(f"{folder} was made from other weights than those of the bundle. {again}")
     if not parity.passed:
-        raise BundleError(f"{folder} does not answer like torch: {parity}. Use --engine torch.")
+        raise BundleError(f"{folder} differs from torch: {parity}. Use --engine torch.")
     for file, sha256 in parity.files.items():
         if not (folder / file).is_file() or sha256_of(folder / file) != sha256:
             raise BundleError(f"{folder} is damaged: {file} is missing or changed. {again}")
-    if missing := {str(side) for side in view_sides(bundle.info.preprocessing)} - {
-        Path(one).stem for one in parity.files
-    }:
+    sides = {str(side) for side in view_sides(bundle.info.preprocessing)}
+    if missing := sides - {Path(file).stem for file in parity.files}:
         raise BundleError(f"{folder} has no model for views of {', '.join(sorted(missing))} pixels. {again}")
     return parity

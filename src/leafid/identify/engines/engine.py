@@ -1,4 +1,4 @@
-"""What turns views into answers. One interface, so that faster engines can stand in for torch."""
+"""Interface of inference engines, and the engine that runs the network with torch."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -22,32 +22,29 @@ class EngineOutput:
 
 
 class Engine(Protocol):
-    """Runs a network on the views of images, and makes one answer for each image."""
+    """Runs a network on the views of images and pools them to one output per image."""
 
     @property
     def name(self) -> EngineName:
-        """Which one it is."""
+        """Name of the engine."""
 
     @property
-    def at_once(self) -> int:
-        """How many calls of ``answer`` may run at the same time, and should, to use all of the device."""
+    def concurrency(self) -> int:
+        """Number of ``predict`` calls to run at the same time so that the device is fully used."""
 
     @property
-    def views_at_once(self) -> int:
-        """How many views an answer is fastest for, by view.
+    def views_per_batch(self) -> int:
+        """Number of views in a call at which throughput is highest."""
 
-        OpenVINO with mobilenet_v3_large on 2 cores: 260 views/s one by one, 320 by 8, 300 by 16, 270 by 32.
-        """
-
-    def answer(self, images: Sequence[PreparedImage]) -> EngineOutput:
-        """Answer for each image, by all its views."""
+    def predict(self, images: Sequence[PreparedImage]) -> EngineOutput:
+        """Return logits and embeddings, one row per image."""
 
 
 class TorchEngine:
-    """Runs the network as torch trained it."""
+    """Runs the network with torch."""
 
     name: EngineName = "torch"
-    at_once = 1  # torch shares one calculation among its threads
+    concurrency = 1  # torch parallelises within a call
 
     def __init__(self, bundle: Bundle, *, device: str = "auto", cores: int | None = None) -> None:
         import torch
@@ -58,15 +55,15 @@ class TorchEngine:
             torch.set_num_threads(cores)
         self.device = choose_device(device)
         self.network = fuse_batch_norm(load_network(bundle), self.device)
-        self.views_at_once = 16 if self.device.type == "cpu" else 64
+        self.views_per_batch = 16 if self.device.type == "cpu" else 64
 
-    def answer(self, images: Sequence[PreparedImage]) -> EngineOutput:
-        """Answer for each image; see ``Engine``."""
+    def predict(self, images: Sequence[PreparedImage]) -> EngineOutput:
+        """Return logits and embeddings, one row per image."""
         import torch
 
         from leafid.learning import Bags
 
         bags = Bags.of([image.views for image in images], [image.kinds for image in images])
         with torch.inference_mode():
-            answers = self.network(bags.to(self.device))
-            return EngineOutput(answers.logits.float().cpu().numpy(), answers.embeddings.float().cpu().numpy())
+            output = self.network(bags.to(self.device))
+            return EngineOutput(output.logits.float().cpu().numpy(), output.embeddings.float().cpu().numpy())

@@ -1,11 +1,11 @@
-"""Which engine runs a bundle: the one that is named, or the fastest that has proved itself here."""
+"""Choice of the engine that runs a bundle: the one that is named, or the fastest that passed its parity check."""
 
 import logging
 from typing import Literal
 
 from leafid.bundle import Bundle
 from leafid.errors import BundleError, UsageError
-from leafid.identify.engines.compiled_engine import CompiledEngine, checked_parity, engine_folder, load_compiled
+from leafid.identify.engines.compiled_engine import CompiledEngine, check_parity, engine_folder, load_compiled
 from leafid.identify.engines.compiled_formats import COMPILED, INT8, is_installed
 from leafid.identify.engines.engine import Engine, EngineName, TorchEngine
 
@@ -19,15 +19,15 @@ def choose_engine(
 
     Args:
         bundle: the bundle.
-        name: the engine. ``auto``: on the CPU, of those that were exported, are installed and answer like torch, the
-            one that was fastest beside torch when it was exported, if it was faster; else torch. To measure anew, on
-            another machine, is to export again. One that is named is used or refused, and never replaced.
+        name: the engine; one that is named is used or refused, never replaced. ``auto``: on the CPU, the exported
+            engine that was fastest when it was exported, if it is installed, passed parity and was faster than torch;
+            else torch. Export again to measure the speed on another machine.
         device: see ``Identifier.load``; compiled engines run on the CPU.
         cores: see ``Identifier.load``.
 
     Raises:
-        BundleError, InstallationError: the engine that is named cannot be used.
-        UsageError: it cannot use that device, or there is no such engine.
+        BundleError, InstallationError: the named engine cannot be used.
+        UsageError: the named engine does not exist or does not run on that device.
     """
     from leafid.learning import choose_device
 
@@ -43,22 +43,22 @@ def choose_engine(
     return load_compiled(bundle, name, cores=cores)
 
 
-def suggested_export(bundle: Bundle, engine: Engine) -> str | None:
-    """Return a sentence on how this bundle would be faster here, if an export would make it so; else None."""
+def suggest_export(bundle: Bundle, engine: Engine) -> str | None:
+    """Return a sentence that suggests an export if it would make this bundle faster here; else None."""
     exported = any(engine_folder(bundle, name).is_dir() for name in COMPILED)
     if exported or not isinstance(engine, TorchEngine) or engine.device.type != "cpu" or not is_installed("openvino"):
         return None
-    return f"On this machine OpenVINO is faster, once `leafid export {bundle.folder} --to openvino` has been run."
+    return f"OpenVINO is faster on this machine: run `leafid export {bundle.folder} --to openvino` once."
 
 
 def _fastest(bundle: Bundle, cores: int | None) -> CompiledEngine | None:
-    """Load the fastest of the engines that can be used; None where torch is as fast, or there is none."""
-    rates = {}
+    """Load the usable compiled engine with the largest speedup; None if none is usable or faster than torch."""
+    speedups = {}
     for name in COMPILED:
         if engine_folder(bundle, name).is_dir() and is_installed(name):
             try:
-                rates[name] = checked_parity(bundle, name).times_as_fast
+                speedups[name] = check_parity(bundle, name).speedup
             except BundleError as error:
-                _log.warning("%s Not used now.", error)
-    fastest = max(rates, key=rates.__getitem__, default=None)
-    return None if fastest is None or rates[fastest] <= 1 else load_compiled(bundle, fastest, cores=cores)
+                _log.warning("%s This engine is not used.", error)
+    fastest = max(speedups, key=speedups.__getitem__, default=None)
+    return None if fastest is None or speedups[fastest] <= 1 else load_compiled(bundle, fastest, cores=cores)

@@ -1,4 +1,4 @@
-"""``leafid export``: compile a bundle's network, and show on images that it answers as before."""
+"""Export of a bundle's network to a compiled engine, with a parity check on images."""
 
 import platform
 import shutil
@@ -26,16 +26,16 @@ from leafid.identify.engines.compiled_engine import (
     engine_folder,
     view_sides,
 )
-from leafid.identify.engines.compiled_formats import INT8, CompiledName, require, version_of, write_model
+from leafid.identify.engines.compiled_formats import INT8, CompiledName, engine_version, require_engine, write_model
 from leafid.identify.engines.engine import Engine, TorchEngine
 from leafid.progress import OnProgress
 from leafid.sheets import PreparedImage, prepare_file
 from leafid.trust import calibrated_probabilities
 from leafid.version import __version__
 
-_BATCH = 8
-_SECONDS = 1.0  # for which the speed of an engine is measured
-_LEAST_CALIBRATION, _CALIBRATION_VIEWS = 8, 300
+_BATCH_IMAGES = 8
+_TIMED_SECONDS = 1.0  # minimum duration of a throughput measurement
+_MIN_CALIBRATION_IMAGES, _MAX_CALIBRATION_VIEWS = 8, 300
 
 
 def export_engine(
@@ -46,40 +46,42 @@ def export_engine(
     calibration: Sequence[Path] = (),
     on_progress: OnProgress | None = None,
 ) -> Parity:
-    """Write an engine into a bundle, if it answers like torch; one that is there is replaced only then.
+    """Write a compiled engine into a bundle if it passes the parity check; only then is an existing one replaced.
 
-    How fast it is beside torch is measured too, on this machine: by that, ``auto`` chooses among engines.
+    The speedup over torch is measured on this machine; the engine ``auto`` is chosen by it.
 
     Args:
         path: the bundle, or the run that holds it.
-        name: ``openvino`` or ``onnx``; with ``-int8`` their form with 8-bit integers.
-        images: image files on which the answers are compared; those that cannot be read do not count.
-        calibration: image files by which 8-bit integers are fitted; needed for these, and others than ``images``.
-        on_progress: told how many of the images are done.
+        name: ``openvino`` or ``onnx``; with ``-int8``, quantized to 8-bit integers.
+        images: image files on which outputs are compared; unreadable files are skipped.
+        calibration: image files for the quantization ranges, disjoint from ``images``; only for ``-int8``.
+        on_progress: called with the number of images compared so far.
 
     Raises:
         InstallationError: the packages of the engine are not installed.
-        BundleError: the bundle cannot be used, or the engine does not answer like torch.
-        UsageError: none of the images, or too few of those for calibration, can be read.
+        BundleError: the bundle cannot be used, or the engine failed parity.
+        UsageError: no image, or too few calibration images, can be read.
         OutputError: the bundle's folder cannot be written.
     """
-    require(name, to_export=True)
+    require_engine(name, to_export=True)
     bundle = read_bundle(path)
     torch_engine = TorchEngine(bundle, device="cpu")
     views = _calibration_views(bundle, calibration) if name in INT8 else {}
     folder = engine_folder(bundle, name)
     try:
         folder.parent.mkdir(exist_ok=True)
-        with tempfile.TemporaryDirectory(prefix=f".{name}.", dir=folder.parent) as made:
-            new = Path(made) / name
+        with tempfile.TemporaryDirectory(prefix=f".{name}.", dir=folder.parent) as temporary:
+            new = Path(temporary) / name
             new.mkdir()
             for side in view_sides(bundle.info.preprocessing):
                 write_model(torch_engine.network, new, name, side, views.get(side))
-            parity = _compared(bundle, torch_engine, name, new, images, on_progress)
+            parity = _compare(bundle, torch_engine, name, new, images, on_progress)
             if not parity.passed:
-                limits = f"more than {INT8_TOLERANCE} on the mean, or less than {INT8_AGREEMENT:.0%} agreement,"
-                limits = limits if name in INT8 else f"more than {TOLERANCE}"
-                raise BundleError(f"{parity}. {limits.capitalize()} is refused: {folder} was not written.")
+                int8_limits = (
+                    f"a mean difference of at most {INT8_TOLERANCE}, the same first taxon for {INT8_AGREEMENT:.0%}"
+                )
+                limits = int8_limits if name in INT8 else f"differences of at most {TOLERANCE}"
+                raise BundleError(f"{parity}. {folder} was not written, because an export needs {limits}.")
             write_text(new / PARITY, parity.model_dump_json(indent=2) + "\n")
             if folder.exists():
                 shutil.rmtree(folder)
@@ -89,7 +91,7 @@ def export_engine(
     return parity
 
 
-def _compared(
+def _compare(
     bundle: Bundle,
     torch_engine: TorchEngine,
     name: CompiledName,
@@ -102,26 +104,24 @@ def _compared(
     embedding_differences: list[float] = []
     agreements: list[bool] = []
     timed: list[PreparedImage] = []
-    for start in range(0, len(images), _BATCH):
-        if batch := _readable(images[start : start + _BATCH], bundle):
-            answers, expected = engine.answer(batch), torch_engine.answer(batch)
-            lengths = np.linalg.norm(expected.embeddings, axis=1)
-            embedding_differences += (
-                np.linalg.norm(answers.embeddings - expected.embeddings, axis=1) / lengths
-            ).tolist()
-            ours, theirs = (
-                calibrated_probabilities(one.logits, bundle.info.calibration) for one in (answers, expected)
+    for start in range(0, len(images), _BATCH_IMAGES):
+        if batch := _readable(images[start : start + _BATCH_IMAGES], bundle):
+            output, expected = engine.predict(batch), torch_engine.predict(batch)
+            norms = np.linalg.norm(expected.embeddings, axis=1)
+            embedding_differences += (np.linalg.norm(output.embeddings - expected.embeddings, axis=1) / norms).tolist()
+            compiled, reference = (
+                calibrated_probabilities(result.logits, bundle.info.calibration) for result in (output, expected)
             )
-            differences += np.abs(ours - theirs).max(axis=1).tolist()
+            differences += np.abs(compiled - reference).max(axis=1).tolist()
             timed = timed or batch
-            agreements += (ours.argmax(axis=1) == theirs.argmax(axis=1)).tolist()
+            agreements += (compiled.argmax(axis=1) == reference.argmax(axis=1)).tolist()
         if on_progress:
-            on_progress(min(start + _BATCH, len(images)), len(images))
+            on_progress(min(start + _BATCH_IMAGES, len(images)), len(images))
     if not differences:
-        raise UsageError(f"None of the {len(images)} images can be read: name others to compare the answers on.")
+        raise UsageError(f"None of the {len(images)} images can be read. Name others to compare the engines on.")
     return Parity(
         engine=name,
-        version=version_of(name),
+        version=engine_version(name),
         leafid_version=__version__,
         created=datetime.now(UTC),
         weights_sha256=bundle.info.weights_sha256,
@@ -130,37 +130,37 @@ def _compared(
         embedding_difference=max(embedding_differences),
         agreement=float(np.mean(agreements)),
         mean_difference=float(np.mean(differences)),
-        times_as_fast=images_per_second(engine, timed) / images_per_second(torch_engine, timed),
+        speedup=images_per_second(engine, timed) / images_per_second(torch_engine, timed),
         measured_on=f"{usable_cores()} cores of {platform.processor() or platform.machine()}",
         files={file.name: sha256_of(file) for file in sorted(folder.iterdir())},
     )
 
 
 def images_per_second(engine: Engine, images: Sequence[PreparedImage]) -> float:
-    """Measure how fast an engine answers when it is kept busy, for at least ``_SECONDS``."""
-    with ThreadPoolExecutor(engine.at_once) as pool:
-        calls = [images] * engine.at_once
-        list(pool.map(engine.answer, calls))  # the first calls take longer
+    """Measure the throughput of an engine under full load, for at least ``_TIMED_SECONDS``."""
+    with ThreadPoolExecutor(engine.concurrency) as pool:
+        calls = [images] * engine.concurrency
+        list(pool.map(engine.predict, calls))  # warm-up: the first calls take longer
         started, rounds = time.perf_counter(), 0
-        while (seconds := time.perf_counter() - started) < _SECONDS:
-            list(pool.map(engine.answer, calls))
+        while (seconds := time.perf_counter() - started) < _TIMED_SECONDS:
+            list(pool.map(engine.predict, calls))
             rounds += 1
     return rounds * len(calls) * len(images) / seconds
 
 
 def _calibration_views(bundle: Bundle, paths: Sequence[Path]) -> dict[int, NDArray[np.uint8]]:
-    """Return views (V, 3, S, S) of images, by size; at most ``_CALIBRATION_VIEWS`` of each, from all of the images."""
+    """Return calibration views (V, 3, S, S) by S, at most ``_MAX_CALIBRATION_VIEWS`` each, spread over the images."""
     prepared = _readable(paths, bundle)
-    if len(prepared) < _LEAST_CALIBRATION:
+    if len(prepared) < _MIN_CALIBRATION_IMAGES:
         raise UsageError(
-            f"{len(prepared)} of {len(paths)} images for calibration can be read; at least {_LEAST_CALIBRATION} are "
-            "needed, and 100 of all taxa are better. Name them with --calibrate."
+            f"{len(prepared)} of {len(paths)} images for calibration can be read; at least {_MIN_CALIBRATION_IMAGES} "
+            "are needed, better 100 of all taxa. Name them with --calibrate."
         )
     views: dict[int, NDArray[np.uint8]] = {}
     for side in view_sides(bundle.info.preprocessing):
-        fitting = [view for image in prepared for view in image.views if len(view) == side]
-        if fitting:
-            chosen = fitting[:: -(-len(fitting) // _CALIBRATION_VIEWS)]
+        candidates = [view for image in prepared for view in image.views if len(view) == side]
+        if candidates:
+            chosen = candidates[:: -(-len(candidates) // _MAX_CALIBRATION_VIEWS)]
             views[side] = np.ascontiguousarray(np.stack(chosen).transpose(0, 3, 1, 2))
     return views
 

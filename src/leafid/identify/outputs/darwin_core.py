@@ -1,6 +1,6 @@
-"""Records as Darwin Core Identification rows, which Specify, Symbiota and the IPT import beside the occurrences.
+"""Writes records as Darwin Core Identification rows, for import into Specify, Symbiota and the IPT.
 
-Terms: https://dwc.tdwg.org/terms/. ``associatedMedia`` is the image by which a row finds its specimen.
+Terms: https://dwc.tdwg.org/terms/. ``associatedMedia`` is the image and links a row to its specimen.
 """
 
 import csv
@@ -9,8 +9,8 @@ from datetime import date
 from pathlib import Path
 
 from leafid.files import written_atomically
-from leafid.identify.outputs.line_formats import candidates_text, csv_path, guarded
-from leafid.identify.records import Record, Status, written_path
+from leafid.identify.outputs.line_formats import candidates_text, csv_path, escape_formula
+from leafid.identify.records import Record, Status, unicode_path
 from leafid.taxonomy import Taxonomy
 
 DWC_COLUMNS = (
@@ -24,19 +24,19 @@ DWC_COLUMNS = (
     "identificationVerificationStatus",
     "identificationRemarks",
 )
-"""The columns in order; all are Darwin Core terms."""
+"""The columns in order, all Darwin Core terms."""
 
 
 def write_darwin_core(records: Iterable[Record], path: Path, taxonomy: Taxonomy, *, on: date) -> int:
-    """Write a row for each identified record as CSV (UTF-8), all or nothing; return their number.
+    """Write one row per identified record as CSV (UTF-8), atomically; return the number of rows.
 
-    An image without a name has no row: nothing was determined, and collection systems refuse rows without a name.
+    An image without a name has no row: it was not determined, and collection systems reject rows without a name.
 
     Args:
         records: in order.
-        path: the file.
-        taxonomy: of the bundle; it gives ``taxonID``, where its taxa have a key.
-        on: when the images were identified.
+        path: the file to write.
+        taxonomy: of the bundle; gives ``taxonID`` for taxa with a key.
+        on: date of the identification.
 
     Raises:
         OutputError: the file cannot be written.
@@ -48,14 +48,14 @@ def write_darwin_core(records: Iterable[Record], path: Path, taxonomy: Taxonomy,
         rows.writerow(DWC_COLUMNS)
         for record in records:
             if record.status is Status.IDENTIFIED and record.scientific_name is not None:
-                rows.writerow([guarded(cell) for cell in _cells(record, record.scientific_name, keys, on)])
+                rows.writerow([escape_formula(cell) for cell in _cells(record, record.scientific_name, keys, on)])
                 number += 1
     return number
 
 
 def _cells(record: Record, name: str, keys: dict[str, str], on: date) -> tuple[str, ...]:
     return (
-        csv_path(written_path(record.path)),
+        csv_path(unicode_path(record.path)),
         name,
         keys.get(name, ""),
         record.taxon_rank or "",
@@ -68,11 +68,11 @@ def _cells(record: Record, name: str, keys: dict[str, str], on: date) -> tuple[s
 
 
 def _remarks(record: Record) -> str:
-    told = ["Predicted from an image by a model; not seen by a botanist"]
+    remarks = ["Predicted from an image by a model; not seen by a botanist"]
     if record.probability is not None:
-        told.append(f"probability {record.probability:.4f}")
+        remarks.append(f"probability {record.probability:.4f}")
     if record.prediction_set:
-        told.append(f"cannot be excluded: {candidates_text(record.prediction_set)}")
+        remarks.append(f"cannot be excluded: {candidates_text(record.prediction_set)}")
     if record.flora_sentence is not None:
-        told.append(f"leaf: {record.flora_sentence}")
-    return ". ".join(one.removesuffix(".") for one in told) + "."
+        remarks.append(f"leaf: {record.flora_sentence}")
+    return ". ".join(remark.removesuffix(".") for remark in remarks) + "."

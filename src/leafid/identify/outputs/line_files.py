@@ -1,4 +1,4 @@
-"""Files of records that are appended to, line by line, and read back up to where a killed process left them."""
+"""Appends records to text files line by line, and reads them back up to the last complete record."""
 
 import os
 from collections.abc import Iterator, Sequence
@@ -8,18 +8,22 @@ from typing import IO
 
 from leafid.errors import OutputError
 from leafid.identify.outputs.line_formats import LineFormat
-from leafid.identify.records import Record
+from leafid.identify.records import Record, RenamedColumnError, check_renamed_columns
 
 
 class RecordWriter:
-    """An open result file to which records are appended."""
+    """Appends records to an open result file."""
 
     def __init__(self, opened: IO[bytes], lines: LineFormat) -> None:
         self._opened = opened
         self._lines = lines
 
     def lock(self, path: Path) -> None:
-        """Keep other runs out until the file is closed or the process dies; ``path`` is the result they are told of."""
+        """Lock the file against other processes until it is closed; ``path`` is the result that an error names.
+
+        Raises:
+            OutputError: another process holds the lock.
+        """
         try:
             import fcntl
         except ImportError:  # Windows
@@ -28,37 +32,37 @@ class RecordWriter:
             fcntl.flock(self._opened, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             raise OutputError(
-                f"{path} is being written by another leafid. Wait for it, or name another output."
+                f"{path} is being written by another leafid process. Wait for it, or name another output."
             ) from None
 
     def begin(self) -> None:
-        """Write what stands before the first record, if it is not there."""
+        """Write the header if the file is empty."""
         if not os.path.getsize(self._opened.name):
             self._append(self._lines.header)
 
     def resume(self) -> None:
-        """Cut off a half-written last line."""
-        _, end = complete_records(Path(self._opened.name), self._lines)
+        """Truncate the file after the last complete record."""
+        _, end = count_complete_records(Path(self._opened.name), self._lines)
         self._opened.truncate(end)
 
     def replace(self) -> None:
-        """Cut off everything."""
+        """Empty the file."""
         self._opened.truncate(0)
 
     def write(self, records: Sequence[Record]) -> None:
-        """Append records; when this returns they survive the death of the process.
+        """Append records; once this returns, they survive a crash of the process.
 
         Raises:
-            OutputError: the disk is full or gone.
+            OutputError: the file cannot be written, for example because the disk is full.
         """
         self._append(b"".join(map(self._lines.line, records)))
 
     def finish(self) -> None:
-        """Do what is to be done once all records are written."""
+        """Finish the result after the last record."""
 
     def close(self) -> None:
-        """Close the file once its content is on the disk."""
-        with self._opened, suppress(OSError):  # a pipe cannot be synchronised
+        """Flush the file to the disk and close it."""
+        with self._opened, suppress(OSError):  # a pipe cannot be flushed
             os.fsync(self._opened.fileno())
 
     def _append(self, content: bytes) -> None:
@@ -69,31 +73,34 @@ class RecordWriter:
         except OSError as error:
             raise OutputError(
                 f"{self._opened.name} cannot be written: {error.strerror}. "
-                "What was finished is kept; go on with --resume."
+                "Finished records are kept; continue with --resume."
             ) from None
 
 
-def records_in(file: Path, lines: LineFormat, *, start: int = 0) -> Iterator[Record]:
-    """Yield each complete record of a file, from the byte ``start`` on.
+def read_complete_records(file: Path, lines: LineFormat, *, start: int = 0) -> Iterator[Record]:
+    """Yield each complete record of a file, from byte offset ``start``.
 
     Raises:
-        ValueError: the file holds something else.
+        RenamedColumnError: the file has columns of an earlier version.
+        ValueError: the file is not a result.
     """
     for number, (content, _) in enumerate(_complete_lines(file, lines, start), start=1):
         try:
             yield lines.record(content)
+        except RenamedColumnError:
+            raise
         except (ValueError, KeyError, TypeError) as error:
             raise ValueError(f"record {number} is damaged ({type(error).__name__}: {error})") from None
 
 
-def complete_records(file: Path, lines: LineFormat, *, start: int = 0) -> tuple[int, int]:
-    """Return the number of complete records and the offset of the end of the last, or 0 without any.
+def count_complete_records(file: Path, lines: LineFormat, *, start: int = 0) -> tuple[int, int]:
+    """Return the number of complete records and the byte offset of the end of the last (0 without any).
 
     Raises:
-        ValueError: the file holds something else.
+        ValueError: the file is not a result.
     """
     number = end = 0
-    for number, (_, end) in enumerate(_complete_lines(file, lines, start), start=1):  # noqa: B007 -- the last are wanted
+    for number, (_, end) in enumerate(_complete_lines(file, lines, start), start=1):  # noqa: B007 -- used after the loop
         pass
     return number, end
 
@@ -104,7 +111,9 @@ def _complete_lines(file: Path, lines: LineFormat, start: int) -> Iterator[tuple
         begin = opened.read(len(lines.start))
         if begin != lines.start:
             if not lines.start.startswith(begin):
+                header, _, _ = (begin + opened.readline(1000)).decode("utf-8", "replace").partition("\n")
+                check_renamed_columns(header.split(","))
                 raise ValueError(f"it does not begin with {lines.start.decode().strip()}")
             return
         opened.seek(start + len(lines.header))
-        yield from lines.complete(opened)
+        yield from lines.complete_records(opened)

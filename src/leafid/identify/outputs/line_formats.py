@@ -1,4 +1,4 @@
-"""Records as lines of CSV and JSONL, and as Parquet. Each line can be read back, whatever the file is called."""
+"""Formats of records: CSV, JSONL and Parquet. Each can be written and read back."""
 
 import csv
 import io
@@ -11,25 +11,25 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, get_args, get_type_hints
 
 from leafid.files import written_atomically
-from leafid.identify.records import COLUMNS, Candidate, CitedSpecimen, Record, Status, as_values, from_values
+from leafid.identify.records import COLUMNS, Candidate, CitedSpecimen, Record, Status, record_from_dict, record_to_dict
 
 if TYPE_CHECKING:
     import pyarrow
 
 ROW_GROUP = 10_000
-"""Records that are held in memory at a time while Parquet is written."""
+"""Number of records in a Parquet row group, which is held in memory."""
 
 
 @dataclass(frozen=True)
 class LineFormat:
-    """A text format in which each record stands for itself.
+    """A text format that stores records one after the other.
 
     Attributes:
-        header: bytes at the beginning of the file.
-        start: bytes by which a file of this format is known, the header included.
-        line: the bytes of a record, line end included.
-        record: the record of such bytes; raises ValueError, KeyError or TypeError where they are damaged.
-        quoted: whether a quoted value may hold line ends, so that a record may span several lines.
+        header: bytes before the first record.
+        start: bytes with which every file of this format begins, header included.
+        line: returns the bytes of a record, including the line end.
+        record: parses such bytes; raises ValueError, KeyError or TypeError if they are damaged.
+        quoted: whether a quoted value may contain line ends, so that a record may span several lines.
     """
 
     header: bytes
@@ -38,8 +38,8 @@ class LineFormat:
     record: Callable[[bytes], Record]
     quoted: bool
 
-    def complete(self, opened: BinaryIO) -> Iterator[tuple[bytes, int]]:
-        """Yield the bytes of each complete record and the offset of its end; a half-written last one is not."""
+    def complete_records(self, opened: BinaryIO) -> Iterator[tuple[bytes, int]]:
+        """Yield the bytes of each complete record and the offset of its end; skip a truncated last record."""
         offset, pending, inside_quotes = opened.tell(), list[bytes](), False
         for line in opened:
             pending.append(line)
@@ -55,46 +55,47 @@ class LineFormat:
 
 
 def candidates_text(candidates: Iterable[Candidate]) -> str:
-    """Write candidates for the eye and for ``parse_candidates``: ``Rosa gallica 0.9100; Rosa arvensis 0.0500``."""
-    return "; ".join(f"{one.scientific_name} {one.probability:.4f}" for one in candidates)
+    """Return candidates as text, such as ``Rosa gallica 0.9100; Rosa arvensis 0.0500``."""
+    return "; ".join(f"{candidate.scientific_name} {candidate.probability:.4f}" for candidate in candidates)
 
 
 def parse_candidates(text: str) -> tuple[Candidate, ...]:
-    """Read what ``candidates_text`` wrote.
+    """Parse text from ``candidates_text``.
 
     Raises:
-        ValueError: the text is something else.
+        ValueError: the text does not have this form.
     """
     found = re.findall(r"(.+?) (\d\.\d{4})(?:; |$)", text, flags=re.DOTALL)
-    candidates = tuple(Candidate(name, float(score)) for name, score in found)
+    candidates = tuple(Candidate(name, float(probability)) for name, probability in found)
     if candidates_text(candidates) != text:
-        raise ValueError(f"{text!r} is no list of candidates")
+        raise ValueError(f"{text!r} is not a list of candidates")
     return candidates
 
 
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
-"""A cell that begins like this is run by spreadsheets as a formula."""
+"""Spreadsheets evaluate a cell that begins with one of these as a formula (CSV injection)."""
 
 
 def csv_path(path: str) -> str:
-    """Return a written path so that no spreadsheet runs it: ``=1.jpg`` becomes ``./=1.jpg``, which is the same file."""
+    """Return a path that no spreadsheet evaluates: ``=1.jpg`` becomes ``./=1.jpg``, the same file."""
     return f"./{path}" if path.startswith(_FORMULA) else path
 
 
-def guarded(value: str) -> str:
-    """Put an apostrophe before what a spreadsheet would run, or what begins with one."""
+def escape_formula(value: str) -> str:
+    """Put an apostrophe before a value that a spreadsheet would evaluate, or that begins with an apostrophe."""
     return f"'{value}" if value.startswith((*_FORMULA, "'")) else value
 
 
 def _csv_line(record: Record) -> bytes:
-    values = as_values(record)
+    values = record_to_dict(record)
     for column in COLUMNS:
-        if column.element is Candidate:
+        if column.element_type is Candidate:
             values[column.name] = candidates_text(getattr(record, column.name))
-        elif column.element is not None:
+        elif column.element_type is not None:
             values[column.name] = json.dumps(values[column.name], ensure_ascii=False) if values[column.name] else None
     cells = [
-        "" if value is None else value if isinstance(value, float) else guarded(value) for value in values.values()
+        "" if value is None else value if isinstance(value, float) else escape_formula(value)
+        for value in values.values()
     ]
     cells[0] = csv_path(values["path"])
     return _csv_row(cells)
@@ -102,7 +103,7 @@ def _csv_line(record: Record) -> bytes:
 
 def _csv_row(cells: Sequence[str | float]) -> bytes:
     text = io.StringIO()
-    csv.writer(text, lineterminator="\r\n").writerow(cells)  # only what stands in the line end is quoted inside a value
+    csv.writer(text, lineterminator="\r\n").writerow(cells)  # csv quotes only the characters of its line end
     return text.getvalue().removesuffix("\r\n").encode("utf-8") + b"\n"
 
 
@@ -113,11 +114,11 @@ def _csv_record(line: bytes) -> Record:
     values: dict[str, Any] = {}
     for column, cell in zip(COLUMNS, rows[0], strict=True):
         text = cell if column.name == "path" else cell.removeprefix("'")
-        if column.element is Candidate:
+        if column.element_type is Candidate:
             values[column.name] = parse_candidates(text)
-        elif column.element is not None:
-            values[column.name] = tuple(column.element(**one) for one in json.loads(text or "[]"))
-        elif column.kind is float:
+        elif column.element_type is not None:
+            values[column.name] = tuple(column.element_type(**element) for element in json.loads(text or "[]"))
+        elif column.value_type is float:
             values[column.name] = float(text) if text else None
         else:
             values[column.name] = None if column.optional and not text else text
@@ -133,11 +134,11 @@ CSV = LineFormat(_CSV_HEADER, _CSV_HEADER, _csv_line, _csv_record, quoted=True)
 
 
 def _json_line(record: Record) -> bytes:
-    return json.dumps(as_values(record), ensure_ascii=False).encode("utf-8") + b"\n"
+    return json.dumps(record_to_dict(record), ensure_ascii=False).encode("utf-8") + b"\n"
 
 
 def _json_record(line: bytes) -> Record:
-    return from_values(json.loads(line))
+    return record_from_dict(json.loads(line))
 
 
 JSONL = LineFormat(b"", f'{{"{COLUMNS[0].name}": '.encode(), _json_line, _json_record, quoted=False)
@@ -147,7 +148,7 @@ JSONL = LineFormat(b"", f'{{"{COLUMNS[0].name}": '.encode(), _json_line, _json_r
 
 
 def write_parquet(records: Iterable[Record], path: Path) -> None:
-    """Write records as Parquet, all or nothing, a row group at a time.
+    """Write records to a Parquet file atomically, a row group at a time.
 
     Raises:
         OutputError: the file cannot be written.
@@ -156,7 +157,7 @@ def write_parquet(records: Iterable[Record], path: Path) -> None:
     from pyarrow import parquet
 
     schema = _arrow_schema()
-    rows = (as_values(record) for record in records)
+    rows = (record_to_dict(record) for record in records)
     with written_atomically(path) as temporary, parquet.ParquetWriter(temporary, schema) as writer:
         for first in rows:
             group = list(islice(chain([first], rows), ROW_GROUP))
@@ -167,20 +168,20 @@ def read_parquet(path: Path) -> Iterator[Record]:
     """Yield the records of a Parquet file, a row group at a time.
 
     Raises:
-        ValueError, KeyError or TypeError: it is no result of leafid.
+        ValueError, KeyError or TypeError: the file is not a result of leafid.
     """
     from pyarrow import parquet
 
     with parquet.ParquetFile(path) as opened:
         for batch in opened.iter_batches(ROW_GROUP):
-            yield from map(from_values, batch.to_pylist())
+            yield from map(record_from_dict, batch.to_pylist())
 
 
-def rows_of_parquet(path: Path) -> int:
+def count_parquet_rows(path: Path) -> int:
     """Return the number of records of a Parquet file.
 
     Raises:
-        ValueError: it is none.
+        ValueError: the file is not Parquet.
     """
     from pyarrow import parquet
 
@@ -209,7 +210,10 @@ def _arrow_schema() -> "pyarrow.Schema":
     return pyarrow.schema(
         [
             pyarrow.field(
-                column.name, kinds[column.element or column.kind], column.optional, {"description": column.description}
+                column.name,
+                kinds[column.element_type or column.value_type],
+                column.optional,
+                {"description": column.description},
             )
             for column in COLUMNS
         ]

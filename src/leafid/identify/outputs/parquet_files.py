@@ -1,11 +1,12 @@
-"""Parquet results. Parquet cannot be appended to: records wait in a journal beside it, which becomes the file at last.
+"""Parquet results. Parquet cannot be appended to, so records are collected in a journal and converted at the end.
 
-From a million records on, ``results.parquet`` is a folder of files of at least so many, ``part-00001.parquet`` and so
-on, which pandas, Polars and pyarrow read like a file, and DuckDB as ``'results.parquet/*.parquet'``. The journal,
-``results.parquet.journal.jsonl``, holds the records of one part at a time and names it in its first line, except for
-part 1. Where the part that it names is there, it became that part just before the process died, and holds nothing new.
+From a million records, ``results.parquet`` is a folder of part files, ``part-00001.parquet`` and so on, which pandas,
+Polars and pyarrow read like a file, and DuckDB as ``'results.parquet/*.parquet'``. The journal,
+``results.parquet.journal.jsonl``, contains the records of one part and names the part in its first line, except for
+part 1. If the named part exists already, the process died just after the conversion and the journal is obsolete.
 """
 
+import glob
 import os
 import re
 from collections.abc import Iterator, Sequence
@@ -14,53 +15,53 @@ from pathlib import Path
 from typing import IO
 
 from leafid.errors import OutputError
-from leafid.identify.outputs.line_files import RecordWriter, complete_records, records_in
-from leafid.identify.outputs.line_formats import JSONL, read_parquet, rows_of_parquet, write_parquet
+from leafid.identify.outputs.line_files import RecordWriter, count_complete_records, read_complete_records
+from leafid.identify.outputs.line_formats import JSONL, count_parquet_rows, read_parquet, write_parquet
 from leafid.identify.records import Record
 
 ROWS_PER_FILE = 1_000_000
-"""From so many records on, a file of Parquet is followed by another."""
+"""Number of records from which a Parquet result is split into part files."""
 
-_COPIED_AT_ONCE = 1000
+_COPY_BATCH = 1000
 
 
-def journal_of(path: Path) -> Path:
-    """Return where the records of a Parquet result wait."""
+def journal_path(path: Path) -> Path:
+    """Return the journal of a Parquet result."""
     return path.with_name(f"{path.name}.journal.jsonl")
 
 
-def parts_of(path: Path) -> list[Path]:
-    """Return the files of a result that is a folder, in order; none for all others."""
+def part_files(path: Path) -> list[Path]:
+    """Return the part files of a result that is a folder, in order; an empty list for a file."""
     return sorted(path.glob("part-[0-9]*.parquet")) if path.is_dir() else []
 
 
 def is_foreign_folder(path: Path) -> bool:
-    """Whether a folder lies here that is no result of leafid."""
-    return path.is_dir() and not parts_of(path) and not journal_of(path).exists()
+    """Return whether ``path`` is a folder without a result of leafid."""
+    return path.is_dir() and not part_files(path) and not journal_path(path).exists()
 
 
 def parquet_records(path: Path) -> Iterator[Record]:
-    """Yield the records of a Parquet result, also of one whose run was interrupted, in the order they were written.
+    """Yield the records of a Parquet result, finished or interrupted, in the order of writing.
 
     Raises:
-        OSError: there is no such file, or it cannot be read.
-        ValueError, KeyError or TypeError: it is no result of leafid.
+        OSError: the file does not exist or cannot be read.
+        ValueError, KeyError or TypeError: the file is not a result of leafid.
     """
-    parts = parts_of(path)
+    parts = part_files(path)
     for part in parts:
         yield from read_parquet(part)
-    start, rows = _waiting(path, len(parts))
-    if path.is_file() and rows < rows_of_parquet(path):
+    start, rows = _pending(path, len(parts))
+    if path.is_file() and rows < count_parquet_rows(path):
         yield from read_parquet(path)
     elif start is not None:
-        yield from records_in(journal_of(path), JSONL, start=start)
+        yield from read_complete_records(journal_path(path), JSONL, start=start)
     elif not parts:
         yield from read_parquet(path)
 
 
-def _waiting(path: Path, parts: int) -> tuple[int | None, int]:
-    """Where the records that wait in the journal begin, None without a journal, and how many they are."""
-    journal = journal_of(path)
+def _pending(path: Path, parts: int) -> tuple[int | None, int]:
+    """Return the offset of the first record in the journal (None without a journal) and the number of records."""
+    journal = journal_path(path)
     if not journal.exists() or not os.path.getsize(journal):
         return None, 0
     with journal.open("rb") as opened:
@@ -69,11 +70,11 @@ def _waiting(path: Path, parts: int) -> tuple[int | None, int]:
     if (int(header[1]) if header else 1) <= parts or (header is None and first.startswith(b'{"part": ')):
         return os.path.getsize(journal), 0
     start = len(first) if header else 0
-    return start, complete_records(journal, JSONL, start=start)[0]
+    return start, count_complete_records(journal, JSONL, start=start)[0]
 
 
 class ParquetWriter(RecordWriter):
-    """An open journal of a Parquet result, which becomes one file, or a folder of them."""
+    """Appends records to the journal of a Parquet result, and converts it to one file or a folder of part files."""
 
     def __init__(self, opened: IO[bytes], path: Path, rows_per_file: int) -> None:
         super().__init__(opened, JSONL)
@@ -82,44 +83,48 @@ class ParquetWriter(RecordWriter):
         self._rows = 0
 
     def begin(self) -> None:
-        """Name the part that the journal is of, if it is not there."""
-        number = len(parts_of(self._path)) + 1
+        """Write the part number to an empty journal, except for part 1."""
+        number = len(part_files(self._path)) + 1
         if number > 1 and not os.path.getsize(self._opened.name):
             self._append(b'{"part": %d}\n' % number)
 
     def resume(self) -> None:
-        """Bring journal and files together: what became a part leaves the journal, a finished file returns to it."""
-        self._remove_torn()
-        start, self._rows = _waiting(self._path, len(parts_of(self._path)))
+        """Reconcile journal and files: drop records that a part file has, copy a finished file back to the journal."""
+        self._remove_partial()
+        start, self._rows = _pending(self._path, len(part_files(self._path)))
         end = (
-            complete_records(Path(self._opened.name), JSONL, start=start)[1] if self._rows and start is not None else 0
+            count_complete_records(Path(self._opened.name), JSONL, start=start)[1]
+            if self._rows and start is not None
+            else 0
         )
         self._opened.truncate(end)
         if self._path.is_file():
             rest = islice(read_parquet(self._path), self._rows, None)
-            while some := list(islice(rest, _COPIED_AT_ONCE)):
-                super().write(some)
-                self._rows += len(some)
+            while batch := list(islice(rest, _COPY_BATCH)):
+                super().write(batch)
+                self._rows += len(batch)
 
     def replace(self) -> None:
-        """Remove all files and empty the journal."""
-        self._remove_torn()
+        """Delete all part files and empty the journal."""
+        self._remove_partial()
         if self._path.is_dir():
-            for part in reversed(parts_of(self._path)):
+            for part in reversed(part_files(self._path)):
                 part.unlink()
             try:
                 self._path.rmdir()
             except OSError:
-                raise OutputError(f"{self._path} holds files that are not of leafid. Name another output.") from None
+                raise OutputError(
+                    f"{self._path} contains files that are not from leafid. Name another output."
+                ) from None
         else:
             self._path.unlink(missing_ok=True)
         self._opened.truncate(0)
 
     def write(self, records: Sequence[Record]) -> None:
-        """Append records; when this returns they survive the death of the process.
+        """Append records; once this returns, they survive a crash of the process.
 
         Raises:
-            OutputError: the disk is full or gone.
+            OutputError: the file cannot be written, for example because the disk is full.
         """
         super().write(records)
         self._rows += len(records)
@@ -127,7 +132,7 @@ class ParquetWriter(RecordWriter):
             self._finish_part()
 
     def finish(self) -> None:
-        """Turn the journal into the file, or into the last part."""
+        """Convert the journal to the file, or to the last part file."""
         if not self._path.is_dir():
             write_parquet(parquet_records(self._path), self._path)
         elif self._rows:
@@ -135,25 +140,20 @@ class ParquetWriter(RecordWriter):
 
     def _finish_part(self) -> None:
         if self._path.is_file():
-            self._path.unlink()  # all its records are in the journal
+            self._path.unlink()  # the journal contains all its records
         self._path.mkdir(exist_ok=True)
-        parts = len(parts_of(self._path))
-        start, _ = _waiting(self._path, parts)
+        parts = len(part_files(self._path))
+        start, _ = _pending(self._path, parts)
         part = self._path / f"part-{parts + 1:05}.parquet"
-        write_parquet(records_in(Path(self._opened.name), JSONL, start=start or 0), part)
+        write_parquet(read_complete_records(Path(self._opened.name), JSONL, start=start or 0), part)
         self._opened.truncate(0)
         self._opened.seek(0)
         self._rows = 0
         self.begin()
 
-    def _remove_torn(self) -> None:
-        """Remove files that a killed process had not finished; none other is at work while this one holds the lock."""
-        for torn in self._path.parent.glob(f".{glob_escaped(self._path.name)}.*.partial"):
-            torn.unlink()
-        for torn in self._path.glob(".part-*.partial"):
-            torn.unlink()
-
-
-def glob_escaped(name: str) -> str:
-    """Return a name as a pattern that only it matches."""
-    return re.sub(r"([*?[])", r"[\1]", name)
+    def _remove_partial(self) -> None:
+        """Delete unfinished files of a killed process; the lock excludes other running processes."""
+        for partial in self._path.parent.glob(f".{glob.escape(self._path.name)}.*.partial"):
+            partial.unlink()
+        for partial in self._path.glob(".part-*.partial"):
+            partial.unlink()

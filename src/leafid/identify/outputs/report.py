@@ -1,4 +1,4 @@
-"""Records as a page that needs nothing else: a table to sort and filter, with thumbnails and the limits."""
+"""Writes records as an HTML report: a table to sort and filter, with thumbnails and the statement of limits."""
 
 import io
 from collections.abc import Iterable, Iterator, Sequence
@@ -15,9 +15,10 @@ from PIL import Image
 from leafid.bundle import BundleInfo, read_bundle
 from leafid.cores import usable_cores
 from leafid.errors import ImageError
-from leafid.identify.leaf_characters import drawn_leaf, has_characters
-from leafid.identify.outputs.report_forms import ReportForm, report_at
-from leafid.identify.records import Record, Status, as_values
+from leafid.html import page_template
+from leafid.identify.leaf_characters import draw_best_leaf, has_characters
+from leafid.identify.outputs.report_files import ReportWriter, open_report
+from leafid.identify.records import Record, Status, record_to_dict
 from leafid.identify.summary import Tally
 from leafid.images import open_image
 from leafid.progress import OnProgress
@@ -25,16 +26,16 @@ from leafid.sources import is_web_address
 from leafid.statements import LIMITS_LONG
 from leafid.trust import HeatOverlays, read_thumbnail
 
-_THUMBNAIL = (120, 120)  # largest width and height in pixels
-_QUALITY = 60  # of JPEG: a thumbnail has 3 KB, so that 5,000 rows make 20 MB
-_LEAF = 260  # longer side of a drawn leaf in pixels, at which its veins can be told apart
-_HEAT = 200  # longer side of a heat map in pixels
-_AT_ONCE = 64
+_THUMBNAIL_SIZE = (120, 120)  # largest width and height in pixels
+_JPEG_QUALITY = 60  # a thumbnail has 3 KB, so that 5,000 rows need 20 MB
+_LEAF_SIDE = 260  # longer side of a leaf drawing in pixels, large enough to distinguish its veins
+_HEAT_MAP_SIDE = 200  # longer side of a heat map in pixels
+_BATCH_RECORDS = 64
 
 HeatMaps = Literal["none", "undetermined", "all"]
-"""For which images a report shows what speaks for the first candidate rather than the next, and the reverse."""
+"""Images for which a report shows heat maps of the best two candidates."""
 
-_SHOWN = (
+_COLUMNS = (
     "path",
     "status",
     "scientific_name",
@@ -44,7 +45,7 @@ _SHOWN = (
     "prediction_set",
     "reason",
 )
-_MORE = ("flora_sentence", "photo_taken", "camera", "specimens")
+_DETAILS = ("flora_sentence", "photo_taken", "camera", "specimens")
 
 
 def write_report(
@@ -59,52 +60,46 @@ def write_report(
     device: str = "auto",
     on_progress: OnProgress | None = None,
 ) -> None:
-    """Write the report, all or nothing; images are opened again for their thumbnails, one that is gone has none.
+    """Write the report atomically. Images are read again for their thumbnails; a missing file has no thumbnail.
 
-    Images of the web are not fetched again: they have a link and no thumbnail, and the page says so. Where a record
-    tells of leaf characters, the leaf is measured again, and drawn with what was measured on it. Where it cites
-    specimens, those of the first candidate and of the next stand side by side, with their pictures where the bundle has
-    them.
+    Images from the web are not fetched again: they have a link and a note instead of a thumbnail. The leaf of a record
+    with leaf characters is measured again and drawn. Cited specimens of the best two candidates are shown side by side,
+    with thumbnails if the bundle has them.
 
     Args:
         records: in order.
-        path: a file that ends in ``.html`` and holds everything, or a folder, for more than ``ROWS_IN_A_FILE`` images:
-            ``index.html`` in it loads rows and pictures from files beside it.
-        info: of the bundle that answered.
-        on: when the images were identified.
+        path: a self-contained file that ends in ``.html``; or a folder, for more than ``MAX_ROWS_IN_FILE`` images,
+            whose ``index.html`` loads rows and pictures from separate files.
+        info: of the bundle.
+        on: date of the identification.
         images: number of records, for ``on_progress``.
-        bundle: its folder, or the run that holds it; without it there are no heat maps and no pictures of specimens.
-        heat_maps: for which images, those of the web left out; each takes about as long as two answers.
-        device: where heat maps are computed.
-        on_progress: told how many thumbnails are done.
+        bundle: the bundle folder or its run; without it there are no heat maps and no thumbnails of specimens.
+        heat_maps: images for which heat maps are drawn, except those from the web; a pair takes about two inferences.
+        device: device on which heat maps are computed.
+        on_progress: called with the number of records written so far.
 
     Raises:
-        OutputError: it cannot be written, or another folder is there.
+        OutputError: the report cannot be written, or ``path`` is a folder without a report.
         BundleError: ``bundle`` is missing or damaged.
     """
-    from jinja2 import Environment, PackageLoader, StrictUndefined
-
     folder = None if bundle is None else read_bundle(bundle).folder
     heat = None if folder is None or heat_maps == "none" else HeatOverlays.of_bundle(folder, device=device)
     tally = Tally()
     specimens: dict[str, str] = {}
-    environment = Environment(
-        loader=PackageLoader("leafid.identify"), autoescape=True, undefined=StrictUndefined, trim_blocks=True
-    )
-    with report_at(path) as form:
+    with open_report(path) as report:
         for batch, pictures in _with_pictures(iter(records)):
             tally.add(batch)
-            for record, shown in zip(batch, pictures, strict=True):
+            for record, own_pictures in zip(batch, pictures, strict=True):
                 wanted = heat is not None and (heat_maps == "all" or record.status is Status.UNDETERMINED)
-                maps = _heat(heat, record, form) if heat is not None and wanted else []
-                form.add(_row(record, shown, form) | {"heat": maps})
+                maps = _heat_maps(heat, record, report) if heat is not None and wanted else []
+                report.add_row(_row(record, own_pictures, report) | {"heat": maps})
                 if folder is not None:
-                    _add_pictures(specimens, record, folder, form)
+                    _add_specimen_thumbnails(specimens, record, folder, report)
             if on_progress:
                 on_progress(tally.images, images or tally.images)
-        summary = tally.summary(earlier=0, seconds=0)
+        summary = tally.summary(resumed=0, seconds=0)
         page = partial(
-            environment.get_template("report.html").render,
+            page_template("leafid.identify", "report.html").render,
             info=info,
             on=on,
             images=summary.images,
@@ -114,12 +109,12 @@ def write_report(
             specimens=specimens,
             limits=LIMITS_LONG,
         )
-        form.finish(page)
+        report.finish(page)
 
 
 @dataclass(frozen=True)
 class _Pictures:
-    """JPEGs of an image's thumbnail and of its measured leaf; None where there is none."""
+    """JPEG bytes of an image's thumbnail and of its measured leaf, if any."""
 
     thumbnail: bytes | None = None
     leaf: bytes | None = None
@@ -127,7 +122,7 @@ class _Pictures:
 
 def _with_pictures(records: Iterator[Record]) -> Iterator[tuple[Sequence[Record], Sequence[_Pictures]]]:
     with ThreadPoolExecutor(usable_cores(), thread_name_prefix="leafid-thumbnail") as pool:
-        while batch := tuple(islice(records, _AT_ONCE)):
+        while batch := tuple(islice(records, _BATCH_RECORDS)):
             yield batch, tuple(pool.map(_pictures, batch))
 
 
@@ -136,44 +131,44 @@ def _pictures(record: Record) -> _Pictures:
         return _Pictures()
     path = Path(record.path)
     try:
-        thumbnail = open_image(path, needed_side=min(_THUMBNAIL)).rgb
-        leaf = drawn_leaf(path, longest=_LEAF) if has_characters(record) else None
+        thumbnail = open_image(path, needed_side=min(_THUMBNAIL_SIZE)).rgb
+        leaf = draw_best_leaf(path, longest=_LEAF_SIDE) if has_characters(record) else None
     except ImageError:
         return _Pictures()
-    thumbnail.thumbnail(_THUMBNAIL)
+    thumbnail.thumbnail(_THUMBNAIL_SIZE)
     return _Pictures(_jpeg(thumbnail), None if leaf is None else _jpeg(leaf))
 
 
 def _jpeg(picture: Image.Image) -> bytes:
     content = io.BytesIO()
-    picture.save(content, "JPEG", quality=_QUALITY)
+    picture.save(content, "JPEG", quality=_JPEG_QUALITY)
     return content.getvalue()
 
 
-def _heat(heat: HeatOverlays, record: Record, form: ReportForm) -> list[dict[str, str]]:
-    """Name and heat map of the two best candidates; nothing where there are no two, or the image is gone."""
+def _heat_maps(heat: HeatOverlays, record: Record, report: ReportWriter) -> list[dict[str, str]]:
+    """Return name and heat map of the best two candidates; nothing if there are fewer or the image cannot be read."""
     if record.status is Status.FAILED or is_web_address(record.path) or len(record.candidates) < 2:
         return []
     names = (record.candidates[0].scientific_name, record.candidates[1].scientific_name)
     try:
-        pictures = heat.draw(Path(record.path), names, longest=_HEAT)
+        pictures = heat.draw(Path(record.path), names, longest=_HEAT_MAP_SIDE)
     except ImageError:
         return []
     return [
-        {"scientific_name": name, "picture": form.picture(_jpeg(picture))}
+        {"scientific_name": name, "picture": report.add_picture(_jpeg(picture))}
         for name, picture in zip(names, pictures, strict=True)
     ]
 
 
-def _add_pictures(specimens: dict[str, str], record: Record, bundle: Path, form: ReportForm) -> None:
-    """Add the pictures of cited specimens, each once however often it is cited."""
-    for one in record.specimens:
-        if one.image_id not in specimens and (content := read_thumbnail(bundle, one.image_id)) is not None:
-            specimens[one.image_id] = form.picture(content)
+def _add_specimen_thumbnails(specimens: dict[str, str], record: Record, bundle: Path, report: ReportWriter) -> None:
+    """Add the thumbnails of cited specimens, each once."""
+    for specimen in record.specimens:
+        if specimen.image_id not in specimens and (content := read_thumbnail(bundle, specimen.image_id)) is not None:
+            specimens[specimen.image_id] = report.add_picture(content)
 
 
-def _row(record: Record, pictures: _Pictures, form: ReportForm) -> dict[str, Any]:
-    values = as_values(record)
-    shown = {name: values[name] for name in (*_SHOWN, *_MORE)}
-    kept = {"thumbnail": pictures.thumbnail, "leaf": pictures.leaf}
-    return shown | {name: None if jpeg is None else form.picture(jpeg) for name, jpeg in kept.items()}
+def _row(record: Record, pictures: _Pictures, report: ReportWriter) -> dict[str, Any]:
+    values = record_to_dict(record)
+    fields = {name: values[name] for name in (*_COLUMNS, *_DETAILS)}
+    jpegs = {"thumbnail": pictures.thumbnail, "leaf": pictures.leaf}
+    return fields | {name: None if jpeg is None else report.add_picture(jpeg) for name, jpeg in jpegs.items()}

@@ -1,6 +1,6 @@
-"""Result files: records are written as they come, so that whatever stops the run, all finished records are kept.
+"""Opens and reads result files. Records are written as they come, so that an interrupted run keeps the finished ones.
 
-CSV and JSONL are appended to, a batch at a time; of Parquet tells ``parquet_results``.
+Batches are appended to CSV and JSONL; see ``parquet_files`` for Parquet.
 """
 
 import os
@@ -10,59 +10,59 @@ from pathlib import Path
 
 from leafid.errors import OutputError
 from leafid.files import Existing
-from leafid.identify.outputs.line_files import RecordWriter, records_in
+from leafid.identify.outputs.line_files import RecordWriter, read_complete_records
 from leafid.identify.outputs.line_formats import CSV, JSONL, LineFormat, csv_path
 from leafid.identify.outputs.parquet_files import (
     ROWS_PER_FILE,
     ParquetWriter,
     is_foreign_folder,
-    journal_of,
+    journal_path,
     parquet_records,
 )
-from leafid.identify.outputs.report_forms import check_replaceable
-from leafid.identify.records import Record, written_path
+from leafid.identify.outputs.report_files import check_replaceable
+from leafid.identify.records import Record, RenamedColumnError, unicode_path
 
-ENDINGS = (".csv", ".jsonl", ".parquet")
-"""Endings of result files, each with its format."""
+EXTENSIONS = (".csv", ".jsonl", ".parquet")
+"""File extensions of the result formats."""
 
 
 def check_output(path: Path, existing: Existing) -> None:
-    """Check, before anything slow is done, that a result can be written to ``path``.
+    """Check early that a result can be written to ``path``.
 
     Raises:
-        OutputError: the ending is none of ``ENDINGS``, or a result is there and neither resumed nor replaced.
+        OutputError: the extension is not one of ``EXTENSIONS``, or a result exists and is neither resumed nor replaced.
     """
     file, _ = _line_file(path)
     if path.is_dir() and (path.suffix != ".parquet" or is_foreign_folder(path)):
         raise OutputError(f"{path} is a folder. Name a file.")
-    found = next((one for one in (path, file) if one.exists()), None)
+    found = next((candidate for candidate in (path, file) if candidate.exists()), None)
     if existing == "refuse" and found is not None:
-        raise OutputError(f"{found} is already there. Add --resume to go on with it, or --force to replace it.")
+        raise OutputError(f"{found} already exists. Add --resume to continue it, or --force to replace it.")
 
 
-VIEW_ENDINGS = {"--darwin-core": (".csv",), "--report": (".html", "")}
-"""Options of `leafid identify` that name a view of the records, and how its name ends; a view is written anew."""
+DERIVED_EXTENSIONS = {"--darwin-core": (".csv",), "--report": (".html", "")}
+"""Options of `leafid identify` that name an output derived from the records, and its file extensions."""
 
 
-def check_view(option: str, path: Path, existing: Existing, *, output: Path | None) -> None:
-    """Check, before anything slow is done, that a view of the records can be written to ``path``.
+def check_derived_output(option: str, path: Path, existing: Existing, *, output: Path | None) -> None:
+    """Check early that an output derived from the records can be written to ``path``.
 
     Raises:
-        OutputError: the ending is wrong, the folder is missing, it is the result itself, or it is there and neither
-            resumed nor replaced, or is no report.
+        OutputError: the extension is wrong, the folder does not exist, ``path`` is the result itself, it exists and
+            is neither resumed nor replaced, or it is a folder without a report.
     """
-    endings = VIEW_ENDINGS[option]
-    if path.suffix.lower() not in endings:
-        folder = ", or a folder, whose name has no ending" if "" in endings else ""
-        raise OutputError(f"{option} {path}: name a file that ends in {endings[0]}{folder}.")
+    extensions = DERIVED_EXTENSIONS[option]
+    if path.suffix.lower() not in extensions:
+        folder = ", or a folder whose name has no extension" if "" in extensions else ""
+        raise OutputError(f"{option} {path}: name a file that ends in {extensions[0]}{folder}.")
     if not path.parent.is_dir():
-        raise OutputError(f"{option} {path}: there is no folder {path.parent}. Make it first.")
+        raise OutputError(f"{option} {path}: the folder {path.parent} does not exist. Create it first.")
     if output is not None and path.absolute() == output.absolute():
-        raise OutputError(f"{option} {path} is the result file too. Name another file.")
+        raise OutputError(f"{option} {path} is also the result file. Name another file.")
     if not path.suffix and existing != "refuse":
         check_replaceable(path)
     elif (path.suffix and path.is_dir()) or (existing == "refuse" and path.exists()):
-        raise OutputError(f"{option} {path} is already there. Name another file, or add --resume or --force.")
+        raise OutputError(f"{option} {path} already exists. Name another file, or add --resume or --force.")
 
 
 @contextmanager
@@ -70,35 +70,35 @@ def open_output(
     path: Path,
     *,
     existing: Existing = "refuse",
-    on_earlier: Callable[[Record], None] | None = None,
+    on_existing: Callable[[Record], None] | None = None,
     rows_per_file: int = ROWS_PER_FILE,
 ) -> Iterator[RecordWriter]:
-    """Open a result file for appending; folders above it are made.
+    """Open a result file for appending, and create missing parent folders.
 
-    While the file is open, no second run can write to it. When resuming, a half-written last line, left by a run that
-    was killed, is cut off, but nothing is touched before every record has been read and ``on_earlier`` has agreed.
+    The file is locked against other processes. On resume, a truncated last record is removed, but only after all
+    records have been read and ``on_existing`` has raised no error.
 
     Args:
         path: the result file.
-        existing: what to do when it is there.
-        on_earlier: called with each record that is there already, when resuming.
-        rows_per_file: records from which on a Parquet result goes on in another file.
+        existing: what to do with an existing result.
+        on_existing: called with each existing record on resume.
+        rows_per_file: number of records from which a Parquet result is split into part files.
 
     Raises:
-        OutputError: see ``check_output``; or the file cannot be written, is no result of leafid, or is in use.
+        OutputError: see ``check_output``; or the file cannot be written, is not a result of leafid, or is locked.
     """
     check_output(path, existing)
-    with closing(_opened(path, existing, on_earlier, rows_per_file)) as writer:
+    with closing(_open_writer(path, existing, on_existing, rows_per_file)) as writer:
         yield writer
         writer.finish()
     if path.suffix == ".parquet":
-        journal_of(path).unlink()
+        journal_path(path).unlink()
 
 
-def _opened(
-    path: Path, existing: Existing, on_earlier: Callable[[Record], None] | None, rows_per_file: int
+def _open_writer(
+    path: Path, existing: Existing, on_existing: Callable[[Record], None] | None, rows_per_file: int
 ) -> RecordWriter:
-    """Open the file that is appended to, with its header and, when resuming, with its complete records."""
+    """Open the file for appending, write its header, and on resume read its complete records."""
     file, lines = _line_file(path)
     is_new = not file.exists()
     try:
@@ -111,13 +111,13 @@ def _opened(
         writer.lock(path)
         if existing == "replace":
             if os.path.getsize(file) or (file != path and path.exists()):
-                next(read_records(path), None)  # what is no result of leafid is not replaced
+                next(read_records(path), None)  # raises if the file is not a result, which is not replaced
             writer.replace()
         elif existing == "resume":
             if os.path.getsize(file) or (file != path and path.exists()):
                 for record in read_records(path):
-                    if on_earlier:
-                        on_earlier(record)
+                    if on_existing:
+                        on_existing(record)
             writer.resume()
         writer.begin()
     except BaseException:
@@ -129,33 +129,39 @@ def _opened(
 
 
 def read_records(path: Path) -> Iterator[Record]:
-    """Yield the records of a result file, also of one whose run was interrupted; a half-written last line is left out.
+    """Yield the records of a result file. After an interrupted run, a truncated last record is left out.
 
     Raises:
-        OutputError: there is no such file, or it is no result of leafid.
+        OutputError: the file does not exist, is not a result of leafid, or has columns of an earlier version.
     """
     file, lines = _line_file(path)
     try:
-        yield from records_in(file, lines) if file == path else parquet_records(path)
+        yield from read_complete_records(file, lines) if file == path else parquet_records(path)
     except OSError as error:
         raise OutputError(f"{path} cannot be read: {error.strerror or error}.") from None
+    except RenamedColumnError as error:
+        raise OutputError(
+            f"{path} was written by an earlier leafid: {error}. Identify the images again into another file."
+        ) from None
     except (ValueError, KeyError, TypeError) as error:
-        raise OutputError(f"{path} is no result of this leafid: {error}. Name another file.") from None
+        raise OutputError(f"{path} is not a result of this leafid: {error}. Name another file.") from None
 
 
 def path_in_output(path: str, output: Path) -> str:
-    """Return the form that the path of an image has in a result file, by which a resumed run knows it again."""
-    return csv_path(written_path(path)) if output.suffix == ".csv" else written_path(path)
+    """Return the form of an image path in a result file, by which a resumed run recognises it."""
+    return csv_path(unicode_path(path)) if output.suffix == ".csv" else unicode_path(path)
 
 
 def _line_file(path: Path) -> tuple[Path, LineFormat]:
-    """The file that is appended to, and its format."""
+    """Return the file to which records are appended, and its format."""
     match path.suffix:
         case ".csv":
             return path, CSV
         case ".jsonl":
             return path, JSONL
         case ".parquet":
-            return journal_of(path), JSONL
+            return journal_path(path), JSONL
         case _:
-            raise OutputError(f"{path}: a result ends in {', '.join(ENDINGS[:-1])} or {ENDINGS[-1]}.")
+            raise OutputError(
+                f"{path}: name a result file that ends in {', '.join(EXTENSIONS[:-1])} or {EXTENSIONS[-1]}."
+            )

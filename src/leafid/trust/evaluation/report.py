@@ -12,6 +12,7 @@ from PIL import Image
 
 from leafid.errors import ImageError
 from leafid.files import write_text
+from leafid.html import page_template
 from leafid.images import open_image
 from leafid.statements import LIMITS, LIMITS_LONG
 from leafid.taxonomy import Taxonomy
@@ -73,16 +74,8 @@ def write_report(
         taxonomy: the bundle's.
         files: the image files, by the path in the split or catalog.
     """
-    from jinja2 import ChoiceLoader, Environment, PackageLoader, StrictUndefined
-
-    environment = Environment(
-        loader=ChoiceLoader([PackageLoader("leafid.trust"), PackageLoader("leafid")]),  # the stylesheet is shared
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-    )
     shown = sorted({image for pair in evaluation.pairs for image in pair.paths})
-    html = environment.get_template("evaluation.html").render(
+    html = page_template("leafid.trust", "evaluation.html").render(
         evaluation=evaluation,
         pictures=_pictures(evaluation, truth, probabilities, taxonomy),
         thumbnails={image: thumbnail for image in shown if (thumbnail := _thumbnail(files[image]))},

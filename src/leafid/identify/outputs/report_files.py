@@ -1,4 +1,4 @@
-"""What a report is made of on the disk: one file that holds its pictures, or for many images a folder of files."""
+"""Storage of a report: one self-contained file, or a folder of files for many images."""
 
 import base64
 import json
@@ -11,49 +11,49 @@ from typing import Any, Protocol
 from leafid.errors import OutputError
 from leafid.files import written_atomically
 
-ROWS_IN_A_FILE = 20_000
-"""Rows up to which a report may be one file, of about 80 MB; a folder shows 100,000."""
+MAX_ROWS_IN_FILE = 20_000
+"""Number of rows up to which a report may be one file, of about 80 MB. A folder can show 100,000 rows."""
 
-_ROWS_AT_ONCE = 5000  # in each of a folder's files of rows
+_ROWS_PER_SCRIPT = 5000
 _INDEX, _ROWS, _PICTURES = "index.html", "rows", "pictures"
 
 Render = Callable[..., str]
-"""Makes the page, given ``rows``, those it holds itself, and ``row_files``, those that it loads."""
+"""Renders the page, given ``rows`` to embed and ``row_files`` to load."""
 
 
-class ReportForm(Protocol):
-    """Takes pictures and rows as they come."""
+class ReportWriter(Protocol):
+    """Stores the pictures and rows of a report."""
 
-    def picture(self, jpeg: bytes) -> str:
-        """Keep a picture; return its address in the page."""
+    def add_picture(self, jpeg: bytes) -> str:
+        """Store a picture; return its address in the page."""
 
-    def add(self, row: dict[str, Any]) -> None:
-        """Keep a row, whose pictures are addresses."""
+    def add_row(self, row: dict[str, Any]) -> None:
+        """Store a row; its pictures are addresses."""
 
     def finish(self, render: Render) -> None:
         """Write the page."""
 
 
-def is_folder_form(path: Path) -> bool:
-    """Tell whether the report is to be a folder, by its name."""
+def is_report_folder(path: Path) -> bool:
+    """Return whether the name of a report means a folder."""
     return path.suffix.lower() != ".html"
 
 
 @contextmanager
-def report_at(path: Path) -> Iterator[ReportForm]:
-    """Open a report: a file if its name ends in ``.html``, else a folder. What is there is replaced at the end.
+def open_report(path: Path) -> Iterator[ReportWriter]:
+    """Open a report: a file if its name ends in ``.html``, else a folder. An existing report is replaced at the end.
 
     Raises:
-        OutputError: it cannot be written, or a folder is there that is no report.
+        OutputError: the report cannot be written, or ``path`` is a folder without a report.
     """
-    if not is_folder_form(path):
-        yield _File(path)
+    if not is_report_folder(path):
+        yield _FileReport(path)
         return
     check_replaceable(path)
     partial = path.with_name(f".{path.name}.partial")
     try:
         shutil.rmtree(partial, ignore_errors=True)
-        yield _Folder(partial)
+        yield _FolderReport(partial)
         shutil.rmtree(path, ignore_errors=True)
         partial.rename(path)
     except OSError as error:
@@ -63,24 +63,26 @@ def report_at(path: Path) -> Iterator[ReportForm]:
 
 
 def check_replaceable(folder: Path) -> None:
-    """Check that nothing but a report is lost where a folder is replaced.
+    """Check that a folder contains only a report and may be replaced.
 
     Raises:
-        OutputError: it holds other files, or is none.
+        OutputError: it contains other files or is not a folder.
     """
-    if folder.exists() and (not folder.is_dir() or {one.name for one in folder.iterdir()} - {_INDEX, _ROWS, _PICTURES}):
-        raise OutputError(f"{folder} is no folder of a report and is not replaced. Name another.")
+    if folder.exists() and (
+        not folder.is_dir() or {file.name for file in folder.iterdir()} - {_INDEX, _ROWS, _PICTURES}
+    ):
+        raise OutputError(f"{folder} is not the folder of a report, so it is not replaced. Name another folder.")
 
 
-class _File:
+class _FileReport:
     def __init__(self, path: Path) -> None:
         self._path = path
         self._rows: list[dict[str, Any]] = []
 
-    def picture(self, jpeg: bytes) -> str:
+    def add_picture(self, jpeg: bytes) -> str:
         return "data:image/jpeg;base64," + base64.b64encode(jpeg).decode("ascii")
 
-    def add(self, row: dict[str, Any]) -> None:
+    def add_row(self, row: dict[str, Any]) -> None:
         self._rows.append(row)
 
     def finish(self, render: Render) -> None:
@@ -88,32 +90,32 @@ class _File:
             temporary.write_text(render(rows=self._rows, row_files=()), encoding="utf-8")
 
 
-class _Folder:
-    """Rows go to the disk as they come, in scripts: a page that is opened from a disk may load no other data."""
+class _FolderReport:
+    """Writes rows to script files as they come; browsers let a page opened from disk load scripts but not JSON."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
-        self._waiting: list[dict[str, Any]] = []
+        self._pending: list[dict[str, Any]] = []
         self._row_files: list[str] = []
-        self._pictures = 0
+        self._picture_count = 0
         (folder / _ROWS).mkdir(parents=True)
 
-    def picture(self, jpeg: bytes) -> str:
-        address = f"{_PICTURES}/{self._pictures // 1000:03}/{self._pictures:06}.jpg"
-        self._pictures += 1
+    def add_picture(self, jpeg: bytes) -> str:
+        address = f"{_PICTURES}/{self._picture_count // 1000:03}/{self._picture_count:06}.jpg"
+        self._picture_count += 1
         file = self._folder / address
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_bytes(jpeg)
         return address
 
-    def add(self, row: dict[str, Any]) -> None:
-        self._waiting.append(row)
-        if len(self._waiting) == _ROWS_AT_ONCE:
-            self._write(self._waiting)
-            self._waiting = []
+    def add_row(self, row: dict[str, Any]) -> None:
+        self._pending.append(row)
+        if len(self._pending) == _ROWS_PER_SCRIPT:
+            self._write(self._pending)
+            self._pending = []
 
     def finish(self, render: Render) -> None:
-        self._write(self._waiting)
+        self._write(self._pending)
         (self._folder / _INDEX).write_text(render(rows=(), row_files=self._row_files), encoding="utf-8")
 
     def _write(self, rows: Sequence[dict[str, Any]]) -> None:

@@ -1,4 +1,4 @@
-"""The whole walk as a user types it: draw, collect, audit, train, evaluate, identify, each a process of its own."""
+"""All steps as separate processes: synthesize, collect, audit, train, evaluate, identify."""
 
 import csv
 import json
@@ -14,7 +14,7 @@ from leafid.errors import ExitCode
 
 LEAFID = Path(sys.executable).with_name("leafid")
 JOB = """
-name: walk
+name: steps
 seed: 3
 taxa:
   target: Mitragyna speciosa
@@ -42,26 +42,26 @@ def leafid(cwd: Path, *words: str, expected: ExitCode = ExitCode.OK) -> str:
 
 
 @pytest.fixture(scope="module")
-def walked(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder in which a small job has been walked up to its bundle."""
-    here = tmp_path_factory.mktemp("walk")
+def workspace(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a folder in which a small job has been trained."""
+    here = tmp_path_factory.mktemp("steps")
     (here / "job.yaml").write_text(JOB)
-    leafid(here, "draw", "drawn", "--sheets", "24", "--seed", "5")
+    leafid(here, "synthesize", "drawn", "--sheets", "24", "--seed", "5")
     leafid(here, "collect", "job.yaml")
     leafid(here, "train", "job.yaml")
     return here
 
 
-def test_a_run_holds_what_is_needed_to_judge_and_repeat_it(walked: Path) -> None:
-    run = walked / "runs" / "walk"
+def test_a_run_contains_what_is_needed_to_evaluate_and_repeat_it(workspace: Path) -> None:
+    run = workspace / "runs" / "steps"
     for name in ("job.yaml", "split.csv", "metrics.csv", "run.json", "logs", "checkpoints", "bundle/bundle.json"):
         assert (run / name).exists(), name
     assert {file.suffix for file in (run / "bundle").iterdir()} == {".json", ".safetensors", ".md", ".csv", ".zip"}
     assert "nothing about alkaloid" in (run / "bundle" / "MODEL_CARD.md").read_text()
 
 
-def test_no_gathering_crosses_the_split(walked: Path) -> None:
-    with (walked / "runs" / "walk" / "split.csv").open() as opened:
+def test_no_gathering_crosses_the_split(workspace: Path) -> None:
+    with (workspace / "runs" / "steps" / "split.csv").open() as opened:
         rows = list(csv.DictReader(opened))
     assert len(rows) == 24
     sides: dict[str, set[str]] = {}
@@ -71,11 +71,11 @@ def test_no_gathering_crosses_the_split(walked: Path) -> None:
     assert len(sides) < 24  # the drawn herbarium has duplicates
 
 
-def test_evaluation_reports_every_test_image(walked: Path) -> None:
-    leafid(walked, "evaluate", "runs/walk", "--on", "test")
-    folder = walked / "runs" / "walk" / "evaluation" / "test"
+def test_evaluation_reports_every_test_image(workspace: Path) -> None:
+    leafid(workspace, "evaluate", "runs/steps", "--on", "test")
+    folder = workspace / "runs" / "steps" / "evaluation" / "test"
     figures = json.loads((folder / "evaluation.json").read_text())
-    with (walked / "runs" / "walk" / "split.csv").open() as opened:
+    with (workspace / "runs" / "steps" / "split.csv").open() as opened:
         tested = sum(row["split"] == "test" for row in csv.DictReader(opened))
     with (folder / "predictions.csv").open() as opened:
         assert len(list(csv.DictReader(opened))) == tested
@@ -83,31 +83,33 @@ def test_evaluation_reports_every_test_image(walked: Path) -> None:
     assert (folder / "confusion.png").is_file()
 
 
-def test_identification_gives_one_record_per_image_and_says_which_failed(walked: Path) -> None:
-    photos = walked / "photos"
-    shutil.copytree(walked / "drawn" / "images", photos)
+def test_identification_gives_one_record_per_image_and_lists_failures(workspace: Path) -> None:
+    photos = workspace / "photos"
+    shutil.copytree(workspace / "drawn" / "images", photos)
     broken = photos / "broken.jpg"
     broken.write_text("<html>not found</html>")
     count = sum(1 for _ in photos.iterdir())
-    shown = leafid(walked, "identify", "runs/walk/bundle", "photos", "-o", "results.csv", expected=ExitCode.SOME_FAILED)
+    shown = leafid(
+        workspace, "identify", "runs/steps/bundle", "photos", "-o", "results.csv", expected=ExitCode.SOME_FAILED
+    )
     assert "says nothing about alkaloids" in " ".join(shown.split())
-    with (walked / "results.csv").open(newline="") as opened:
+    with (workspace / "results.csv").open(newline="") as opened:
         records = list(csv.DictReader(opened))
     assert len(records) == count
     failed = [record for record in records if record["status"] == "failed"]
     assert [Path(record["path"]).name for record in failed] == ["broken.jpg"]
     assert failed[0]["reason"].startswith("not_an_image")
-    assert all(re.fullmatch(r"walk@[0-9a-f]{12}-[0-9a-f]{6}", record["bundle"]) for record in records)
+    assert all(re.fullmatch(r"steps@[0-9a-f]{12}-[0-9a-f]{6}", record["bundle"]) for record in records)
 
 
-def test_a_second_training_does_not_overwrite_the_first(walked: Path) -> None:
-    before = (walked / "runs" / "walk" / "bundle" / "model.safetensors").read_bytes()
-    finished = subprocess.run([LEAFID, "train", "job.yaml"], capture_output=True, text=True, cwd=walked, check=False)
+def test_a_second_training_does_not_overwrite_the_first(workspace: Path) -> None:
+    before = (workspace / "runs" / "steps" / "bundle" / "model.safetensors").read_bytes()
+    finished = subprocess.run([LEAFID, "train", "job.yaml"], capture_output=True, text=True, cwd=workspace, check=False)
     assert finished.returncode == ExitCode.MISTAKE
     assert "--resume" in finished.stderr
-    assert (walked / "runs" / "walk" / "bundle" / "model.safetensors").read_bytes() == before
+    assert (workspace / "runs" / "steps" / "bundle" / "model.safetensors").read_bytes() == before
 
 
-def test_an_audit_can_be_opened(walked: Path) -> None:
-    leafid(walked, "audit", "job.yaml")
-    assert "<html" in (walked / "data" / "walk" / "audit" / "audit.html").read_text()
+def test_an_audit_can_be_opened(workspace: Path) -> None:
+    leafid(workspace, "audit", "job.yaml")
+    assert "<html" in (workspace / "data" / "steps" / "audit" / "audit.html").read_text()

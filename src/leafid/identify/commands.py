@@ -1,0 +1,241 @@
+"""`leafid identify` and `leafid watch`: check the options, identify, write all outputs, print messages."""
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+from leafid.bundle import read_bundle
+from leafid.errors import ExitCode, UsageError
+from leafid.files import Existing
+from leafid.identify.engines.engine import EngineName
+from leafid.identify.engines.engine_choice import suggest_export
+from leafid.identify.identifier import TOP_CANDIDATES, Identifier, IdentifyOptions
+from leafid.identify.inputs import find_inputs, select_shard
+from leafid.identify.outputs.darwin_core import write_darwin_core
+from leafid.identify.outputs.report import HeatMaps, write_report
+from leafid.identify.outputs.report_files import MAX_ROWS_IN_FILE, is_report_folder
+from leafid.identify.outputs.terminal import MAX_TERMINAL_RECORDS, record_line, records_table, summary_table
+from leafid.identify.outputs.writers import check_derived_output, check_output, read_records
+from leafid.identify.ray_cluster import ClusterIdentifier
+from leafid.identify.records import Record
+from leafid.identify.run_identification import identify_to_file, identify_to_list
+from leafid.identify.summary import Summary
+from leafid.identify.watch import check_watch, watch_folder
+from leafid.installation import require_torch
+from leafid.jobs import FetchingSettings
+from leafid.progress import progress_bar
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+Records = Callable[[], Iterable[Record]]
+"""Returns the records of a finished run, from memory or from the result file."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class IdentifySettings:
+    """The options of `leafid identify`; `leafid identify --help` explains them."""
+
+    bundle: Path
+    images: Sequence[str]
+    output: Path | None
+    darwin_core: Path | None
+    report: Path | None
+    heat_maps: HeatMaps
+    top: int | None
+    batch_size: int | Literal["auto"]
+    workers: int | Literal["auto"]
+    references: int
+    characters: bool
+    keep_location: bool
+    contact: str | None
+    allow_private_addresses: bool
+    shard: str | None
+    existing: Existing
+    device: str
+    engine: EngineName | Literal["auto"]
+    cluster: Literal["none", "ray"]
+
+    @property
+    def identify_options(self) -> IdentifyOptions:
+        """The options that ``Identifier.identify`` takes."""
+        return {
+            "batch_size": self.batch_size,
+            "workers": self.workers,
+            "top": self.top or TOP_CANDIDATES,
+            "characters": self.characters,
+            "keep_location": self.keep_location,
+            "fetching": FetchingSettings(contact=self.contact, allow_private_addresses=self.allow_private_addresses),
+        }
+
+
+def identify_photos(settings: IdentifySettings) -> ExitCode:
+    """Identify photos, write the outputs and print the result.
+
+    Returns:
+        ``OK``, or ``SOME_FAILED`` if an image could not be read.
+
+    Raises:
+        LeafidError: options do not fit together, or bundle, images or outputs cannot be used.
+    """
+    from rich.console import Console
+
+    _check_outputs(settings)
+    inputs = find_inputs(settings.images)
+    paths = inputs.paths if settings.shard is None else select_shard(inputs.paths, settings.shard)
+    _check_image_count(settings, len(paths))
+    if settings.cluster == "none":
+        require_torch()
+    console = Console()
+    for remark in inputs.remarks:
+        _print(console, remark, style="dim")
+    identifier = _load_identifier(settings, len(paths), console)
+    records, summary = _identify(settings, identifier, paths)
+    _print_result(settings, identifier, records, summary, console)
+    _write_derived_outputs(settings, identifier, records, summary, console)
+    return summary.exit_code
+
+
+@dataclass(frozen=True, kw_only=True)
+class WatchSettings:
+    """The options of `leafid watch`; `leafid watch --help` explains them."""
+
+    bundle: Path
+    folder: Path
+    output: Path
+    settle: float
+    interval: float
+    top: int
+    characters: bool
+    keep_location: bool
+    device: str
+    engine: EngineName | Literal["auto"]
+
+
+def watch_photos(settings: WatchSettings) -> ExitCode:
+    """Identify photos as they arrive in a folder, until Ctrl-C, and print one line for each.
+
+    Returns:
+        ``INTERRUPTED``, because Ctrl-C is how it ends.
+
+    Raises:
+        LeafidError: options do not fit together, or bundle, folder or output cannot be used.
+    """
+    from rich.console import Console
+
+    check_watch(settings.folder, settings.output, interval=settings.interval, settle=settings.settle)
+    require_torch()
+    console = Console()
+    identifier = Identifier.load(settings.bundle, device=settings.device, engine=settings.engine)
+    _print(console, f"Watching {settings.folder}. Stop with Ctrl-C.")
+    summary = watch_folder(
+        identifier,
+        settings.folder,
+        settings.output,
+        interval=settings.interval,
+        settle=settings.settle,
+        top=settings.top,
+        characters=settings.characters,
+        keep_location=settings.keep_location,
+        on_record=lambda record: console.print(f"{datetime.now():%H:%M:%S}", record_line(record)),
+        on_error=lambda message: _print(console, message, style="yellow"),
+    )
+    console.print(summary_table(summary))
+    _print(console, f"Records: {settings.output}")
+    return ExitCode.INTERRUPTED
+
+
+def _check_outputs(settings: IdentifySettings) -> None:
+    if settings.existing == "resume" and settings.output is None:
+        raise UsageError("--resume continues a result file. Name it with -o.")
+    if settings.heat_maps != "none" and settings.report is None:
+        raise UsageError("--heat-maps adds heat maps to the report. Name the report with --report results.html")
+    if settings.output is not None:
+        check_output(settings.output, settings.existing)
+    for option, path in (("--darwin-core", settings.darwin_core), ("--report", settings.report)):
+        if path is not None:
+            check_derived_output(option, path, settings.existing, output=settings.output)
+
+
+def _check_image_count(settings: IdentifySettings, images: int) -> None:
+    report = settings.report
+    if report is not None and not is_report_folder(report) and images > MAX_ROWS_IN_FILE:
+        raise UsageError(
+            f"{images:,} images are too many for a report in one file. Name a folder: --report {report.with_suffix('')}"
+        )
+    if settings.output is None and images > MAX_TERMINAL_RECORDS:
+        raise UsageError(f"{images:,} images are too many for the terminal. Name a result file: -o results.csv")
+
+
+def _load_identifier(settings: IdentifySettings, images: int, console: "Console") -> Identifier | ClusterIdentifier:
+    kind = ClusterIdentifier if settings.cluster == "ray" else Identifier
+    identifier = kind.load(
+        settings.bundle, device=settings.device, engine=settings.engine, references=settings.references
+    )
+    if settings.engine == "auto" and isinstance(identifier, Identifier) and images > MAX_TERMINAL_RECORDS:
+        if suggestion := suggest_export(read_bundle(settings.bundle), identifier.engine):
+            _print(console, suggestion, style="dim")
+    return identifier
+
+
+def _identify(
+    settings: IdentifySettings, identifier: Identifier | ClusterIdentifier, paths: Sequence[str]
+) -> tuple[Records, Summary]:
+    output, options = settings.output, settings.identify_options
+    with progress_bar("Identifying") as on_progress:
+        if output is None:
+            records, summary = identify_to_list(identifier, paths, on_progress=on_progress, **options)
+            return (lambda: records), summary
+        summary = identify_to_file(
+            identifier, paths, output, existing=settings.existing, on_progress=on_progress, **options
+        )
+        return (lambda: read_records(output)), summary
+
+
+def _print_result(
+    settings: IdentifySettings,
+    identifier: Identifier | ClusterIdentifier,
+    records: Records,
+    summary: Summary,
+    console: "Console",
+) -> None:
+    if settings.output is None:
+        console.print(records_table(tuple(records()), target=identifier.info.taxonomy.target))
+    else:
+        console.print(summary_table(summary))
+        _print(console, f"Records: {settings.output}")
+
+
+def _write_derived_outputs(
+    settings: IdentifySettings,
+    identifier: Identifier | ClusterIdentifier,
+    records: Records,
+    summary: Summary,
+    console: "Console",
+) -> None:
+    today = date.today()
+    if settings.darwin_core is not None:
+        rows = write_darwin_core(records(), settings.darwin_core, identifier.info.taxonomy, on=today)
+        without = f"; {summary.images - rows:,} images without a name have no row" if rows < summary.images else ""
+        _print(console, f"Darwin Core: {settings.darwin_core}, {rows:,} rows{without}")
+    if settings.report is not None:
+        with progress_bar("Thumbnails") as on_progress:
+            write_report(
+                records(),
+                settings.report,
+                identifier.info,
+                on=today,
+                images=summary.images,
+                bundle=settings.bundle,
+                heat_maps=settings.heat_maps,
+                device=settings.device,
+                on_progress=on_progress,
+            )
+        _print(console, f"Report: {settings.report}")
+
+
+def _print(console: "Console", text: str, *, style: str | None = None) -> None:
+    """Print text as it is; rich would read brackets in a path as markup."""
+    console.print(text, style=style, highlight=False, markup=False)
