@@ -21,7 +21,7 @@ from PIL.Jpeg2KImagePlugin import Jpeg2KImageFile
 from leafid.errors import FailureReason, ImageError
 from leafid.exif import NOTHING, Shot, read_raw_shot, read_shot
 from leafid.pages import file_and_page, page_frames
-from leafid.raw_photos import RAW_ENDINGS, preview
+from leafid.raw_photos import RAW_EXTENSIONS, preview
 
 MAX_PIXELS = 200_000_000
 """Larger images are refused, as decompression bombs would be; the largest herbarium scans have 100 million pixels."""
@@ -29,7 +29,7 @@ MAX_PIXELS = 200_000_000
 MAX_BYTES = 2_000_000_000
 """Larger files are refused before they are read; 200 million uncompressed pixels of 16 bits have 1.2 GB."""
 
-IMAGE_ENDINGS = RAW_ENDINGS | frozenset(
+IMAGE_EXTENSIONS = RAW_EXTENSIONS | frozenset(
     ".jpg .jpeg .jpe .png .tif .tiff .webp .bmp .gif .heic .heif .avif .jp2 .j2k .jpx .ppm .pgm .jfif".split()
 )
 """Endings by which images are found in folders. A file named on the command line is opened whatever it is called."""
@@ -82,7 +82,7 @@ def open_image(path: Path, *, needed_side: int | None = None, max_pixels: int = 
     file, page = file_and_page(path)
     content = _bytes_of(file)
     raw_shot = None
-    if file.suffix.lower() in RAW_ENDINGS:
+    if file.suffix.lower() in RAW_EXTENSIONS:
         raw_shot, content = read_raw_shot(content), preview(content)
     try:
         with Image.open(io.BytesIO(content), formats=_formats()) as image:

@@ -10,7 +10,7 @@ import struct
 from pathlib import Path
 from typing import BinaryIO
 
-TIFF_ENDINGS = frozenset((".tif", ".tiff"))
+TIFF_EXTENSIONS = frozenset((".tif", ".tiff"))
 
 MAX_PAGES = 10_000
 """Pages that are looked for; a file that claims more is damaged."""

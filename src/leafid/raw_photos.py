@@ -10,7 +10,7 @@ from PIL import Image
 
 from leafid.errors import FailureReason, ImageError
 
-RAW_ENDINGS = frozenset(".dng .cr2 .cr3 .crw .nef .nrw .arw .sr2 .orf .rw2 .raf .pef .srw .rwl .3fr .iiq".split())
+RAW_EXTENSIONS = frozenset(".dng .cr2 .cr3 .crw .nef .nrw .arw .sr2 .orf .rw2 .raf .pef .srw .rwl .3fr .iiq".split())
 """Endings of raw photos. Most are TIFF files too, in which others see no more than a tiny picture."""
 
 

@@ -10,8 +10,8 @@ from pathlib import Path
 from leafid.errors import UsageError
 from leafid.identify.input_lists import STANDARD_INPUT, TABLE_ENDINGS, read_input_list, read_standard_input
 from leafid.identify.records import written_path
-from leafid.images import IMAGE_ENDINGS
-from leafid.pages import TIFF_ENDINGS, page_path, pages_of_file
+from leafid.images import IMAGE_EXTENSIONS
+from leafid.pages import TIFF_EXTENSIONS, page_path, pages_of_file
 from leafid.sources import is_web_address
 
 
@@ -57,7 +57,7 @@ class Inputs:
 def find_inputs(arguments: Sequence[str | Path]) -> Inputs:
     """List the images that ``arguments`` name, in order.
 
-    - A folder stands for all images in it and its subfolders, by ending (``leafid.images.IMAGE_ENDINGS``), sorted by
+    - A folder stands for all images in it and its subfolders, by ending (``leafid.images.IMAGE_EXTENSIONS``), sorted by
       path. Links are followed; a folder is entered once. A subfolder that is named like an image but holds none, or
       that may not be read, stays in the list and becomes a failed record.
     - ``*``, ``?``, ``[...]`` and ``**`` are expanded where the shell has not; each match counts as if it were named.
@@ -98,7 +98,7 @@ def find_inputs(arguments: Sequence[str | Path]) -> Inputs:
             named.append(argument)
     if not named and not mistakes:
         mistakes += [f"{folder}: holds no file that ends like an image" for folder in empty] or ["no image is named"]
-        mistakes.append(f"images end in {' '.join(sorted(IMAGE_ENDINGS))}")
+        mistakes.append(f"images end in {' '.join(sorted(IMAGE_EXTENSIONS))}")
     if mistakes:
         raise UsageError("\n".join(["These images cannot be identified:", *_indented(mistakes)]))
     paths, paged = with_pages(named)
@@ -112,7 +112,7 @@ def with_pages(named: Iterable[str | Path]) -> tuple[tuple[str, ...], int]:
     counted: dict[Path, int] = {}
     for one in named:
         pages = 1
-        if isinstance(one, Path) and one.suffix.lower() in TIFF_ENDINGS:
+        if isinstance(one, Path) and one.suffix.lower() in TIFF_EXTENSIONS:
             pages = counted[one] if one in counted else counted.setdefault(one, pages_of_file(one))
         if pages == 1:
             paths.append(str(one))
@@ -180,11 +180,11 @@ def _search(top: Path) -> _Folder:
                 found.hidden += 1
             elif os.path.isdir(path):  # unlike DirEntry.is_dir, says no to a link that leads to itself
                 enter(path)
-            elif ending in IMAGE_ENDINGS:
+            elif ending in IMAGE_EXTENSIONS:
                 found.images.append(path)
             else:
                 found.others[ending] += 1
-        if len(found.images) == before and folder.suffix.lower() in IMAGE_ENDINGS and folder != top:
+        if len(found.images) == before and folder.suffix.lower() in IMAGE_EXTENSIONS and folder != top:
             found.images.append(folder)
 
     enter(top)
