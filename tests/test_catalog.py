@@ -66,8 +66,8 @@ def test_all_mistakes_are_listed(tmp_path: Path) -> None:
     assert "4 mistakes" in message
     assert "the column scientificName is missing" in message
     assert "row 2: path is empty" in message
-    assert "row 2, width: 'wide' is no whole number" in message
-    assert "image_id a stands in more than one row" in message
+    assert "row 2, width: 'wide' is not a whole number" in message
+    assert "image_id a occurs in more than one row" in message
 
 
 def test_missing_and_foreign_files_are_told_in_a_sentence(tmp_path: Path) -> None:

@@ -71,7 +71,7 @@ def test_the_version_is_shown() -> None:
 )
 def test_a_mistake_is_told_in_a_sentence(tmp_path: Path, words: list[str], expected: str) -> None:
     finished = leafid(*words, cwd=tmp_path)
-    assert finished.returncode == ExitCode.MISTAKE
+    assert finished.returncode == ExitCode.USER_ERROR
     assert expected in finished.stderr
     assert "Traceback" not in finished.stderr
 
@@ -103,7 +103,7 @@ def test_a_defect_is_kept_in_a_file_and_not_shown(tmp_path: Path) -> None:
         env={"PYTHONPATH": str(tmp_path), "PATH": "/usr/bin:/bin", "TMPDIR": str(tmp_path)},
         check=False,
     )
-    assert finished.returncode == ExitCode.DEFECT
+    assert finished.returncode == ExitCode.INTERNAL_ERROR
     assert "defect of leafid" in finished.stderr
     assert "Traceback" not in finished.stderr
     report = re.search(r"\S+leafid-defect-\S+\.txt", finished.stderr)

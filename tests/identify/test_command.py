@@ -59,7 +59,7 @@ def test_characters_are_shown_in_the_terminal(bundle_folder: Path, tmp_path: Pat
 def test_an_engine_that_is_not_there_is_refused(bundle_folder: Path, photos: list[str], tmp_path: Path) -> None:
     for words in (("identify", bundle_folder, "0.png"), ("watch", bundle_folder, ".", "-o", "results.csv")):
         shown = _leafid(*words, "--engine", "onnx", cwd=tmp_path)
-        assert shown.returncode == ExitCode.MISTAKE
+        assert shown.returncode == ExitCode.USER_ERROR
         assert "leafid export" in shown.stderr or "pip install 'leafid[onnx]'" in shown.stderr
 
 

@@ -103,7 +103,7 @@ def test_identification_gives_one_record_per_image_and_says_which_failed(walked:
 def test_a_second_training_does_not_overwrite_the_first(walked: Path) -> None:
     before = (walked / "runs" / "walk" / "bundle" / "model.safetensors").read_bytes()
     finished = subprocess.run([LEAFID, "train", "job.yaml"], capture_output=True, text=True, cwd=walked, check=False)
-    assert finished.returncode == ExitCode.MISTAKE
+    assert finished.returncode == ExitCode.USER_ERROR
     assert "--resume" in finished.stderr
     assert (walked / "runs" / "walk" / "bundle" / "model.safetensors").read_bytes() == before
 

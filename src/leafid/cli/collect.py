@@ -51,7 +51,7 @@ def collect(
     if gathered.near_duplicates:
         near = collected.catalog_path.with_name("near_duplicates.csv")
         print(f"Note: {gathered.near_duplicates} pairs of images look alike: {near}")
-    for path, reason in gathered.unread.items():
+    for path, reason in gathered.unreadable.items():
         print(f"Note: {path} could not be compared: {reason}")
     for note in collected.notes:
         print(f"Note: {note}")

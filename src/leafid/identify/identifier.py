@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from leafid.bundle import BundleInfo, read_bundle
 from leafid.cores import usable_cores
 from leafid.errors import UsageError
-from leafid.exif import Shot
+from leafid.exif import CaptureInfo
 from leafid.identify.engines.engine import Engine, EngineName
 from leafid.identify.engines.engine_choice import choose_engine
 from leafid.identify.leaf_characters import character_values
@@ -257,7 +257,7 @@ class Identifier:
         return Record(path=path, status=status, **answer, bundle=self.info.identifier, leafid_version=__version__)
 
 
-def _told_by_camera(shot: Shot, keep_location: bool) -> dict[str, Any]:
+def _told_by_camera(shot: CaptureInfo, keep_location: bool) -> dict[str, Any]:
     """The fields of a record that tell how the photo came about; the position only where it is asked for."""
     told: dict[str, Any] = {"photo_taken": shot.taken, "camera": shot.camera}
     if keep_location and shot.position is not None:
