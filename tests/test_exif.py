@@ -62,7 +62,7 @@ def test_date_camera_and_position_of_a_phone_photo_are_read(tmp_path: Path, form
 
 def test_without_exif_all_values_are_missing(tmp_path: Path) -> None:
     GREEN.save(tmp_path / "photo.png")
-    assert open_image(tmp_path / "photo.png").shot == NO_CAPTURE_INFO
+    assert open_image(tmp_path / "photo.png").capture == NO_CAPTURE_INFO
 
 
 @pytest.mark.parametrize(

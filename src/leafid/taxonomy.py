@@ -3,7 +3,7 @@
 A label is the index of a taxon in a ``Taxonomy``. The bundle of a training run contains its taxonomy.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from enum import StrEnum
 from typing import Self
 
@@ -122,3 +122,7 @@ class Taxonomy(BaseModel):
     def __len__(self) -> int:
         """Return the number of labels."""
         return len(self.taxa)
+
+    def each(self) -> Iterator[tuple[int, Taxon]]:
+        """Yield ``(label, taxon)`` in label order."""
+        return enumerate(self.taxa)

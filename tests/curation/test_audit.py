@@ -79,7 +79,7 @@ def test_the_contents_of_the_catalog_are_counted(audited: AuditFiles) -> None:
 
 def test_a_shortcut_is_found_and_vanishes_with_the_background(audited: AuditFiles) -> None:
     clear = {
-        (row.grouped_labels, row.background, row.region)
+        (row.question, row.background, row.region)
         for row in audited.audit.shortcuts
         if row.beats_chance and row.classifier == "nearest_neighbour"
     }
