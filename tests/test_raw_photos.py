@@ -105,5 +105,5 @@ def test_without_rawpy_the_failure_names_what_to_install(tmp_path: Path) -> None
         f"try: open_image(pathlib.Path({str(tmp_path / 'photo.nef')!r}))\n"
         "except ImageError as failure: print(failure)"
     )
-    said = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stdout
-    assert said == "unsupported: a raw photo; to read its preview: pip install 'leafid[raw]'\n"
+    output = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stdout
+    assert output == "unsupported: a raw photo; to read its preview: pip install 'leafid[raw]'\n"

@@ -57,7 +57,7 @@ COLUMNS: tuple[Column, ...] = (
     Column("split", "str", "train, val or test, if the source prescribes it."),
     Column("verbatimIdentification", "str", "The name as the source gives it, with author.", DARWIN_CORE),
     Column("identifiedBy", "str", "Who identified the sheet. Never copied into bundles or results.", DARWIN_CORE),
-    Column("typeStatus", "str", "Whether the sheet is a type, and of which name.", DARWIN_CORE),
+    Column("typeStatus", "str", "Type status of the sheet and the name that it typifies.", DARWIN_CORE),
     Column("domain", "str", "specimen (a pressed sheet) or field (a photo of a living plant)."),
     Column("creator", "str", "Who made the image.", DUBLIN_CORE),
     Column("licenseStatement", "str", "The licence in the publisher's own words."),

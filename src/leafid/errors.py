@@ -1,4 +1,4 @@
-"""Errors that a user can fix, and the exit codes of the commands.
+"""Errors that a user can fix, and exit codes of the commands.
 
 LeafidError                 the user can fix it; the message names value, place and fix
 ├── UsageError              a command was called with values that do not fit together

@@ -12,7 +12,7 @@ from PIL import Image
 from leafid.errors import FailureReason, ImageError
 
 RAW_EXTENSIONS = frozenset(".dng .cr2 .cr3 .crw .nef .nrw .arw .sr2 .orf .rw2 .raf .pef .srw .rwl .3fr .iiq".split())
-"""Extensions of raw photos. Most are TIFF files, of which other readers open only a thumbnail."""
+"""Extensions of raw photos. Most are TIFF files; a plain TIFF reader opens only their thumbnail."""
 
 
 def embedded_preview(content: bytes) -> bytes:

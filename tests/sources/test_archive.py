@@ -233,7 +233,7 @@ FOREIGN = "<!DOCTYPE archive [<!ENTITY a SYSTEM 'file:///etc/passwd'>]><archive>
 
 
 @pytest.mark.parametrize(
-    ("members", "said"),
+    ("members", "message"),
     [
         ({"meta__xml": BOMB}, "meta.xml cannot be read"),
         ({"meta__xml": FOREIGN}, "meta.xml cannot be read"),
@@ -255,8 +255,8 @@ FOREIGN = "<!DOCTYPE archive [<!ENTITY a SYSTEM 'file:///etc/passwd'>]><archive>
         ({"bomb__txt": b"\0" * 60_000_000}, "ZIP bombs"),
     ],
 )  # fmt: skip
-def test_harmful_and_broken_archives_are_refused(tmp_path: Path, members: dict[str, Any], said: str) -> None:
-    with pytest.raises(SourceError, match=said):
+def test_harmful_and_broken_archives_are_refused(tmp_path: Path, members: dict[str, Any], message: str) -> None:
+    with pytest.raises(SourceError, match=message):
         read(archive(tmp_path / "a.zip", **members))
 
 
@@ -269,12 +269,12 @@ def test_other_files_are_refused(tmp_path: Path) -> None:
     (tmp_path / "page.zip").write_bytes(b"<html>Sign in</html>")
     with zipfile.ZipFile(tmp_path / "simple.zip", "w") as made:
         made.writestr("0001.csv", "gbifID\tspecies\n")
-    for name, said in (
+    for name, message in (
         ("page.zip", "not a readable .zip archive"),
         ("gone.zip", "There is no archive"),
         ("simple.zip", r"no meta\.xml"),
     ):
-        with pytest.raises(SourceError, match=said):
+        with pytest.raises(SourceError, match=message):
             read(tmp_path / name)
 
 

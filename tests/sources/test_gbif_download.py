@@ -107,17 +107,17 @@ def test_missing_credentials_are_explained(tmp_path: Path, monkeypatch: pytest.M
 
 
 @pytest.mark.parametrize(
-    ("request_reply", "said"),
+    ("request_reply", "message"),
     [
         (Reply(b"", 401), "does not accept the user name 'botanist'"),
         (Reply(b"", 413), "too complex"),
         (Reply(b"Invalid predicate", 400), "Invalid predicate"),
     ],
 )
-def test_a_refused_request_is_explained(tmp_path: Path, request_reply: Reply, said: str) -> None:
+def test_a_refused_request_is_explained(tmp_path: Path, request_reply: Reply, message: str) -> None:
     service = Downloads(tmp_path)
     service.request = request_reply
-    with WebServer(service) as server, pytest.raises(SourceError, match=said):
+    with WebServer(service) as server, pytest.raises(SourceError, match=message):
         collect(job(server.url, tmp_path / "data"))
 
 

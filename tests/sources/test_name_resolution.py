@@ -84,7 +84,7 @@ def of_kind(kind: str, found: dict[str, str]) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize(
-    ("answer", "said"),
+    ("answer", "message"),
     [
         (none(), "no match .too little confidence.. The checklist offers no candidates"),
         (none(usage("Mitragyna hirsuta", "5")), r"Candidates: Mitragyna hirsuta Auth\. \[species, accepted; key: 5\]"),
@@ -100,9 +100,9 @@ def of_kind(kind: str, found: dict[str, str]) -> dict[str, Any]:
     ],
     ids=["none", "candidates", "fuzzy", "variant", "higher rank", "other name", "other rank", "homonyms"],
 )
-def test_an_unclear_name_stops_with_its_candidates(tmp_path: Path, answer: dict[str, Any], said: str) -> None:
+def test_an_unclear_name_stops_with_its_candidates(tmp_path: Path, answer: dict[str, Any], message: str) -> None:
     taxa = {"target": "Mitragyna specioza", "look_alikes": ["Mitragyna hirsuta"]}
-    with pytest.raises(TaxonomyError, match=said):
+    with pytest.raises(TaxonomyError, match=message):
         resolve(Services(matches={"Mitragyna specioza": answer}), tmp_path, taxa)
     assert list(read_lock(tmp_path / "taxa.lock.yaml")) == ["Mitragyna hirsuta"]
 

@@ -137,14 +137,14 @@ def test_every_recorded_archive_is_tested(shared: Path) -> None:
 
 @pytest.mark.parametrize("name", ARCHIVES)
 def test_recorded_archives(tmp_path: Path, shared: Path, name: str) -> None:
-    domain, rows, said = ARCHIVES[name]
+    domain, rows, message = ARCHIVES[name]
     with WebServer(Replay({})) as server:
         path = localised(shared / "fixtures" / "dwca" / name, tmp_path / name, server.url)
         source = {"kind": "archive", "path": path, "domain": domain}
         wish = {"licences": ALL, "connections_per_host": 8}
         job = job_of(server.url, tmp_path / "data", taxa=None, sources=[source], fetching=wish)
-        if said:
-            with pytest.raises(SourceError, match=said):
+        if message:
+            with pytest.raises(SourceError, match=message):
                 collect(job)
             return
         collected = collect(job)

@@ -12,7 +12,7 @@ from leafid.sources.source_result import Failure, SourceFailureReason, SourceIma
 
 
 def find_in_folder(source: FolderSource) -> SourceResult:
-    """Find the images of a folder of folders; images may lie at any depth below the folder of their taxon.
+    """Find the images of a folder of folders; images may be at any depth below the folder of their taxon.
 
     Images directly in the outer folder have no taxon and are failures. Notes count the files without an image extension
     and name the taxon folders without images.
@@ -37,7 +37,7 @@ def find_in_folder(source: FolderSource) -> SourceResult:
             name = taxon_of_folder(entry.name)
             result.images += [SourceImage(image, str(outer), {"scientificName": name}) for image in images]
         elif _is_image(entry):
-            detail = "lies outside the folders named by taxa; move it into the folder of its taxon"
+            detail = "is outside the folders named by taxa; move it into the folder of its taxon"
             result.failures.append(Failure(str(entry), str(outer), SourceFailureReason.NO_TAXON, detail))
         else:
             other_files[entry.suffix.lower()] += 1

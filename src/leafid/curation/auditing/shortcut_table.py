@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 _REGION_DESCRIPTIONS = {
     "border": "the border of the image",
     "background": "the background, its colours and roughness",
-    "label_region": "what lies beside the plant (labels, rulers, stamps)",
+    "label_region": "the objects beside the plant (labels, rulers, stamps)",
     "mean_colour": "the mean colour of the image",
 }
 

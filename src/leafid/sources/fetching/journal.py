@@ -7,6 +7,7 @@ write-ahead log.
 import json
 import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -48,18 +49,8 @@ CREATE TABLE IF NOT EXISTS download (       -- downloads requested from GBIF, by
 
 
 PLANNED_COLUMNS = (
-    "source",
-    "occurrence",
-    "name",
-    "taxon",
-    "institution",
-    "licence",
-    "draw",
-    "host",
-    "address",
-    "urls",
-    "row",
-)
+    "source", "occurrence", "name", "taxon", "institution", "licence", "draw", "host", "address", "urls", "row",
+)  # fmt: skip
 """Columns of a planned image; ``urls`` and ``row`` (catalog columns) are JSON."""
 EXCLUDED_COLUMNS = ("source", "occurrence", "url", "licence", "why")
 """Columns of a medium that is not planned."""
@@ -291,21 +282,16 @@ class Journal:
         counted = {str(name): int(count) for name, count in self._connection.execute(query)}
         return dict(sorted(counted.items(), key=lambda item: (-item[1], item[0])))
 
-    def _transaction(self) -> "_Transaction":
-        return _Transaction(self._connection)
-
-
-class _Transaction:
-    """A context in which either all changes are written or none."""
-
-    def __init__(self, connection: sqlite3.Connection) -> None:
-        self._connection = connection
-
-    def __enter__(self) -> None:
+    @contextmanager
+    def _transaction(self) -> Iterator[None]:
+        """Write either all changes inside the context or none."""
         self._connection.execute("BEGIN IMMEDIATE")
-
-    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
-        self._connection.execute("COMMIT" if kind is None else "ROLLBACK")
+        try:
+            yield
+        except BaseException:
+            self._connection.execute("ROLLBACK")
+            raise
+        self._connection.execute("COMMIT")
 
 
 def today() -> str:
