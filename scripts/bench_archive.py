@@ -103,15 +103,15 @@ def read(path: Path, taxon: str | None) -> None:
     from leafid.jobs import TaxaSettings
     from leafid.sources.providers.darwin_core_archive import DarwinCoreArchive
     from leafid.sources.providers.occurrences import Occurrence
-    from leafid.sources.providers.publisher_archive import occurrences_in
-    from leafid.sources.providers.scientific_names import NameTable
+    from leafid.sources.providers.publisher_archive import read_occurrences
+    from leafid.sources.providers.scientific_names import TaxonMatcher
 
     started = time.perf_counter()
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    table = NameTable(TaxaSettings.model_validate({"target": taxon}) if taxon else None)
+    table = TaxonMatcher(TaxaSettings.model_validate({"target": taxon}) if taxon else None)
     found = media = 0
     with DarwinCoreArchive(path) as archive:
-        for occurrence in occurrences_in(archive, table, "specimen", path.parent, "archive", None):
+        for occurrence in read_occurrences(archive, table, "specimen", path.parent, "archive", None):
             if isinstance(occurrence, Occurrence):
                 found += 1
                 media += len(occurrence.media)

@@ -116,7 +116,7 @@ def collect(url: str, folder: Path) -> None:
         ),
         output=OutputSettings(data=folder),
     )
-    rows = collect_sources(job, bar=bar).rows
+    rows = collect_sources(job, progress_bar=bar).rows
     used = resource.getrusage(resource.RUSAGE_SELF)
     cpu = used.ru_utime + used.ru_stime
     print(json.dumps({"rows": rows, "stages": stages, "peak_mb": used.ru_maxrss / 1024, "cpu": cpu}))

@@ -22,7 +22,7 @@ import torch
 from numpy.typing import NDArray
 
 from leafid.bundle import read_bundle
-from leafid.images import IMAGE_ENDINGS
+from leafid.images import IMAGE_EXTENSIONS
 from leafid.jobs import OodScore
 from leafid.learning import (
     Network,
@@ -164,7 +164,7 @@ def main() -> None:
     right = head_logits(network, test).argmax(axis=1) == test.labels(names)
     print(f"{bundle.info.identifier}: accuracy on test {right.mean():.3f}")
     if arguments.unknown:
-        files = sorted(path for path in arguments.unknown.rglob("*") if path.suffix.lower() in IMAGE_ENDINGS)
+        files = sorted(path for path in arguments.unknown.rglob("*") if path.suffix.lower() in IMAGE_EXTENSIONS)
         unknown = embed(network, run, pd.DataFrame({"path": files}), files, cache / f"unknown-{weights}.npy")
         print(f"\nknown: {len(test.rows)} test images; unknown: {len(unknown.rows)} images of {arguments.unknown.name}")
         train, val = (fitting.where((fitting.rows["split"] == part).to_numpy()) for part in ("train", "val"))

@@ -66,14 +66,14 @@ def test_all_mistakes_are_listed(tmp_path: Path) -> None:
     assert "4 mistakes" in message
     assert "the column scientificName is missing" in message
     assert "row 2: path is empty" in message
-    assert "row 2, width: 'wide' is no whole number" in message
-    assert "image_id a stands in more than one row" in message
+    assert "row 2, width: 'wide' is not a whole number" in message
+    assert "image_id a occurs in more than one row" in message
 
 
-def test_missing_and_foreign_files_are_told_in_a_sentence(tmp_path: Path) -> None:
+def test_missing_files_and_other_formats_are_refused(tmp_path: Path) -> None:
     with pytest.raises(CatalogError, match="There is no catalog"):
         read_catalog(tmp_path / "catalog.csv")
-    with pytest.raises(CatalogError, match=r"ends in \.csv or \.parquet"):
+    with pytest.raises(CatalogError, match=r"must end in \.csv or \.parquet"):
         write_catalog(rows(), tmp_path / "catalog.xlsx")
     (tmp_path / "catalog.parquet").write_text("no parquet")
     with pytest.raises(CatalogError, match="cannot be read"):

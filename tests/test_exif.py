@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import ExifTags, Image
 
-from leafid.exif import NOTHING, Shot, read_shot
+from leafid.exif import NO_CAPTURE_INFO, CaptureInfo, read_capture_info
 from leafid.images import open_image
 
 pillow_heif.register_heif_opener()
@@ -45,24 +45,24 @@ PHONE = exif_of(
 )
 
 
-def _shot(exif: Image.Exif) -> Shot:
+def _shot(exif: Image.Exif) -> CaptureInfo:
     content = io.BytesIO()
     GREEN.save(content, "JPEG", exif=exif)
     with Image.open(content) as image:
-        return read_shot(image)
+        return read_capture_info(image)
 
 
 @pytest.mark.parametrize("form", FORMATS)
-def test_a_phone_photo_tells_when_with_what_and_where(tmp_path: Path, form: str) -> None:
+def test_date_camera_and_position_of_a_phone_photo_are_read(tmp_path: Path, form: str) -> None:
     GREEN.save(tmp_path / "photo", form, exif=PHONE.tobytes())
     opened = open_image(tmp_path / "photo")
-    assert opened.shot == Shot("2024-03-17T08:09:10+07:00", "Apple iPhone 15", (-3.51, 114.755))
+    assert opened.capture == CaptureInfo("2024-03-17T08:09:10+07:00", "Apple iPhone 15", (-3.51, 114.755))
     assert not opened.rgb.info
 
 
-def test_without_exif_nothing_is_told(tmp_path: Path) -> None:
+def test_without_exif_all_values_are_missing(tmp_path: Path) -> None:
     GREEN.save(tmp_path / "photo.png")
-    assert open_image(tmp_path / "photo.png").shot == NOTHING
+    assert open_image(tmp_path / "photo.png").capture == NO_CAPTURE_INFO
 
 
 @pytest.mark.parametrize(
@@ -155,4 +155,4 @@ def test_broken_exif_never_fails_an_image(
         return
     opened = open_image(path)
     assert sorted(opened.rgb.size) == [48, 64] and abs(opened.rgb.getpixel((20, 20))[1] - 170) < 10  # type: ignore[index]
-    assert opened.shot.camera is None or len(opened.shot.camera) <= 100
+    assert opened.capture.camera is None or len(opened.capture.camera) <= 100

@@ -1,4 +1,4 @@
-"""Opening images: every mode becomes upright RGB, every unreadable file a coded reason, and nothing waits for ever."""
+"""Every image mode becomes upright RGB, every unreadable file has a coded reason, and no file blocks."""
 
 import io
 import random
@@ -21,7 +21,7 @@ GREEN = (60, 170, 70)
 
 
 def _halves(size: tuple[int, int] = (60, 40)) -> Image.Image:
-    """Green, with a black left quarter, so that turning shows."""
+    """Green with a black left quarter, to detect rotation."""
     image = Image.new("RGB", size, GREEN)
     image.paste((0, 0, 0), (0, 0, size[0] // 4, size[1]))
     return image
@@ -104,7 +104,7 @@ def test_exif_orientation(tmp_path: Path, orientation: int, black: tuple[int, in
     assert (opened.width, opened.height) == opened.rgb.size == ((60, 40) if orientation < 5 else (40, 60))
 
 
-def test_reduced_decoding_keeps_the_needed_side_and_tells_the_full_size(tmp_path: Path) -> None:
+def test_reduced_decoding_keeps_the_needed_side_and_reports_the_full_size(tmp_path: Path) -> None:
     exif = Image.Exif()
     exif[0x0112] = 6
     _halves((1600, 1200)).save(tmp_path / "large.jpg", exif=exif)
@@ -128,7 +128,7 @@ def test_sixteen_bits_of_colour_become_eight(tmp_path: Path, name: str) -> None:
     assert _near(open_image(tmp_path / name).rgb, (30, 20), GREEN, tolerance=1)
 
 
-def test_embedded_colour_profile_is_applied_and_a_broken_one_is_no_failure(tmp_path: Path) -> None:
+def test_a_broken_colour_profile_is_not_a_failure(tmp_path: Path) -> None:
     lab = ImageCms.ImageCmsProfile(ImageCms.createProfile("XYZ")).tobytes()
     for profile in (b"not a profile at all", lab):
         _halves().save(tmp_path / "photo.png", icc_profile=profile)
@@ -154,7 +154,7 @@ def test_bad_files_fail_with_their_reason(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("form", ["EPS", "PDF", "ICO"])
-def test_formats_that_run_programs_or_are_no_photos_are_not_opened(tmp_path: Path, form: str) -> None:
+def test_formats_that_run_programs_or_are_not_photos_are_refused(tmp_path: Path, form: str) -> None:
     _halves().save(tmp_path / "photo.jpg", form)
     with pytest.raises(ImageError) as failure:
         open_image(tmp_path / "photo.jpg")
@@ -185,7 +185,7 @@ def test_size_limits(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.parametrize("ending", [".jpg", ".tif", ".webp", ".jp2", ".gif", ".bmp", ".avif", ".heic"])
-def test_half_a_file_is_never_filled_up(tmp_path: Path, ending: str) -> None:
+def test_half_a_file_is_never_padded(tmp_path: Path, ending: str) -> None:
     import pillow_heif
 
     pillow_heif.register_heif_opener()

@@ -1,4 +1,4 @@
-"""Pages of TIFF files: all are found, copies and masks are none, and a path names one of them."""
+"""All pages of TIFF files are found without copies and masks, and a path can address one of them."""
 
 import io
 import struct
@@ -27,7 +27,7 @@ def scan(tmp_path: Path) -> Path:
     return path
 
 
-def test_each_page_is_opened_by_its_name(scan: Path) -> None:
+def test_each_page_is_opened_by_its_path(scan: Path) -> None:
     assert pages_of_file(scan) == 3
     for number, colour in enumerate(COLOURS):
         opened = open_image(Path(page_path(scan, number + 1)), needed_side=20)
@@ -35,7 +35,7 @@ def test_each_page_is_opened_by_its_name(scan: Path) -> None:
     assert open_image(scan).rgb.getpixel((5, 5)) == COLOURS[0]
 
 
-def test_a_page_that_is_not_there_fails_with_a_reason(scan: Path, tmp_path: Path) -> None:
+def test_a_missing_page_fails_with_a_reason(scan: Path, tmp_path: Path) -> None:
     Image.new("RGB", (8, 8)).save(tmp_path / "photo.png")
     for path, detail in [
         (Path(f"{scan}#page=4"), "there is no page 4; the file has 3"),
@@ -47,7 +47,7 @@ def test_a_page_that_is_not_there_fails_with_a_reason(scan: Path, tmp_path: Path
         assert failure.value.reason is FailureReason.MISSING
 
 
-def test_a_file_that_is_really_called_so_comes_first(scan: Path) -> None:
+def test_an_existing_file_of_that_name_takes_precedence(scan: Path) -> None:
     real = Path(f"{scan}#page=2")
     assert file_and_page(real) == (scan, 2)
     Image.new("RGB", (8, 8), "white").save(real, "PNG")
@@ -58,13 +58,13 @@ def test_a_file_that_is_really_called_so_comes_first(scan: Path) -> None:
 @pytest.mark.parametrize(
     "name", ["scan.tif#page=0", "scan.tif#page=", "scan.tif#page=+1", "scan.tif#page=1x", "#page=1"]
 )
-def test_other_names_are_no_pages(name: str) -> None:
+def test_other_names_are_not_pages(name: str) -> None:
     assert file_and_page(Path(name)) == (Path(name), None)
 
 
 @pytest.mark.parametrize("big", [False, True])
 @pytest.mark.parametrize("order", ["<", ">"])
-def test_reduced_copies_and_masks_are_no_pages(tmp_path: Path, big: bool, order: str) -> None:
+def test_reduced_copies_and_masks_are_not_pages(tmp_path: Path, big: bool, order: str) -> None:
     path = tmp_path / "scan.tif"
     with tifffile.TiffWriter(path, bigtiff=big, byteorder=order) as writer:  # type: ignore[arg-type]
         for kind, value in [(1, 10), (0, 100), (4, 0), (0, 200), (1, 30)]:
@@ -85,6 +85,6 @@ def test_any_bytes_have_at_least_one_page(content: bytes, start: bytes) -> None:
     assert len(page_frames(io.BytesIO(start + content))) >= 1
 
 
-def test_directories_that_go_round_in_a_circle_end() -> None:
+def test_cyclic_directories_end() -> None:
     content = b"II*\0" + struct.pack("<I", 8) + struct.pack("<H", 0) + struct.pack("<I", 8)
     assert page_frames(io.BytesIO(content)) == (0,)

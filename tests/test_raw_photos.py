@@ -1,4 +1,4 @@
-"""Raw photos: the camera's preview, upright, with when and where; and what to install when it cannot be read."""
+"""Raw photos: the preview is upright with date and camera; without rawpy the failure names what to install."""
 
 import io
 import struct
@@ -12,7 +12,7 @@ import pytest
 from PIL import Image
 
 from leafid.errors import FailureReason, ImageError
-from leafid.exif import Shot
+from leafid.exif import CaptureInfo
 from leafid.images import open_image
 
 GREEN = (60, 170, 70)
@@ -20,14 +20,14 @@ SENSOR = 64
 
 
 def _preview() -> Image.Image:
-    """Green with a black left quarter, so that turning shows."""
+    """Green with a black left quarter, to detect rotation."""
     image = Image.new("RGB", (320, 240), GREEN)
     image.paste((0, 0, 0), (0, 0, 80, 240))
     return image
 
 
 class Dng:
-    """A small DNG as a camera writes it: a preview in the first directory, what the sensor saw in another."""
+    """A small DNG as written by a camera: a preview in the first directory, sensor data in another."""
 
     def __init__(self, preview: Image.Image | None) -> None:
         self.content = bytearray(b"II*\0\0\0\0\0")
@@ -79,11 +79,11 @@ def test_the_preview_is_opened_upright(tmp_path: Path) -> None:
     opened = open_image(path)
     assert (opened.width, opened.height) == opened.rgb.size == (240, 320)
     assert opened.rgb.getpixel((120, 10)) == (0, 0, 0) and abs(opened.rgb.getpixel((120, 300))[1] - 170) < 6  # type: ignore[index]
-    assert opened.shot == Shot("2024-03-17T08:09:10+07:00", "Leafcam One")
+    assert opened.capture == CaptureInfo("2024-03-17T08:09:10+07:00", "Leafcam One")
     assert min(open_image(path, needed_side=50).rgb.size) < 200
 
 
-def test_without_a_preview_or_damaged_it_fails_with_a_reason(tmp_path: Path) -> None:
+def test_a_damaged_photo_or_one_without_preview_fails_with_a_reason(tmp_path: Path) -> None:
     pytest.importorskip("rawpy", reason="needs the extra leafid[raw]")
     whole = bytes(Dng(_preview()).content)
     for content, reasons in [
@@ -97,7 +97,7 @@ def test_without_a_preview_or_damaged_it_fails_with_a_reason(tmp_path: Path) -> 
         assert failure.value.reason in reasons and "b'" not in failure.value.detail
 
 
-def test_without_rawpy_the_failure_says_what_to_install(tmp_path: Path) -> None:
+def test_without_rawpy_the_failure_names_what_to_install(tmp_path: Path) -> None:
     (tmp_path / "photo.nef").write_bytes(Dng(_preview()).content)
     program = (
         "import sys, pathlib; sys.modules['rawpy'] = None\n"
@@ -105,5 +105,5 @@ def test_without_rawpy_the_failure_says_what_to_install(tmp_path: Path) -> None:
         f"try: open_image(pathlib.Path({str(tmp_path / 'photo.nef')!r}))\n"
         "except ImageError as failure: print(failure)"
     )
-    said = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stdout
-    assert said == "unsupported: a raw photo; to read its preview: pip install 'leafid[raw]'\n"
+    output = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stdout
+    assert output == "unsupported: a raw photo; to read its preview: pip install 'leafid[raw]'\n"

@@ -1,4 +1,4 @@
-"""What ``leafid demo`` reads is found in a checkout and carried by a wheel."""
+"""The data files of ``leafid demo`` are found in a checkout and contained in a wheel."""
 
 import subprocess
 import sys
@@ -16,12 +16,12 @@ def test_shipped_files_are_found_in_a_checkout() -> None:
     assert shipped("data/leaf_characters.csv").is_file()
 
 
-def test_a_missing_one_says_how_to_mend_it() -> None:
+def test_a_missing_file_is_explained() -> None:
     with pytest.raises(InstallationError, match="Install it again"):
         shipped("configs/no-such-job.yaml")
 
 
-def test_a_wheel_carries_them(tmp_path: Path) -> None:
+def test_a_wheel_contains_shipped_files(tmp_path: Path) -> None:
     subprocess.run(
         [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(tmp_path)],
         check=True,

@@ -1,4 +1,4 @@
-"""Labels follow the order of the taxonomy; probabilities add up to genera and families."""
+"""Labels follow the order of the taxonomy; probabilities sum up to genera and families."""
 
 import pytest
 from hypothesis import given

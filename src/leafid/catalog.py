@@ -1,4 +1,4 @@
-"""The catalog: one row per image. Its columns are declared here, once; their documentation is made from that."""
+"""The catalog: one row per image. ``COLUMNS`` declares its columns and their documentation."""
 
 import os
 from collections.abc import Sequence
@@ -18,7 +18,7 @@ DUBLIN_CORE = "http://purl.org/dc/terms/"
 
 @dataclass(frozen=True)
 class Column:
-    """One column: name, type, meaning, the namespace of its term where it has one, whether every row needs it."""
+    """One column: name, type, meaning, namespace of its term if it has one, and whether every row needs a value."""
 
     name: str
     dtype: Literal["str", "Int64"]
@@ -52,38 +52,38 @@ COLUMNS: tuple[Column, ...] = (
     Column(
         "gathering_id",
         "str",
-        "Gathering: what one collector took of one plant population at one time; the unit of splitting.",
+        "Gathering: specimens that one collector took of one population at one time; the unit of splitting.",
     ),
-    Column("split", "str", "train, val or test where the source prescribes it."),
+    Column("split", "str", "train, val or test, if the source prescribes it."),
     Column("verbatimIdentification", "str", "The name as the source gives it, with author.", DARWIN_CORE),
-    Column("identifiedBy", "str", "Who determined the sheet. Never copied into bundles or results.", DARWIN_CORE),
-    Column("typeStatus", "str", "Whether the sheet is a type, and of which name.", DARWIN_CORE),
+    Column("identifiedBy", "str", "Who identified the sheet. Never copied into bundles or results.", DARWIN_CORE),
+    Column("typeStatus", "str", "Type status of the sheet and the name that it typifies.", DARWIN_CORE),
     Column("domain", "str", "specimen (a pressed sheet) or field (a photo of a living plant)."),
     Column("creator", "str", "Who made the image.", DUBLIN_CORE),
     Column("licenseStatement", "str", "The licence in the publisher's own words."),
-    Column("licenseFrom", "str", "Whose licence counts: medium, or record where the medium has none."),
+    Column("licenseFrom", "str", "Origin of the licence: medium, or record if the medium has none."),
     Column("accessURI", "str", "Web address of the image.", "http://rs.tdwg.org/ac/terms/"),
     Column("retrieved", "str", "Date on which the image was fetched, ISO 8601."),
-    Column("source", "str", "Source of the job that gave the row."),
+    Column("source", "str", "Kind of the source of the row."),
     Column("gbifID", "str", "Key of the occurrence at GBIF.", "http://rs.gbif.org/terms/1.0/"),
     Column("datasetKey", "str", "Key of the dataset at GBIF.", "http://rs.gbif.org/terms/1.0/"),
     Column("downloadDOI", "str", "DOI of the download to cite."),
 )
 
 FAILURE_COLUMNS = ("path", "source", "reason", "detail")
-"""Columns of ``failures.csv``: one row for each image that could not be taken into the catalog."""
+"""Columns of ``failures.csv``: one row for each image that is missing in the catalog."""
 
 
 def write_catalog(catalog: "pd.DataFrame", path: Path) -> None:
-    """Write a catalog as ``.csv`` or ``.parquet``, by the ending of ``path``; all at once or not at all.
+    """Write a catalog atomically as ``.csv`` or ``.parquet``, by the extension of ``path``.
 
     Raises:
-        CatalogError: required values are missing, identifiers are repeated, or the ending is neither.
+        CatalogError: required values are missing, identifiers are repeated, or the extension is neither.
     """
     ordered = _typed(catalog, path)
     path.parent.mkdir(parents=True, exist_ok=True)
     with written_atomically(path) as temporary:
-        if _ending(path) == ".csv":
+        if _extension(path) == ".csv":
             ordered.to_csv(temporary, index=False, lineterminator="\n")
         else:
             ordered.to_parquet(temporary, index=False)
@@ -100,7 +100,7 @@ def read_catalog(path: Path) -> "pd.DataFrame":
     if not path.is_file():
         raise CatalogError(f"There is no catalog {path}. `leafid collect JOB` writes it.")
     try:
-        if _ending(path) == ".csv":
+        if _extension(path) == ".csv":
             frame = pd.read_csv(path, dtype=str, keep_default_na=False, na_values=[""])
         else:
             frame = pd.read_parquet(path)
@@ -110,12 +110,12 @@ def read_catalog(path: Path) -> "pd.DataFrame":
 
 
 def image_paths(catalog: "pd.DataFrame", catalog_path: Path) -> list[Path]:
-    """Return the image files of the rows; relative paths start at the catalog's folder."""
+    """Return the image files of the rows; paths are relative to the catalog's folder."""
     return [catalog_path.parent / path for path in catalog["path"]]
 
 
 def relative_to_catalog(image: Path, catalog_path: Path) -> str:
-    """Return the ``path`` under which a catalog names an image, with ``/`` on every system."""
+    """Return the ``path`` of an image for a catalog, with ``/`` on every system."""
     return Path(os.path.relpath(image.resolve(), catalog_path.resolve().parent)).as_posix()
 
 
@@ -131,14 +131,14 @@ def column_documentation() -> str:
     return "\n".join(rows) + "\n"
 
 
-def _ending(path: Path) -> str:
+def _extension(path: Path) -> str:
     if path.suffix not in (".csv", ".parquet"):
-        raise CatalogError(f"{path}: a catalog ends in .csv or .parquet.")
+        raise CatalogError(f"{path}: the name of a catalog must end in .csv or .parquet.")
     return path.suffix
 
 
 def _typed(frame: "pd.DataFrame", path: Path) -> "pd.DataFrame":
-    """Bring the declared columns into order and type; report every mistake."""
+    """Order and convert the declared columns; report all mistakes."""
     import pandas as pd
 
     mistakes: list[str] = []
@@ -154,7 +154,7 @@ def _typed(frame: "pd.DataFrame", path: Path) -> "pd.DataFrame":
             numbers = pd.to_numeric(values, errors="coerce")
             wrong = (numbers.isna() & values.notna()) | (numbers % 1 != 0) & numbers.notna()
             mistakes += [
-                f"row {row + 1}, {column.name}: {value!r} is no whole number" for row, value in _rows(values, wrong)
+                f"row {row + 1}, {column.name}: {value!r} is not a whole number" for row, value in _rows(values, wrong)
             ]
             typed[column.name] = numbers.where(~wrong).astype("Int64")
         else:
@@ -162,11 +162,11 @@ def _typed(frame: "pd.DataFrame", path: Path) -> "pd.DataFrame":
         if column.required:
             mistakes += [f"row {row + 1}: {column.name} is empty" for row, _ in _rows(values, values.isna())]
     repeated = typed["image_id"][typed["image_id"].duplicated() & typed["image_id"].notna()]
-    mistakes += [f"image_id {image_id} stands in more than one row" for image_id in dict.fromkeys(repeated)]
+    mistakes += [f"image_id {image_id} occurs in more than one row" for image_id in dict.fromkeys(repeated)]
     if mistakes:
         raise CatalogError(_listed(path, mistakes))
-    others = {name: frame[name] for name in frame.columns if name not in typed}
-    return pd.DataFrame({**typed, **others}, index=frame.index)
+    further = {name: frame[name] for name in frame.columns if name not in typed}
+    return pd.DataFrame({**typed, **further}, index=frame.index)
 
 
 def _rows(values: "pd.Series", where: "pd.Series") -> list[tuple[int, object]]:

@@ -1,4 +1,4 @@
-"""How many CPU cores there are for this process: a container or a cluster job may have fewer than the machine."""
+"""Count the CPU cores available to this process; a container or cluster job may have fewer than the machine."""
 
 import os
 

@@ -1,16 +1,16 @@
-"""What can go wrong through no fault of the program, as one tree.
+"""Errors that a user can fix, and exit codes of the commands.
 
-LeafidError                 the user can mend it; the message names value, place and fix
+LeafidError                 the user can fix it; the message names value, place and fix
 ├── UsageError              a command was called with values that do not fit together
 ├── JobError                a job file has mistakes (all of them are listed, with their lines)
 ├── TaxonomyError           a name is unknown, ambiguous or given twice
 ├── CatalogError            a catalog has missing columns or wrong values (all of them are listed)
-├── ImageError              one image cannot be read; carries a coded reason and becomes a failure, never a stop
-├── SourceError             a source of images gives nothing or cannot be reached
+├── ImageError              one image cannot be read; it has a coded reason and becomes a failure, never a stop
+├── SourceError             a source contains no images or cannot be reached
 ├── SplitError              a split would leak a gathering or leave a taxon without training images
 ├── WeightsError            pretrained weights are missing or do not fit the network
-├── RunError                a run folder is missing, foreign or cannot be resumed
-├── BundleError             a bundle is missing, damaged, foreign or newer than this program
+├── RunError                a run folder is missing, not from leafid, or cannot be resumed
+├── BundleError             a bundle is missing, damaged, not from leafid, or newer than this program
 ├── OutputError             a result cannot be written, or would overwrite another
 └── InstallationError       installed packages do not work together
 """
@@ -19,22 +19,22 @@ from enum import IntEnum, StrEnum
 
 
 class ExitCode(IntEnum):
-    """How every command ends."""
+    """Exit codes of all commands."""
 
     OK = 0
-    """All went well."""
-    DEFECT = 1
-    """A defect of leafid; the details are saved to a file, not shown."""
-    MISTAKE = 2
-    """A mistake that the user can mend; nothing, or nothing more, was done."""
+    """Success."""
+    INTERNAL_ERROR = 1
+    """A bug in leafid; the details are saved to a file, not shown."""
+    USER_ERROR = 2
+    """An error that the user can fix; the command did nothing, or nothing further."""
     SOME_FAILED = 3
     """Finished, but some inputs failed; each has a record or a row with the reason."""
     INTERRUPTED = 130
-    """Stopped with Ctrl-C; what was finished is kept."""
+    """Stopped with Ctrl-C; finished results are kept."""
 
 
 class LeafidError(Exception):
-    """Base of all errors that a user can mend; ``str(error)`` is the whole message shown."""
+    """Base of all errors that a user can fix; ``str(error)`` is the whole message shown."""
 
 
 class UsageError(LeafidError):
@@ -54,7 +54,7 @@ class CatalogError(LeafidError):
 
 
 class FailureReason(StrEnum):
-    """Why an image could not be read. These codes stand in records and in ``failures.csv``."""
+    """Why an image could not be read. Records and ``failures.csv`` contain these codes."""
 
     MISSING = "missing"
     NOT_A_FILE = "not_a_file"
@@ -77,12 +77,12 @@ class ImageError(LeafidError):
         self.detail = detail
 
     def __reduce__(self) -> tuple[type["ImageError"], tuple[FailureReason, str]]:
-        """Survive the way back from a worker process."""
+        """Support pickling, so that worker processes can return the error."""
         return type(self), (self.reason, self.detail)
 
 
 class SourceError(LeafidError):
-    """A source of images gives nothing or cannot be reached."""
+    """A source contains no images or cannot be reached."""
 
 
 class SplitError(LeafidError):
@@ -94,11 +94,11 @@ class WeightsError(LeafidError):
 
 
 class RunError(LeafidError):
-    """A run folder is missing, foreign or cannot be resumed."""
+    """A run folder is missing, not from leafid, or cannot be resumed."""
 
 
 class BundleError(LeafidError):
-    """A bundle is missing, damaged, foreign or newer than this program."""
+    """A bundle is missing, damaged, not from leafid, or newer than this program."""
 
 
 class OutputError(LeafidError):

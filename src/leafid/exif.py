@@ -1,6 +1,6 @@
-"""What a camera wrote into a photo: when it was taken, with what, and where, as far as it can be understood.
+"""Read date, camera and position from the EXIF of a photo.
 
-EXIF is written by thousands of programs and broken in as many ways: whatever lies there, a photo is never lost to it.
+Many programs write invalid EXIF. Unreadable values are ignored, and a photo never fails because of its EXIF.
 """
 
 import re
@@ -11,19 +11,19 @@ from typing import Any
 
 from PIL import ExifTags, Image
 
-LONGEST = 100
-"""Characters of a camera's name that are kept."""
+MAX_CAMERA_LENGTH = 100
+"""Longest camera name, in characters; longer names are cut."""
 
-DIGITS = 6
-"""Decimal places of degrees: a tenth of a metre."""
+COORDINATE_DECIMALS = 6
+"""Decimal places of degrees, equal to a tenth of a metre."""
 
 
 @dataclass(frozen=True)
-class Shot:
-    """How a photo came about; everything may be missing.
+class CaptureInfo:
+    """When, with what and where a photo was taken; any value may be missing.
 
     Attributes:
-        taken: ISO 8601 date and time by the camera's clock, with its offset from UTC where the camera wrote it.
+        taken: date and time of the camera's clock in ISO 8601, with the offset from UTC if the camera wrote it.
         camera: make and model.
         position: latitude and longitude in decimal degrees, WGS 84; north and east are positive.
     """
@@ -33,59 +33,59 @@ class Shot:
     position: tuple[float, float] | None = None
 
 
-NOTHING = Shot()
+NO_CAPTURE_INFO = CaptureInfo()
 
 
-def read_shot(image: Image.Image) -> Shot:
-    """Return what the EXIF of an opened image tells; what is missing, broken or impossible is left out."""
-    return _shot(image.getexif)
+def read_capture_info(image: Image.Image) -> CaptureInfo:
+    """Read the EXIF of an opened image; missing, unreadable and impossible values are None."""
+    return _capture_info(image.getexif)
 
 
-def read_raw_shot(content: bytes) -> Shot:
-    """The same of a raw photo, of which most are TIFF files; of others nothing is told."""
+def read_raw_capture_info(content: bytes) -> CaptureInfo:
+    """Read the EXIF of a raw photo that is a TIFF file, as most are; other formats give no values."""
 
     def load() -> Image.Exif:
         exif = Image.Exif()
         exif.load(b"Exif\0\0" + content)
         return exif
 
-    return _shot(load) if content.startswith((b"II*\0", b"MM\0*")) else NOTHING
+    return _capture_info(load) if content.startswith((b"II*\0", b"MM\0*")) else NO_CAPTURE_INFO
 
 
-def _shot(load: Callable[[], Image.Exif]) -> Shot:
+def _capture_info(load: Callable[[], Image.Exif]) -> CaptureInfo:
     try:
         exif = load()
         main = dict(exif)
-        details = _folder(exif, ExifTags.IFD.Exif)
-        place = _folder(exif, ExifTags.IFD.GPSInfo)
-    except Exception:  # Pillow's reader stumbles over damaged EXIF in many ways, and none is the image's fault
-        return NOTHING
-    return Shot(_taken(main, details), _camera(main), _position(place))
+        exif_ifd = _ifd(exif, ExifTags.IFD.Exif)
+        gps = _ifd(exif, ExifTags.IFD.GPSInfo)
+    except Exception:  # Pillow raises many types for damaged EXIF; the image itself may be good
+        return NO_CAPTURE_INFO
+    return CaptureInfo(_date_taken(main, exif_ifd), _camera(main), _position(gps))
 
 
-def _folder(exif: Image.Exif, which: int) -> dict[int, Any]:
+def _ifd(exif: Image.Exif, which: int) -> dict[int, Any]:
     try:
         return dict(exif.get_ifd(which))
-    except Exception:  # as above; what the other folders tell is kept
+    except Exception:  # as above; the values of other directories are kept
         return {}
 
 
-def _taken(main: Mapping[int, Any], details: Mapping[int, Any]) -> str | None:
-    """DateTimeOriginal, else DateTimeDigitized; never DateTime, which is when a file was last changed."""
+def _date_taken(main: Mapping[int, Any], exif_ifd: Mapping[int, Any]) -> str | None:
+    """Return DateTimeOriginal, or else DateTimeDigitized; never DateTime, which is the time of the last change."""
     for moment, offset in (
         (ExifTags.Base.DateTimeOriginal, ExifTags.Base.OffsetTimeOriginal),
         (ExifTags.Base.DateTimeDigitized, ExifTags.Base.OffsetTimeDigitized),
     ):
-        text = _text(details.get(moment)) or _text(main.get(moment))
-        found = re.fullmatch(r"(\d{4})[:\-/](\d\d)[:\-/](\d\d)[ T](\d\d):(\d\d):(\d\d)(?:\.\d*)?", text or "", re.ASCII)
-        if found is None:
+        text = _text(exif_ifd.get(moment)) or _text(main.get(moment))
+        match = re.fullmatch(r"(\d{4})[:\-/](\d\d)[:\-/](\d\d)[ T](\d\d):(\d\d):(\d\d)(?:\.\d*)?", text or "", re.ASCII)
+        if match is None:
             continue
         try:
-            year, month, day, hour, minute, second = map(int, found.groups())
+            year, month, day, hour, minute, second = map(int, match.groups())
             taken = datetime(year, month, day, hour, minute, second)
-        except ValueError:  # 0000:00:00 stands for a clock that was never set
+        except ValueError:  # 0000:00:00 is written if the clock was never set
             continue
-        shift = _text(details.get(offset)) or ""
+        shift = _text(exif_ifd.get(offset)) or ""
         if re.fullmatch(r"[+-](0\d|1[0-4]):[0-5]\d", shift, re.ASCII):
             return taken.isoformat() + shift
         return taken.isoformat() + ("+00:00" if shift == "Z" else "")
@@ -93,36 +93,36 @@ def _taken(main: Mapping[int, Any], details: Mapping[int, Any]) -> str | None:
 
 
 def _camera(main: Mapping[int, Any]) -> str | None:
-    """Make and model; many models begin with their make."""
+    """Return make and model; the make is omitted if the model begins with it."""
     make, model = _text(main.get(ExifTags.Base.Make)), _text(main.get(ExifTags.Base.Model))
     if make and model and not model.casefold().startswith(make.casefold()):
-        return f"{make} {model}"[:LONGEST]
-    return (model or make or "")[:LONGEST] or None
+        return f"{make} {model}"[:MAX_CAMERA_LENGTH]
+    return (model or make or "")[:MAX_CAMERA_LENGTH] or None
 
 
-def _position(place: Mapping[int, Any]) -> tuple[float, float] | None:
-    latitude = _degrees(place.get(ExifTags.GPS.GPSLatitude), place.get(ExifTags.GPS.GPSLatitudeRef), "NS", 90)
-    longitude = _degrees(place.get(ExifTags.GPS.GPSLongitude), place.get(ExifTags.GPS.GPSLongitudeRef), "EW", 180)
+def _position(gps: Mapping[int, Any]) -> tuple[float, float] | None:
+    latitude = _degrees(gps.get(ExifTags.GPS.GPSLatitude), gps.get(ExifTags.GPS.GPSLatitudeRef), "NS", 90)
+    longitude = _degrees(gps.get(ExifTags.GPS.GPSLongitude), gps.get(ExifTags.GPS.GPSLongitudeRef), "EW", 180)
     return None if latitude is None or longitude is None else (latitude, longitude)
 
 
-def _degrees(parts: object, side: object, sides: str, most: int) -> float | None:
-    """Degrees, minutes and seconds, and the half of the globe, as a signed number."""
-    half = (_text(side) or "").upper()[:1]
-    if not isinstance(parts, tuple | list) or len(parts) != 3 or half not in tuple(sides):
+def _degrees(parts: object, reference: object, references: str, limit: int) -> float | None:
+    """Convert degrees, minutes, seconds and hemisphere to signed degrees."""
+    hemisphere = (_text(reference) or "").upper()[:1]
+    if not isinstance(parts, tuple | list) or len(parts) != 3 or hemisphere not in tuple(references):
         return None
     try:
         degrees, minutes, seconds = (float(part) for part in parts)
         value = degrees + minutes / 60 + seconds / 3600
     except (TypeError, ValueError, ArithmeticError):
         return None
-    if not (degrees >= 0 and 0 <= minutes <= 60 and 0 <= seconds <= 60 and value <= most):  # not for NaN either
+    if not (degrees >= 0 and 0 <= minutes <= 60 and 0 <= seconds <= 60 and value <= limit):  # also false for NaN
         return None
-    return round(-value if half == sides[1] else value, DIGITS)
+    return round(-value if hemisphere == references[1] else value, COORDINATE_DECIMALS)
 
 
 def _text(value: object) -> str | None:
-    """Printable text on one line, without the zero bytes that end and fill it; None when nothing is left."""
+    """Return printable text on one line, without terminating and padding zero bytes; None if it is empty."""
     if isinstance(value, bytes):
         value = value.decode("ascii", "replace")
     if not isinstance(value, str):

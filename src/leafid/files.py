@@ -1,4 +1,4 @@
-"""Writing files so that a reader sees either the old content or the new, never half of it; and hashing them."""
+"""Write files atomically, so that a reader sees either the old content or the new, and hash them."""
 
 import hashlib
 import os
@@ -10,12 +10,12 @@ from typing import Literal
 from leafid.errors import OutputError
 
 Existing = Literal["refuse", "resume", "replace"]
-"""What becomes of an output that is there already."""
+"""What to do with an output file that exists already."""
 
 
 @contextmanager
 def written_atomically(path: Path) -> Iterator[Path]:
-    """Give a temporary name beside ``path`` to write to; on success it is renamed, on failure removed.
+    """Yield a temporary path beside ``path``; rename it on success, delete it on failure.
 
     Raises:
         OutputError: the folder does not exist or cannot be written, or the disk is full.
@@ -33,7 +33,7 @@ def written_atomically(path: Path) -> Iterator[Path]:
 
 
 def write_text(path: Path, text: str) -> None:
-    """Write UTF-8 text atomically; folders above are made."""
+    """Write UTF-8 text atomically; create missing parent folders."""
     path.parent.mkdir(parents=True, exist_ok=True)
     with written_atomically(path) as temporary:
         temporary.write_text(text, encoding="utf-8")

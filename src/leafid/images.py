@@ -1,8 +1,8 @@
-"""The one place that opens image files: upright, in sRGB, at the size needed, with a coded reason when it cannot.
+"""Open image files as upright sRGB images at the size needed, or fail with a coded reason.
 
-Whatever lies in the file (grey, palette, CMYK, 16 bit, alpha, progressive, HEIC of a phone, a page of a TIFF, the
-preview in a raw photo), the answer is an upright RGB image of 8 bits, or an ``ImageError``. A truncated file is a
-failure: it is never filled up with grey.
+Every mode and format (grey, palette, CMYK, 16 bits, alpha, progressive, HEIC, a page of a TIFF, the preview of a raw
+photo) gives an upright RGB image of 8 bits, or an ``ImageError``. A truncated file is a failure and never padded with
+grey.
 """
 
 import functools
@@ -19,25 +19,25 @@ from PIL import Image, ImageCms, UnidentifiedImageError
 from PIL.Jpeg2KImagePlugin import Jpeg2KImageFile
 
 from leafid.errors import FailureReason, ImageError
-from leafid.exif import NOTHING, Shot, read_raw_shot, read_shot
+from leafid.exif import NO_CAPTURE_INFO, CaptureInfo, read_capture_info, read_raw_capture_info
 from leafid.pages import file_and_page, page_frames
-from leafid.raw_photos import RAW_ENDINGS, preview
+from leafid.raw_photos import RAW_EXTENSIONS, embedded_preview
 
 MAX_PIXELS = 200_000_000
-"""Larger images are refused, as decompression bombs would be; the largest herbarium scans have 100 million pixels."""
+"""Larger images are refused as decompression bombs; the largest herbarium scans have 100 million pixels."""
 
 MAX_BYTES = 2_000_000_000
-"""Larger files are refused before they are read; 200 million uncompressed pixels of 16 bits have 1.2 GB."""
+"""Larger files are refused before they are read; 200 million uncompressed pixels of 3 x 16 bits have 1.2 GB."""
 
-IMAGE_ENDINGS = RAW_ENDINGS | frozenset(
+IMAGE_EXTENSIONS = RAW_EXTENSIONS | frozenset(
     ".jpg .jpeg .jpe .png .tif .tiff .webp .bmp .gif .heic .heif .avif .jp2 .j2k .jpx .ppm .pgm .jfif".split()
 )
-"""Endings by which images are found in folders. A file named on the command line is opened whatever it is called."""
+"""Extensions by which images are found in folders. A file named on the command line may have any extension."""
 
 FORMATS = ("JPEG", "MPO", "PNG", "TIFF", "WEBP", "BMP", "GIF", "HEIF", "AVIF", "JPEG2000", "PPM")
-"""Formats that are opened, by Pillow's names. The others are rare or risky: for EPS, Pillow would run Ghostscript."""
+"""Formats that are opened, by Pillow's names. Others are rare or risky: for EPS, Pillow runs Ghostscript."""
 
-_TURNS = {
+_TRANSPOSE = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
     3: Image.Transpose.ROTATE_180,
     4: Image.Transpose.FLIP_TOP_BOTTOM,
@@ -46,25 +46,28 @@ _TURNS = {
     7: Image.Transpose.TRANSVERSE,
     8: Image.Transpose.ROTATE_90,
 }
-"""What makes an image upright, by its EXIF orientation."""
+"""The transposition that makes an image upright, by EXIF orientation."""
 
-Image.MAX_IMAGE_PIXELS = None  # open_image compares the size itself, before anything is decoded
+Image.MAX_IMAGE_PIXELS = None  # open_image checks the size itself before decoding
 
 
 @dataclass(frozen=True)
 class OpenedImage:
-    """An image, upright, in sRGB, 8 bits.
+    """An upright image in sRGB with 8 bits.
 
-    ``width`` and ``height`` are those of the original, upright; ``rgb`` may be smaller (see ``open_image``).
-    ``pages`` is the number of pages or frames in the file, of which the first was read, or the one that was named.
-    ``shot`` is what the camera wrote: when, with what, where.
+    Attributes:
+        rgb: the pixels; may be smaller than the original (see ``open_image``).
+        width: width of the upright original, in pixels.
+        height: height of the upright original, in pixels.
+        pages: number of pages or frames in the file; ``rgb`` is the first or the one that the path names.
+        capture: date, camera and position from the EXIF.
     """
 
     rgb: Image.Image
     width: int
     height: int
     pages: int
-    shot: Shot = NOTHING
+    capture: CaptureInfo = NO_CAPTURE_INFO
 
 
 def open_image(path: Path, *, needed_side: int | None = None, max_pixels: int = MAX_PIXELS) -> OpenedImage:
@@ -72,21 +75,21 @@ def open_image(path: Path, *, needed_side: int | None = None, max_pixels: int = 
 
     Args:
         path: the file; ``scan.tif#page=2`` is the second page of ``scan.tif`` (see ``leafid.pages``).
-        needed_side: the shorter side, in pixels, below which detail would be lost; JPEG and JPEG 2000 are then decoded
-            at the smallest of 1/8, 1/4, 1/2 of their size that keeps it, several times faster. None: full size.
-        max_pixels: larger images are refused before they are decoded.
+        needed_side: shorter side, in pixels, that the caller needs. JPEG and JPEG 2000 are decoded at the smallest of
+            1/8, 1/4, 1/2 of their size that keeps it, which is several times faster. None: full size.
+        max_pixels: larger images are refused before decoding.
 
     Raises:
         ImageError: with the reason why the file cannot be read.
     """
     file, page = file_and_page(path)
-    content = _bytes_of(file)
-    raw_shot = None
-    if file.suffix.lower() in RAW_ENDINGS:
-        raw_shot, content = read_raw_shot(content), preview(content)
+    content = _read_bytes(file)
+    raw_capture = None
+    if file.suffix.lower() in RAW_EXTENSIONS:
+        raw_capture, content = read_raw_capture_info(content), embedded_preview(content)
     try:
         with Image.open(io.BytesIO(content), formats=_formats()) as image:
-            pages = _turned_to(image, content, page)
+            pages = _seek_page(image, content, page)
             full = image.size
             if full[0] * full[1] > max_pixels:
                 raise ImageError(
@@ -94,26 +97,26 @@ def open_image(path: Path, *, needed_side: int | None = None, max_pixels: int = 
                     f"{full[0]} x {full[1]} pixels; the limit is {max_pixels / 1e6:g} million",
                 )
             if needed_side is not None and image.format == "JPEG":
-                image.draft(None, _reduced(full, needed_side))
+                image.draft(None, _draft_size(full, needed_side))
             elif needed_side is not None and isinstance(image, Jpeg2KImageFile):
-                image.reduce = _halvings(content, full, needed_side)
-            shot = raw_shot or read_shot(image)  # before it is decoded: TIFF files are closed then
+                image.reduce = _jpeg2000_reduction(content, full, needed_side)
+            capture = raw_capture or read_capture_info(image)  # before decoding, which closes TIFF files
             image.load()
-            orientation = _orientation(image)  # only now: TIFF and HEIC are turned while they are decoded
+            orientation = _orientation(image)  # after decoding, which rotates TIFF and HEIC
             rgb = _upright_srgb(image, orientation)
-            rgb.info = {}  # whoever saves a copy of the pixels must not save where the photo was taken
+            rgb.info = {}  # a saved copy of the pixels must not contain the position
     except ImageError:
         raise
     except MemoryError:
         raise ImageError(FailureReason.TOO_LARGE, "not enough memory to decode it") from None
-    except Exception as error:  # the decoders of damaged files raise whatever they stumble over
-        raise _failure(content, error) from None
+    except Exception as error:  # decoders raise many types for damaged files
+        raise _image_error(content, error) from None
     width, height = full if orientation < 5 else full[::-1]
-    return OpenedImage(rgb=rgb, width=width, height=height, pages=pages, shot=shot)
+    return OpenedImage(rgb=rgb, width=width, height=height, pages=pages, capture=capture)
 
 
-def _turned_to(image: Image.Image, content: bytes, page: int | None) -> int:
-    """Go to a page of a TIFF file, the first if None; return how many pages, or frames of other files, there are."""
+def _seek_page(image: Image.Image, content: bytes, page: int | None) -> int:
+    """Seek to a page of a TIFF file, the first if None; return the number of pages, or of frames in other formats."""
     if image.format != "TIFF":
         if page is not None:
             raise ImageError(FailureReason.MISSING, f"no page {page}: only TIFF files have pages")
@@ -126,26 +129,26 @@ def _turned_to(image: Image.Image, content: bytes, page: int | None) -> int:
 
 
 def _orientation(image: Image.Image) -> int:
-    """The EXIF orientation, 1 (upright) to 8; 1 where it is missing or broken."""
+    """Return the EXIF orientation, 1 (upright) to 8; 1 if it is missing or invalid."""
     try:
-        found = image.getexif().get(0x0112)
-    except Exception:  # Pillow's reader stumbles over damaged EXIF in many ways; the pixels are good nevertheless
+        orientation = image.getexif().get(0x0112)
+    except Exception:  # Pillow raises many types for damaged EXIF; the pixels may be good
         return 1
-    return found if isinstance(found, int) and found in _TURNS else 1
+    return orientation if isinstance(orientation, int) and orientation in _TRANSPOSE else 1
 
 
-def _bytes_of(path: Path) -> bytes:
+def _read_bytes(path: Path) -> bytes:
     try:
-        found = path.stat()  # first, because opening a pipe or a device may wait for ever
-        if stat.S_ISDIR(found.st_mode):
+        status = path.stat()  # first, because opening a pipe or a device may block forever
+        if stat.S_ISDIR(status.st_mode):
             if not os.access(path, os.R_OK | os.X_OK):
                 raise ImageError(FailureReason.NO_PERMISSION, "this user may not read the folder")
             raise ImageError(FailureReason.NOT_A_FILE, "this is a folder")
-        if not stat.S_ISREG(found.st_mode):
+        if not stat.S_ISREG(status.st_mode):
             raise ImageError(FailureReason.NOT_A_FILE, "this is a pipe, a socket or a device")
-        if found.st_size > MAX_BYTES:
+        if status.st_size > MAX_BYTES:
             raise ImageError(
-                FailureReason.TOO_LARGE, f"{found.st_size / 1e9:.1f} GB; the limit is {MAX_BYTES / 1e9:g} GB"
+                FailureReason.TOO_LARGE, f"{status.st_size / 1e9:.1f} GB; the limit is {MAX_BYTES / 1e9:g} GB"
             )
         content = path.read_bytes()
     except (FileNotFoundError, NotADirectoryError):
@@ -160,14 +163,14 @@ def _bytes_of(path: Path) -> bytes:
     return content
 
 
-def _reduced(full: tuple[int, int], needed_side: int) -> tuple[int, int]:
-    """The size to ask the JPEG decoder for: proportions kept, shorter side at ``needed_side`` or just above."""
+def _draft_size(full: tuple[int, int], needed_side: int) -> tuple[int, int]:
+    """Return the size to request from the JPEG decoder, with the same proportions and shorter side ``needed_side``."""
     scale = min(1.0, needed_side / min(full))
     return max(1, round(full[0] * scale)), max(1, round(full[1] * scale))
 
 
-def _halvings(content: bytes, full: tuple[int, int], needed_side: int) -> int:
-    """How often JPEG 2000 is to be halved: at most three times, and as often as it was when it was made."""
+def _jpeg2000_reduction(content: bytes, full: tuple[int, int], needed_side: int) -> int:
+    """Return how often to halve a JPEG 2000 image: at most three times, and at most its number of levels."""
     coding_style = content.find(b"\xff\x52", content.find(b"\xff\x4f\xff\x51"))  # marker COD after SOC and SIZ
     levels = content[coding_style + 9] if 0 <= coding_style < len(content) - 9 else 0
     wanted = int(math.log2(max(1.0, min(full) / needed_side)))
@@ -175,11 +178,11 @@ def _halvings(content: bytes, full: tuple[int, int], needed_side: int) -> int:
 
 
 def _upright_srgb(image: Image.Image, orientation: int) -> Image.Image:
-    """Turn by the EXIF orientation and bring any mode to RGB; what is transparent becomes white paper."""
+    """Apply the EXIF orientation and convert any mode to RGB; transparent pixels become white, as paper."""
     profile = image.info.get("icc_profile")
-    upright = image.transpose(_TURNS[orientation]) if orientation in _TURNS else image
+    upright = image.transpose(_TRANSPOSE[orientation]) if orientation in _TRANSPOSE else image
     if upright.mode.startswith(("I", "F")):
-        return _eight_bits(upright)
+        return _to_8_bits(upright)
     if upright.mode in ("RGBA", "LA", "PA", "La", "RGBa") or "transparency" in upright.info:
         layer = upright.convert("RGBA")
         paper = Image.new("RGBA", layer.size, "white")
@@ -189,8 +192,8 @@ def _upright_srgb(image: Image.Image, orientation: int) -> Image.Image:
     return _to_srgb(upright, profile)
 
 
-def _eight_bits(image: Image.Image) -> Image.Image:
-    """Scale 16-bit grey by its range to 8 bits; 32 bits and floats have none and take the next usual one."""
+def _to_8_bits(image: Image.Image) -> Image.Image:
+    """Scale grey values to 8 bits: 16 bits by their range, 32 bits and floats by the smallest usual range that fits."""
     values = np.asarray(image, dtype=np.float64)
     if image.mode.startswith("I;16"):
         top = 65535.0
@@ -208,13 +211,13 @@ def _srgb() -> ImageCms.ImageCmsProfile:
 
 
 def _to_srgb(image: Image.Image, profile: bytes | None) -> Image.Image:
-    """Convert by the embedded colour profile; without one, or with a broken one, as Pillow does."""
+    """Convert by the embedded colour profile, or by Pillow's default if it is missing or invalid."""
     if profile and not _is_srgb(profile):
         try:
             source = ImageCms.ImageCmsProfile(io.BytesIO(profile))
             converted = ImageCms.profileToProfile(image, source, _srgb(), outputMode="RGB")
         except (ImageCms.PyCMSError, OSError, ValueError):
-            converted = None  # many cameras write profiles of the wrong kind; the pixels are good nevertheless
+            converted = None  # many cameras write profiles of the wrong kind
         if converted is not None:
             return converted
     return image.convert("RGB")
@@ -222,7 +225,7 @@ def _to_srgb(image: Image.Image, profile: bytes | None) -> Image.Image:
 
 @functools.lru_cache(maxsize=32)
 def _is_srgb(profile: bytes) -> bool:
-    """Whether the profile calls itself sRGB: most do, and converting then costs time and changes nothing."""
+    """Whether the profile is named sRGB, as most are; a conversion would then cost time and change nothing."""
     try:
         return "srgb" in ImageCms.getProfileDescription(ImageCms.ImageCmsProfile(io.BytesIO(profile))).lower()
     except (ImageCms.PyCMSError, OSError):
@@ -231,7 +234,7 @@ def _is_srgb(profile: bytes) -> bool:
 
 @functools.cache
 def _formats() -> tuple[str, ...]:
-    """``FORMATS``, as far as this installation of Pillow has them."""
+    """Return the ``FORMATS`` that this installation of Pillow supports."""
     import pillow_heif
 
     pillow_heif.register_heif_opener()
@@ -239,8 +242,8 @@ def _formats() -> tuple[str, ...]:
     return tuple(name for name in FORMATS if name in Image.OPEN)
 
 
-def _failure(content: bytes, error: Exception) -> ImageError:
-    """Find the reason in plain words behind a decoder's complaint."""
+def _image_error(content: bytes, error: Exception) -> ImageError:
+    """Turn an exception of a decoder into an ImageError with a coded reason and plain words."""
     start = content[:512].lstrip().lower()
     if isinstance(error, UnidentifiedImageError):
         if start.startswith((b"<!doctype html", b"<html")) or b"<html" in start:

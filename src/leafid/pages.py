@@ -1,7 +1,6 @@
-"""TIFF files of several pages, and how one of them is named: ``scan.tif#page=2``, counted from 1.
+"""Find the pages of TIFF files. A path addresses one page as ``scan.tif#page=2``, counted from 1.
 
-A file that really is called so comes first. Reduced copies and masks, which scanners and viewers keep in the same file,
-are no pages.
+An existing file with such a name takes precedence. Reduced copies and masks in the same file are not pages.
 """
 
 import os
@@ -10,10 +9,10 @@ import struct
 from pathlib import Path
 from typing import BinaryIO
 
-TIFF_ENDINGS = frozenset((".tif", ".tiff"))
+TIFF_EXTENSIONS = frozenset((".tif", ".tiff"))
 
 MAX_PAGES = 10_000
-"""Pages that are looked for; a file that claims more is damaged."""
+"""Largest number of pages; a file with more is treated as damaged."""
 
 _PAGE = re.compile(r"(?P<file>.+)#page=(?P<page>[1-9]\d{0,4})", re.DOTALL | re.ASCII)
 _NO_PAGES = 0b101  # NewSubfileType: bit 0 a reduced copy, bit 2 a mask
@@ -22,12 +21,12 @@ _ORDERS = {b"II": "<", b"MM": ">"}
 
 
 def page_path(path: Path | str, page: int) -> str:
-    """Return how a page is named; the first is 1."""
+    """Return the path of a page; the first is 1."""
     return f"{path}#page={page}"
 
 
 def file_and_page(path: Path) -> tuple[Path, int | None]:
-    """Return the file that a path means, and the page of it; None: the path names no page."""
+    """Split a path into its file and page number, which is None if the path names no page."""
     found = _PAGE.fullmatch(str(path))
     if found is None or os.path.lexists(path):
         return path, None
@@ -35,9 +34,9 @@ def file_and_page(path: Path) -> tuple[Path, int | None]:
 
 
 def pages_of_file(path: Path) -> int:
-    """Return the number of pages of a TIFF file, reading some bytes of each; 1 for all that is none or is damaged."""
+    """Return the number of pages of a TIFF file, reading a few bytes of each; 1 for damaged and other files."""
     try:
-        if not path.is_file():  # opening a pipe or a device may wait for ever
+        if not path.is_file():  # opening a pipe or a device may block forever
             return 1
         with path.open("rb") as opened:
             return len(page_frames(opened))
@@ -46,7 +45,7 @@ def pages_of_file(path: Path) -> int:
 
 
 def page_frames(opened: BinaryIO) -> tuple[int, ...]:
-    """Return for each page its place among the images in a TIFF file; ``(0,)`` for all that is none or is damaged.
+    """Return for each page its index among the images of a TIFF file; ``(0,)`` for damaged and other files.
 
     Raises:
         OSError: the file cannot be read.
@@ -57,32 +56,32 @@ def page_frames(opened: BinaryIO) -> tuple[int, ...]:
             if not kind & _NO_PAGES:
                 frames.append(frame)
     except (struct.error, OverflowError, ValueError):
-        return (0,)  # opening it gives the reason
+        return (0,)  # opening the image reports the reason
     return tuple(frames) or (0,)
 
 
 def _subfile_types(opened: BinaryIO) -> list[int]:
-    """Follow the chain of directories (TIFF 6.0, and BigTIFF with its longer numbers); their NewSubfileType, or 0."""
+    """Return the NewSubfileType, or 0, of every directory of a TIFF 6.0 or BigTIFF file."""
     start = opened.read(16)
     if start[:2] not in _ORDERS:
-        raise ValueError("no TIFF")
+        raise ValueError("not a TIFF file")
     order = _ORDERS[start[:2]]
     (magic,) = struct.unpack_from(f"{order}H", start, 2)
     if magic not in (42, 43):
-        raise ValueError("no TIFF")
+        raise ValueError("not a TIFF file")
     big = magic == 43
     number, entry, pointer = ("Q", "HHQ8s", "Q") if big else ("H", "HHI4s", "I")
-    (place,) = struct.unpack_from(order + pointer, start, 8 if big else 4)
+    (offset,) = struct.unpack_from(order + pointer, start, 8 if big else 4)
     types: list[int] = []
     visited: set[int] = set()
-    while place:
-        if place in visited or len(types) >= MAX_PAGES:
-            raise ValueError("the directories go round in a circle")
-        visited.add(place)
-        opened.seek(place)
+    while offset:
+        if offset in visited or len(types) >= MAX_PAGES:
+            raise ValueError("cyclic directories")
+        visited.add(offset)
+        opened.seek(offset)
         (entries,) = struct.unpack(order + number, opened.read(struct.calcsize(order + number)))
         if entries > 65_535:
-            raise ValueError("no directory")
+            raise ValueError("not a directory")
         size = struct.calcsize(order + entry)
         content = opened.read(entries * size)
         kind = 0
@@ -90,5 +89,5 @@ def _subfile_types(opened: BinaryIO) -> list[int]:
             if tag == _NEW_SUBFILE_TYPE:
                 kind = struct.unpack_from(order + {3: "H", 4: "I"}.get(form, "I"), value)[0]
         types.append(kind)
-        (place,) = struct.unpack(order + pointer, opened.read(struct.calcsize(order + pointer)))
+        (offset,) = struct.unpack(order + pointer, opened.read(struct.calcsize(order + pointer)))
     return types

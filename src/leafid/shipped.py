@@ -1,6 +1,6 @@
-"""Files of the checkout that travel inside the installed package: job files and tables.
+"""Find data files of the installed package: job files and tables.
 
-In a checkout they lie in ``configs/`` and ``data/`` at the top level; a wheel carries them under ``leafid/_shipped``.
+A checkout has them in ``configs/`` and ``data/`` at the top level, a wheel in ``leafid/_shipped``.
 """
 
 from pathlib import Path
@@ -14,7 +14,7 @@ def shipped(relative: str) -> Path:
     """Return the path of a shipped file, such as ``configs/demo.yaml`` or ``data/leaf_characters.csv``.
 
     Raises:
-        InstallationError: the file is neither in the installed package nor in a checkout around it.
+        InstallationError: the file is neither in the installed package nor in its checkout.
     """
     for root in (_PACKAGE / "_shipped", _PACKAGE.parents[1]):
         path = root / relative

@@ -1,6 +1,6 @@
-"""Taxa and the order of labels: who the network can name, and how species add up to genera and families.
+"""Taxa in the order of labels, and the sum of species probabilities up to genera and families.
 
-A label is the index of a taxon in a ``Taxonomy``; the taxonomy of a training run travels in its bundle.
+A label is the index of a taxon in a ``Taxonomy``. The bundle of a training run contains its taxonomy.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -21,7 +21,7 @@ class Rank(StrEnum):
 
 
 class Taxon(BaseModel):
-    """One taxon that can be named.
+    """One taxon that the network can predict.
 
     ``scientific_name`` is written without its author; ``key`` is the taxon's key in a checklist such as GBIF's, as a
     string.
@@ -45,14 +45,14 @@ class Taxon(BaseModel):
         return cls(scientific_name=" ".join(words), genus=genus, family=family, key=key)
 
     def at(self, rank: Rank) -> str | None:
-        """Return this taxon's name at ``rank``, or None where it is not known."""
+        """Return this taxon's name at ``rank``, or None if it is unknown."""
         if rank == self.rank:
             return self.scientific_name
         return {Rank.GENUS: self.genus, Rank.FAMILY: self.family}.get(rank)
 
 
 class Taxonomy(BaseModel):
-    """The taxa a network can name, in label order: ``taxonomy.taxa[label]``; ``target`` is the one asked for."""
+    """The taxa that a network can predict, in label order: ``taxonomy.taxa[label]``; ``target`` is the target taxon."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -64,7 +64,7 @@ class Taxonomy(BaseModel):
         names = self.names
         twice = sorted({name for name in names if names.count(name) > 1})
         if twice:
-            raise TaxonomyError(f"These names stand twice in the taxonomy: {', '.join(twice)}. Keep each once.")
+            raise TaxonomyError(f"These names occur twice in the taxonomy: {', '.join(twice)}. Keep each once.")
         if self.target is not None and self.target not in names:
             raise TaxonomyError(f"The target {self.target!r} is not among the taxa: {', '.join(names)}.")
         return self
@@ -81,7 +81,7 @@ class Taxonomy(BaseModel):
 
     @property
     def target_label(self) -> int | None:
-        """The label of the target, or None where the job names none."""
+        """The label of the target, or None if the job has none."""
         return None if self.target is None else self.label(self.target)
 
     def label(self, scientific_name: str) -> int:
@@ -106,7 +106,7 @@ class Taxonomy(BaseModel):
         return [known[name] for name in scientific_names]
 
     def roll_up(self, probabilities: Sequence[float], rank: Rank) -> dict[str, float]:
-        """Sum species probabilities up to ``rank``; taxa whose name at that rank is unknown are left out.
+        """Sum species probabilities up to ``rank``; taxa without a known name at that rank are omitted.
 
         Args:
             probabilities: one value per label, in label order.

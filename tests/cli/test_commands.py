@@ -60,7 +60,7 @@ def test_every_command_has_help_and_is_in_the_readme(command: str) -> None:
 def test_a_renamed_command_names_its_successor(words: str, new: str) -> None:
     old, *rest = words.split()
     finished = leafid(old, *rest)
-    assert finished.returncode == ExitCode.MISTAKE
+    assert finished.returncode == ExitCode.USER_ERROR
     assert finished.stderr == f"leafid: `leafid {old}` is now `leafid {new}`.\n"
 
 
@@ -90,7 +90,7 @@ def test_the_version_is_shown() -> None:
 )
 def test_a_mistake_gives_one_sentence(tmp_path: Path, words: list[str], expected: str) -> None:
     finished = leafid(*words, cwd=tmp_path)
-    assert finished.returncode == ExitCode.MISTAKE
+    assert finished.returncode == ExitCode.USER_ERROR
     assert expected in finished.stderr
     assert "Traceback" not in finished.stderr
 
@@ -122,7 +122,7 @@ def test_a_defect_is_saved_to_a_file_and_not_printed(tmp_path: Path) -> None:
         env={"PYTHONPATH": str(tmp_path), "PATH": "/usr/bin:/bin", "TMPDIR": str(tmp_path)},
         check=False,
     )
-    assert finished.returncode == ExitCode.DEFECT
+    assert finished.returncode == ExitCode.INTERNAL_ERROR
     assert "defect of leafid" in finished.stderr
     assert "Traceback" not in finished.stderr
     report = re.search(r"\S+leafid-defect-\S+\.txt", finished.stderr)

@@ -21,7 +21,7 @@ def catalog_of(*rows: Mapping[str, str | None], extra: tuple[str, ...] = ()) -> 
 def job_of(
     *, split: SplitSettings | None = None, taxa: TaxaSettings | None = None, seed: int = 0, **curation: object
 ) -> Job:
-    """Make a job whose source is never looked at."""
+    """Make a job whose source is never read."""
     settings = CurationSettings.model_validate({"split": split or SplitSettings(), **curation})
     return Job.model_validate(
         {

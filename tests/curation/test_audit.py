@@ -1,4 +1,4 @@
-"""The audit counts right, finds shortcuts where they are and only there, and writes a page that needs nothing else."""
+"""The audit counts correctly, finds shortcuts only where they exist, and writes a self-contained page."""
 
 import json
 import re
@@ -12,8 +12,8 @@ from PIL import Image, ImageDraw
 from leafid.catalog import read_catalog, write_catalog
 from leafid.curation import assign_gatherings
 from leafid.curation.auditing import AuditFiles, audit
-from leafid.curation.auditing.regions import look
-from leafid.curation.auditing.shortcuts import Question, crossvalidated
+from leafid.curation.auditing.region_features import region_features
+from leafid.curation.auditing.shortcut_classifiers import GroupedLabels, cross_validate
 from leafid.errors import CatalogError
 from leafid.jobs import CurationSettings, FolderSource, Job, OutputSettings
 from leafid.sources import collect
@@ -22,13 +22,13 @@ GREEN = (40, 110, 50)
 
 
 def plant_mask(rgb: NDArray[np.uint8]) -> NDArray[np.bool_]:
-    """The drawn plants are the only green things."""
+    """Select green pixels, which only the drawn plants have."""
     values = rgb.astype(np.int64)
     return np.asarray((values[..., 1] > values[..., 0] + 30) & (values[..., 1] > values[..., 2] + 30))
 
 
 def draw_sheet(path: Path, paper: tuple[int, int, int], generator: np.random.Generator) -> None:
-    """A green leaf anywhere on paper, with a label at a place of its own."""
+    """Draw a green leaf and a label at random positions on paper."""
     path.parent.mkdir(parents=True, exist_ok=True)
     noise = generator.normal(0, 3, (200, 150, 1))
     image = Image.fromarray(np.clip(np.array(paper) + noise, 0, 255).astype(np.uint8))
@@ -42,7 +42,7 @@ def draw_sheet(path: Path, paper: tuple[int, int, int], generator: np.random.Gen
 
 @pytest.fixture(scope="module")
 def audited(tmp_path_factory: pytest.TempPathFactory) -> AuditFiles:
-    """Two taxa of which each was mostly photographed on paper of its own, and one broken file."""
+    """Audit two taxa, each mostly on paper of its own colour, and one broken file."""
     folder = tmp_path_factory.mktemp("audit")
     generator = np.random.default_rng(0)
     for number in range(24):
@@ -67,17 +67,17 @@ def audited(tmp_path_factory: pytest.TempPathFactory) -> AuditFiles:
     return audit(job, plant_mask=plant_mask)
 
 
-def test_what_the_catalog_holds_is_counted(audited: AuditFiles) -> None:
-    figures = audited.audit
-    assert (figures.images, figures.gatherings, figures.failures) == (48, 48, {"not_an_image": 1})
-    viola = next(taxon for taxon in figures.taxa if taxon.scientific_name == "Viola alba")
+def test_the_contents_of_the_catalog_are_counted(audited: AuditFiles) -> None:
+    result = audited.audit
+    assert (result.images, result.gatherings, result.failures) == (48, 48, {"not_an_image": 1})
+    viola = next(taxon for taxon in result.taxa if taxon.scientific_name == "Viola alba")
     assert (viola.images, viola.institutions, viola.licences) == (24, {"L": 12, "K": 12}, {"CC-BY-4.0": 24})
     assert viola.shorter_side == (150, 150, 150)
     assert sum(viola.splits.values()) == 24
     assert json.loads(audited.json_path.read_text(encoding="utf-8"))["images"] == 48
 
 
-def test_a_shortcut_is_found_and_gone_with_the_background(audited: AuditFiles) -> None:
+def test_a_shortcut_is_found_and_vanishes_with_the_background(audited: AuditFiles) -> None:
     clear = {
         (row.question, row.background, row.region)
         for row in audited.audit.shortcuts
@@ -87,11 +87,11 @@ def test_a_shortcut_is_found_and_gone_with_the_background(audited: AuditFiles) -
     assert not {("taxon", "removed", "border"), ("taxon", "kept", "label_region")} & clear
     assert not {key for key in clear if key[0] == "institution"}
     warnings = "\n".join(audited.audit.warnings)
-    assert "sees only the border of the image" in warnings
+    assert "uses only the border of the image" in warnings
     assert "labels, rulers, stamps" not in warnings
 
 
-def test_the_page_needs_nothing_else_and_shows_no_collector(audited: AuditFiles) -> None:
+def test_the_page_is_self_contained_and_shows_no_collector(audited: AuditFiles) -> None:
     html = audited.html_path.read_text(encoding="utf-8")
     assert html.count('src="data:image/jpeg;base64,') >= 16
     assert not re.search(r'(src|href)="(?!data:)', html) and "<script" not in html
@@ -101,7 +101,7 @@ def test_the_page_needs_nothing_else_and_shows_no_collector(audited: AuditFiles)
     assert "None" not in re.sub(r"<p>None\.</p>|base64,[^\"]*", "", html)
 
 
-def test_without_mask_what_needs_one_is_left_out_and_said(tmp_path: Path) -> None:
+def test_without_a_plant_mask_its_regions_are_omitted_with_a_note(tmp_path: Path) -> None:
     generator = np.random.default_rng(1)
     for name in ("Viola alba", "Viola hirta"):
         for number in range(6):
@@ -114,50 +114,50 @@ def test_without_mask_what_needs_one_is_left_out_and_said(tmp_path: Path) -> Non
     with pytest.raises(CatalogError, match="There is no catalog"):
         audit(job)
     collect(job)
-    figures = audit(job).audit
-    assert {row.region for row in figures.shortcuts} == {"border", "mean_colour", "whole"}
-    assert any("no plant mask" in note for note in figures.notes)
-    assert any("institution were not tested" in note for note in figures.notes)
-    assert any("no gathering" in warning for warning in figures.warnings)
+    result = audit(job).audit
+    assert {row.region for row in result.shortcuts} == {"border", "mean_colour", "whole"}
+    assert any("no plant mask" in note for note in result.notes)
+    assert any("institution were not tested" in note for note in result.notes)
+    assert any("no gathering" in warning for warning in result.warnings)
 
 
-def test_regions_do_not_see_the_plant() -> None:
+def test_region_features_do_not_depend_on_the_plant() -> None:
     generator = np.random.default_rng(0)
     paper = np.clip(220 + generator.normal(0, 3, (200, 150, 3)), 0, 255).astype(np.uint8)
     one, other = paper.copy(), paper.copy()
     one[60:140, 50:100] = GREEN
     other[80:120, 40:110] = (90, 140, 40)
-    seen, seen_other = look(one, plant_mask), look(other, plant_mask)
+    features, other_features = region_features(one, plant_mask), region_features(other, plant_mask)
     for key in (("kept", "border"), ("kept", "label_region"), ("removed", "border")):
-        np.testing.assert_allclose(seen[key], seen_other[key], atol=0.01)
-    np.testing.assert_allclose(seen["kept", "background"], seen_other["kept", "background"], atol=0.05)
-    assert np.abs(seen["kept", "whole"] - seen_other["kept", "whole"]).max() > 10
+        np.testing.assert_allclose(features[key], other_features[key], atol=0.01)
+    np.testing.assert_allclose(features["kept", "background"], other_features["kept", "background"], atol=0.05)
+    assert np.abs(features["kept", "whole"] - other_features["kept", "whole"]).max() > 10
 
 
-def test_guesses_from_noise_are_not_above_chance_and_from_the_answer_are() -> None:
+def test_noise_scores_chance_and_informative_features_score_above() -> None:
     generator = np.random.default_rng(0)
     gatherings = np.repeat(np.arange(60), 3)
-    question = Question(gatherings % 4, gatherings, seed=0)
+    grouped_labels = GroupedLabels(gatherings % 4, gatherings, seed=0)
     noise = generator.normal(size=(180, 12)).astype(np.float32)
-    told = noise + 6 * np.eye(12, dtype=np.float32)[question.labels]
-    for guessed in crossvalidated(noise, question).values():
-        assert guessed.low <= guessed.score <= guessed.high
-        assert guessed.low < 0.25 < guessed.shuffled
-    for guessed in crossvalidated(told, question).values():
-        assert guessed.low > 0.9 and guessed.score <= guessed.high
+    informative = noise + 6 * np.eye(12, dtype=np.float32)[grouped_labels.labels]
+    for score in cross_validate(noise, grouped_labels).values():
+        assert score.low <= score.score <= score.high
+        assert score.low < 0.25 < score.shuffled
+    for score in cross_validate(informative, grouped_labels).values():
+        assert score.low > 0.9 and score.score <= score.high
 
 
-def test_what_the_images_of_one_gathering_share_does_not_help() -> None:
+def test_similarity_within_gatherings_does_not_raise_the_score() -> None:
     generator = np.random.default_rng(0)
     gatherings = np.repeat(np.arange(40), 5)
     own = generator.normal(size=(40, 8)).astype(np.float32)[gatherings]
-    question = Question(gatherings % 4, gatherings, seed=0)
-    for guessed in crossvalidated(own, question).values():
-        assert guessed.low <= max(0.25, guessed.shuffled)
+    grouped_labels = GroupedLabels(gatherings % 4, gatherings, seed=0)
+    for score in cross_validate(own, grouped_labels).values():
+        assert score.low <= max(0.25, score.shuffled)
 
 
-def test_vectors_without_information_score_chance() -> None:
+def test_constant_features_score_chance() -> None:
     gatherings = np.arange(40)
-    question = Question(gatherings % 4, gatherings, seed=0)
-    for guessed in crossvalidated(np.ones((40, 5), dtype=np.float32), question).values():
-        assert guessed.score == pytest.approx(0.25)
+    grouped_labels = GroupedLabels(gatherings % 4, gatherings, seed=0)
+    for score in cross_validate(np.ones((40, 5), dtype=np.float32), grouped_labels).values():
+        assert score.score == pytest.approx(0.25)

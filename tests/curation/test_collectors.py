@@ -1,4 +1,4 @@
-"""Collectors, numbers and dates as labels write them come to what duplicates have in common."""
+"""Collectors, numbers and dates of labels are normalised, so that duplicates match."""
 
 import datetime
 
@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from leafid.curation.collectors import name_words, number_digits, period_of, surnames
+from leafid.curation.collectors import name_words, number_digits, parse_period, surnames
 
 
 @pytest.mark.parametrize(
@@ -34,7 +34,7 @@ def test_surnames(written: str, found: set[str]) -> None:
     assert surnames(written) == found
 
 
-def test_every_word_of_a_name_is_kept_for_numbers_of_one_day() -> None:
+def test_all_words_of_a_name_are_returned() -> None:
     assert name_words("M. M. Mejía Pimentel") & name_words("M. Mejia, T. Zanoni") == {"mejia"}
 
 
@@ -55,9 +55,9 @@ def test_digits_of_numbers(written: str, digits: str) -> None:
     assert number_digits(written) == digits
 
 
-def test_dates_as_precise_as_they_are() -> None:
-    day = period_of("2021-09-19T17:21Z")
-    month, years = period_of("1976-12"), period_of("1969-07-14/1970")
+def test_dates_keep_their_precision() -> None:
+    day = parse_period("2021-09-19T17:21Z")
+    month, years = parse_period("1976-12"), parse_period("1969-07-14/1970")
     assert day and month and years
     assert day.is_a_day and day.first == datetime.date(2021, 9, 19)
     assert (month.first, month.last) == (datetime.date(1976, 12, 1), datetime.date(1976, 12, 31))
@@ -67,17 +67,17 @@ def test_dates_as_precise_as_they_are() -> None:
 @pytest.mark.parametrize(
     "written", ["", "unknown", "1970-02-30", "1999-13", "1999-5-6-7", "1980/1970", "1/2/3", "0000"]
 )
-def test_what_is_no_date(written: str) -> None:
-    assert period_of(written) is None
+def test_invalid_dates_are_none(written: str) -> None:
+    assert parse_period(written) is None
 
 
 @given(st.dates(datetime.date(1700, 1, 1)), st.sampled_from(["%Y-%m-%d", "%Y-%m", "%Y"]))
-def test_a_date_lies_within_its_less_precise_self(day: datetime.date, form: str) -> None:
-    exact, vague = period_of(day.isoformat()), period_of(f"{day.year:04d}" + day.strftime(form)[4:])
+def test_a_date_is_within_its_less_precise_form(day: datetime.date, form: str) -> None:
+    exact, vague = parse_period(day.isoformat()), parse_period(f"{day.year:04d}" + day.strftime(form)[4:])
     assert exact and vague
     assert exact.overlaps(vague) and vague.first <= day <= vague.last
 
 
 @given(st.text(max_size=60))
 def test_any_text_is_read(text: str) -> None:
-    surnames(text), name_words(text), number_digits(text), period_of(text)
+    surnames(text), name_words(text), number_digits(text), parse_period(text)

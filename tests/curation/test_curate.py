@@ -1,4 +1,4 @@
-"""From the catalog to splits: no gathering crosses, every taxon is where it can be, nothing is dropped silently."""
+"""Curation: no gathering crosses the splits, every taxon is in each split if possible, nothing is dropped silently."""
 
 from collections.abc import Mapping
 
@@ -7,15 +7,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from leafid.curation import Curated, check_split, crossvalidation_splits, curate
+from leafid.curation import CuratedCatalog, curate
 from leafid.errors import SplitError, TaxonomyError
 from leafid.jobs import SplitSettings, TaxaSettings, TaxonEntry
 from leafid.taxonomy import Rank
 from tests.curation.catalogs import catalog_of, job_of
 
 
-def gathered(sizes: Mapping[str, list[int]]) -> pd.DataFrame:
-    """For each taxon gatherings with so many images each."""
+def catalog_with(sizes: Mapping[str, list[int]]) -> pd.DataFrame:
+    """Make a catalog from the numbers of images in the gatherings of each taxon."""
     return catalog_of(
         *(
             {"scientificName": name, "gathering_id": f"{name} {gathering}"}
@@ -26,7 +26,7 @@ def gathered(sizes: Mapping[str, list[int]]) -> pd.DataFrame:
     )
 
 
-def reasons_of(curated: Curated) -> dict[str, str]:
+def reasons_of(curated: CuratedCatalog) -> dict[str, str]:
     return dict(zip(curated.left_out["path"], curated.left_out["reason"], strict=True))
 
 
@@ -39,7 +39,7 @@ def reasons_of(curated: Curated) -> dict[str, str]:
     st.integers(0, 2**31 - 1),
 )
 def test_every_image_is_in_one_split_and_no_gathering_crosses(sizes: dict[str, list[int]], seed: int) -> None:
-    catalog = gathered(sizes)
+    catalog = catalog_with(sizes)
     split = curate(catalog, job_of(seed=seed)).split
     assert sorted(split["image_id"]) == sorted(catalog["image_id"])
     assert (split.groupby("gathering_id")["split"].nunique() == 1).all()
@@ -51,7 +51,7 @@ def test_every_image_is_in_one_split_and_no_gathering_crosses(sizes: dict[str, l
 
 
 def test_shares_are_those_of_the_job() -> None:
-    catalog = gathered({"Viola alba": [1] * 100, "Viola odorata": [2] * 40})
+    catalog = catalog_with({"Viola alba": [1] * 100, "Viola odorata": [2] * 40})
     split = curate(catalog, job_of(split=SplitSettings(val=0.1, test=0.2))).split
     units = split.groupby("scientificName")["gathering_id"].apply(lambda ids: ids.nunique())
     drawn = split.groupby(["scientificName", "split"])["gathering_id"].nunique().to_dict()
@@ -60,8 +60,8 @@ def test_shares_are_those_of_the_job() -> None:
     assert (drawn["Viola odorata", "test"], drawn["Viola odorata", "val"]) == (8, 4)
 
 
-def test_the_seed_decides_alone() -> None:
-    catalog = gathered({"Viola alba": [1] * 20, "Viola odorata": [1] * 20})
+def test_the_split_depends_on_the_seed_alone() -> None:
+    catalog = catalog_with({"Viola alba": [1] * 20, "Viola odorata": [1] * 20})
     shuffled = catalog.sample(frac=1, random_state=1)
     one, same, other = (
         dict(zip(split["image_id"], split["split"], strict=True))
@@ -75,7 +75,7 @@ def test_the_seed_decides_alone() -> None:
     assert one != other
 
 
-def test_names_are_brought_to_the_taxa_of_the_job() -> None:
+def test_names_are_mapped_to_the_taxa_of_the_job() -> None:
     taxa = TaxaSettings(
         target=TaxonEntry(name="Mitragyna speciosa", synonyms=("Stephegyne speciosa",), family="Rubiaceae"),
         look_alikes=(
@@ -118,14 +118,14 @@ def test_entries_of_one_group_are_one_label() -> None:
     assert set(curated.split["scientificName"]) == {"others"}
 
 
-def test_a_spelling_that_stands_for_two_taxa_is_refused() -> None:
+def test_a_name_of_two_taxa_is_refused() -> None:
     taxa = TaxaSettings(
         look_alikes=(
             TaxonEntry(name="Viola alba", synonyms=("Viola scotophylla Jord.",)),
             TaxonEntry(name="Viola odorata", synonyms=("viola scotophylla",)),
         )
     )
-    with pytest.raises(TaxonomyError, match="'viola scotophylla' stands for Viola alba and for Viola odorata"):
+    with pytest.raises(TaxonomyError, match="'viola scotophylla' belongs to Viola alba and to Viola odorata"):
         curate(catalog_of({}), job_of(taxa=taxa))
 
 
@@ -169,7 +169,7 @@ def test_one_image_under_two_names_is_left_out() -> None:
     assert any("2 images in 1 conflicts" in warning for warning in curated.warnings)
 
 
-def test_the_split_column_is_taken_as_it_is() -> None:
+def test_the_split_column_is_used_as_it_is() -> None:
     values = ["train", "val", "test", "buffer", None]
     catalog = catalog_of(*({"split": value, "gathering_id": f"g{row}"} for row, value in enumerate(values)))
     curated = curate(catalog, job_of(split=SplitSettings(by="column")))
@@ -188,7 +188,7 @@ def test_an_institution_is_held_out_with_its_gatherings() -> None:
     assert reasons_of(curated) == {"4.jpg": "gathering_in_test"}  # the duplicate of g3 in K
 
 
-def test_a_column_divides_by_its_values() -> None:
+def test_a_column_splits_by_its_values() -> None:
     rows = [{"batch": f"src{row % 4}", "gathering_id": f"g{row}"} for row in range(12)]
     catalog = catalog_of(*rows, extra=("batch",))
     settings = SplitSettings(by="column", column="batch", test_values=("src0",), val_values=("src1",))
@@ -196,39 +196,19 @@ def test_a_column_divides_by_its_values() -> None:
     assert split.groupby("split").size().to_dict() == {"test": 3, "val": 3, "train": 6}
 
 
-def test_columns_and_values_that_are_not_there() -> None:
+def test_missing_columns_and_values_are_refused() -> None:
     catalog = catalog_of({"batch": "src1"}, extra=("batch",))
     with pytest.raises(SplitError, match=r"no column 'bach'\. Did you mean 'batch'"):
         curate(catalog, job_of(split=SplitSettings(by="column", column="bach", test_values=("a",))))
     with pytest.raises(SplitError, match="no image has batch 'src9'; the catalog has src1"):
         curate(catalog, job_of(split=SplitSettings(by="column", column="batch", test_values=("src9", "src1"))))
-    with pytest.raises(SplitError, match="never says train, val or test; it says nothing"):
+    with pytest.raises(SplitError, match="contains neither train, val nor test; it has no values"):
         curate(catalog, job_of(split=SplitSettings(by="column")))
 
 
-def test_what_a_split_cannot_give_is_said() -> None:
-    curated = curate(gathered({"Viola alba": [3], "Viola odorata": [1, 1], "Viola hirta": [1] * 5}), job_of())
+def test_shortcomings_of_the_split_are_warned_of() -> None:
+    curated = curate(catalog_with({"Viola alba": [3], "Viola odorata": [1, 1], "Viola hirta": [1] * 5}), job_of())
     warnings = "\n".join(curated.warnings)
     assert "no test images for Viola alba (1 gathering)" in warnings
     assert "no val images for Viola alba (1 gathering), Viola odorata (2 gatherings)" in warnings
     assert "fewer than ten gatherings" in warnings and "Viola hirta (5)" in warnings
-
-
-def test_folds_test_every_image_once() -> None:
-    catalog = gathered({"Viola alba": [2] * 7, "Viola odorata": [1] * 10})
-    tested: list[str] = []
-    for _, curated in crossvalidation_splits(catalog, job_of(), folds=5):
-        check_split(curated.split)
-        tested += list(curated.split.loc[curated.split["split"] == "test", "image_id"])
-    assert sorted(tested) == sorted(catalog["image_id"])
-
-
-def test_each_institution_is_left_out_in_turn() -> None:
-    rows = [
-        {"institutionCode": "LKB"[row % 3], "gathering_id": f"g{row}", "scientificName": f"Viola {'ab'[row % 2]}lba"}
-        for row in range(60)
-    ]
-    names = [name for name, _ in crossvalidation_splits(catalog_of(*rows), job_of(), by="institution")]
-    assert names == ["B", "K", "L"]
-    with pytest.raises(SplitError, match="two or more parts"):
-        list(crossvalidation_splits(catalog_of(*rows[:1]), job_of(), by="institution"))

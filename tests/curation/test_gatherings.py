@@ -1,4 +1,4 @@
-"""Duplicates of one gathering find together, however their labels are typed; others stay apart."""
+"""Duplicates of one gathering are joined despite different spellings of their labels; others are not."""
 
 import json
 from pathlib import Path
@@ -12,7 +12,7 @@ from PIL import Image, ImageDraw, ImageEnhance
 
 from leafid.catalog import read_catalog, write_catalog
 from leafid.curation import assign_gatherings, gatherings_of, near_duplicates_of
-from leafid.curation.near_duplicates import Hashes, near_pairs
+from leafid.curation.near_duplicates import PerceptualHashes, near_duplicate_pairs
 from leafid.jobs import Job, OutputSettings, TableSource
 from tests.curation.catalogs import catalog_of
 
@@ -87,27 +87,27 @@ DIFFERENT = {
 
 
 @pytest.mark.parametrize("what", SAME)
-def test_duplicates_find_together(what: str) -> None:
+def test_duplicates_are_joined(what: str) -> None:
     assert gatherings_of(catalog_of(*SAME[what])).nunique() == 1
 
 
 @pytest.mark.parametrize("what", DIFFERENT)
-def test_different_gatherings_stay_apart(what: str) -> None:
+def test_different_gatherings_are_not_joined(what: str) -> None:
     assert gatherings_of(catalog_of(*DIFFERENT[what])).nunique() == 2
 
 
-def test_a_sheet_without_date_that_fits_two_gatherings_joins_neither() -> None:
+def test_an_undated_sheet_that_matches_two_gatherings_joins_neither() -> None:
     labels = [label("Lima", "3"), label("Lima", "3", "1999-01-01"), label("Lima", "3", None)]
     assert gatherings_of(catalog_of(*labels)).nunique() == 3
 
 
-def test_the_same_bytes_and_the_same_picture_are_one_gathering() -> None:
+def test_equal_bytes_and_equal_images_are_one_gathering() -> None:
     catalog = catalog_of({"image_id": "00000000000000aa"}, {"image_id": "00000000000000aa-2"}, {}, {})
     found = gatherings_of(catalog, [("00000000000000aa", catalog["image_id"][2])])
     assert found[0] == found[1] == found[2] != found[3]
 
 
-def test_a_gathering_given_by_the_source_is_taken_as_it_is() -> None:
+def test_a_gathering_given_by_the_source_is_kept() -> None:
     catalog = catalog_of(
         label("Kerr", "7", gathering_id="tree 1"),
         label("Kerr", "7", gathering_id="tree 2"),
@@ -117,7 +117,7 @@ def test_a_gathering_given_by_the_source_is_taken_as_it_is() -> None:
     assert list(gatherings_of(catalog)) == ["tree 1", "tree 2", "tree 3", "tree 3"]
 
 
-def test_collectors_cannot_be_read_from_identifiers_and_these_stay() -> None:
+def test_identifiers_are_stable_and_do_not_reveal_collectors() -> None:
     one = gatherings_of(catalog_of(label("De Koning J.", "6589")))[0]
     more = gatherings_of(catalog_of(label("Leeuwenberg", "1"), label("J. de Koning", "6589")))
     assert more[1] == one
@@ -131,7 +131,7 @@ def test_the_order_of_rows_does_not_matter(rows: list[Label]) -> None:
     turned = gatherings_of(catalog_of(*rows))
     assert turned.nunique() == straight.nunique()
     for what in SAME:
-        assert len({turned[place] for place, row in enumerate(rows) if known[id(row)] == what}) == 1
+        assert len({turned[index] for index, row in enumerate(rows) if known[id(row)] == what}) == 1
 
 
 @pytest.mark.parametrize(
@@ -186,7 +186,7 @@ def test_near_duplicates_are_found_from_the_files(tmp_path: Path) -> None:
     ids = read_catalog(tmp_path / "catalog.csv")["gathering_id"]
     assert ids[0] == ids[2] != ids[1]
     assert (gathered.images, gathered.gatherings, gathered.near_duplicates) == (4, 3, 1)
-    assert list(gathered.unread) == [str(tmp_path / "gone.png")]
+    assert list(gathered.unreadable) == [str(tmp_path / "gone.png")]
 
     source = TableSource(kind="table", path=tmp_path / "none.csv")
     job = Job(name="test", sources=(source,), output=OutputSettings(data=tmp_path))
@@ -195,7 +195,7 @@ def test_near_duplicates_are_found_from_the_files(tmp_path: Path) -> None:
     assert near_duplicates_of(lenient) == []
 
 
-def test_hashes_are_kept_for_the_next_time(tmp_path: Path) -> None:
+def test_perceptual_hashes_are_cached(tmp_path: Path) -> None:
     drawn(tmp_path / "0.png", 1)
     write_catalog(catalog_of({"path": "0.png"}), tmp_path / "catalog.csv")
     calls: list[int] = []
@@ -207,7 +207,7 @@ def test_hashes_are_kept_for_the_next_time(tmp_path: Path) -> None:
 
 
 @given(st.lists(st.integers(0, 40), min_size=2, max_size=12), st.integers(0, 2**32 - 1))
-def test_pairs_are_near_up_to_the_limit_and_not_beyond(flipped: list[int], seed: int) -> None:
+def test_pairs_within_the_maximum_distance_are_found(flipped: list[int], seed: int) -> None:
     generator = np.random.default_rng(seed)
     first = generator.integers(0, 2, 256, dtype=np.uint8)
     rows = []
@@ -216,7 +216,7 @@ def test_pairs_are_near_up_to_the_limit_and_not_beyond(flipped: list[int], seed:
         row[generator.choice(256, count, replace=False)] ^= 1
         rows.append(row)
     bits = np.packbits(np.stack(rows), axis=1).view(np.uint64)
-    found = near_pairs(Hashes(tuple(map(str, range(len(rows)))), bits))
+    found = near_duplicate_pairs(PerceptualHashes(tuple(map(str, range(len(rows)))), bits))
     distances = {
         (str(one), str(other)): int((rows[one] != rows[other]).sum())
         for one in range(len(rows))

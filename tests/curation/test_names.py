@@ -1,4 +1,4 @@
-"""Names as labels write them come to one form; what is no plant name stays as it is."""
+"""Names of labels are parsed into one form; other texts are kept unchanged."""
 
 import string
 
@@ -43,13 +43,13 @@ def test_plant_names(written: str, read: str) -> None:
 
 
 @pytest.mark.parametrize("code", ["V01", "V01_01_004", "anantamul", "Tulsi Leaf", "tulsi leaf 3", "Viola sp. 1", "42"])
-def test_codes_and_other_labels_stay(code: str) -> None:
+def test_codes_and_other_labels_are_kept(code: str) -> None:
     assert canonical(code) == code
 
 
-@pytest.mark.parametrize("hedged", ["Mitragyna cf. speciosa", "Mitragyna aff speciosa", "Mitragyna speciosa?"])
-def test_hedged_names_are_marked(hedged: str) -> None:
-    assert read_name(hedged).uncertain
+@pytest.mark.parametrize("text", ["Mitragyna cf. speciosa", "Mitragyna aff speciosa", "Mitragyna speciosa?"])
+def test_uncertain_names_are_marked(text: str) -> None:
+    assert read_name(text).uncertain
     assert not read_name("Mitragyna speciosa").uncertain
 
 
@@ -77,7 +77,7 @@ def test_different_epithets_are_different_names(genus: str, one: str, other: str
 @given(
     st.text(max_size=60) | st.lists(st.sampled_from("Viola alba x × var. f. L. cf. ? sp. ex (".split())).map(" ".join)
 )
-def test_any_text_is_read_and_reading_again_changes_nothing(text: str) -> None:
+def test_parsing_is_idempotent_for_any_text(text: str) -> None:
     once = read_name(text)
     again = read_name(once.canonical)
     assert (again.canonical, again.key) == (once.canonical, once.key)

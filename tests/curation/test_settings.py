@@ -1,4 +1,4 @@
-"""Settings of curation that do not fit together are refused with the reason."""
+"""Settings of curation that contradict each other are refused with the reason."""
 
 import pytest
 from pydantic import ValidationError
@@ -13,11 +13,11 @@ from leafid.jobs import SplitSettings
         ({"by": "institution"}, "needs test_values"),
         ({"by": "gathering", "test_values": ["L"]}, "belong to by: column"),
         ({"by": "gathering", "column": "fold"}, "belong to by: column"),
-        ({"by": "column", "column": "fold", "test_values": ["1"], "val_values": ["1"]}, "1 stands in both"),
-        ({"by": "column", "val_values": ["1"]}, "needs test_values beside it"),
+        ({"by": "column", "column": "fold", "test_values": ["1"], "val_values": ["1"]}, "1 is in both"),
+        ({"by": "column", "val_values": ["1"]}, "needs test_values as well"),
     ],
 )
-def test_what_does_not_fit_together(settings: dict[str, object], reason: str) -> None:
+def test_contradictory_settings_are_refused(settings: dict[str, object], reason: str) -> None:
     with pytest.raises(ValidationError, match=reason):
         SplitSettings.model_validate(settings)
 
@@ -31,5 +31,5 @@ def test_what_does_not_fit_together(settings: dict[str, object], reason: str) ->
         {"by": "column", "column": "fold", "test_values": ["1"], "val_values": ["2"]},
     ],
 )
-def test_what_fits_together(settings: dict[str, object]) -> None:
+def test_consistent_settings_are_accepted(settings: dict[str, object]) -> None:
     assert SplitSettings.model_validate(settings).test == 0.15

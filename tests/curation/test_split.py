@@ -1,4 +1,4 @@
-"""The file of a split comes back as written; what cannot be trained on honestly is refused."""
+"""A split file is read as written; splits with leaks or without training images are refused."""
 
 from pathlib import Path
 
@@ -40,7 +40,7 @@ def test_a_damaged_split_is_refused_with_every_mistake(tmp_path: Path) -> None:
     assert "split is 'tran'" in str(caught.value)
 
 
-def test_a_good_split_is_let_through() -> None:
+def test_a_good_split_is_accepted() -> None:
     split = good_split()
     check_split(split, taxonomy=Taxonomy.from_names(split["scientificName"]))
 
@@ -52,8 +52,8 @@ def test_crossing_gatherings_and_images_are_refused_together() -> None:
     split.loc[test[1], "image_id"] = split.loc[train[1], "image_id"] + "-2"
     with pytest.raises(SplitError) as caught:
         check_split(split)
-    assert "gathering crossing lies in more than one split: 1 in train, 1 in test" in str(caught.value)
-    assert f"image file {split.loc[train[1], 'image_id']} lies in more than one split" in str(caught.value)
+    assert "gathering crossing is in more than one split: 1 in train, 1 in test" in str(caught.value)
+    assert f"image file {split.loc[train[1], 'image_id']} is in more than one split" in str(caught.value)
 
 
 def test_near_duplicates_that_cross_are_refused_unless_allowed() -> None:
@@ -66,13 +66,13 @@ def test_near_duplicates_that_cross_are_refused_unless_allowed() -> None:
 
 def test_taxa_without_training_images_are_all_named() -> None:
     taxonomy = Taxonomy.from_names(["Viola alba", "Viola odorata", "Viola hirta", "Viola mirabilis"])
-    with pytest.raises(SplitError, match="no images to train on for Viola hirta, Viola mirabilis"):
+    with pytest.raises(SplitError, match="no training images for Viola hirta, Viola mirabilis"):
         check_split(good_split(), taxonomy=taxonomy)
 
 
-def test_there_must_be_two_taxa_and_something_to_validate_on() -> None:
+def test_a_split_needs_two_taxa_and_validation_images() -> None:
     split = curate(catalog_of({"gathering_id": "g1"}), job_of()).split
     with pytest.raises(SplitError) as caught:
         check_split(split)
-    assert "two or more to tell apart" in str(caught.value)
+    assert "needs two or more" in str(caught.value)
     assert "no images for validation" in str(caught.value)

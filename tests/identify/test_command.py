@@ -62,14 +62,14 @@ def test_options_that_do_not_fit_together_are_refused_before_loading(
     tmp_path: Path, options: list[str], message: str
 ) -> None:
     refused = _leafid("identify", "nowhere", "leaf.png", *options, cwd=tmp_path)
-    assert refused.returncode == ExitCode.MISTAKE
+    assert refused.returncode == ExitCode.USER_ERROR
     assert message in refused.stderr
 
 
 def test_many_images_need_a_result_file(tmp_path: Path) -> None:
     names = [f"{number}.png" for number in range(41)]
     refused = _leafid("identify", "nowhere", *names, cwd=tmp_path)
-    assert refused.returncode == ExitCode.MISTAKE
+    assert refused.returncode == ExitCode.USER_ERROR
     assert "41 images are too many for the terminal. Name a result file: -o results.csv" in refused.stderr
 
 
@@ -83,7 +83,7 @@ def test_characters_are_shown_in_the_terminal(bundle_folder: Path, tmp_path: Pat
 def test_a_missing_engine_is_refused(bundle_folder: Path, photos: list[str], tmp_path: Path) -> None:
     for words in (("identify", bundle_folder, "0.png"), ("watch", bundle_folder, ".", "-o", "results.csv")):
         shown = _leafid(*words, "--engine", "onnx", cwd=tmp_path)
-        assert shown.returncode == ExitCode.MISTAKE
+        assert shown.returncode == ExitCode.USER_ERROR
         assert "leafid export" in shown.stderr or "pip install 'leafid[onnx]'" in shown.stderr
 
 

@@ -1,4 +1,4 @@
-"""GBIF and a few herbaria on this machine: hand-made replies of the shape of the real ones."""
+"""Imitations of GBIF and a few herbaria: hand-made replies in the format of the real ones."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -20,7 +20,7 @@ KEYS = {
 
 
 def match(name: str, **changes: Any) -> dict[str, Any]:  # noqa: ANN401 -- JSON
-    """A reply of /v2/species/match to a name that is known."""
+    """A reply of /v2/species/match to a known name."""
     rank = "SPECIES" if " " in name else "GENUS"
     usage = {"key": KEYS.get(name, "999"), "name": f"{name} Auth.", "canonicalName": name, "rank": rank}
     ladder = [
@@ -75,7 +75,7 @@ def record(key: int, base: str, name: str = "Mitragyna speciosa", **changes: Any
 
 @dataclass
 class Services:
-    """Answers as GBIF and as the hosts of images; ``fault`` may spoil any answer."""
+    """Answers as GBIF and as the hosts of images; ``fault`` may replace any reply."""
 
     base: str = ""
     records: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
@@ -85,9 +85,9 @@ class Services:
 
     def __call__(self, asked: Asked) -> Reply:
         """Answer one request."""
-        spoilt = self.fault(asked)
-        if spoilt is not None:
-            return spoilt
+        faulty = self.fault(asked)
+        if faulty is not None:
+            return faulty
         if asked.path == "/v2/species/match":
             name = asked.query.get("scientificName", "")
             unknown = {"diagnostics": {"matchType": "NONE", "note": "No match"}, "synonym": False}
@@ -112,7 +112,7 @@ class Services:
 
 
 def job_of(base: str, data: Path, **changes: Any) -> Job:  # noqa: ANN401 -- parts of a job file
-    """A job that asks these services."""
+    """A job that queries these services."""
     fetching = {
         "contact": "flora@example.org",
         "licences": ["CC0-1.0", "CC-BY-4.0"],

@@ -1,11 +1,11 @@
-"""No address of a stranger leads into this machine or its network."""
+"""Addresses from untrusted sources never lead into this machine or its network."""
 
 import ipaddress
 import socket
 
 import pytest
 
-from leafid.sources.fetching.addresses import RefusedAddressError, check_address, is_public, socket_factory
+from leafid.sources.fetching.addresses import RefusedAddressError, check_address, is_public_ip, socket_factory
 
 
 @pytest.mark.parametrize(
@@ -42,7 +42,7 @@ from leafid.sources.fetching.addresses import RefusedAddressError, check_address
         "",
     ],
 )
-def test_addresses_that_strangers_must_not_reach_are_refused(url: str) -> None:
+def test_private_and_invalid_addresses_are_refused(url: str) -> None:
     with pytest.raises(RefusedAddressError):
         check_address(url, allow_private=False)
 
@@ -53,13 +53,13 @@ def test_public_addresses_give_their_host_and_port() -> None:
     assert check_address("http://127.0.0.1:1234/", allow_private=True) == "127.0.0.1:1234"
 
 
-def test_the_number_really_connected_to_is_checked() -> None:
+def test_the_ip_address_of_the_connection_is_checked() -> None:
     info = (socket.AF_INET, socket.SOCK_STREAM, 6, "", ("127.0.0.1", 80))
     with pytest.raises(RefusedAddressError, match=r"127\.0\.0\.1"):
         socket_factory(allow_private=False)(info)
     socket_factory(allow_private=True)(info).close()
 
 
-@pytest.mark.parametrize("number", ["8.8.8.8", "2600::1", "64:ff9b::808:808"])
-def test_public_numbers(number: str) -> None:
-    assert is_public(ipaddress.ip_address(number))
+@pytest.mark.parametrize("ip", ["8.8.8.8", "2600::1", "64:ff9b::808:808"])
+def test_public_ip_addresses(ip: str) -> None:
+    assert is_public_ip(ipaddress.ip_address(ip))

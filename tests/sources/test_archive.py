@@ -1,4 +1,4 @@
-"""Darwin Core Archives of any publisher are read as a stream, or refused with a reason."""
+"""Darwin Core Archives of any publisher are read as a stream or refused with a reason."""
 
 import json
 import subprocess
@@ -13,11 +13,11 @@ from hypothesis import strategies as st
 
 from leafid.errors import SourceError
 from leafid.jobs import TaxaSettings
-from leafid.sources.found import Failure
 from leafid.sources.providers.darwin_core_archive import DarwinCoreArchive
 from leafid.sources.providers.occurrences import Occurrence
-from leafid.sources.providers.publisher_archive import occurrences_in
-from leafid.sources.providers.scientific_names import NameTable
+from leafid.sources.providers.publisher_archive import read_occurrences
+from leafid.sources.providers.scientific_names import TaxonMatcher
+from leafid.sources.source_result import Failure
 
 DWC = "http://rs.tdwg.org/dwc/terms/"
 DC = "http://purl.org/dc/terms/"
@@ -96,9 +96,9 @@ def archive(
 
 
 def read(path: Path, taxa: dict[str, Any] | None = None, domain: str = "specimen") -> list[Occurrence | Failure | str]:
-    table = NameTable(TaxaSettings.model_validate(taxa) if taxa else None)
+    table = TaxonMatcher(TaxaSettings.model_validate(taxa) if taxa else None)
     with DarwinCoreArchive(path) as opened:
-        return list(occurrences_in(opened, table, domain, path.parent / "scratch", "archive", None))
+        return list(read_occurrences(opened, table, domain, path.parent / "scratch", "archive", None))
 
 
 def occurrences(found: list[Occurrence | Failure | str]) -> list[Occurrence]:
@@ -107,7 +107,7 @@ def occurrences(found: list[Occurrence | Failure | str]) -> list[Occurrence]:
 
 @pytest.mark.parametrize("style", [TABS, COMMAS], ids=["tabs", "commas"])
 @pytest.mark.parametrize("media_type", [GBIF_MEDIA, AC_MEDIA, AC_MEDIA.upper().replace("HTTP", "http")])
-def test_records_and_their_media_come_together(tmp_path: Path, style: dict[str, str], media_type: str) -> None:
+def test_records_and_their_media_are_joined(tmp_path: Path, style: dict[str, str], media_type: str) -> None:
     found = occurrences(read(archive(tmp_path / "a.zip", style=style, media_type=media_type)))
     assert [one.values["scientificName"] for one in found] == ["Mitragyna speciosa", "Uncaria tomentosa"]
     assert [len(one.media) for one in found] == [2, 1]
@@ -118,7 +118,7 @@ def test_records_and_their_media_come_together(tmp_path: Path, style: dict[str, 
     assert found[0].values["verbatimIdentification"] == "Mitragyna speciosa (Korth.) Havil."
 
 
-def test_columns_may_stand_in_any_order(tmp_path: Path) -> None:
+def test_columns_may_be_in_any_order(tmp_path: Path) -> None:
     order = [0, 4, 6, 2, 1, 3, 5]
     columns = [CORE[index] for index in order]
     core = [[row[index] for index in order] for row in SHEETS]
@@ -135,9 +135,9 @@ def test_only_the_taxa_of_the_job_are_taken(tmp_path: Path) -> None:
         columns=[*CORE, "http://rs.gbif.org/terms/1.0/acceptedTaxonKey"],
         core=[[*SHEETS[0], "77"], [*SHEETS[1], "78"]],
     )
-    table = NameTable(TaxaSettings.model_validate({"target": "Some other"}), {"78": "Some other"})
+    table = TaxonMatcher(TaxaSettings.model_validate({"target": "Some other"}), {"78": "Some other"})
     with DarwinCoreArchive(by_key) as opened:
-        keyed = occurrences(list(occurrences_in(opened, table, "specimen", tmp_path, "archive", None)))
+        keyed = occurrences(list(read_occurrences(opened, table, "specimen", tmp_path, "archive", None)))
     assert [(one.key, one.values["scientificName"]) for one in keyed] == [("2", "Some other")]
 
 
@@ -148,7 +148,7 @@ def test_field_photos_are_another_domain(tmp_path: Path) -> None:
     assert [one.key for one in occurrences(read(path, domain="field"))] == ["2"]
 
 
-def test_associated_media_stand_in_for_a_missing_table(tmp_path: Path) -> None:
+def test_associated_media_replace_a_missing_table(tmp_path: Path) -> None:
     core = [[*SHEETS[0], "https://l.example.org/1.jpg | https://l.example.org/2.jpg"], [*SHEETS[1], ""]]
     path = archive(tmp_path / "a.zip", core=core, columns=[*CORE, "associatedMedia"], media_type="")
     found = occurrences(read(path))
@@ -175,7 +175,7 @@ def test_the_best_of_several_addresses_comes_first(tmp_path: Path) -> None:
     assert medium.rights_holder == "Harvard"
 
 
-def test_quotes_and_backslashes_are_taken_as_the_archive_says(tmp_path: Path) -> None:
+def test_quotes_and_backslashes_are_read_as_the_archive_declares(tmp_path: Path) -> None:
     core = [['1"', 'Mitragyna speciosa "red vein"', "PreservedSpecimen", "L\\N", "\\N", "1974", ""]]
     media = [['1"', "StillImage", 'https://x.example.org/"1".jpg', "", ""]]
     tabs = occurrences(read(archive(tmp_path / "a.zip", core=core, media=media)))
@@ -186,7 +186,7 @@ def test_quotes_and_backslashes_are_taken_as_the_archive_says(tmp_path: Path) ->
     assert commas[0].values["verbatimIdentification"] == 'Mitragyna "speciosa", \\"Korth.\\" Havil.'
 
 
-def test_a_stray_quote_in_the_header_swallows_nothing(tmp_path: Path) -> None:
+def test_a_stray_quote_in_the_header_loses_no_rows(tmp_path: Path) -> None:
     text = lines([MEDIA, *IMAGES], COMMAS).replace('"rightsHolder"', '"rightsHolder')
     found = occurrences(read(archive(tmp_path / "a.zip", style=COMMAS, multimedia__txt=text)))
     assert sum(len(one.media) for one in found) == 3
@@ -202,9 +202,9 @@ def test_rows_that_cannot_be_read_are_failures(tmp_path: Path) -> None:
     assert [one.key for one in occurrences(found)] == ["1", "2", "5"]
 
 
-def test_an_archive_without_images_says_so(tmp_path: Path) -> None:
+def test_an_archive_without_images_is_noted(tmp_path: Path) -> None:
     notes = [one for one in read(archive(tmp_path / "a.zip", media_type="")) if isinstance(one, str)]
-    assert "there are no images in it" in notes[0]
+    assert "contains no images" in notes[0]
 
 
 def test_a_folder_and_an_inner_folder_are_read_too(tmp_path: Path) -> None:
@@ -233,48 +233,48 @@ FOREIGN = "<!DOCTYPE archive [<!ENTITY a SYSTEM 'file:///etc/passwd'>]><archive>
 
 
 @pytest.mark.parametrize(
-    ("members", "said"),
+    ("members", "message"),
     [
         ({"meta__xml": BOMB}, "meta.xml cannot be read"),
         ({"meta__xml": FOREIGN}, "meta.xml cannot be read"),
         ({"meta__xml": "<archive"}, "meta.xml cannot be read"),
         ({"meta__xml": "<archive/>"}, "describes 0 core files"),
         ({"meta__xml": "<archive><core/></archive>"}, "a table without a file"),
-        ({"meta__xml": naming("../../etc/passwd")}, "lies outside the archive"),
-        ({"meta__xml": naming("/etc/passwd")}, "lies outside the archive"),
-        ({"meta__xml": naming("http://example.org/a.txt")}, "lies outside the archive"),
+        ({"meta__xml": naming("../../etc/passwd")}, "is outside the archive"),
+        ({"meta__xml": naming("/etc/passwd")}, "is outside the archive"),
+        ({"meta__xml": naming("http://example.org/a.txt")}, "is outside the archive"),
         ({"meta__xml": naming("gone.txt")}, r"gone\.txt, which is not in the archive"),
         (
             {"meta__xml": "<archive><core encoding='klingon'><files><location>a</location></files></core></archive>"},
             "unknown encoding, 'klingon'",
         ),
-        ({"..\\..\\evil__txt": "x"}, "leads out of the archive"),
-        ({"/etc/evil__txt": "x"}, "leads out of the archive"),
+        ({"..\\..\\evil__txt": "x"}, "is outside the archive"),
+        ({"/etc/evil__txt": "x"}, "is outside the archive"),
         ({"occurrence__txt": "id\n" + "x" * 5_000_000}, "a line of more than"),
         ({"meta__xml": " " * 6_000_000}, r"meta\.xml is longer than 5 MB"),
-        ({"bomb__txt": b"\0" * 60_000_000}, "built to fill disks"),
+        ({"bomb__txt": b"\0" * 60_000_000}, "ZIP bombs"),
     ],
 )  # fmt: skip
-def test_harmful_and_broken_archives_are_refused(tmp_path: Path, members: dict[str, Any], said: str) -> None:
-    with pytest.raises(SourceError, match=said):
+def test_harmful_and_broken_archives_are_refused(tmp_path: Path, members: dict[str, Any], message: str) -> None:
+    with pytest.raises(SourceError, match=message):
         read(archive(tmp_path / "a.zip", **members))
 
 
-def test_another_core_than_occurrences_is_refused(tmp_path: Path) -> None:
+def test_a_core_without_occurrences_is_refused(tmp_path: Path) -> None:
     with pytest.raises(SourceError, match="a table of Taxon, not of occurrences"):
         read(archive(tmp_path / "a.zip", core_type=DWC + "Taxon"))
 
 
-def test_what_is_no_archive_is_refused(tmp_path: Path) -> None:
+def test_other_files_are_refused(tmp_path: Path) -> None:
     (tmp_path / "page.zip").write_bytes(b"<html>Sign in</html>")
     with zipfile.ZipFile(tmp_path / "simple.zip", "w") as made:
         made.writestr("0001.csv", "gbifID\tspecies\n")
-    for name, said in (
-        ("page.zip", "no readable .zip archive"),
+    for name, message in (
+        ("page.zip", "not a readable .zip archive"),
         ("gone.zip", "There is no archive"),
         ("simple.zip", r"no meta\.xml"),
     ):
-        with pytest.raises(SourceError, match=said):
+        with pytest.raises(SourceError, match=message):
             read(tmp_path / name)
 
 
@@ -294,9 +294,7 @@ FIELDS = st.text(st.characters(exclude_categories=("Cs", "Cc")), max_size=12).ma
 
 
 @given(st.lists(st.tuples(FIELDS, FIELDS), min_size=1, max_size=8))
-def test_any_fields_come_back_as_they_were_written(
-    tmp_path_factory: pytest.TempPathFactory, rows: list[tuple[str, str]]
-) -> None:
+def test_any_fields_are_read_as_written(tmp_path_factory: pytest.TempPathFactory, rows: list[tuple[str, str]]) -> None:
     folder = tmp_path_factory.mktemp("archive")
     core = [[str(n), "Mitragyna speciosa", "", "", one, two, ""] for n, (one, two) in enumerate(rows)]
     for style in (TABS, COMMAS):

@@ -1,4 +1,4 @@
-"""What is published beside a model thanks, cites and counts, and tells nothing that should stay at home."""
+"""Attribution, citation and data card are complete and contain no places or collectors."""
 
 import csv
 from pathlib import Path
@@ -48,7 +48,7 @@ def test_a_search_is_cited_as_a_derived_dataset(tmp_path: Path) -> None:
     assert "| dataset-0 | 2 |" in text
 
 
-def test_the_card_counts_and_keeps_silent_about_places_and_people(tmp_path: Path) -> None:
+def test_the_data_card_counts_and_names_no_places_or_people(tmp_path: Path) -> None:
     folder = collected(tmp_path)
     card = (folder / "DATA_CARD.md").read_text(encoding="utf-8")
     assert "7 images" in card

@@ -1,4 +1,4 @@
-"""From sources to the catalog: every image is a row or a failure."""
+"""Every image of the sources becomes a catalog row or a failure."""
 
 import csv
 import hashlib
@@ -40,12 +40,12 @@ def test_every_readable_image_becomes_a_row(tmp_path: Path) -> None:
     progress: list[tuple[int, int]] = []
 
     @contextmanager
-    def bar(description: str, unit: str) -> Iterator[OnProgress]:
+    def progress_bar(description: str, unit: str) -> Iterator[OnProgress]:
         yield lambda done, total: progress.append((done, total))
 
     collected = collect(
         job_of(tmp_path, FolderSource(kind="folder", path=tmp_path / "photos")),
-        bar=bar,
+        progress_bar=progress_bar,
     )
     catalog = read_catalog(collected.catalog_path)
     assert list(catalog["scientificName"]) == ["Mitragyna speciosa", "Nauclea officinalis"]
@@ -59,7 +59,7 @@ def test_every_readable_image_becomes_a_row(tmp_path: Path) -> None:
     assert progress[-1] == (2, 2)
 
 
-def test_what_does_not_open_is_a_row_in_failures(tmp_path: Path) -> None:
+def test_unreadable_files_are_rows_in_failures(tmp_path: Path) -> None:
     folder = tmp_path / "photos" / "Mitragyna speciosa"
     good = draw(folder / "good.jpg", 0)
     (folder / "cut.jpg").write_bytes(good.read_bytes()[:-200])
@@ -103,7 +103,7 @@ def test_several_sources_make_one_catalog_with_their_columns(tmp_path: Path) -> 
     assert (failure["reason"], failure["source"]) == ("missing", f"{table}, line 3")
 
 
-def test_bytes_that_are_not_those_of_the_source_are_a_failure(tmp_path: Path) -> None:
+def test_a_checksum_that_differs_from_the_source_is_a_failure(tmp_path: Path) -> None:
     draw(tmp_path / "1.jpg", 0)
     draw(tmp_path / "2.jpg", 1)
     digest = hashlib.sha256((tmp_path / "1.jpg").read_bytes()).hexdigest()

@@ -1,4 +1,4 @@
-"""Every planned image is on disk exactly once or a failure with a reason, whatever hosts and the machine do."""
+"""Every planned image is on disk exactly once or a failure with a reason, despite faults of hosts and machine."""
 
 import csv
 import os
@@ -20,13 +20,13 @@ from leafid.files import sha256_of
 from leafid.jobs import Job
 from leafid.sources import collect
 from leafid.sources.fetching.image_store import ImageStore
-from leafid.sources.fetching.journal import Journal, Outcome
+from leafid.sources.fetching.journal import FetchOutcome, Journal
 from tests.sources.public_services import KEYS, Services, job_of, record
 from tests.sources.test_archive import archive
 from tests.sources.web_server import FAULTS, Asked, Reply, WebServer, etag_of, misbehave, sheet
 
 BIG = sheet(1, side=1000, quality=95)
-"""An image large enough that it is continued after an interruption."""
+"""An image large enough to be continued after an interruption."""
 
 
 def with_images(count: int) -> Services:
@@ -45,7 +45,7 @@ def images_on_disk(data: Path) -> list[Path]:
     return [path for path in (data / "images").glob("??/*") if path.is_file()]
 
 
-def test_a_file_that_breaks_off_is_continued(tmp_path: Path) -> None:
+def test_a_truncated_file_is_continued(tmp_path: Path) -> None:
     assert len(BIG) > 1_000_000
     services = with_images(1)
     services.images["1.jpg"] = BIG
@@ -68,7 +68,7 @@ def test_a_file_that_breaks_off_is_continued(tmp_path: Path) -> None:
     assert asked[1].headers["If-Range"] == etag_of(BIG)
 
 
-def test_a_file_that_changed_meanwhile_is_fetched_anew(tmp_path: Path) -> None:
+def test_a_changed_file_is_fetched_again(tmp_path: Path) -> None:
     services = with_images(1)
     other = sheet(2, side=1000, quality=95)
     answers = [
@@ -82,7 +82,7 @@ def test_a_file_that_changed_meanwhile_is_fetched_anew(tmp_path: Path) -> None:
     assert [path.read_bytes() for path in images_on_disk(tmp_path)] == [other]
 
 
-def test_a_file_that_lacks_nothing_is_not_fetched_again(tmp_path: Path) -> None:
+def test_a_complete_partial_file_is_not_fetched_again(tmp_path: Path) -> None:
     services = with_images(1)
     services.images["1.jpg"] = BIG
     with WebServer(services) as server:
@@ -91,16 +91,16 @@ def test_a_file_that_lacks_nothing_is_not_fetched_again(tmp_path: Path) -> None:
         url = f"{server.url}/images/1.jpg"
         store = ImageStore(tmp_path / "images")
         store.partial(url).parent.mkdir(parents=True)
-        store.partial(url).write_bytes(BIG)  # killed after the last byte, before it was looked at
+        store.partial(url).write_bytes(BIG)  # killed after the last byte, before the check
         with Journal(tmp_path / "fetch.sqlite") as journal:
-            journal.note_partial(url, etag_of(BIG))
+            journal.set_validator(url, etag_of(BIG))
         collect(job)
         asked = [one for one in server.asked if one.path == "/images/1.jpg"]
     assert [one.headers.get("Range") for one in asked] == [f"bytes={len(BIG)}-"]
     assert [path.read_bytes() for path in images_on_disk(tmp_path)] == [BIG]
 
 
-def test_killed_between_journal_and_rename_nothing_is_lost(tmp_path: Path) -> None:
+def test_a_kill_between_journal_and_rename_loses_nothing(tmp_path: Path) -> None:
     services = with_images(3)
     with WebServer(services) as server:
         publish(services, server.url)
@@ -108,8 +108,8 @@ def test_killed_between_journal_and_rename_nothing_is_lost(tmp_path: Path) -> No
         collect(job)
         store = ImageStore(tmp_path / "images")
         with Journal(tmp_path / "fetch.sqlite") as journal:
-            (one, first), (two, second), (three, third) = journal.done()
-        store.path(first).rename(store.partial(one))  # the journal knows it, its name is not given yet
+            (one, first), (two, second), (three, third) = journal.finished()
+        store.path(first).rename(store.partial(one))  # recorded, not yet renamed
         store.path(second).unlink()  # somebody deleted it
         store.path(third).write_bytes(b"")  # the machine lost power
         before = Counter(server.paths())
@@ -120,7 +120,7 @@ def test_killed_between_journal_and_rename_nothing_is_lost(tmp_path: Path) -> No
     assert all(sha256_of(path) == path.stem for path in images_on_disk(tmp_path))
 
 
-def test_two_collections_of_one_job_do_not_meet(tmp_path: Path) -> None:
+def test_a_second_collection_of_a_job_is_refused(tmp_path: Path) -> None:
     with (
         WebServer(with_images(1)) as server,
         Journal(tmp_path / "fetch.sqlite"),
@@ -129,14 +129,14 @@ def test_two_collections_of_one_job_do_not_meet(tmp_path: Path) -> None:
         collect(job_of(server.url, tmp_path))
 
 
-def test_a_damaged_journal_says_what_to_do(tmp_path: Path) -> None:
+def test_a_damaged_journal_is_explained(tmp_path: Path) -> None:
     (tmp_path / "fetch.sqlite").write_bytes(b"not a database at all" * 100)
     with pytest.raises(OutputError, match=r"is damaged .*Delete it; images on disk are kept"):
         Journal(tmp_path / "fetch.sqlite")
 
 
-def test_a_full_disk_stops_with_a_message_and_the_same_command_goes_on(tmp_path: Path) -> None:
-    """Limit the size of any file for the collecting process, which meets the limit as it would meet a full disk."""
+def test_a_full_disk_stops_with_a_message_and_the_command_can_continue(tmp_path: Path) -> None:
+    """Limit the size of files in the collecting process, which has the same effect as a full disk."""
     services = with_images(3)
     services.images["3.jpg"] = BIG
     with WebServer(services) as server:
@@ -173,16 +173,16 @@ def test_a_new_journal_version_is_refused(tmp_path: Path) -> None:
         Journal(tmp_path / "fetch.sqlite")
 
 
-def test_delayed_outcomes_keep_what_continues_the_file(tmp_path: Path) -> None:
+def test_delayed_outcomes_keep_the_validator(tmp_path: Path) -> None:
     with Journal(tmp_path / "fetch.sqlite") as journal:
-        journal.note_partial("u", '"tag"')
-        journal.record("u", Outcome("delayed", reason="truncated"))
+        journal.set_validator("u", '"tag"')
+        journal.record("u", FetchOutcome("delayed", reason="truncated"))
         assert journal.validator("u") == '"tag"'
-        journal.record("u", Outcome("failed", reason="http_404"))
+        journal.record("u", FetchOutcome("failed", reason="http_404"))
         assert journal.validator("u") is None
 
 
-def test_an_address_in_this_machine_is_a_failure_not_a_request(tmp_path: Path) -> None:
+def test_a_private_address_is_a_failure_without_a_request(tmp_path: Path) -> None:
     """A publisher's archive names images on a private address, as a trap or by mistake."""
     with WebServer(with_images(2)) as server:
         media = [["1", "StillImage", f"{server.url}/images/1.jpg", "CC0", ""]]
@@ -196,7 +196,7 @@ def test_an_address_in_this_machine_is_a_failure_not_a_request(tmp_path: Path) -
 
 
 class Unreliable:
-    """Spoils a share of the requests, each address in its own order, and some addresses for good."""
+    """Lets a share of the requests fail, and all requests to some addresses."""
 
     def __init__(self, services: Services, share: float, seed: int) -> None:
         self.services = services
@@ -213,7 +213,7 @@ class Unreliable:
         drawn = random.Random(f"{self.seed} {number} {self.times[asked.path]}")
         body = self.services.images[f"{number}.jpg"]
         good = Reply(body, kind="image/jpeg", headers={"ETag": etag_of(body)})
-        if number % 25 == 0:  # gone for good, each in its own way
+        if number % 25 == 0:  # permanent failures of three kinds
             return (Reply(b"", 404), misbehave(good, "page"), misbehave(good, "drawing"))[number // 25 % 3]
         if drawn.random() < self.share:
             return misbehave(good, drawn.choice(FAULTS))
@@ -222,7 +222,7 @@ class Unreliable:
 
 
 def run_killed(job_file: Path, kills: int, every: int, requests: Callable[[], int]) -> tuple[int, int]:
-    """Collect in a process, kill it -9 after each so many requests, then let it end; return exit code and kills."""
+    """Collect in a process, kill it after every ``every`` requests, then let it finish; return exit code and kills."""
     code = (
         "import sys; from pathlib import Path; from leafid.jobs import load_job; from leafid.sources import collect\n"
         "sys.exit(3 if collect(load_job(Path(sys.argv[1]))).failures else 0)"
@@ -239,7 +239,7 @@ def run_killed(job_file: Path, kills: int, every: int, requests: Callable[[], in
     return subprocess.run([sys.executable, "-c", code, str(job_file)]).returncode, kills
 
 
-def test_faults_and_kills_leave_every_image_once_or_a_failure(tmp_path: Path) -> None:
+def test_with_faults_and_kills_every_image_is_stored_once_or_a_failure(tmp_path: Path) -> None:
     count = int(os.environ.get("LEAFID_FAULT_IMAGES", "100"))
     kills = int(os.environ.get("LEAFID_FAULT_KILLS", "3"))
     services = with_images(count)
@@ -270,5 +270,5 @@ def test_faults_and_kills_leave_every_image_once_or_a_failure(tmp_path: Path) ->
         f"{count} images, {killed} kills, {sum(unreliable.times.values())} requests, {gone} failures, "
         f"{twice} images sent twice"
     )
-    # What was under way at a kill may be sent again: at most the connections of a host, each time.
+    # Requests in flight at a kill may be repeated: at most ``connections_per_host`` each time.
     assert twice <= kills * 8

@@ -1,4 +1,4 @@
-"""A folder of folders named by taxa: what is found, what fails, what is told."""
+"""A folder of folders named by taxa: images found, failures and notes."""
 
 from pathlib import Path
 
@@ -8,7 +8,7 @@ from PIL import Image
 from leafid.errors import SourceError
 from leafid.jobs import FolderSource
 from leafid.sources.folder import find_in_folder, taxon_of_folder
-from leafid.sources.found import Found
+from leafid.sources.source_result import SourceResult
 
 
 def draw(path: Path, shade: int = 0) -> Path:
@@ -17,7 +17,7 @@ def draw(path: Path, shade: int = 0) -> Path:
     return path
 
 
-def found_in(folder: Path) -> Found:
+def found_in(folder: Path) -> SourceResult:
     return find_in_folder(FolderSource(kind="folder", path=folder))
 
 
@@ -45,17 +45,17 @@ def test_an_image_outside_the_taxon_folders_is_a_failure(tmp_path: Path) -> None
     assert (failure.path, failure.reason) == (str(tmp_path / "lost.png"), "no_taxon")
 
 
-def test_what_is_no_image_and_empty_folders_are_told(tmp_path: Path) -> None:
+def test_other_files_and_empty_folders_are_noted(tmp_path: Path) -> None:
     draw(tmp_path / "Mitragyna speciosa" / "1.png")
     (tmp_path / "Mitragyna speciosa" / "notes.txt").write_text("seen")
     (tmp_path / "Thumbs.db").write_text("")
     (tmp_path / "Nauclea").mkdir()
     notes = "\n".join(found_in(tmp_path).notes)
-    assert "2 files are (1 x .txt, 1 x .db)" in notes or "2 files are (1 x .db, 1 x .txt)" in notes
+    assert "2 files (1 x .txt, 1 x .db)" in notes or "2 files (1 x .db, 1 x .txt)" in notes
     assert f"{tmp_path / 'Nauclea'}: no images" in notes
 
 
-def test_linked_folders_are_followed_but_not_in_circles(tmp_path: Path) -> None:
+def test_linked_folders_are_followed_but_cycles_are_not(tmp_path: Path) -> None:
     draw(tmp_path / "elsewhere" / "1.png")
     outer = tmp_path / "outer"
     outer.mkdir()
@@ -64,7 +64,7 @@ def test_linked_folders_are_followed_but_not_in_circles(tmp_path: Path) -> None:
     assert len(found_in(outer).images) == 1
 
 
-def test_a_folder_that_is_not_there(tmp_path: Path) -> None:
+def test_a_missing_folder_is_refused(tmp_path: Path) -> None:
     with pytest.raises(SourceError, match=r"there is no folder .*nowhere"):
         found_in(tmp_path / "nowhere")
     with pytest.raises(SourceError, match="is a file"):

@@ -1,4 +1,4 @@
-"""From a list of taxa to a catalog and images on disk, by GBIF's search."""
+"""GBIF's search turns a list of taxa into a catalog and images on disk."""
 
 import csv
 from collections import Counter
@@ -11,7 +11,7 @@ from leafid.catalog import image_paths, read_catalog
 from leafid.errors import SourceError
 from leafid.files import sha256_of
 from leafid.sources import collect, dry_run
-from leafid.sources.providers.gbif import DEEPEST
+from leafid.sources.providers.gbif import MAX_OFFSET
 from tests.sources.public_services import CC0, KEYS, Services, job_of, record
 from tests.sources.web_server import Asked, Reply, WebServer, as_json, sheet
 
@@ -73,7 +73,7 @@ def test_a_second_call_fetches_nothing_twice(tmp_path: Path, services: Services)
     assert "/v2/species/match" not in after  # the lock file answers
 
 
-def test_pages_of_300_are_asked_until_the_end(tmp_path: Path, services: Services) -> None:
+def test_pages_of_300_are_requested_until_the_end(tmp_path: Path, services: Services) -> None:
     with WebServer(services) as server:
         services.records = {KEYS["Mitragyna speciosa"]: [record(number, server.url) for number in range(1, 702)]}
         plan = dry_run(job_of(server.url, tmp_path))
@@ -81,9 +81,9 @@ def test_pages_of_300_are_asked_until_the_end(tmp_path: Path, services: Services
     assert (plan.occurrences, plan.images, pages) == (701, 701, ["0", "300", "600"])
 
 
-def test_beyond_what_the_search_gives_out_downloads_are_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("leafid.sources.providers.gbif.DEEPEST", 1000)
-    assert DEEPEST == 100_000
+def test_beyond_the_search_limit_a_download_is_recommended(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("leafid.sources.providers.gbif.MAX_OFFSET", 1000)
+    assert MAX_OFFSET == 100_000
     services = Services()
 
     def endless(asked: Asked) -> Reply | None:
@@ -103,7 +103,7 @@ def test_beyond_what_the_search_gives_out_downloads_are_named(tmp_path: Path, mo
     assert "gbif_download" in plan.notes[0]
 
 
-def test_a_refused_question_is_shown_as_gbif_says_it(tmp_path: Path, services: Services) -> None:
+def test_a_refused_query_is_shown_with_gbif_s_message(tmp_path: Path, services: Services) -> None:
     def refuse(asked: Asked) -> Reply | None:
         refused = Reply(b"Invalid value for parameter taxonKey", 400, "text/plain")
         return refused if asked.path == "/v1/occurrence/search" else None
@@ -113,7 +113,7 @@ def test_a_refused_question_is_shown_as_gbif_says_it(tmp_path: Path, services: S
         collect(job_of(server.url, tmp_path))
 
 
-def test_licences_filter_and_every_medium_left_is_listed(tmp_path: Path, services: Services) -> None:
+def test_licences_filter_and_every_excluded_medium_is_listed(tmp_path: Path, services: Services) -> None:
     def with_licence(key: int, base: str, licence: str | None, **more: Any) -> dict[str, Any]:  # noqa: ANN401
         made = record(key, base, **more)
         made["media"][0]["license"] = licence
@@ -146,7 +146,7 @@ def test_licences_filter_and_every_medium_left_is_listed(tmp_path: Path, service
     assert media["4.jpg"]["decision"] == "taken"
 
 
-def test_images_that_cannot_be_had_are_failures(tmp_path: Path, services: Services) -> None:
+def test_images_that_cannot_be_fetched_are_failures(tmp_path: Path, services: Services) -> None:
     cut = sheet(7)[:-300]
     bodies = {
         "1.jpg": Reply(b"", 404),
@@ -175,7 +175,7 @@ def test_images_that_cannot_be_had_are_failures(tmp_path: Path, services: Servic
     }
     assert "an SVG drawing (as image/svg+xml)" in failures["3.jpg"]["detail"]
     assert (collected.rows, collected.failures, again.failures) == (1, 6, 6)
-    # Only what may pass is asked for again; what failed for good stays a failure.
+    # Only transient failures are tried again.
     assert {path for path in more if path.startswith("/images/")} == {"/images/2.jpg", "/images/4.jpg"}
 
 
@@ -199,7 +199,7 @@ def test_a_dry_run_counts_and_estimates_but_fetches_nothing(tmp_path: Path, serv
         plan = dry_run(job_of(server.url, tmp_path))
         assert not [one for one in server.asked if one.path.startswith("/images/") and one.method != "HEAD"]
     assert (plan.images, plan.by_taxon, plan.by_licence) == (10, {"Mitragyna speciosa": 10}, {"CC-BY-4.0": 10})
-    assert plan.size.asked == 3
+    assert plan.size.sampled_files == 3
     assert plan.size.bytes == pytest.approx(10 * len(sheet(1)), rel=0.1)
     assert not list((tmp_path / "images").glob("*/*.jpg"))
     assert not (tmp_path / "catalog.csv").exists()
@@ -216,7 +216,7 @@ def test_one_photo_under_two_names_stays_two_rows(tmp_path: Path, services: Serv
     assert list(read_catalog(collected.catalog_path)["scientificName"]) == ["Mitragyna speciosa", "Uncaria tomentosa"]
 
 
-def test_without_a_contact_nobody_is_asked(tmp_path: Path, services: Services) -> None:
+def test_without_a_contact_nothing_is_requested(tmp_path: Path, services: Services) -> None:
     with WebServer(services) as server:
         with pytest.raises(SourceError, match=r"fetching\.contact is missing"):
             collect(job_of(server.url, tmp_path, fetching={"contact": None}))

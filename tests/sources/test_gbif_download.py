@@ -1,4 +1,4 @@
-"""A GBIF download is requested once, waited for, fetched once, and its DOI kept."""
+"""A GBIF download is requested once, awaited, fetched once, and its DOI stored."""
 
 import base64
 from pathlib import Path
@@ -18,7 +18,7 @@ REQUEST = "/v1/occurrence/download/request"
 
 
 class Downloads(Services):
-    """GBIF with downloads: ready after two questions."""
+    """GBIF with downloads, ready after two polls."""
 
     def __init__(self, folder: Path) -> None:
         super().__init__()
@@ -57,7 +57,7 @@ def botanist(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("GBIF_PWD", "secret")
 
 
-def test_a_download_is_requested_waited_for_and_read(tmp_path: Path) -> None:
+def test_a_download_is_requested_awaited_and_read(tmp_path: Path) -> None:
     with WebServer(Downloads(tmp_path)) as server:
         collected = collect(job(server.url, tmp_path / "data"))
         again = collect(job(server.url, tmp_path / "data"))
@@ -88,7 +88,7 @@ def test_an_existing_download_needs_no_password(tmp_path: Path, monkeypatch: pyt
         assert REQUEST not in server.paths()
 
 
-def test_name_and_password_may_come_from_netrc(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_credentials_may_come_from_netrc(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("GBIF_USER")
     (tmp_path / "netrc").write_text("machine 127.0.0.1 login ridsdale password uncaria\n")
     (tmp_path / "netrc").chmod(0o600)
@@ -99,9 +99,7 @@ def test_name_and_password_may_come_from_netrc(tmp_path: Path, monkeypatch: pyte
     assert request.json["creator"] == "ridsdale"
 
 
-def test_without_name_and_password_it_is_said_where_to_put_them(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_missing_credentials_are_explained(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("GBIF_PWD")
     monkeypatch.setenv("NETRC", str(tmp_path / "none"))
     with WebServer(Downloads(tmp_path)) as server, pytest.raises(SourceError, match="GBIF_USER and GBIF_PWD"):
@@ -109,26 +107,26 @@ def test_without_name_and_password_it_is_said_where_to_put_them(
 
 
 @pytest.mark.parametrize(
-    ("request_reply", "said"),
+    ("request_reply", "message"),
     [
         (Reply(b"", 401), "does not accept the user name 'botanist'"),
         (Reply(b"", 413), "too complex"),
         (Reply(b"Invalid predicate", 400), "Invalid predicate"),
     ],
 )
-def test_a_refused_request_is_explained(tmp_path: Path, request_reply: Reply, said: str) -> None:
+def test_a_refused_request_is_explained(tmp_path: Path, request_reply: Reply, message: str) -> None:
     service = Downloads(tmp_path)
     service.request = request_reply
-    with WebServer(service) as server, pytest.raises(SourceError, match=said):
+    with WebServer(service) as server, pytest.raises(SourceError, match=message):
         collect(job(server.url, tmp_path / "data"))
 
 
 @pytest.mark.parametrize("status", ["KILLED", "CANCELLED", "FAILED", "FILE_ERASED"])
-def test_a_failed_download_is_requested_anew_by_the_next_call(tmp_path: Path, status: str) -> None:
+def test_the_next_call_requests_a_failed_download_again(tmp_path: Path, status: str) -> None:
     service = Downloads(tmp_path)
     service.statuses = [status, "SUCCEEDED"]
     with WebServer(service) as server:
-        with pytest.raises(SourceError, match=f"GBIF download {KEY} gives nothing"):
+        with pytest.raises(SourceError, match=f"GBIF download {KEY} has no file"):
             collect(job(server.url, tmp_path / "data"))
         assert collect(job(server.url, tmp_path / "data")).rows == 2
         assert server.paths().count(REQUEST) == 2

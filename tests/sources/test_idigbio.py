@@ -1,4 +1,4 @@
-"""iDigBio's media and records become one occurrence each, with the publisher's words."""
+"""iDigBio's media and records are joined to occurrences with the publisher's values."""
 
 from collections import Counter
 from pathlib import Path
@@ -79,7 +79,7 @@ class Idigbio:
 SOURCES = {"sources": [{"kind": "idigbio"}]}
 
 
-def test_media_and_records_come_together(tmp_path: Path) -> None:
+def test_media_and_records_are_joined(tmp_path: Path) -> None:
     service = Idigbio()
     with WebServer(service) as server:
         service.records = [specimen("r1"), specimen("r2")]
@@ -97,8 +97,8 @@ def test_media_and_records_come_together(tmp_path: Path) -> None:
     assert question["sort"] == ["uuid"]
 
 
-def test_all_pages_and_synonyms_are_asked_each_record_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("leafid.sources.providers.idigbio.PAGE", 4)
+def test_all_pages_and_synonyms_are_queried_each_record_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("leafid.sources.providers.idigbio.PAGE_SIZE", 4)
     service = Idigbio()
     with WebServer(service) as server:
         service.records = [specimen(f"r{number:02d}") for number in range(10)] + [specimen("s1", "Nauclea korthalsii")]
@@ -110,7 +110,7 @@ def test_all_pages_and_synonyms_are_asked_each_record_once(tmp_path: Path, monke
     assert [question["offset"] for question in service.questions] == [0, 4, 8, 0]
 
 
-def test_the_copy_of_idigbio_stands_in_for_a_dead_host(tmp_path: Path) -> None:
+def test_the_copy_of_idigbio_replaces_a_dead_host(tmp_path: Path) -> None:
     service = Idigbio()
     with WebServer(service) as server:
         service.records = [specimen("r1"), specimen("r2")]
@@ -124,7 +124,7 @@ def test_the_copy_of_idigbio_stands_in_for_a_dead_host(tmp_path: Path) -> None:
     assert paths["/v2/media/m1"] == 1
 
 
-def test_a_record_that_is_not_given_out_is_a_failure(tmp_path: Path) -> None:
+def test_a_listed_record_that_is_not_returned_is_a_failure(tmp_path: Path) -> None:
     service = Idigbio()
     with WebServer(service) as server:
         service.records = [specimen("r1")]
@@ -134,7 +134,7 @@ def test_a_record_that_is_not_given_out_is_a_failure(tmp_path: Path) -> None:
     assert (collected.rows, collected.by_reason) == (1, {"no_record": 1})
 
 
-def test_a_refused_question_is_shown(tmp_path: Path) -> None:
+def test_a_refused_query_is_shown(tmp_path: Path) -> None:
     with WebServer(lambda asked: as_json({"error": "Bad rq"}, 400)) as server:
         with pytest.raises(SourceError, match=r"iDigBio's search failed.*Bad rq"):
             collect(job_of(server.url, tmp_path, **SOURCES))

@@ -1,4 +1,4 @@
-"""Every restriction in a publisher's words is kept, and what is unclear is never taken as permission."""
+"""Every restriction of a publisher is kept, and an unclear statement is never read as permission."""
 
 import pytest
 from hypothesis import given
@@ -51,11 +51,11 @@ def test_spellings_of_publishers_are_read(statement: str, name: str) -> None:
         "public domain, commercial use needs a permit",
     ],
 )
-def test_what_is_not_clear_is_unknown(statement: str) -> None:
+def test_unclear_statements_are_unknown(statement: str) -> None:
     assert read_licence(statement).name == "unknown"
 
 
-def test_nothing_stated_is_missing() -> None:
+def test_no_statement_is_missing() -> None:
     assert read_licence(None, "", "  ").name == "missing"
     assert read_licence("UNSPECIFIED").name == "missing"
 
@@ -65,7 +65,7 @@ def test_the_first_clear_statement_counts_and_an_unclear_one_is_kept() -> None:
     assert read_licence("© Harvard", "ask us").statement == "© Harvard"
 
 
-def test_the_medium_counts_and_the_record_only_where_the_medium_has_none() -> None:
+def test_the_licence_of_the_medium_precedes_that_of_the_record() -> None:
     strict, free, none, unclear = map(read_licence, ("CC BY-NC-SA 4.0", "CC0", None, "ask us"))
     assert effective_licence(strict, free) == (strict, "medium")
     assert effective_licence(none, free) == (free, "record")
@@ -85,5 +85,5 @@ def test_no_restriction_is_ever_lost(parts: list[str], version: str, joint: str,
 
 
 @given(st.text())
-def test_any_text_gives_a_name_that_a_job_may_hold(statement: str) -> None:
+def test_any_text_gives_a_name_that_a_job_may_contain(statement: str) -> None:
     assert LICENCE_PATTERN.fullmatch(read_licence(statement).name)

@@ -1,4 +1,4 @@
-"""Names of the job are looked up once; what is not clear stops with the candidates."""
+"""Names of the job are resolved once; an unclear name stops with its candidates."""
 
 import asyncio
 from pathlib import Path
@@ -52,7 +52,7 @@ def test_an_exact_match_is_locked_with_its_date(tmp_path: Path) -> None:
     assert asked == []
 
 
-def test_another_checklist_is_asked_anew(tmp_path: Path) -> None:
+def test_another_checklist_is_queried_again(tmp_path: Path) -> None:
     resolve(Services(), tmp_path, {"target": "Mitragyna speciosa"})
     asked.clear()
     services = Services(
@@ -84,22 +84,25 @@ def of_kind(kind: str, found: dict[str, str]) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize(
-    ("answer", "said"),
+    ("answer", "message"),
     [
         (none(), "no match .too little confidence.. The checklist offers no candidates"),
         (none(usage("Mitragyna hirsuta", "5")), r"Candidates: Mitragyna hirsuta Auth\. \[species, accepted; key: 5\]"),
-        (of_kind("FUZZY", usage("Mitragyna speciosa", "7")), r"only a similar name is known \(fuzzy\).*key: 7"),
+        (of_kind("FUZZY", usage("Mitragyna speciosa", "7")), r"only a similar name was found \(fuzzy\).*key: 7"),
         (of_kind("VARIANT", usage("Mitragyna speciosa", "7")), "only a similar name"),
-        (of_kind("HIGHERRANK", usage("Mitragyna", "2900452", rank="GENUS")), "only a taxon above it.*key: 2900452"),
-        (of_kind("EXACT", usage("Mitragyna", "2900452", rank="GENUS")), "writes it otherwise"),
+        (
+            of_kind("HIGHERRANK", usage("Mitragyna", "2900452", rank="GENUS")),
+            "only a taxon of higher rank.*key: 2900452",
+        ),
+        (of_kind("EXACT", usage("Mitragyna", "2900452", rank="GENUS")), "has a different spelling"),
         (of_kind("EXACT", usage("Mitragyna specioza", "8", rank="GENUS")), "a genus in the checklist, a species in"),
         (none(usage("Mitragyna specioza", "8"), usage("Mitragyna specioza", "9")), "homonyms.*key: 8.*key: 9"),
     ],
     ids=["none", "candidates", "fuzzy", "variant", "higher rank", "other name", "other rank", "homonyms"],
 )
-def test_what_is_not_clear_stops_with_the_candidates(tmp_path: Path, answer: dict[str, Any], said: str) -> None:
+def test_an_unclear_name_stops_with_its_candidates(tmp_path: Path, answer: dict[str, Any], message: str) -> None:
     taxa = {"target": "Mitragyna specioza", "look_alikes": ["Mitragyna hirsuta"]}
-    with pytest.raises(TaxonomyError, match=said):
+    with pytest.raises(TaxonomyError, match=message):
         resolve(Services(matches={"Mitragyna specioza": answer}), tmp_path, taxa)
     assert list(read_lock(tmp_path / "taxa.lock.yaml")) == ["Mitragyna hirsuta"]
 
@@ -128,7 +131,7 @@ def test_two_entries_of_one_taxon_are_a_mistake(tmp_path: Path) -> None:
         resolve(Services(matches={"Mitragyna javanica": same}), tmp_path, taxa)
 
 
-def test_synonyms_that_the_checklist_sees_otherwise_are_notes(tmp_path: Path) -> None:
+def test_synonyms_that_differ_in_the_checklist_are_noted(tmp_path: Path) -> None:
     elsewhere = match("Nauclea brunonis", usage=usage("Nauclea brunonis", "77"))
     taxa = {"target": {"name": "Mitragyna speciosa", "synonyms": ["Nauclea brunonis", "Nauclea invisa"]}}
     found = resolve(Services(matches={"Nauclea brunonis": elsewhere}), tmp_path, taxa)
@@ -137,7 +140,7 @@ def test_synonyms_that_the_checklist_sees_otherwise_are_notes(tmp_path: Path) ->
     assert "Nauclea invisa of Mitragyna speciosa is not in the checklist" in found.notes[1]
 
 
-def test_where_the_second_api_is_gone_the_first_is_asked(tmp_path: Path) -> None:
+def test_without_api_v2_api_v1_is_queried(tmp_path: Path) -> None:
     old = {
         "usageKey": 4277323,
         "acceptedUsageKey": 2689422,
@@ -158,7 +161,7 @@ def test_where_the_second_api_is_gone_the_first_is_asked(tmp_path: Path) -> None
 
 
 @pytest.mark.parametrize("content", ["taxa: [1, 2]", "{", "taxa: {Mitragyna speciosa: {key: 1}}", "x: 1"])
-def test_a_damaged_lock_says_so(tmp_path: Path, content: str) -> None:
+def test_a_damaged_lock_file_is_reported(tmp_path: Path, content: str) -> None:
     (tmp_path / "taxa.lock.yaml").write_text(content)
     with pytest.raises(TaxonomyError, match=r"taxa\.lock\.yaml is damaged"):
         read_lock(tmp_path / "taxa.lock.yaml")

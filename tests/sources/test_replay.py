@@ -1,4 +1,4 @@
-"""The real replies and archives beside the checkout, replayed from this machine: all of them are read or refused."""
+"""Recorded replies and archives, replayed from a local server, are all read or refused."""
 
 import gzip
 import json
@@ -23,7 +23,7 @@ ALL = (
 
 
 class Replay:
-    """Answers with recorded replies, whose web addresses lead to this machine; every image is a small drawing."""
+    """Answers with recorded replies whose web addresses point to this machine; every image is a small drawing."""
 
     def __init__(self, replies: dict[str, Any]) -> None:
         self.replies = replies
@@ -104,7 +104,7 @@ def test_recorded_media_and_records_of_idigbio(tmp_path: Path, shared: Path) -> 
     folder = shared / "fixtures" / "idigbio"
     media = json.loads((folder / "DERIVED_api_mediarecords_acer.json").read_text(encoding="utf-8"))
     records = json.loads((folder / "DERIVED_api_records_acer.json").read_text(encoding="utf-8"))
-    # The two were recorded apart: give each medium one of the records.
+    # The two were recorded separately, so each medium is assigned one of the records.
     for medium, record in zip(media["items"], records["items"], strict=True):
         medium["indexTerms"]["records"] = [record["uuid"]]
     media["itemCount"] = len(media["items"])
@@ -131,20 +131,20 @@ ARCHIVES: dict[str, tuple[str, int, str]] = {
 }
 
 
-def test_the_table_of_archives_is_complete(shared: Path) -> None:
+def test_every_recorded_archive_is_tested(shared: Path) -> None:
     assert {path.name for path in (shared / "fixtures" / "dwca").iterdir()} == set(ARCHIVES)
 
 
 @pytest.mark.parametrize("name", ARCHIVES)
 def test_recorded_archives(tmp_path: Path, shared: Path, name: str) -> None:
-    domain, rows, said = ARCHIVES[name]
+    domain, rows, message = ARCHIVES[name]
     with WebServer(Replay({})) as server:
         path = localised(shared / "fixtures" / "dwca" / name, tmp_path / name, server.url)
         source = {"kind": "archive", "path": path, "domain": domain}
         wish = {"licences": ALL, "connections_per_host": 8}
         job = job_of(server.url, tmp_path / "data", taxa=None, sources=[source], fetching=wish)
-        if said:
-            with pytest.raises(SourceError, match=said):
+        if message:
+            with pytest.raises(SourceError, match=message):
                 collect(job)
             return
         collected = collect(job)
@@ -155,7 +155,7 @@ def test_recorded_archives(tmp_path: Path, shared: Path, name: str) -> None:
 
 
 def localised(archive: Path, copy: Path, url: str) -> Path:
-    """Copy an archive so that the addresses of its images lead to this machine; nothing else is changed."""
+    """Copy an archive so that the addresses of its images point to this machine; nothing else is changed."""
     elsewhere = re.compile(rb"https?://(?!creativecommons|purl|rs\.|doi\.org)")
     with zipfile.ZipFile(archive) as read, zipfile.ZipFile(copy, "w", zipfile.ZIP_DEFLATED) as written:
         for member in read.infolist():

@@ -1,11 +1,11 @@
-"""Names of publishers reach the right taxon of the job."""
+"""Names of publishers are matched to the right taxon of the job."""
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from leafid.jobs import TaxaSettings
-from leafid.sources.providers.scientific_names import NameTable, canonical_name
+from leafid.sources.providers.scientific_names import TaxonMatcher, canonical_name
 
 
 @pytest.mark.parametrize(
@@ -25,12 +25,12 @@ from leafid.sources.providers.scientific_names import NameTable, canonical_name
         ("Uncaria Schreb.", "Uncaria"),
     ],
 )
-def test_names_lose_their_authors_and_doubtful_epithets(text: str, name: str) -> None:
+def test_authors_and_uncertain_epithets_are_dropped(text: str, name: str) -> None:
     assert str(canonical_name(text)) == name
 
 
 @pytest.mark.parametrize("text", ["", "  ", "indet.", "3 sheets", "?"])
-def test_no_genus_is_no_name(text: str) -> None:
+def test_a_name_without_genus_is_none(text: str) -> None:
     assert canonical_name(text) is None
 
 
@@ -64,21 +64,21 @@ TAXA = TaxaSettings.model_validate(
         ("Coffea arabica L.", None),
     ],
 )
-def test_an_image_counts_to_the_narrowest_entry(text: str, entry: str | None) -> None:
-    found = NameTable(TAXA).find(canonical_name(text))
+def test_an_image_belongs_to_the_narrowest_entry(text: str, entry: str | None) -> None:
+    found = TaxonMatcher(TAXA).match(canonical_name(text))
     assert (found.name if found else None) == entry
 
 
-def test_keys_of_the_checklist_come_before_names() -> None:
-    table = NameTable(TAXA, {"7461054": "Mitragyna speciosa", "2906000": "Nauclea"})
-    found = table.find(canonical_name("Nauclea speciosa"), ("7461054", "2906000"))
+def test_checklist_keys_take_precedence_over_names() -> None:
+    matcher = TaxonMatcher(TAXA, {"7461054": "Mitragyna speciosa", "2906000": "Nauclea"})
+    found = matcher.match(canonical_name("Nauclea speciosa"), ("7461054", "2906000"))
     assert found is not None
     assert found.name == "Mitragyna speciosa"
 
 
-def test_within_a_genus_the_species_stays() -> None:
-    table = NameTable(TAXA)
+def test_within_a_genus_the_species_is_kept() -> None:
+    matcher = TaxonMatcher(TAXA)
     name = canonical_name("Nauclea orientalis (L.) L.")
     assert name is not None
-    assert table.accepted(name, table.find(name)) == "Nauclea orientalis"
+    assert matcher.catalog_name(name, matcher.match(name)) == "Nauclea orientalis"
     assert TAXA.look_alikes[2].label_name == "other Rubiaceae"

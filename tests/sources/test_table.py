@@ -1,4 +1,4 @@
-"""A table of images: renamed columns, chosen rows, and every mistake told at once."""
+"""A table of images: renamed columns, selected rows, and all mistakes reported at once."""
 
 from pathlib import Path
 
@@ -6,11 +6,11 @@ import pytest
 
 from leafid.errors import SourceError
 from leafid.jobs import TableSource
-from leafid.sources.found import Found
+from leafid.sources.source_result import SourceResult
 from leafid.sources.table import find_in_table
 
 
-def found_in(path: Path, columns: dict[str, str] | None = None, only: dict[str, str] | None = None) -> Found:
+def found_in(path: Path, columns: dict[str, str] | None = None, only: dict[str, str] | None = None) -> SourceResult:
     return find_in_table(TableSource(kind="table", path=path, columns=columns or {}, only=only or {}))
 
 
@@ -20,7 +20,7 @@ def written(folder: Path, *lines: str, encoding: str = "utf-8") -> Path:
     return path
 
 
-def test_all_columns_come_along_and_empty_values_do_not(tmp_path: Path) -> None:
+def test_all_columns_are_copied_without_empty_values(tmp_path: Path) -> None:
     table = written(
         tmp_path, "path,scientificName,fold,recordedBy", "a/1.jpg,Mitragyna hirsuta,3,", "b.jpg,Viola,,Kerr"
     )
@@ -30,7 +30,7 @@ def test_all_columns_come_along_and_empty_values_do_not(tmp_path: Path) -> None:
     assert second.values == {"scientificName": "Viola", "recordedBy": "Kerr"}
 
 
-def test_columns_are_renamed_and_rows_chosen(tmp_path: Path) -> None:
+def test_columns_are_renamed_and_rows_selected(tmp_path: Path) -> None:
     table = written(tmp_path, "file,label,set,group", "1.jpg,V01,a,g1", "2.jpg,V02,b,g2")
     columns = {"path": "file", "scientificName": "label", "gathering_id": "group", "catalogNumber": "group"}
     (image,) = found_in(table, columns, {"set": "b"}).images
@@ -45,7 +45,7 @@ def test_spreadsheets_write_csv_in_several_ways(tmp_path: Path, delimiter: str, 
     assert image.values["scientificName"] == "Viola ×palmata"
 
 
-def test_rows_that_name_no_image_are_failures_with_their_line(tmp_path: Path) -> None:
+def test_rows_without_an_image_are_failures_with_their_line(tmp_path: Path) -> None:
     table = written(
         tmp_path, "path,scientificName", ",Viola", "1.jpg,", "2.jpg,Viola,more", "https://a.org/3.jpg,Viola", "4.jpg,V"
     )
@@ -59,7 +59,7 @@ def test_rows_that_name_no_image_are_failures_with_their_line(tmp_path: Path) ->
     ]
 
 
-def test_all_missing_columns_are_named_with_those_there(tmp_path: Path) -> None:
+def test_all_missing_columns_are_named_with_those_present(tmp_path: Path) -> None:
     table = written(tmp_path, "Path,labels,set", "1.jpg,V01,a")
     with pytest.raises(SourceError) as caught:
         found_in(table, {"scientificName": "label", "recordedby": "set"}, {"Set": "a"})
@@ -71,13 +71,13 @@ def test_all_missing_columns_are_named_with_those_there(tmp_path: Path) -> None:
     assert "It has: Path, labels, set" in message
 
 
-def test_a_choice_that_leaves_nothing_says_what_there_is(tmp_path: Path) -> None:
+def test_a_selection_without_rows_names_the_values_present(tmp_path: Path) -> None:
     table = written(tmp_path, "path,scientificName,set", "1.jpg,V01,a", "2.jpg,V01,b")
-    with pytest.raises(SourceError, match="set: 'c' asked for; the file has a, b"):
+    with pytest.raises(SourceError, match="set: the job asks for 'c'; the file has a, b"):
         found_in(table, only={"set": "c"})
 
 
-def test_files_that_are_no_table(tmp_path: Path) -> None:
+def test_unreadable_tables_are_refused(tmp_path: Path) -> None:
     with pytest.raises(SourceError, match="there is no file"):
         found_in(tmp_path / "none.csv")
     latin = tmp_path / "latin.csv"
@@ -92,7 +92,7 @@ def test_files_that_are_no_table(tmp_path: Path) -> None:
         found_in(written(tmp_path, "path,scientificName"))
 
 
-def test_what_is_measured_is_not_taken_from_the_table(tmp_path: Path) -> None:
+def test_measured_columns_are_not_read_from_the_table(tmp_path: Path) -> None:
     found = found_in(written(tmp_path, "path,scientificName,width,image_id", "1.jpg,Viola,7,x"))
     assert found.images[0].values == {"scientificName": "Viola"}
     assert "image_id, width" in found.notes[0]

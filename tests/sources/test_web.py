@@ -1,4 +1,4 @@
-"""Hosts are treated politely, faults patiently, and strange addresses not at all."""
+"""The client limits the rate per host, retries transient errors, and refuses private addresses."""
 
 import asyncio
 import time
@@ -13,7 +13,7 @@ import pytest
 
 from leafid.jobs import FetchingSettings
 from leafid.sources.fetching.fetch_errors import FetchError
-from leafid.sources.fetching.web_client import DOWN_AFTER, WebClient
+from leafid.sources.fetching.web_client import MAX_CONSECUTIVE_FAULTS, WebClient
 from tests.sources.web_server import Asked, Reply, WebServer, as_json
 
 
@@ -25,7 +25,7 @@ def settings(**changes: object) -> FetchingSettings:
 def ask(wish: FetchingSettings, *urls: str, **question: Any) -> list[Any]:  # noqa: ANN401 -- JSON
     async def run() -> list[Any]:
         async with WebClient(wish) as client:
-            return await asyncio.gather(*(client.json(url, **question) for url in urls))
+            return await asyncio.gather(*(client.fetch_json(url, **question) for url in urls))
 
     return asyncio.run(run())
 
@@ -53,29 +53,29 @@ def first_fails(fault: Callable[[], Reply], times: int = 1) -> Callable[[Asked],
     ],
     ids=["429", "429 with pause", "503", "500", "reset", "cut", "stall"],
 )
-def test_passing_faults_are_tried_again(fault: Reply) -> None:
+def test_transient_errors_are_retried(fault: Reply) -> None:
     with WebServer(first_fails(lambda: fault)) as server:
         assert ask(settings(), f"{server.url}/x") == [{"fine": True}]
         assert len(server.asked) == 2
 
 
 @pytest.mark.parametrize(("status", "times"), [(404, 1), (410, 1), (403, 1), (400, 1), (500, 3), (429, 3)])
-def test_the_last_attempt_gives_the_reason(status: int, times: int) -> None:
+def test_the_last_attempt_determines_the_reason(status: int, times: int) -> None:
     with WebServer(lambda asked: Reply(b"<p>no such <b>sheet</b></p>", status)) as server:
-        with pytest.raises(FetchError, match=f"127.0.0.1 answered {status}: no such sheet") as trouble:
+        with pytest.raises(FetchError, match=f"127.0.0.1 answered {status}: no such sheet") as error:
             ask(settings(attempts=3), f"{server.url}/x")
-        assert (trouble.value.reason, trouble.value.passing) == (f"http_{status}", times > 1)
+        assert (error.value.reason, error.value.transient) == (f"http_{status}", times > 1)
         assert len(server.asked) == times
 
 
-def test_every_request_says_who_asks() -> None:
+def test_every_request_names_the_contact() -> None:
     with WebServer(lambda asked: as_json({})) as server:
         ask(settings(), f"{server.url}/x")
         assert "flora@example.org" in server.asked[0].headers["User-Agent"]
         assert server.asked[0].headers["User-Agent"].startswith("leafid/")
 
 
-def test_a_pause_asked_for_holds_for_all_requests_to_the_host() -> None:
+def test_retry_after_applies_to_all_requests_to_the_host() -> None:
     moments: list[float] = []
 
     def answer(asked: Asked) -> Reply:
@@ -87,7 +87,7 @@ def test_a_pause_asked_for_holds_for_all_requests_to_the_host() -> None:
     assert all(later - moments[0] >= 0.99 for later in moments[1:])
 
 
-def test_a_pause_may_be_a_date() -> None:
+def test_retry_after_may_be_a_date() -> None:
     moments: list[float] = []
 
     def answer(asked: Asked) -> Reply:
@@ -100,7 +100,7 @@ def test_a_pause_may_be_a_date() -> None:
     assert moments[1] - moments[0] >= 0.9
 
 
-def test_a_host_that_asks_for_too_long_a_pause_is_left_alone() -> None:
+def test_a_host_with_too_long_a_retry_after_is_not_contacted_again() -> None:
     with WebServer(lambda asked: Reply(b"[]", 429, headers={"Retry-After": "86400"})) as server:
         started = time.monotonic()
         for _ in range(2):
@@ -110,23 +110,23 @@ def test_a_host_that_asks_for_too_long_a_pause_is_left_alone() -> None:
         assert len(server.asked) == 2
 
 
-def test_a_host_that_gives_only_faults_is_left_alone() -> None:
+def test_a_host_that_always_fails_is_not_contacted_again() -> None:
     async def run(url: str) -> list[str]:
         reasons = []
         async with WebClient(settings(attempts=4, longest_pause=0.02)) as client:
             for number in range(8):
-                with pytest.raises(FetchError) as trouble:
-                    await client.json(f"{url}/{number}")
-                reasons.append(trouble.value.reason)
+                with pytest.raises(FetchError) as error:
+                    await client.fetch_json(f"{url}/{number}")
+                reasons.append(error.value.reason)
         return reasons
 
     with WebServer(lambda asked: Reply(fault="reset")) as server:
         reasons = asyncio.run(run(server.url))
-        assert len(server.asked) <= 2 * DOWN_AFTER  # aiohttp itself repeats a request whose connection was closed
+        assert len(server.asked) <= 2 * MAX_CONSECUTIVE_FAULTS  # aiohttp repeats requests on closed connections
     assert reasons == ["connection"] * 3 + ["host_down"] * 5
 
 
-def test_no_more_requests_at_once_than_a_host_is_owed_and_spaced() -> None:
+def test_requests_to_a_host_are_limited_and_spaced() -> None:
     moments: list[float] = []
 
     def answer(asked: Asked) -> Reply:
@@ -152,21 +152,21 @@ def test_redirects_are_followed_and_their_targets_checked() -> None:
 
     with WebServer(answer) as server:
         assert ask(settings(), f"{server.url}/start") == [{"there": True}]
-        with pytest.raises(FetchError, match="file:///etc/passwd") as trouble:
+        with pytest.raises(FetchError, match="file:///etc/passwd") as error:
             ask(settings(), f"{server.url}/file")
-        assert trouble.value.reason == "refused_address"
+        assert error.value.reason == "refused_address"
         with pytest.raises(FetchError, match="redirects"):
             ask(settings(), f"{server.url}/round")
 
 
-def test_this_machine_is_refused_unless_allowed_also_behind_a_name() -> None:
+def test_this_machine_is_refused_unless_allowed_also_by_name() -> None:
     with WebServer(lambda asked: as_json({})) as server:
         port = server.url.rsplit(":", 1)[1]
-        # The second name is not known as local: only the number that it resolves to gives it away.
+        # The last spelling is not recognised as local; only the IP address of the connection shows it.
         for host in ("127.0.0.1", "localhost", "0x7f.1"):
-            with pytest.raises(FetchError) as trouble:
+            with pytest.raises(FetchError) as error:
                 ask(settings(allow_private_addresses=False), f"http://{host}:{port}/x")
-            assert trouble.value.reason == "refused_address"
+            assert error.value.reason == "refused_address"
         assert server.asked == []
 
 
@@ -181,9 +181,9 @@ def test_a_name_that_resolves_into_this_machine_is_refused_at_the_connection(mon
     monkeypatch.setattr(socket, "getaddrinfo", to_this_machine)
     with WebServer(lambda asked: as_json({})) as server:
         url = server.url.replace("127.0.0.1", "herbarium.example.org")
-        with pytest.raises(FetchError, match="private network") as trouble:
+        with pytest.raises(FetchError, match="private network") as error:
             ask(settings(allow_private_addresses=False), f"{url}/x")
-        assert trouble.value.reason == "refused_address"
+        assert error.value.reason == "refused_address"
         assert server.asked == []
         assert ask(settings(), f"{url}/x") == [{}]
 
@@ -197,7 +197,7 @@ def test_a_password_does_not_follow_a_redirect_to_another_host() -> None:
         assert "Authorization" not in other.asked[0].headers
 
 
-def test_a_reply_without_end_is_cut_off(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_endless_reply_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("leafid.sources.fetching.web_client.MAX_REPLY_BYTES", 1000)
     with (
         WebServer(lambda asked: as_json(["long"] * 1000)) as server,

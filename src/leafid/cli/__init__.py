@@ -99,9 +99,9 @@ def main() -> None:
         app()
     except LeafidError as error:
         print(f"leafid: {error}", file=sys.stderr)
-        sys.exit(ExitCode.MISTAKE)
+        sys.exit(ExitCode.USER_ERROR)
     except Exception:
         with tempfile.NamedTemporaryFile("w", prefix="leafid-defect-", suffix=".txt", delete=False) as report:
             report.write(f"leafid {__version__}\n{sys.argv}\n{traceback.format_exc()}")
         print(f"leafid: this is a defect of leafid. Please report it with the file {report.name}", file=sys.stderr)
-        sys.exit(ExitCode.DEFECT)
+        sys.exit(ExitCode.INTERNAL_ERROR)

@@ -42,7 +42,7 @@ def collect(
     if dry_run:
         _show_dry_run(job)
         return
-    collected = collect_sources(job, bar=progress_bar)
+    collected = collect_sources(job, progress_bar=progress_bar)
     with progress_bar("Comparing images") as on_progress:
         gathered = assign_gatherings(collected.catalog_path, on_progress=on_progress)
     for name, count in collected.by_taxon.items():
@@ -51,7 +51,7 @@ def collect(
     if gathered.near_duplicates:
         near = collected.catalog_path.with_name("near_duplicates.csv")
         print(f"Note: {gathered.near_duplicates} pairs of images are near-duplicates: {near}")
-    for path, reason in gathered.unread.items():
+    for path, reason in gathered.unreadable.items():
         print(f"Note: {path} could not be compared: {reason}")
     for note in collected.notes:
         print(f"Note: {note}")
@@ -65,19 +65,19 @@ def _show_dry_run(job: "Job") -> None:
     from leafid.progress import progress_bar
     from leafid.sources import dry_run
 
-    plan = dry_run(job, bar=progress_bar)
+    plan = dry_run(job, progress_bar=progress_bar)
     for title, counts in (
         ("images by taxon", plan.by_taxon),
         ("images by licence", plan.by_licence),
         ("images by host", plan.by_host),
-        ("media that would be left out", plan.left),
+        ("media that would be left out", plan.excluded),
     ):
         print(f"{title}:")
         for name, count in counts.items():
             print(f"{count:9d}  {name}")
     size = plan.size
-    about = f"about {size.bytes / 1e9:.2f} GB to fetch, from the sizes of {size.asked} files"
-    unknown = f"; {size.unknown} images are on hosts that do not report sizes" if size.unknown else ""
+    about = f"about {size.bytes / 1e9:.2f} GB to fetch, from the sizes of {size.sampled_files} files"
+    unknown = f"; {size.unknown_images} images are on hosts that do not report sizes" if size.unknown_images else ""
     print(f"{plan.images} images of {plan.occurrences} records; {about}{unknown}.")
     for note in plan.notes:
         print(f"Note: {note}")

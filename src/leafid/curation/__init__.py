@@ -1,14 +1,13 @@
-"""Between the catalog and the network: gatherings, duplicates, conflicts, splits, audit."""
+"""Curate a catalog for training: gatherings, duplicates, conflicts, splits and audit."""
 
 from leafid.curation.auditing import Audit, AuditFiles, audit
 from leafid.curation.conflicts import CONFLICT_COLUMNS, write_conflicts
-from leafid.curation.curate import LEFT_OUT_COLUMNS, Curated, crossvalidation_splits, curate
-from leafid.curation.determinations import LeftOutReason
-from leafid.curation.gatherings import Gathered, assign_gatherings, gatherings_of
+from leafid.curation.curate import LEFT_OUT_COLUMNS, CuratedCatalog, curate, training_split
+from leafid.curation.gatherings import GatheringSummary, assign_gatherings, gatherings_of
 from leafid.curation.names import Name, canonical, read_name
 from leafid.curation.near_duplicates import near_duplicates_of
 from leafid.curation.split import SPLIT_COLUMNS, SPLITS, check_split, read_split, write_split
-from leafid.curation.training_split import training_split
+from leafid.curation.taxon_lookup import LeftOutReason
 
 __all__ = [
     "CONFLICT_COLUMNS",
@@ -17,15 +16,14 @@ __all__ = [
     "SPLIT_COLUMNS",
     "Audit",
     "AuditFiles",
-    "Curated",
-    "Gathered",
+    "CuratedCatalog",
+    "GatheringSummary",
     "LeftOutReason",
     "Name",
     "assign_gatherings",
     "audit",
     "canonical",
     "check_split",
-    "crossvalidation_splits",
     "curate",
     "gatherings_of",
     "near_duplicates_of",

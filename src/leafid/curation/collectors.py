@@ -1,8 +1,7 @@
-"""What labels write of collector, number and date, brought to what duplicates of one gathering have in common.
+"""Normalise collector, number and date of specimen labels, so that duplicates of one gathering match.
 
-The duplicates of one gathering lie in many herbaria, each of which types the label in its own way:
-``Leeuwenberg A.J.M.`` 10339, ``Anthonius J.M. Leeuwenberg`` 10339, ``Leeuwenberg AJM`` ``Leeuwenberg, AJM 10339``.
-ParseGBIF (PMC10914741) joins them by the same three things.
+Each herbarium transcribes a label in its own way: ``Leeuwenberg A.J.M.`` 10339, ``Anthonius J.M. Leeuwenberg`` 10339,
+``Leeuwenberg AJM`` ``Leeuwenberg, AJM 10339``. ParseGBIF (PMC10914741) matches by the same three fields.
 """
 
 import calendar
@@ -27,7 +26,7 @@ _DIGITS = re.compile(r"\d+")
 
 @dataclass(frozen=True)
 class Period:
-    """The days on which a gathering may have been made, both included."""
+    """The first and last possible day of a gathering, both included."""
 
     first: datetime.date
     last: datetime.date
@@ -38,13 +37,13 @@ class Period:
         return self.first == self.last
 
     def overlaps(self, other: "Period") -> bool:
-        """Whether both may mean the same day."""
+        """Whether both periods share a day."""
         return self.first <= other.last and other.first <= self.last
 
 
 @lru_cache(maxsize=65536)
 def surnames(recorded_by: str) -> frozenset[str]:
-    """Return the surnames of the collectors, in small letters without accents; empty where there is none.
+    """Return the surnames of the collectors in lower case without accents; empty if there are none.
 
     ``Koning J de``, ``J. de Koning`` and ``De Koning J.`` are all ``{"koning"}``.
     """
@@ -54,10 +53,10 @@ def surnames(recorded_by: str) -> frozenset[str]:
     found = set()
     for person in _BETWEEN_PERSONS.split(text):
         parts = [part.strip() for part in person.split(",") if part.strip()]
-        for place, part in enumerate(parts):
-            if place and not _names_in(part):
-                continue  # initials behind a surname: "Nagalingum, N.S."
-            surname = _surname_of(part, before_comma=len(parts) > 1 and place == 0)
+        for index, part in enumerate(parts):
+            if index and not _names_in(part):
+                continue  # initials after a surname: "Nagalingum, N.S."
+            surname = _surname_of(part, before_comma=len(parts) > 1 and index == 0)
             if surname:
                 found.add(surname)
     return frozenset(found)
@@ -65,7 +64,7 @@ def surnames(recorded_by: str) -> frozenset[str]:
 
 @lru_cache(maxsize=65536)
 def name_words(recorded_by: str) -> frozenset[str]:
-    """Return all words of the collectors' names that are neither initials nor particles, first names among them."""
+    """Return all words of the collectors' names, including first names, without initials and particles."""
     text = re.sub(r"<[^>]*>", " ", recorded_by)
     if _PLACEHOLDERS.search(_plain(text).strip()):
         return frozenset()
@@ -76,15 +75,15 @@ def name_words(recorded_by: str) -> frozenset[str]:
 def number_digits(record_number: str) -> str:
     """Return the digits of a collector's number: ``HFP 2687``, ``HFP2687`` and ``Ramamoorthy HFP-2687`` are ``2687``.
 
-    Groups of digits stay apart (``79-13``), leading zeros go, and ``s.n.`` is empty.
+    Groups of digits stay separate (``79-13``), leading zeros are dropped, and ``s.n.`` is empty.
     """
     groups = [group.lstrip("0") for group in _DIGITS.findall(record_number)]
     return "-".join(group for group in groups if group)
 
 
 @lru_cache(maxsize=65536)
-def period_of(event_date: str) -> Period | None:
-    """Read an ISO 8601 date or interval, as precise as it is: ``1972-09-21``, ``1981``, ``1969-07-14/1969-07-15``."""
+def parse_period(event_date: str) -> Period | None:
+    """Parse an ISO 8601 date or interval of any precision: ``1972-09-21``, ``1981``, ``1969-07-14/1969-07-15``."""
     ends = [_one_period(part.strip()) for part in event_date.split("/")]
     if len(ends) > 2 or any(end is None for end in ends):
         return None
@@ -109,7 +108,7 @@ def _one_period(text: str) -> Period | None:
 
 
 def _surname_of(person: str, *, before_comma: bool) -> str | None:
-    """The surname of one person, written in any order."""
+    """Return the surname of one person, whose names may be in any order."""
     words = _names_in(person)
     if not words:
         return None
@@ -121,23 +120,23 @@ def _surname_of(person: str, *, before_comma: bool) -> str | None:
 
 
 def _names_in(person: str) -> list[str]:
-    """The words of a person's name that are no initials, particles or numbers, in their order."""
+    """Return the words of a person's name in order, without initials, particles and numbers."""
     words = []
     for token in _tokens(person):
         plain = _plain(token)
         if plain in _PARTICLES or _INITIALS.fullmatch(token) or not plain.isalpha() or len(plain) < 2:
             continue
         words.append(token)
-    return words or _shouted_names(person)
+    return words or _upper_case_names(person)
 
 
-def _shouted_names(person: str) -> list[str]:
-    """``NEE M``: where nothing but capitals is left, those of three letters or more are a name."""
+def _upper_case_names(person: str) -> list[str]:
+    """Return words of three or more capitals, for names in upper case such as ``NEE M``."""
     return [token for token in _tokens(person) if len(token) >= 3 and token.isalpha() and token.isupper()]
 
 
 def _tokens(person: str) -> list[str]:
-    """Split at blanks, behind initials (``A.J.Smith``), and before a hyphened initial (``Morales-L.``)."""
+    """Split at spaces, after initials (``A.J.Smith``), and before a hyphenated initial (``Morales-L.``)."""
     spaced = re.sub(r"(?<=\b[A-Z])\.(?=\w)", ". ", person)
     spaced = re.sub(r"(?<=\b[A-Z][a-z])\.(?=\w)", ". ", spaced)
     spaced = re.sub(r"-(?=[A-Z]\.?(?:$|\W))", " ", spaced)
@@ -147,6 +146,6 @@ def _tokens(person: str) -> list[str]:
 
 
 def _plain(text: str) -> str:
-    """Small letters without accents."""
+    """Return the text in lower case without accents."""
     decomposed = unicodedata.normalize("NFKD", text)
     return "".join(letter for letter in decomposed if not unicodedata.combining(letter)).casefold()

@@ -1,4 +1,4 @@
-"""Drawing whole gatherings into train, val and test, or into folds: stratified by taxon, reproducible by seed."""
+"""Draw whole gatherings into train, val and test, or into folds, stratified by taxon and reproducible by seed."""
 
 import zlib
 from collections.abc import Mapping, Sequence
@@ -12,9 +12,9 @@ Unit = str
 def draw_splits(units_of: Mapping[str, Sequence[Unit]], *, val: float, test: float, seed: int) -> dict[Unit, str]:
     """Draw units into ``train``, ``val`` and ``test``.
 
-    Every taxon gets at least one unit in each split that is asked for where it has three or more; with two, one is for
-    training and one for the test (for validation where no test is asked for); with one, it is for training. The rarest
-    taxon draws first; a unit that several taxa share is drawn once.
+    A taxon with three or more units has at least one in each requested split. With two units, one is for training and
+    one for the test (or for validation if no test is requested). A single unit is for training. The rarest taxon draws
+    first; a unit that several taxa share is drawn once.
 
     Args:
         units_of: the units of each taxon.
@@ -36,7 +36,7 @@ def draw_splits(units_of: Mapping[str, Sequence[Unit]], *, val: float, test: flo
 
 
 def draw_folds(units_of: Mapping[str, Sequence[Unit]], *, folds: int, seed: int) -> dict[Unit, int]:
-    """Draw units into folds, nearly as many for each taxon; a unit that several taxa share is drawn once."""
+    """Draw units into folds with nearly equal numbers of each taxon; a unit that several taxa share is drawn once."""
     drawn: dict[Unit, int] = {}
     sizes = np.zeros(folds, dtype=np.int64)
     for taxon in sorted(units_of, key=lambda taxon: (len(units_of[taxon]), taxon)):
@@ -52,7 +52,7 @@ def draw_folds(units_of: Mapping[str, Sequence[Unit]], *, folds: int, seed: int)
 
 
 def _counts(units: int, val: float, test: float) -> dict[str, int]:
-    """How many units go to the test and to validation; at least one is left to train on."""
+    """Return the numbers of units for test and validation; at least one remains for training."""
     if units < 2:
         return {}
     if units == 2:
@@ -64,7 +64,7 @@ def _counts(units: int, val: float, test: float) -> dict[str, int]:
 
 
 def _shuffled(units: Sequence[Unit], taxon: str, seed: int) -> list[Unit]:
-    """The units in an order that depends on the seed and the taxon alone."""
+    """Shuffle the units in an order that depends on the seed and the taxon alone."""
     generator = np.random.default_rng([seed, zlib.crc32(taxon.encode())])
     ordered = sorted(set(units))
-    return [ordered[place] for place in generator.permutation(len(ordered))]
+    return [ordered[index] for index in generator.permutation(len(ordered))]

@@ -1,8 +1,8 @@
-"""Scientific names as labels write them, brought to one form: without author, one spelling of ranks and hybrid signs.
+"""Parse scientific names of labels into one form: without author, with one spelling of ranks and hybrid signs.
 
-A deliberately small reader of plant names (International Code of Nomenclature, Art. 20-24 and H.1-H.3), not a checker:
-what does not look like a plant name, such as ``V01`` or ``tulsi leaf 3``, stays as it is, since other people's labels
-must never be merged by guess.
+The parser covers plant names (International Code of Nomenclature, Art. 20-24 and H.1-H.3) and does not validate them.
+A text that does not look like a plant name, such as ``V01`` or ``tulsi leaf 3``, is kept unchanged, so that labels are
+never merged by guess.
 """
 
 import re
@@ -41,12 +41,12 @@ _CROSS = "×"
 
 @dataclass(frozen=True)
 class Name:
-    """A name read from a label.
+    """A name parsed from a label.
 
     Attributes:
         canonical: without author; ``Mitragyna parvifolia var. microphylla``, ``Viola × palmata``.
         species: for a name below species rank, the binomial of its species; else None.
-        uncertain: the determination is hedged (``cf.``, ``aff.``, ``?``).
+        uncertain: the determination is qualified as uncertain (``cf.``, ``aff.``, ``?``).
     """
 
     canonical: str
@@ -55,9 +55,9 @@ class Name:
 
     @property
     def key(self) -> str:
-        """What two spellings of one name have in common: no case, no rank markers, no hybrid sign.
+        """The name without case, rank markers and hybrid sign; equal for all spellings of one name.
 
-        GBIF's canonical names leave the rank marker out, and a hybrid sign does not make another name (ICN H.3).
+        GBIF's canonical names omit the rank marker, and a hybrid sign does not make a different name (ICN H.3).
         """
         if f" {_CROSS} " in self.canonical and not _is_nothospecies(self.canonical):
             return self.canonical.casefold()
@@ -67,13 +67,13 @@ class Name:
 
 
 def canonical(name: str) -> str:
-    """Return a name without its author, in one spelling; see ``read_name``."""
+    """Return a name without its author in standard spelling; see ``read_name``."""
     return read_name(name).canonical
 
 
 @lru_cache(maxsize=65536)
 def read_name(text: str) -> Name:
-    """Read a name as a label or a database writes it."""
+    """Parse a name of a label or database; a text that is not a plant name is returned unchanged."""
     text = " ".join(unicodedata.normalize("NFC", text).split())
     name = _botanical(text)
     if name is None and " " not in text and "_" in text:
@@ -82,13 +82,13 @@ def read_name(text: str) -> Name:
 
 
 def _botanical(text: str) -> Name | None:
-    """Read a plant name, or return None if the text is something else."""
+    """Parse a plant name, or return None if the text is something else."""
     words = text.replace(_CROSS, f" {_CROSS} ").replace("?", " ? ").split()
     sign = [_CROSS] if words and words[0] in (_CROSS, "x", "X") else []
     words = words[len(sign) :]
     if len(words) < 2 or not _is_word(words[0]):
         return None
-    shouted = len(words[0]) > 1 and words[0].isupper()
+    upper_case = len(words[0]) > 1 and words[0].isupper()
     genus, rest = words[0].capitalize(), words[1:]
     uncertain = False
     while rest and _bare(rest[0]) in _UNCERTAIN:
@@ -99,21 +99,21 @@ def _botanical(text: str) -> Name | None:
         sign_of_species, rest = [_CROSS], rest[1:]
     else:
         sign_of_species = []
-    if not rest or not _is_epithet(rest[0], shouted):
+    if not rest or not _is_epithet(rest[0], upper_case):
         return _genus_with_author(sign, words[0], rest) if not (uncertain or sign_of_species) else None
     species = " ".join([*sign, genus, *sign_of_species, rest[0].lower()])
-    return _below_species(species, rest[1:], shouted=shouted, uncertain=uncertain)
+    return _below_species(species, rest[1:], upper_case=upper_case, uncertain=uncertain)
 
 
-def _below_species(species: str, rest: list[str], *, shouted: bool, uncertain: bool) -> Name | None:
-    """Read what follows the binomial: authors, dropped, and names of lower ranks, the last of which counts."""
+def _below_species(species: str, rest: list[str], *, upper_case: bool, uncertain: bool) -> Name | None:
+    """Parse the words after the binomial: drop authors, and keep the last infraspecific epithet."""
     lower: list[str] = []
     misapplied = False
-    for place, word in enumerate(rest):
-        following = rest[place + 1] if place + 1 < len(rest) else ""
+    for index, word in enumerate(rest):
+        following = rest[index + 1] if index + 1 < len(rest) else ""
         bare = _bare(word)
         if word in (_CROSS, "x", "X") and following:
-            if bare in ("x", _CROSS) and place and _bare(rest[place - 1]) in _RANKS:
+            if bare in ("x", _CROSS) and index and _bare(rest[index - 1]) in _RANKS:
                 continue
             return Name(
                 " ".join([species, *(_CROSS if one in ("x", "X") else one for one in rest)])
@@ -128,11 +128,13 @@ def _below_species(species: str, rest: list[str], *, shouted: bool, uncertain: b
             break
         elif bare in _RANKS:
             after = (
-                following if following not in (_CROSS, "x", "X") else rest[place + 2] if place + 2 < len(rest) else ""
+                following if following not in (_CROSS, "x", "X") else rest[index + 2] if index + 2 < len(rest) else ""
             )
-            if _is_epithet(after, shouted) and _bare(after) not in _RANKS:
+            if _is_epithet(after, upper_case) and _bare(after) not in _RANKS:
                 lower = [_RANKS[bare], after.lower()]
-        elif place == 0 and not shouted and _is_epithet(word, shouted) and bare not in ("lato", "stricto", *_WIDE):
+        elif (
+            index == 0 and not upper_case and _is_epithet(word, upper_case) and bare not in ("lato", "stricto", *_WIDE)
+        ):
             lower = [word]
         elif not (word.lower() in lower or _belongs_to_author(word)):
             return None
@@ -146,7 +148,7 @@ def _below_species(species: str, rest: list[str], *, shouted: bool, uncertain: b
 
 
 def _belongs_to_author(word: str) -> bool:
-    """Whether a word behind a name may be part of its author, year, nomenclatural remark or cultivar."""
+    """Whether a word after a name may belong to its author, year, nomenclatural remark or cultivar."""
     bare = _bare(word)
     first = word.lstrip("([")[:1]
     known = _AUTHOR_PARTICLES | _WIDE | _REMARKS | {"lato", "stricto", "&", ""}
@@ -154,7 +156,7 @@ def _belongs_to_author(word: str) -> bool:
 
 
 def _genus_with_author(sign: list[str], genus: str, rest: list[str]) -> Name | None:
-    """``Mitragyna Korth.`` is a genus with its author; ``Tulsi Leaf`` might be anything, and stays."""
+    """Parse ``Mitragyna Korth.`` as a genus with its author; return None for other texts such as ``Tulsi Leaf``."""
     if genus[0].isupper() and rest and rest[0][0] in "ABCDEFGHIJKLMNOPQRSTUVWXYZ(" and rest[-1].endswith((".", ")")):
         return Name(" ".join([*sign, genus.capitalize()]))
     return None
@@ -168,13 +170,13 @@ def _is_word(word: str) -> bool:
     return len(word) > 1 and _WORD.fullmatch(word) is not None
 
 
-def _is_epithet(word: str, shouted: bool) -> bool:
-    """Epithets are lower-case words, unless the whole name is in capitals."""
+def _is_epithet(word: str, upper_case: bool) -> bool:
+    """Whether a word may be an epithet: in lower case, unless the whole name is in upper case."""
     if not _is_word(word) or _bare(word) in _AUTHOR_PARTICLES | _UNNAMED | _MISAPPLIED | _UNCERTAIN:
         return False
-    return word.islower() or (shouted and word.isupper())
+    return word.islower() or (upper_case and word.isupper())
 
 
 def _is_nothospecies(canonical_name: str) -> bool:
-    """``Viola × palmata``, where a formula has a whole name on either side: ``Viola alba × Viola odorata``."""
+    """Whether a hybrid has a name of its own (``Viola × palmata``), unlike a formula (``Viola alba × odorata``)."""
     return canonical_name.split()[1] == _CROSS or canonical_name.startswith(_CROSS)

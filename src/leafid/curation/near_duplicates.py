@@ -1,7 +1,7 @@
-"""Pictures that are the same to the eye: the same scan in another size, compression or brightness, or shot twice.
+"""Find near-duplicates: copies of an image in another size, compression or brightness, and repeated photos.
 
-Each image is hashed to 256 bits by the low frequencies of its brightness (``imagehash.phash`` with ``hash_size`` 16);
-two images are near-duplicates where at most ``MAX_DISTANCE`` bits differ.
+Each image is hashed to 256 bits by the low frequencies of its brightness (``imagehash.phash`` with ``hash_size`` 16).
+Two images are near-duplicates if at most ``MAX_DISTANCE`` bits differ.
 """
 
 from collections.abc import Mapping, Sequence
@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from leafid.catalog import image_paths
-from leafid.curation.conflicts import image_stems
+from leafid.curation.conflicts import image_content_ids
 from leafid.errors import ImageError
 from leafid.files import written_atomically
 from leafid.images import open_image
@@ -26,10 +26,8 @@ if TYPE_CHECKING:
 
 HASH_BITS = 256
 MAX_DISTANCE = 24
-"""Bits. Of 80 herbarium sheets and leaf photos, copies of half or a quarter of the size, JPEG quality 50, stronger
-colour and grey stay within 12, gamma 0.7 within 16, 1.3-fold brightness within 22, a turn by one degree mostly in 26;
-images of different plants begin at 34 (leaves photographed alike on one table) and at 56 (herbarium sheets). A crop by
-2 % gives up to 52 and is not found."""
+"""Hamming distance in bits: above that of copies with another size, compression, colour or brightness, and below that
+of different plants photographed in the same way. Cropped copies are mostly not found. See docs/results.md."""
 HASHED_SIDE = 128
 """Shorter side, in pixels, at which images are decoded for hashing."""
 NEAR_DUPLICATE_COLUMNS = ("image_id", "other_image_id", "distance")
@@ -37,7 +35,7 @@ NEAR_DUPLICATE_COLUMNS = ("image_id", "other_image_id", "distance")
 
 
 @dataclass(frozen=True)
-class Hashes:
+class PerceptualHashes:
     """Perceptual hashes: ``bits`` of shape ``(images, 4)`` as 64-bit words, for the images ``ids``."""
 
     ids: tuple[str, ...]
@@ -46,64 +44,64 @@ class Hashes:
 
 def perceptual_hashes(
     catalog: "pd.DataFrame", catalog_path: Path, *, on_progress: OnProgress | None = None
-) -> tuple[Hashes, dict[str, str]]:
-    """Hash every image of a catalog once per content; answers are kept in ``perceptual_hashes.csv`` beside the catalog.
+) -> tuple[PerceptualHashes, dict[str, str]]:
+    """Hash every image of a catalog, equal files once, and cache the hashes in ``perceptual_hashes.csv`` beside it.
 
     Returns:
-        The hashes, and for each image that can no longer be read its path and why.
+        The hashes, and the reason for each path of an image that can no longer be read.
     """
     cache = catalog_path.with_name("perceptual_hashes.csv")
     known = _read_cache(cache)
-    stems = image_stems(catalog)
-    first = ~stems.duplicated()
-    todo = [
-        (stem, path)
-        for stem, path, wanted in zip(stems, image_paths(catalog, catalog_path), first, strict=True)
-        if wanted and stem not in known
+    content_ids = image_content_ids(catalog)
+    first = ~content_ids.duplicated()
+    missing = [
+        (content, path)
+        for content, path, is_first in zip(content_ids, image_paths(catalog, catalog_path), first, strict=True)
+        if is_first and content not in known
     ]
-    unread: dict[str, str] = {}
+    unreadable: dict[str, str] = {}
     with ThreadPoolExecutor() as pool:
-        answers = pool.map(_hash_or_reason, [path for _, path in todo])
-        for done, ((stem, path), answer) in enumerate(zip(todo, answers, strict=True), start=1):
-            if isinstance(answer, ImageError):
-                unread[str(path)] = str(answer)
+        results = pool.map(_hash_or_error, [path for _, path in missing])
+        for done, ((content, path), result) in enumerate(zip(missing, results, strict=True), start=1):
+            if isinstance(result, ImageError):
+                unreadable[str(path)] = str(result)
             else:
-                known[stem] = answer
+                known[content] = result
             if on_progress:
-                on_progress(done, len(todo))
-    present = [stem for stem in stems[first] if stem in known]
-    if todo:
-        _write_cache(cache, {stem: known[stem] for stem in present})
-    words = b"".join(bytes.fromhex(known[stem]) for stem in present)
-    return Hashes(
+                on_progress(done, len(missing))
+    present = [content for content in content_ids[first] if content in known]
+    if missing:
+        _write_cache(cache, {content: known[content] for content in present})
+    words = b"".join(bytes.fromhex(known[content]) for content in present)
+    return PerceptualHashes(
         tuple(present), np.frombuffer(words, dtype=">u8").astype(np.uint64).reshape(-1, HASH_BITS // 64)
-    ), unread
+    ), unreadable
 
 
-def near_pairs(hashes: Hashes, *, max_distance: int = MAX_DISTANCE) -> list[tuple[str, str, int]]:
+def near_duplicate_pairs(hashes: PerceptualHashes, *, max_distance: int = MAX_DISTANCE) -> list[tuple[str, str, int]]:
     """Find all pairs of images whose hashes differ in at most ``max_distance`` bits, nearest first.
 
-    Every pair is compared, half the hash first: two minutes for 100,000 images on one core, far less than reading them.
+    Every pair is compared, by half the bits first: that distance is a lower bound and excludes most pairs.
     """
     bits = hashes.bits
-    found: list[tuple[str, str, int]] = []
+    pairs: list[tuple[str, str, int]] = []
     for start in range(0, len(bits), 512):
         block, others = bits[start : start + 512], bits[start:]
-        half = _differing(block[:, :2], others[:, :2])
+        half = _hamming_distances(block[:, :2], others[:, :2])
         rows, columns = np.nonzero(half <= max_distance)
         later = columns > rows
         rows, columns = rows[later], columns[later]
         distances = np.bitwise_count(block[rows] ^ others[columns]).sum(axis=1, dtype=np.int64)
-        found += [
+        pairs += [
             (hashes.ids[start + row], hashes.ids[start + column], int(distance))
             for row, column, distance in zip(rows, columns, distances, strict=True)
             if distance <= max_distance
         ]
-    return sorted(found, key=lambda pair: (pair[2], pair[0], pair[1]))
+    return sorted(pairs, key=lambda pair: (pair[2], pair[0], pair[1]))
 
 
 def near_duplicates_of(job: Job) -> list[tuple[str, str]]:
-    """Return the pairs that ``check_split`` must not find in different splits; none where the job lets them cross."""
+    """Return the pairs that must not be in different splits; none if the job allows near-duplicates to cross."""
     import pandas as pd
 
     path = job.catalog_path.with_name("near_duplicates.csv")
@@ -114,20 +112,20 @@ def near_duplicates_of(job: Job) -> list[tuple[str, str]]:
 
 
 def write_near_duplicates(pairs: Sequence[tuple[str, str, int]], path: Path) -> None:
-    """Write ``near_duplicates.csv``, with its header even when there are none."""
+    """Write ``near_duplicates.csv``. Without pairs it contains the header alone."""
     _write_rows(path, NEAR_DUPLICATE_COLUMNS, pairs)
 
 
-def _differing(block: NDArray[np.uint64], others: NDArray[np.uint64]) -> NDArray[np.uint8]:
-    """Number of differing bits of each row of ``block`` and each of ``others``: shape ``(block, others)``."""
+def _hamming_distances(block: NDArray[np.uint64], others: NDArray[np.uint64]) -> NDArray[np.uint8]:
+    """Return the Hamming distance of each row of ``block`` to each of ``others``, shape ``(block, others)``."""
     total = np.zeros((len(block), len(others)), dtype=np.uint8)
     for word in range(block.shape[1]):
         total += np.bitwise_count(block[:, word, None] ^ others[None, :, word])
     return total
 
 
-def _hash_or_reason(path: Path) -> str | ImageError:
-    """The hash in hexadecimal, or why the file cannot be read."""
+def _hash_or_error(path: Path) -> str | ImageError:
+    """Return the hash in hexadecimal, or the error if the file cannot be read."""
     import imagehash
 
     try:

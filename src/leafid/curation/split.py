@@ -1,10 +1,10 @@
-"""``split.csv``: written, read, and checked before anything is trained on it."""
+"""Write, read and check ``split.csv``, the assignment of images to train, val and test."""
 
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from leafid.curation.conflicts import image_stems
+from leafid.curation.conflicts import image_content_ids
 from leafid.errors import SplitError
 from leafid.files import written_atomically
 from leafid.taxonomy import Taxonomy
@@ -18,7 +18,7 @@ SPLIT_COLUMNS = ("image_id", "path", "scientificName", "gathering_id", "institut
 
 
 def write_split(path: Path, split: "pd.DataFrame") -> None:
-    """Write ``split.csv``, all at once or not at all."""
+    """Write ``split.csv`` atomically."""
     path.parent.mkdir(parents=True, exist_ok=True)
     with written_atomically(path) as temporary:
         split[list(SPLIT_COLUMNS)].to_csv(temporary, index=False, lineterminator="\n")
@@ -60,46 +60,46 @@ def check_split(
     taxonomy: Taxonomy | None = None,
     near_duplicates: Sequence[tuple[str, str]] = (),
 ) -> None:
-    """Refuse a split from which nothing honest can be learned.
+    """Refuse a split with leaks, or without enough images to train and validate on.
 
     Args:
         split: the columns ``SPLIT_COLUMNS``.
-        taxonomy: each of its taxa must have images for training; None: the taxa in ``split``.
-        near_duplicates: pairs of ``image_id`` that show the same picture; pass none to allow them to cross.
+        taxonomy: each of its taxa must have training images; None: the taxa in ``split``.
+        near_duplicates: pairs of ``image_id`` that must not be in different splits.
 
     Raises:
-        SplitError: a gathering, an image file or a pair of near-duplicates lies in more than one split, a taxon has no
-            images to train on, or there is nothing to validate on; everything is listed.
+        SplitError: a gathering, an image file or a pair of near-duplicates is in more than one split, a taxon has no
+            training images, or there are no validation images; all mistakes are listed.
     """
     mistakes = _crossing(split, split["gathering_id"], "gathering")
-    mistakes += _crossing(split, image_stems(split), "image file")
+    mistakes += _crossing(split, image_content_ids(split), "image file")
     mistakes += _crossing_pairs(split, near_duplicates)
     trained = set(split.loc[split["split"] == "train", "scientificName"])
     names = taxonomy.names if taxonomy else tuple(sorted(set(split["scientificName"])))
     without = [name for name in names if name not in trained]
     if without:
         mistakes.append(
-            f"no images to train on for {', '.join(without)}: give images, or take the taxon out of the job's taxa"
+            f"no training images for {', '.join(without)}: add images, or remove the taxon from the job's taxa"
         )
     if len(names) < 2:
-        mistakes.append(f"{len(names)} taxon: there must be two or more to tell apart")
+        mistakes.append(f"{len(names)} taxon: training needs two or more")
     if not (split["split"] == "val").any():
-        mistakes.append("no images for validation, by which the best epoch is chosen: more gatherings are needed")
+        mistakes.append("no images for validation, which selects the best epoch: more gatherings are needed")
     if mistakes:
         raise SplitError("\n".join(["This split cannot be trained on:", *(f"  {mistake}" for mistake in mistakes)]))
 
 
 def _crossing(split: "pd.DataFrame", groups: "pd.Series", what: str) -> list[str]:
-    """One line for each group whose rows lie in more than one split; after ten, how many more."""
+    """Return a line for each group whose rows are in more than one split; after ten, their number."""
     several = split["split"].groupby(groups).nunique()
     crossing = list(several.index[several > 1])
     lines = []
     for group in crossing[:10]:
         counts = split.loc[groups == group, "split"].value_counts()
         parts = ", ".join(f"{counts[name]} in {name}" for name in SPLITS if name in counts)
-        lines.append(f"{what} {group} lies in more than one split: {parts}")
+        lines.append(f"{what} {group} is in more than one split: {parts}")
     if len(crossing) > 10:
-        lines.append(f"... and {len(crossing) - 10} more of {what} in more than one split")
+        lines.append(f"... and {len(crossing) - 10} more ({what}) in more than one split")
     return lines
 
 
@@ -113,5 +113,5 @@ def _crossing_pairs(split: "pd.DataFrame", pairs: Sequence[tuple[str, str]]) -> 
     if len(lines) > 10:
         lines[10:] = [f"... and {len(lines) - 10} more pairs of near-duplicates in different splits"]
     if lines:
-        lines.append("if they show different plants all the same, say `curation: near_duplicates: allow`")
+        lines.append("if these images show different plants, set `curation: near_duplicates: allow`")
     return lines

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from leafid.bundle import BundleInfo, read_bundle
 from leafid.cores import usable_cores
 from leafid.errors import UsageError
-from leafid.exif import Shot
+from leafid.exif import CaptureInfo
 from leafid.identify.engines.engine import Engine, EngineName
 from leafid.identify.engines.engine_choice import choose_engine
 from leafid.identify.leaf_characters import character_values
@@ -267,7 +267,7 @@ class Identifier:
         return Record(path=path, status=status, **fields, bundle=self.info.identifier, leafid_version=__version__)
 
 
-def _photo_metadata(shot: Shot, keep_location: bool) -> dict[str, Any]:
+def _photo_metadata(shot: CaptureInfo, keep_location: bool) -> dict[str, Any]:
     """Return the fields of a record that come from EXIF; the position only if ``keep_location``."""
     metadata: dict[str, Any] = {"photo_taken": shot.taken, "camera": shot.camera}
     if keep_location and shot.position is not None:

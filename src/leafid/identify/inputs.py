@@ -12,8 +12,8 @@ from typing import TypeVar
 from leafid.errors import UsageError
 from leafid.identify.input_lists import STANDARD_INPUT, TABLE_ENDINGS, read_input_list, read_standard_input
 from leafid.identify.records import unicode_path
-from leafid.images import IMAGE_ENDINGS
-from leafid.pages import TIFF_ENDINGS, page_path, pages_of_file
+from leafid.images import IMAGE_EXTENSIONS
+from leafid.pages import TIFF_EXTENSIONS, page_path, pages_of_file
 from leafid.sources import is_web_address
 
 T = TypeVar("T")
@@ -65,7 +65,7 @@ class Inputs:
 def find_inputs(arguments: Sequence[str | Path]) -> Inputs:
     """List the images that ``arguments`` name, in order.
 
-    - A folder means all images in it and its subfolders, by extension (``leafid.images.IMAGE_ENDINGS``), sorted by
+    - A folder means all images in it and its subfolders, by extension (``leafid.images.IMAGE_EXTENSIONS``), sorted by
       path. Links are followed; each folder is searched once. A subfolder that has an image extension but contains no
       image, or that cannot be read, remains in the list and gives a failed record.
     - ``*``, ``?``, ``[...]`` and ``**`` are expanded if the shell has not done so.
@@ -105,7 +105,7 @@ def find_inputs(arguments: Sequence[str | Path]) -> Inputs:
             named.append(argument)
     if not named and not mistakes:
         mistakes += [f"{folder}: contains no file with an image extension" for folder in empty] or ["no image is named"]
-        mistakes.append(f"image extensions are {' '.join(sorted(IMAGE_ENDINGS))}")
+        mistakes.append(f"image extensions are {' '.join(sorted(IMAGE_EXTENSIONS))}")
     if mistakes:
         raise UsageError("\n".join(["These images cannot be identified:", *_indented(mistakes)]))
     paths, paged = expand_pages(named)
@@ -148,7 +148,7 @@ def expand_pages(named: Iterable[str | Path]) -> tuple[tuple[str, ...], int]:
     counted: dict[Path, int] = {}
     for path in named:
         pages = 1
-        if isinstance(path, Path) and path.suffix.lower() in TIFF_ENDINGS:
+        if isinstance(path, Path) and path.suffix.lower() in TIFF_EXTENSIONS:
             pages = counted[path] if path in counted else counted.setdefault(path, pages_of_file(path))
         if pages == 1:
             paths.append(str(path))
@@ -216,11 +216,11 @@ def _search(top: Path) -> _Folder:
                 found.hidden += 1
             elif os.path.isdir(path):  # unlike DirEntry.is_dir, returns False for a link to itself
                 enter(path)
-            elif ending in IMAGE_ENDINGS:
+            elif ending in IMAGE_EXTENSIONS:
                 found.images.append(path)
             else:
                 found.other_files[ending] += 1
-        if len(found.images) == before and folder.suffix.lower() in IMAGE_ENDINGS and folder != top:
+        if len(found.images) == before and folder.suffix.lower() in IMAGE_EXTENSIONS and folder != top:
             found.images.append(folder)
 
     enter(top)

@@ -1,4 +1,4 @@
-"""Section ``sources``: where the images come from. Relative paths start at the folder in which leafid is called."""
+"""Section ``sources``: where the images come from. Paths are relative to the folder in which leafid is called."""
 
 from pathlib import Path
 from typing import Annotated, Literal, Self
@@ -25,13 +25,14 @@ class TableSource(Section):
     path: Path
     """The CSV file, UTF-8, with a header line."""
     columns: dict[str, str] = Field(default_factory=dict)
-    """Catalog column: column of this file, for those that are named otherwise, such as ``scientificName: label``."""
+    """Columns of the file with other names than in the catalog, as catalog column: file column, such as
+    ``scientificName: label``."""
     only: dict[str, str] = Field(default_factory=dict)
-    """Take only the rows in which each of these columns of the file has exactly this value."""
+    """Use only the rows in which each of these columns of the file has exactly this value."""
 
 
 class _PublicSource(Section):
-    """What all sources of published occurrences have in common."""
+    """Settings of all sources of published occurrences."""
 
     domain: Literal["specimen", "field"] = "specimen"
     """``specimen``: pressed sheets (PreservedSpecimen). ``field``: photos of living plants (HumanObservation); their
@@ -44,24 +45,24 @@ class GbifSearchSource(_PublicSource):
     kind: Literal["gbif_search"]
     """``gbif_search``."""
     institutions: tuple[str, ...] = ()
-    """Only these institution codes, such as ``L`` or ``E``; left out: all."""
+    """Only these institution codes, such as ``L`` or ``E``. Default: all."""
     datasets: tuple[str, ...] = ()
-    """Only datasets with these keys; left out: all."""
+    """Only datasets with these keys. Default: all."""
 
 
 class GbifDownloadSource(_PublicSource):
     """A GBIF download of the taxa of the job: any number of records, and a DOI to cite.
 
-    It is requested with the user name and password in the environment variables GBIF_USER and GBIF_PWD, or in ~/.netrc
-    for the host of the API; they never stand in the job.
+    The request needs a user name and password in the environment variables GBIF_USER and GBIF_PWD, or in ~/.netrc for
+    the host of the API; never write them into the job.
     """
 
     kind: Literal["gbif_download"]
     """``gbif_download``."""
     key: Annotated[str, Field(pattern=r"^[0-9]{7}-[0-9]{15}$")] | None = None
-    """Key of a download that exists already; it is fetched without a password."""
+    """Key of an existing download, which is fetched without a password."""
     poll: Annotated[float, Field(gt=0, le=3600)] = 60.0
-    """Seconds between two questions whether GBIF has made the file (minutes to hours)."""
+    """Seconds between two checks whether GBIF has created the file, which takes minutes to hours."""
 
 
 class IdigbioSource(_PublicSource):
@@ -79,19 +80,19 @@ class ArchiveSource(_PublicSource):
     path: Path | None = None
     """The archive on this machine."""
     url: Annotated[str, Field(pattern=r"^https?://")] | None = None
-    """Its web address, if it is to be fetched."""
+    """The web address of an archive to fetch."""
     doi: Annotated[str, Field(pattern=r"^10\.[0-9]{4,9}/\S+$")] | None = None
-    """DOI to cite; found by itself in downloads of GBIF."""
+    """DOI to cite; read automatically from GBIF downloads."""
 
     @model_validator(mode="after")
-    def _lies_in_one_place(self) -> Self:
+    def _has_one_location(self) -> Self:
         if (self.path is None) == (self.url is None):
             raise ValueError("needs either path or url")
         return self
 
 
 WebSource = GbifSearchSource | GbifDownloadSource | IdigbioSource | ArchiveSource
-"""The sources whose images lie on the web."""
+"""The sources whose images are on the web."""
 
 Source = Annotated[
     FolderSource | TableSource | GbifSearchSource | GbifDownloadSource | IdigbioSource | ArchiveSource,

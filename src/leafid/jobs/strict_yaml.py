@@ -1,6 +1,6 @@
-"""YAML without its traps: ``NO`` is a string, ``1e-4`` a number, a repeated key a mistake, and values know their lines.
+"""Read YAML 1.2 scalars with line numbers: ``NO`` is a string, ``1e-4`` a number, a repeated key a mistake.
 
-PyYAML follows YAML 1.1. This loader takes the scalars of the YAML 1.2 core schema instead (yaml.org/spec/1.2.2,
+PyYAML follows YAML 1.1. This loader resolves scalars by the core schema of YAML 1.2 instead (yaml.org/spec/1.2.2,
 section 10.3).
 """
 
@@ -35,7 +35,7 @@ for _tag, _pattern, _first in (
 
 
 def _decimal(loader: yaml.SafeLoader, node: yaml.ScalarNode) -> int:
-    """Read 010 as ten: YAML 1.1 would read it as octal."""
+    """Read 010 as ten; YAML 1.1 reads it as octal."""
     return int(node.value, 16 if node.value.startswith("0x") else 10)
 
 
@@ -43,7 +43,7 @@ _CoreLoader.add_constructor("tag:yaml.org,2002:int", _decimal)
 
 
 class _CoreDumper(yaml.SafeDumper):
-    """SafeDumper that quotes every string which the loader would read as something else, such as ``08``."""
+    """SafeDumper that quotes every string that the loader would resolve to another type, such as ``08``."""
 
     yaml_implicit_resolvers: dict[str, list[tuple[str, re.Pattern[str]]]] = {  # noqa: RUF012 -- PyYAML's
         first: [
@@ -55,34 +55,34 @@ class _CoreDumper(yaml.SafeDumper):
 
 
 def write_yaml(content: dict[str, Any]) -> str:
-    """Write plain values as YAML that ``read_yaml`` and readers of YAML 1.1 read alike."""
+    """Write plain values as YAML with the same meaning for ``read_yaml`` and for readers of YAML 1.1."""
     return yaml.dump(content, Dumper=_CoreDumper, sort_keys=False, allow_unicode=True, width=120)
 
 
 @dataclass
 class Lines:
-    """Where each value of a file stands: a line number, or the words of an override."""
+    """Location of each value of a job: a line number, or the text of an override."""
 
-    _places: dict[Key, int | str] = field(default_factory=dict)
+    _locations: dict[Key, int | str] = field(default_factory=dict)
 
     def add(self, key: Key, line: int) -> None:
-        """Note that ``key`` stands on ``line``, counted from 1."""
-        self._places[key] = line
+        """Record that ``key`` is on ``line``, counted from 1."""
+        self._locations[key] = line
 
-    def override(self, key: Key, words: str) -> None:
-        """Note that ``key`` comes from the command line."""
-        self._places[key] = words
+    def override(self, key: Key, text: str) -> None:
+        """Record that ``key`` comes from the command line."""
+        self._locations[key] = text
 
     def graft(self, at: Key, other: "Lines") -> None:
-        """Take over the places of a file that is included at ``at``."""
-        for key, line in other._places.items():
-            self._places[at + key] = line
+        """Add the locations of a file that is included at ``at``."""
+        for key, line in other._locations.items():
+            self._locations[at + key] = line
 
     def of(self, key: Key) -> int | str:
-        """Return the place of ``key``, or of the nearest section around it."""
-        while key and key not in self._places:
+        """Return the location of ``key``, or else of the nearest enclosing section."""
+        while key and key not in self._locations:
             key = key[:-1]
-        return self._places.get(key, 1)
+        return self._locations.get(key, 1)
 
 
 def read_yaml(path: Path, *, text: str | None = None, mapping: bool = True) -> tuple[Any, Lines, list[Mistake]]:
@@ -94,7 +94,7 @@ def read_yaml(path: Path, *, text: str | None = None, mapping: bool = True) -> t
         mapping: the document must be a mapping.
 
     Returns:
-        The content, the places of its values, and its mistakes (repeated keys).
+        The content, the locations of its values, and its mistakes (repeated keys).
 
     Raises:
         JobError: the file cannot be read, is not YAML, or is not a mapping.
@@ -106,7 +106,7 @@ def read_yaml(path: Path, *, text: str | None = None, mapping: bool = True) -> t
         node = loader.get_single_node()
         lines, mistakes = Lines(), list[Mistake]()
         if node is not None:
-            _walk(node, (), lines, mistakes)
+            _collect_lines(node, (), lines, mistakes)
         content = None if node is None else loader.construct_document(node)
     except yaml.MarkedYAMLError as error:
         line = error.problem_mark.line + 1 if error.problem_mark else 1
@@ -133,8 +133,8 @@ def _read_text(path: Path) -> str:
         raise JobError(f"{path} cannot be read: {error.strerror}.") from None
 
 
-def _walk(node: yaml.Node, key: Key, lines: Lines, mistakes: list[Mistake]) -> None:
-    """Note the line of every value, and every key that stands twice."""
+def _collect_lines(node: yaml.Node, key: Key, lines: Lines, mistakes: list[Mistake]) -> None:
+    """Record the line of every value, and a mistake for every repeated key."""
     lines.add(key, node.start_mark.line + 1)
     if isinstance(node, yaml.MappingNode):
         first: dict[str, int] = {}
@@ -145,11 +145,11 @@ def _walk(node: yaml.Node, key: Key, lines: Lines, mistakes: list[Mistake]) -> N
                     Mistake(line, f"{'.'.join(map(str, (*key, name)))} is given twice, first on line {first[name]}")
                 )
             first.setdefault(name, line)
-            _walk(value_node, (*key, name), lines, mistakes)
+            _collect_lines(value_node, (*key, name), lines, mistakes)
             lines.add((*key, name), line)
     elif isinstance(node, yaml.SequenceNode):
         for index, value_node in enumerate(node.value):
-            _walk(value_node, (*key, index), lines, mistakes)
+            _collect_lines(value_node, (*key, index), lines, mistakes)
 
 
 def _kind(content: object) -> str:

@@ -1,4 +1,4 @@
-"""Section ``taxa``: which plant is asked for, and which others it is told from."""
+"""Section ``taxa``: the target taxon and its look-alikes."""
 
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
@@ -13,8 +13,8 @@ CATALOGUE_OF_LIFE = "7ddf754f-d193-4cc9-b351-99906754a03b"
 """Checklist key of the Catalogue of Life, extended release; its keys are short strings."""
 
 
-def _bare_name(value: Any) -> Any:  # noqa: ANN401 -- whatever stands in the YAML
-    """Let ``Mitragyna hirsuta`` stand for ``{name: Mitragyna hirsuta}``."""
+def _bare_name(value: Any) -> Any:  # noqa: ANN401 -- any YAML value
+    """Expand ``Mitragyna hirsuta`` to ``{name: Mitragyna hirsuta}``."""
     return {"name": value} if isinstance(value, str) else value
 
 
@@ -24,21 +24,21 @@ class TaxonEntry(Section):
     name: Annotated[str, Field(min_length=1)]
     """Accepted scientific name, without its author."""
     rank: Literal["species", "genus"] = "species"
-    """``genus``: all species of the genus that are not entries of their own."""
+    """``genus``: all species of the genus that have no entry of their own."""
     synonyms: tuple[str, ...] = ()
-    """Other names of the same taxon; images under them count as this taxon."""
+    """Other names of the same taxon; images with these names belong to this taxon."""
     group: str | None = None
-    """Entries with the same group are told from the target together, under this label."""
+    """Entries with the same group form one label of this name."""
     key: str | None = None
-    """Key in the checklist; only needed where the name alone is not clear (``leafid collect`` says so)."""
+    """Key in the checklist; needed only if the name alone is ambiguous (``leafid collect`` reports it)."""
     why: str | None = None
-    """Why the taxon is in the job, for the reader."""
+    """Why the taxon is in the job: a note for readers."""
     family: str | None = None
-    """Family, for results rolled up to that rank."""
+    """Family, for results summed up to that rank."""
 
     @property
     def label_name(self) -> str:
-        """The name under which the network knows this entry: its group, or itself."""
+        """The name of this entry's label: its group, or else its name."""
         return self.group or self.name
 
 
@@ -49,23 +49,23 @@ class TaxaSettings(Section):
     """The taxa of a job. Without this section every name in the catalog is a taxon, and none is the target."""
 
     target: Entry | None = None
-    """The taxon asked for; results carry its score as target_probability."""
+    """The target taxon; results contain its probability as target_probability."""
     look_alikes: tuple[Entry, ...] = ()
-    """The taxa it is told from."""
+    """The taxa to distinguish from the target."""
     checklist: str = GBIF_BACKBONE
-    """Key of the GBIF checklist in which names are looked up; by default the backbone of 2023."""
+    """Key of the GBIF checklist in which names are resolved. Default: the backbone of 2023."""
     lock: Path | None = None
-    """File that keeps the answers of the checklist with their dates, worth committing; by default ``taxa.lock.yaml``
-    beside the catalog."""
+    """File that stores the resolved names with their dates; commit it. Default: ``taxa.lock.yaml`` beside the
+    catalog."""
 
     @model_validator(mode="after")
     def _each_name_once(self) -> Self:
-        owner: dict[str, str] = {}
+        entry_of_name: dict[str, str] = {}
         for entry in self.entries:
             for name in (entry.name, *entry.synonyms):
-                other = owner.setdefault(name, entry.name)
+                other = entry_of_name.setdefault(name, entry.name)
                 if other != entry.name or (name == entry.name and self._count(name) > 1):
-                    raise ValueError(f"{name!r} stands under {other!r} and again under {entry.name!r}; keep it once")
+                    raise ValueError(f"{name!r} is listed under {other!r} and again under {entry.name!r}; keep it once")
         return self
 
     @property
@@ -74,9 +74,9 @@ class TaxaSettings(Section):
         return (*([self.target] if self.target else []), *self.look_alikes)
 
     def entry_of(self, scientific_name: str) -> TaxonEntry | None:
-        """Return the entry that an image under this name (without author) counts to, or None.
+        """Return the entry for a name without author, or None.
 
-        Names and synonyms come first, then the genus, where the job has an entry of that rank.
+        Names and synonyms are matched first, then the genus, if the job has an entry of that rank.
         """
         for entry in self.entries:
             if scientific_name == entry.name or scientific_name in entry.synonyms:

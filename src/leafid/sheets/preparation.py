@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageOps
 
-from leafid.exif import NOTHING, Shot
+from leafid.exif import NO_CAPTURE_INFO, CaptureInfo
 from leafid.images import OpenedImage, open_image
 from leafid.jobs import Preprocessing
 from leafid.sheets.crop_plan import CropKind, view_side
@@ -39,7 +39,7 @@ class PreparedImage:
     width: int
     height: int
     notes: tuple[str, ...] = ()
-    shot: Shot = NOTHING
+    shot: CaptureInfo = NO_CAPTURE_INFO
 
 
 def prepare_file(path: Path, preprocessing: Preprocessing, *, enlarged: float = 1.0) -> PreparedImage:
@@ -90,7 +90,7 @@ def prepare(image: OpenedImage, preprocessing: Preprocessing, *, enlarged: float
         width=image.width,
         height=image.height,
         notes=notes,
-        shot=image.shot,
+        shot=image.capture,
     )
 
 

@@ -1,21 +1,21 @@
-"""Public images into the catalog: folders, tables, and what herbaria publish through GBIF, iDigBio and archives."""
+"""Collect images into the catalog: folders, tables, GBIF, iDigBio and Darwin Core Archives."""
 
-from leafid.sources.collect import Collected, collect
+from leafid.sources.collect import CollectionSummary, collect
 from leafid.sources.fetching.addresses import is_web_address
 from leafid.sources.fetching.image_fetcher import ImageFetcher
-from leafid.sources.found import Failure, Found, FoundImage, Measured, SourceReason
 from leafid.sources.providers.licences import read_licence
-from leafid.sources.public import DryRun, dry_run
+from leafid.sources.public_sources import DryRun, dry_run
+from leafid.sources.source_result import Failure, ImageFileInfo, SourceFailureReason, SourceImage, SourceResult
 
 __all__ = [
-    "Collected",
+    "CollectionSummary",
     "DryRun",
     "Failure",
-    "Found",
-    "FoundImage",
     "ImageFetcher",
-    "Measured",
-    "SourceReason",
+    "ImageFileInfo",
+    "SourceFailureReason",
+    "SourceImage",
+    "SourceResult",
     "collect",
     "dry_run",
     "is_web_address",

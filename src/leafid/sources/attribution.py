@@ -1,6 +1,6 @@
-"""Whom to thank, how to cite, and what the collection consists of: four files beside the catalog.
+"""Attribution, citation and data card: four files beside the catalog.
 
-They may be published with a model. They hold no coordinates, no localities and no names of collectors.
+They may be published with a model. They contain no coordinates, localities or names of collectors.
 """
 
 import csv
@@ -37,8 +37,8 @@ UNSTATED = "(not stated)"
 def write_attribution(catalog: "pd.DataFrame", job: Job) -> list[Path]:
     """Write ``ATTRIBUTION.csv``, ``ATTRIBUTION.md``, ``CITATION.md`` and ``DATA_CARD.md`` into the job's data folder.
 
-    Images of folders and tables on this machine, whose origin only the user knows, are counted in the data card and
-    left out of the other three.
+    The data card counts all images. The other three list public images only, since the origin of images in folders and
+    tables on this machine is unknown.
     """
     public = catalog[catalog["accessURI"].notna()]
     folder = job.data_folder
@@ -47,7 +47,7 @@ def write_attribution(catalog: "pd.DataFrame", job: Job) -> list[Path]:
         writer = csv.writer(opened, lineterminator="\n")
         writer.writerow(ATTRIBUTION_COLUMNS)
         rows = public[list(ATTRIBUTION_COLUMNS)].itertuples(index=False, name=None)
-        writer.writerows([_text(value) for value in row] for row in rows)
+        writer.writerows([_csv_cell(value) for value in row] for row in rows)
     texts = {
         "ATTRIBUTION.md": attribution(public, job.name),
         "CITATION.md": citation(public, job.name),
@@ -59,13 +59,13 @@ def write_attribution(catalog: "pd.DataFrame", job: Job) -> list[Path]:
 
 
 def attribution(public: "pd.DataFrame", name: str) -> str:
-    """Return who provided how many images under which licence, as Markdown."""
+    """Count images by institution, rights holder and licence, as Markdown."""
     groups = _counted(public, ["institutionCode", "rightsHolder", "license"])
     lines = [
         f"# Images of {name}: attribution",
         "",
-        f"{_images(len(public))} of public collections. Every single one is listed in `ATTRIBUTION.csv` with its",
-        "number in its herbarium, its licence and the address of its record.",
+        f"{_images(len(public))} of public collections. `ATTRIBUTION.csv` lists each with its catalogue number,",
+        "its licence and the address of its record.",
         "",
         "| institution | rights holder | licence | images |",
         "| --- | --- | --- | ---: |",
@@ -75,7 +75,7 @@ def attribution(public: "pd.DataFrame", name: str) -> str:
 
 
 def citation(public: "pd.DataFrame", name: str) -> str:
-    """Return how to cite the data, as Markdown: DOIs of downloads, and dataset counts for a GBIF derived dataset."""
+    """Describe how to cite the data, as Markdown: DOIs of downloads, and dataset counts for a GBIF derived dataset."""
     lines = [f"# How to cite the data of {name}", ""]
     dois = _counted(public[public["downloadDOI"].notna()], ["downloadDOI"])
     if dois:
@@ -88,10 +88,10 @@ def citation(public: "pd.DataFrame", name: str) -> str:
     searched = public[public["downloadDOI"].isna() & public["datasetKey"].notna()]
     if len(searched):
         lines += [
-            "## Records of GBIF's search",
+            "## Records from GBIF's search",
             "",
-            "GBIF asks that records taken by its search are cited as a *derived dataset*: register this table at",
-            "https://www.gbif.org/derived-dataset/register, and cite the DOI that you are given.",
+            "GBIF asks that records from its search are cited as a *derived dataset*: register this table at",
+            "https://www.gbif.org/derived-dataset/register, and cite the DOI that GBIF returns.",
             "",
             "| datasetKey | images |",
             "| --- | ---: |",
@@ -103,7 +103,7 @@ def citation(public: "pd.DataFrame", name: str) -> str:
         lines += [
             "## Other records",
             "",
-            "Without a DOI or a dataset of GBIF; name their source and institution:",
+            "These have neither a DOI nor a GBIF dataset. Cite their source and institution:",
             "",
             "| source | institution | images |",
             "| --- | --- | ---: |",
@@ -114,54 +114,55 @@ def citation(public: "pd.DataFrame", name: str) -> str:
             "",
         ]
     if len(lines) == 2:
-        lines += ["The images come from this machine alone.", ""]
+        lines += ["All images come from this machine.", ""]
     return "\n".join(lines)
 
 
 def data_card(catalog: "pd.DataFrame", job: Job) -> str:
-    """Return what the collection consists of, as Markdown: counts alone."""
+    """Describe the collection by counts alone, as Markdown."""
     years = catalog["eventDate"].astype("str").str.extract(r"^(\d{3})", expand=False)
     decades = (years + "0s").fillna(UNSTATED)
-    facts = catalog.assign(decade=decades)
-    asked = job.fetching
+    with_decades = catalog.assign(decade=decades)
+    fetching = job.fetching
     lines = [
         f"# Data card of {job.name}",
         "",
         f"Written by leafid {__version__} on {datetime.now(UTC).date().isoformat()}. {_images(len(catalog))}, "
-        f"{_bare_count(catalog, 'scientificName')} names, {_bare_count(catalog, 'institutionCode')} institutions.",
+        f"{_distinct(catalog, 'scientificName')} names, {_distinct(catalog, 'institutionCode')} institutions.",
         "",
-        "No coordinates, localities or names of collectors stand here; of collectors only the hashed part of",
-        "`gathering_id` in the catalog is left in what is published.",
+        "This card contains no coordinates, localities or names of collectors. In published files, `gathering_id` is",
+        "a hash from which the collector cannot be read.",
         "",
-        f"Licences allowed: {', '.join(asked.licences)}. Longest side asked of IIIF servers: {asked.max_side} px.",
+        f"Licences allowed: {', '.join(fetching.licences)}. Longest side requested from IIIF servers: "
+        f"{fetching.max_side} px.",
         "",
     ]
     for title, column in (
         ("Taxa", "scientificName"),
         ("Institutions", "institutionCode"),
         ("Licences", "license"),
-        ("Whose licence counts", "licenseFrom"),
+        ("Origin of the licence", "licenseFrom"),
         ("Decades of collecting", "decade"),
         ("Domains", "domain"),
         ("Sources", "source"),
     ):
         lines += [f"## {title}", "", f"| {column} | images |", "| --- | ---: |"]
-        lines += [f"| {_cell(key[0])} | {count} |" for key, count in _counted(facts, [column])]
+        lines += [f"| {_cell(key[0])} | {count} |" for key, count in _counted(with_decades, [column])]
         lines.append("")
     return "\n".join([*lines, LIMITS]) + "\n"
 
 
 def _counted(catalog: "pd.DataFrame", columns: list[str]) -> list[tuple[tuple[str, ...], int]]:
-    """Count rows by columns, most frequent first."""
+    """Count rows by the values of some columns, most frequent first."""
     if not len(catalog):
         return []
     filled = catalog[columns].astype("str").fillna(UNSTATED)
-    sizes = filled.groupby(columns, sort=True).size().reset_index(name="images")
-    rows = [(tuple(str(row[column]) for column in columns), int(row["images"])) for _, row in sizes.iterrows()]
+    groups = filled.groupby(columns, sort=True).size().reset_index(name="images")
+    rows = [(tuple(str(row[column]) for column in columns), int(row["images"])) for _, row in groups.iterrows()]
     return sorted(rows, key=lambda row: (-row[1], row[0]))
 
 
-def _bare_count(catalog: "pd.DataFrame", column: str) -> int:
+def _distinct(catalog: "pd.DataFrame", column: str) -> int:
     return int(catalog[column].nunique())
 
 
@@ -170,11 +171,11 @@ def _images(count: int) -> str:
 
 
 def _cell(text: str) -> str:
-    """Keep a value of a stranger inside its cell."""
+    """Escape a value of unknown origin for a cell of a Markdown table."""
     return text.replace("\\", "\\\\").replace("|", "\\|").replace("<", "&lt;").replace("\n", " ")
 
 
-def _text(value: object) -> str:
-    """A missing value is an empty cell; a value that a spreadsheet would run as a formula is quoted."""
+def _csv_cell(value: object) -> str:
+    """Write a missing value as an empty cell; quote values that a spreadsheet would run as a formula."""
     text = "" if value is None or value != value else str(value)
     return f"'{text}" if text.startswith(("=", "+", "-", "@", "\t", "\r")) else text

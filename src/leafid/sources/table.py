@@ -1,4 +1,4 @@
-"""A CSV file with one row per image: how collections and benchmarks list their images."""
+"""Source ``table``: a CSV file with one row per image."""
 
 import csv
 import io
@@ -9,64 +9,66 @@ from pathlib import Path
 from leafid.catalog import COLUMNS
 from leafid.errors import SourceError
 from leafid.jobs import TableSource
-from leafid.sources.found import Failure, Found, FoundImage, SourceReason
+from leafid.sources.source_result import Failure, SourceFailureReason, SourceImage, SourceResult
 
-MEASURED = ("image_id", "width", "height")
-"""Catalog columns that are always measured from the file, whatever a table says."""
+MEASURED_COLUMNS = ("image_id", "width", "height")
+"""Catalog columns that ``collect`` always measures from the image file; those of a table are ignored."""
 
 
-def find_in_table(source: TableSource) -> Found:
-    """Find the images that a CSV file lists; all its columns come along into the catalog, renamed as the job says.
+def find_in_table(source: TableSource) -> SourceResult:
+    """Find the images that a CSV file lists. All its columns are copied to the catalog, renamed as the job says.
 
     Rows without a path or a name, or with more or fewer fields than the header, are failures.
 
     Raises:
-        SourceError: the file is missing, not UTF-8, without header, or lacks columns that the job names; or
-            ``only`` leaves no row.
+        SourceError: the file is missing, not UTF-8, without header, or lacks columns that the job names; or no row
+            matches ``only``.
     """
     header, rows = _read(source.path)
     columns = _file_columns(source, header)
-    found = Found()
-    measured = [column for column in MEASURED if column in columns]
-    if measured:
-        found.notes.append(f"{source.path}: measured anew, not taken from the table: {', '.join(measured)}")
-    chosen = 0
+    result = SourceResult()
+    ignored = [column for column in MEASURED_COLUMNS if column in columns]
+    if ignored:
+        result.notes.append(
+            f"{source.path}: measured from the image files, not read from the table: {', '.join(ignored)}"
+        )
+    selected = 0
     for line, fields in rows:
-        where = f"{source.path}, line {line}"
+        location = f"{source.path}, line {line}"
         if len(fields) != len(header):
             detail = f"{len(fields)} fields where the header has {len(header)}"
-            found.failures.append(Failure("", where, SourceReason.WRONG_FIELDS, detail))
-            chosen += 1
+            result.failures.append(Failure("", location, SourceFailureReason.WRONG_FIELDS, detail))
+            selected += 1
             continue
         row = dict(zip(header, (field.strip() for field in fields), strict=True))
         if any(row[column] != value for column, value in source.only.items()):
             continue
-        chosen += 1
+        selected += 1
         values = {name: row[column] for name, column in columns.items() if row[column]}
-        _take(values, where, source.path.parent, found)
-    if not chosen:
-        raise SourceError(_nothing_chosen(source, header, rows))
-    return found
+        _add_row(values, location, source.path.parent, result)
+    if not selected:
+        raise SourceError(_no_row_message(source, header, rows))
+    return result
 
 
-def _take(values: dict[str, str], where: str, folder: Path, found: Found) -> None:
+def _add_row(values: dict[str, str], location: str, folder: Path, result: SourceResult) -> None:
     """Add one row as an image, or as a failure."""
     path = values.pop("path", "")
-    for column in MEASURED:
+    for column in MEASURED_COLUMNS:
         values.pop(column, None)
     if not path:
-        found.failures.append(Failure("", where, SourceReason.NO_PATH, "the row has no path"))
+        result.failures.append(Failure("", location, SourceFailureReason.NO_PATH, "the row has no path"))
     elif path.lower().startswith(("http://", "https://")):
-        detail = "a web address; a table names files on this machine"
-        found.failures.append(Failure(path, where, SourceReason.WEB_ADDRESS, detail))
+        detail = "a web address; a table lists files on this machine"
+        result.failures.append(Failure(path, location, SourceFailureReason.WEB_ADDRESS, detail))
     elif "scientificName" not in values:
-        found.failures.append(Failure(path, where, SourceReason.NO_TAXON, "the row has no scientific name"))
+        result.failures.append(Failure(path, location, SourceFailureReason.NO_TAXON, "the row has no scientific name"))
     else:
-        found.images.append(FoundImage(folder / path, where, values))
+        result.images.append(SourceImage(folder / path, location, values))
 
 
 def _read(path: Path) -> tuple[list[str], list[tuple[int, list[str]]]]:
-    """Header and rows with their line numbers; fields are parted by comma, semicolon or tab, as the header is."""
+    """Read header and rows with their line numbers; the delimiter is comma, semicolon or tab, as in the header."""
     if not path.is_file():
         raise SourceError(
             f"sources: there is no file {path}. Relative paths start at the current folder, {Path.cwd()}."
@@ -94,11 +96,11 @@ def _read(path: Path) -> tuple[list[str], list[tuple[int, list[str]]]]:
 
 
 def _file_columns(source: TableSource, header: Sequence[str]) -> dict[str, str]:
-    """The file's column for each column of the catalog; refuses columns that are asked for and not there."""
+    """Map columns of the catalog to columns of the file; refuse columns that the job names and the file lacks."""
     wanted = {f"columns.{name}": column for name, column in source.columns.items()}
     wanted |= {f"only.{column}": column for column in source.only}
     wanted |= {name: name for name in ("path", "scientificName") if name not in source.columns}
-    mistakes = [_missing(place, column, header) for place, column in wanted.items() if column not in header]
+    mistakes = [_missing_message(key, column, header) for key, column in wanted.items() if column not in header]
     declared = {column.name.lower(): column.name for column in COLUMNS}
     for name in source.columns:
         close = get_close_matches(name.lower(), declared, n=1, cutoff=0.85)
@@ -111,22 +113,22 @@ def _file_columns(source: TableSource, header: Sequence[str]) -> dict[str, str]:
     return {column: column for column in header if column not in renamed} | source.columns
 
 
-def _missing(place: str, column: str, header: Sequence[str]) -> str:
+def _missing_message(key: str, column: str, header: Sequence[str]) -> str:
     lower = {name.lower(): name for name in header}
     close = get_close_matches(column.lower(), lower, n=1)
     guess = f" Did you mean {lower[close[0]]!r}?" if close else ""
-    if place == column:
+    if key == column:
         guess = guess or f" Name the right one: `columns: {{{column}: ...}}`."
-    return f"  {place}: there is no column {column!r}.{guess}"
+    return f"  {key}: there is no column {column!r}.{guess}"
 
 
-def _nothing_chosen(source: TableSource, header: Sequence[str], rows: Sequence[tuple[int, list[str]]]) -> str:
+def _no_row_message(source: TableSource, header: Sequence[str], rows: Sequence[tuple[int, list[str]]]) -> str:
     if not source.only:
         return f"sources: {source.path} has a header and no rows."
     lines = [f"sources: no row of {source.path} has all the values of `only`:"]
     for column, value in source.only.items():
-        place = header.index(column)
-        there = sorted({fields[place] for _, fields in rows if len(fields) == len(header)})
-        shown = ", ".join(there[:12]) + (", ..." if len(there) > 12 else "")
-        lines.append(f"  {column}: {value!r} asked for; the file has {shown}")
+        index = header.index(column)
+        present = sorted({fields[index] for _, fields in rows if len(fields) == len(header)})
+        shown = ", ".join(present[:12]) + (", ..." if len(present) > 12 else "")
+        lines.append(f"  {column}: the job asks for {value!r}; the file has {shown}")
     return "\n".join(lines)

@@ -1,19 +1,19 @@
-"""What a catalog holds, counted: images, gatherings, institutions, licences, sizes, failures, pairs."""
+"""Count the contents of a catalog: images, gatherings, institutions, licences, sizes, failures, near-duplicates."""
 
 from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from leafid.catalog import FAILURE_COLUMNS
-from leafid.curation.auditing.figures import NearDuplicatePair, TaxonCounts
-from leafid.curation.curate import Curated
+from leafid.curation.auditing.audit_result import NearDuplicatePair, TaxonCounts
+from leafid.curation.curate import CuratedCatalog
 
 if TYPE_CHECKING:
     import pandas as pd
 
 
-def taxa_of(catalog: "pd.DataFrame", curated: Curated) -> tuple[TaxonCounts, ...]:
-    """Count the images that are used, by taxon in label order."""
+def taxon_counts(catalog: "pd.DataFrame", curated: CuratedCatalog) -> tuple[TaxonCounts, ...]:
+    """Count the images used, by taxon in label order."""
     details = catalog.set_index("image_id")[["license", "width", "height"]]
     split = curated.split.join(details, on="image_id")
     return tuple(_counts(name, split[split["scientificName"] == name]) for name in curated.taxonomy.names)
@@ -36,8 +36,8 @@ def _counted(values: "pd.Series") -> dict[str, int]:
     return dict(Counter(str(value) for value in values.fillna("")).most_common())
 
 
-def failures_of(catalog_path: Path) -> dict[str, int]:
-    """Count the images that were not taken into the catalog, by reason, from ``failures.csv`` where there is one."""
+def failure_counts(catalog_path: Path) -> dict[str, int]:
+    """Count the images that are missing in the catalog by the reason in ``failures.csv``, if that exists."""
     import pandas as pd
 
     path = catalog_path.with_name("failures.csv")
@@ -47,8 +47,10 @@ def failures_of(catalog_path: Path) -> dict[str, int]:
     return _counted(failures["reason"]) if list(failures.columns) == list(FAILURE_COLUMNS) else {}
 
 
-def pairs_of(catalog: "pd.DataFrame", curated: Curated, catalog_path: Path) -> tuple[NearDuplicatePair, ...]:
-    """Describe the pairs of ``near_duplicates.csv``, where there are any."""
+def near_duplicate_pairs(
+    catalog: "pd.DataFrame", curated: CuratedCatalog, catalog_path: Path
+) -> tuple[NearDuplicatePair, ...]:
+    """Describe the pairs of ``near_duplicates.csv``, if that exists."""
     import pandas as pd
 
     path = catalog_path.with_name("near_duplicates.csv")
@@ -57,13 +59,13 @@ def pairs_of(catalog: "pd.DataFrame", curated: Curated, catalog_path: Path) -> t
     rows = catalog.drop_duplicates("image_id").set_index("image_id")
     splits = dict(zip(curated.split["image_id"], curated.split["split"], strict=True))
     pairs = pd.read_csv(path, dtype={"image_id": str, "other_image_id": str, "distance": int})
-    found = []
+    described = []
     for one, other, distance in pairs.itertuples(index=False, name=None):
         if one not in rows.index or other not in rows.index:
             continue
         both = rows.loc[[one, other]]
         gatherings = both["gathering_id"]
-        found.append(
+        described.append(
             NearDuplicatePair(
                 paths=(both["path"].iloc[0], both["path"].iloc[1]),
                 names=(both["scientificName"].iloc[0], both["scientificName"].iloc[1]),
@@ -72,4 +74,4 @@ def pairs_of(catalog: "pd.DataFrame", curated: Curated, catalog_path: Path) -> t
                 distance=distance,
             )
         )
-    return tuple(found)
+    return tuple(described)

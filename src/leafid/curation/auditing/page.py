@@ -1,4 +1,4 @@
-"""The audit as one HTML file that needs nothing else: no script, no network, thumbnails inside."""
+"""Write an audit as one self-contained HTML file with embedded thumbnails, without scripts or network access."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -6,8 +6,8 @@ from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from leafid.curation.auditing.figures import Audit, ShortcutResult
-from leafid.curation.auditing.pictures import Pictured
+from leafid.curation.auditing.audit_result import Audit, ShortcutResult
+from leafid.curation.auditing.image_inspection import InspectedImage
 from leafid.files import write_text
 from leafid.html import page_template
 
@@ -22,11 +22,11 @@ REGION_WORDS = {
     "whole": "whole image, 16 × 16 pixels",
 }
 EVALUATION_WORDS = {"crossvalidated": "five folds by gathering", "job_split": "the job's split, train → test"}
-CONFLICTS_SHOWN = 100
+MAX_SHOWN_CONFLICTS = 100
 
 
 @dataclass(frozen=True)
-class Contact:
+class ContactImage:
     """One image of a contact sheet."""
 
     taxon: str
@@ -37,7 +37,7 @@ class Contact:
 
 @dataclass(frozen=True)
 class _Line:
-    """One line of the shortcut table: the same region with its background and without, by both classifiers."""
+    """One line of the shortcut table: a region with and without background, by both classifiers."""
 
     region: str
     evaluation: str
@@ -47,8 +47,8 @@ class _Line:
 def write_page(
     path: Path,
     audit: Audit,
-    contacts: Sequence[Contact],
-    pictures: Mapping[str, Pictured],
+    contacts: Sequence[ContactImage],
+    inspected: Mapping[str, InspectedImage],
     pairs_shown: int,
     conflicts: "pd.DataFrame",
 ) -> None:
@@ -56,10 +56,10 @@ def write_page(
 
     Args:
         path: the HTML file.
-        audit: the figures.
-        contacts: images for the contact sheets, those of one taxon after the other.
-        pictures: thumbnails by path.
-        pairs_shown: how many pairs of near-duplicates are shown.
+        audit: the result of the audit.
+        contacts: images for the contact sheets, grouped by taxon.
+        inspected: inspected images with their thumbnails, by path.
+        pairs_shown: number of pairs of near-duplicates to show.
         conflicts: the columns ``CONFLICT_COLUMNS``.
     """
     sheets = [(name, list(rows)) for name, rows in groupby(contacts, key=lambda contact: contact.taxon)]
@@ -67,9 +67,9 @@ def write_page(
         audit=audit,
         lines={question: _lines(audit, question) for question in ("taxon", "institution")},
         sheets=sheets,
-        thumbnails={path: one.thumbnail for path, one in pictures.items() if one.thumbnail},
+        thumbnails={path: one.thumbnail for path, one in inspected.items() if one.thumbnail},
         pairs=audit.near_duplicates[:pairs_shown],
-        conflicts=conflicts.head(CONFLICTS_SHOWN).astype(object).where(conflicts.notna(), "").to_dict("records"),
+        conflicts=conflicts.head(MAX_SHOWN_CONFLICTS).astype(object).where(conflicts.notna(), "").to_dict("records"),
         region_words=REGION_WORDS,
         evaluation_words=EVALUATION_WORDS,
     )
@@ -77,7 +77,7 @@ def write_page(
 
 
 def _lines(audit: Audit, question: str) -> list[_Line]:
-    """The table of one question; cells are nearest neighbour and linear, first with the background, then without."""
+    """Return the table of one question; cells are nearest neighbour and linear, with the background and without."""
     rows: dict[tuple[str, str, str, str], ShortcutResult] = {
         (row.evaluation, row.region, row.background, row.classifier): row
         for row in audit.shortcuts

@@ -1,1 +1,1 @@
-"""Fetching from the web: client, addresses, downloads, IIIF, the journal of what was fetched."""
+"""Fetching from the web: HTTP client, address checks, downloads, IIIF, image store and journal."""

@@ -1,7 +1,8 @@
-"""Addresses come from strangers: only the web, and never this machine or its neighbours unless the job allows them.
+"""Check addresses from untrusted sources: http and https only, and no private networks unless the job allows them.
 
-The rule is applied twice: to the address as written, before anything is sent and again for every redirect, and to the
-number that is really connected to, so that a name which first resolves to one place and then to another gains nothing.
+The check guards against server-side request forgery and is applied twice: to each address as written, including every
+redirect, and to the IP address of each connection. The second check defeats DNS rebinding: a host name that resolves
+to a public address first and to a private one later.
 """
 
 import ipaddress
@@ -17,11 +18,11 @@ AddressInfo = tuple[int | socket.AddressFamily, int | socket.SocketKind, int, st
 
 
 class RefusedAddressError(SourceError, OSError):
-    """An address that must not be fetched from. An OSError too, for the connection code between."""
+    """An address that must not be fetched. Also an OSError, since aiohttp handles only that in a socket factory."""
 
 
 def is_web_address(text: str) -> bool:
-    """Whether a text is meant as the address of something on the web; it may still be no valid one."""
+    """Whether a text looks like a web address; the address may still be invalid."""
     return text[:8].lower().startswith(("http://", "https://"))
 
 
@@ -29,62 +30,62 @@ def check_address(url: str, *, allow_private: bool) -> str:
     """Return the host and port of a web address in the form ``host:port``.
 
     Raises:
-        RefusedAddressError: it is no web address, carries a password, or its host is a number in a private network.
+        RefusedAddressError: it is not a web address, contains a password, or its host is in a private network.
     """
     try:
         parts = urlsplit(url)
         host, port = parts.hostname, parts.port
     except ValueError as error:
-        raise RefusedAddressError(f"{url!r} is no valid web address ({error})") from None
+        raise RefusedAddressError(f"{url!r} is not a valid web address ({error})") from None
     if parts.scheme not in ("http", "https") or not host:
-        raise RefusedAddressError(f"{url!r} is no web address; only http and https are fetched")
+        raise RefusedAddressError(f"{url!r} is not a web address; only http and https are fetched")
     if parts.username or parts.password:
-        raise RefusedAddressError(f"the address at {host} carries a user name or password")
+        raise RefusedAddressError(f"the address at {host} contains a user name or password")
     if not allow_private:
-        _refuse_private_number(host)
+        _refuse_private_ip(host)
         if host == "localhost" or host.endswith((".localhost", ".local", ".internal")):
             raise RefusedAddressError(f"{host} is this machine or a local network")
     return f"{host}:{port or (443 if parts.scheme == 'https' else 80)}"
 
 
 def socket_factory(*, allow_private: bool) -> Callable[[AddressInfo], socket.socket]:
-    """Make sockets for aiohttp, which asks with the very number it is about to connect to.
+    """Return a socket factory for aiohttp, which calls it with the IP address of each connection.
 
-    The maker raises RefusedAddressError for numbers of this machine and of private networks.
+    The factory raises RefusedAddressError for addresses of this machine and of private networks.
     """
 
-    def make(info: AddressInfo) -> socket.socket:
+    def make_socket(info: AddressInfo) -> socket.socket:
         family, kind, protocol, _, address = info
         if not allow_private:
-            _refuse_private_number(str(address[0]))
-        made = socket.socket(family, kind, protocol)
-        made.setblocking(False)
-        return made
+            _refuse_private_ip(str(address[0]))
+        created = socket.socket(family, kind, protocol)
+        created.setblocking(False)
+        return created
 
-    return make
-
-
-def _refuse_private_number(host: str) -> None:
-    number = _number(host)
-    if number is not None and not is_public(number):
-        raise RefusedAddressError(f"{host} lies in this machine or a private network")
+    return make_socket
 
 
-def is_public(number: ipaddress.IPv4Address | ipaddress.IPv6Address) -> bool:
-    """Whether an address may be reached from anywhere; IPv4 inside IPv6 (mapped, 6to4, NAT64, Teredo) is unwrapped."""
-    if isinstance(number, ipaddress.IPv6Address):
-        inner = [number.ipv4_mapped, number.sixtofour, *(number.teredo or ())]
-        if number in ipaddress.ip_network("64:ff9b::/96"):
-            inner.append(ipaddress.IPv4Address(int(number) & 0xFFFFFFFF))
-        if any(one is not None and not is_public(one) for one in inner):
+def _refuse_private_ip(host: str) -> None:
+    ip = _parse_ip(host)
+    if ip is not None and not is_public_ip(ip):
+        raise RefusedAddressError(f"{host} is this machine or in a private network")
+
+
+def is_public_ip(ip: ipaddress.IPv4Address | ipaddress.IPv6Address) -> bool:
+    """Whether an address is globally reachable; IPv4 inside IPv6 (mapped, 6to4, NAT64, Teredo) is unwrapped."""
+    if isinstance(ip, ipaddress.IPv6Address):
+        inner = [ip.ipv4_mapped, ip.sixtofour, *(ip.teredo or ())]
+        if ip in ipaddress.ip_network("64:ff9b::/96"):  # NAT64: the last 32 bits are the IPv4 address
+            inner.append(ipaddress.IPv4Address(int(ip) & 0xFFFFFFFF))
+        if any(one is not None and not is_public_ip(one) for one in inner):
             return False
-        if number in ipaddress.ip_network("64:ff9b::/96"):
+        if ip in ipaddress.ip_network("64:ff9b::/96"):
             return True
-    return number.is_global and not number.is_multicast
+    return ip.is_global and not ip.is_multicast
 
 
-def _number(host: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
-    """Read a host that is a number, also in the spellings of old C libraries (``127.1``, ``0x7f000001``)."""
+def _parse_ip(host: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
+    """Read a host that is an IP address, including the short forms of ``inet_aton`` (``127.1``, ``0x7f000001``)."""
     try:
         return ipaddress.ip_address(host.split("%", 1)[0])
     except ValueError:

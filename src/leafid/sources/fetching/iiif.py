@@ -1,6 +1,6 @@
-"""IIIF: servers that scale images. From a manifest or an image address to the address of one JPEG of the right size.
+"""IIIF: resolve a manifest or image service to the address of one JPEG of the requested size.
 
-IIIF Presentation API 2 and 3 (manifests), IIIF Image API 1 to 3 (``info.json``); see iiif.io/api.
+Supports IIIF Presentation API 2 and 3 (manifests) and IIIF Image API 1 to 3 (``info.json``); see iiif.io/api.
 """
 
 import re
@@ -10,10 +10,10 @@ from typing import Any
 from leafid.sources.fetching.fetch_errors import FetchError
 from leafid.sources.fetching.web_client import WebClient
 
-MANIFEST = "iiif-manifest:"
-"""Stands before the address of a manifest in plans and the journal."""
-SERVICE = "iiif-image:"
-"""Stands before the base address of an image service."""
+MANIFEST_PREFIX = "iiif-manifest:"
+"""Prefix of the address of a manifest in plans and the journal."""
+SERVICE_PREFIX = "iiif-image:"
+"""Prefix of the base address of an image service in plans and the journal."""
 
 _IMAGE_ADDRESS = re.compile(
     r"^(?P<base>https?://\S+)/(?:full|square|pct:[\d.,]+|\d+,\d+,\d+,\d+)"
@@ -21,14 +21,14 @@ _IMAGE_ADDRESS = re.compile(
 )
 
 
-def service_of(url: str) -> str | None:
-    """Return the base address of the image service if ``url`` asks one for an image, else None."""
+def image_service_of(url: str) -> str | None:
+    """Return the base address of the image service if ``url`` is an IIIF image request, else None."""
     match = _IMAGE_ADDRESS.match(url)
     return match["base"] if match else None
 
 
 def is_manifest(url: str, medium_format: str | None, medium_type: str | None) -> bool:
-    """Whether a medium is a manifest: a list of images, not an image."""
+    """Whether a medium is an IIIF manifest, which lists images, instead of an image."""
     path = url.split("?", 1)[0].lower()
     kind = (medium_format or "").lower()
     return path.endswith(("/manifest", "/manifest.json")) or (
@@ -36,27 +36,27 @@ def is_manifest(url: str, medium_format: str | None, medium_type: str | None) ->
     )
 
 
-async def image_address(client: WebClient, planned: str, max_side: int) -> str:
-    """Turn ``iiif-manifest:...`` or ``iiif-image:...`` into the address of an image, at most ``max_side`` pixels long.
+async def resolve_image_url(client: WebClient, planned: str, max_side: int) -> str:
+    """Resolve ``iiif-manifest:...`` or ``iiif-image:...`` to an image of at most ``max_side`` pixels a side.
 
     Raises:
-        FetchError: the manifest or ``info.json`` cannot be had or understood.
+        FetchError: the manifest or ``info.json`` cannot be fetched or read.
     """
-    if planned.startswith(MANIFEST):
-        address = planned.removeprefix(MANIFEST)
-        base, plain = _first_image(await client.json(address), address)
+    if planned.startswith(MANIFEST_PREFIX):
+        address = planned.removeprefix(MANIFEST_PREFIX)
+        base, plain = _first_image(await client.fetch_json(address), address)
         if base is None:
             return plain
     else:
-        base = planned.removeprefix(SERVICE)
-    info = await client.json(f"{base}/info.json")
+        base = planned.removeprefix(SERVICE_PREFIX)
+    info = await client.fetch_json(f"{base}/info.json")
     if not isinstance(info, dict):
-        raise FetchError("iiif", f"{base}/info.json is no description of an image", attempts=1)
-    return _sized(base, info, max_side)
+        raise FetchError("iiif", f"{base}/info.json does not describe an image", max_attempts=1)
+    return _image_request(base, info, max_side)
 
 
-def _first_image(manifest: Any, address: str) -> tuple[str | None, str]:  # noqa: ANN401 -- JSON of a stranger
-    """Return the image service, if there is one, and the plain address of the first canvas's image."""
+def _first_image(manifest: Any, address: str) -> tuple[str | None, str]:  # noqa: ANN401 -- untrusted JSON
+    """Return the image service, if any, and the plain address of the first canvas's image."""
     try:
         if "sequences" in manifest:
             resource = manifest["sequences"][0]["canvases"][0]["images"][0]["resource"]
@@ -71,61 +71,65 @@ def _first_image(manifest: Any, address: str) -> tuple[str | None, str]:  # noqa
         base = _identifier(service) if service else None
         plain = _identifier(resource)
     except (KeyError, IndexError, TypeError, AttributeError):
-        raise FetchError("iiif", f"{address} is no IIIF manifest with an image", attempts=1) from None
+        raise FetchError("iiif", f"{address} is not an IIIF manifest with an image", max_attempts=1) from None
     if base is None and not plain:
-        raise FetchError("iiif", f"{address} names no image", attempts=1)
-    return (base.rstrip("/") if base else service_of(plain)), plain
+        raise FetchError("iiif", f"{address} names no image", max_attempts=1)
+    return (base.rstrip("/") if base else image_service_of(plain)), plain
 
 
-def _identifier(thing: Mapping[str, Any]) -> str:
-    found = thing.get("id") or thing.get("@id") or ""
-    return found if isinstance(found, str) else ""
+def _identifier(resource: Mapping[str, Any]) -> str:
+    value = resource.get("id") or resource.get("@id") or ""
+    return value if isinstance(value, str) else ""
 
 
-def _sized(base: str, info: Mapping[str, Any], max_side: int) -> str:
-    """Ask for the whole image at the largest size that is offered and not above ``max_side``."""
-    width, height = _whole(info.get("width")), _whole(info.get("height"))
+def _image_request(base: str, info: Mapping[str, Any], max_side: int) -> str:
+    """Return the request for the whole image at the largest size offered, at most ``max_side``."""
+    width, height = _positive_int(info.get("width")), _positive_int(info.get("height"))
     version = _version(info)
     full = "max" if version >= 3 else "full"
     quality = "native" if version < 2 else "default"
-    allowed = min(one for one in (max_side, _allowed_side(info, width, height)) if one is not None)
+    allowed = min(side for side in (max_side, _server_limit(info, width, height)) if side is not None)
     if width is None or height is None or max(width, height) <= allowed:
         size = full
-    elif _only_listed_sizes(info):
-        size = _listed(info, allowed) or full
+    elif _is_level0(info):
+        size = _listed_size(info, allowed) or full
     else:
         size = f"{max(1, int(width * allowed / max(width, height)))},"
     return f"{base}/full/{size}/0/{quality}.jpg"
 
 
-def _allowed_side(info: Mapping[str, Any], width: int | None, height: int | None) -> int | None:
-    """The longest side that the server's own limits (width, height, area) leave, or None without limits."""
+def _server_limit(info: Mapping[str, Any], width: int | None, height: int | None) -> int | None:
+    """Return the longest side within the server's own limits (width, height, area); None if the size is unknown."""
     if width is None or height is None:
         return None
-    limits = {name: _whole(info.get(name)) for name in ("maxWidth", "maxHeight", "maxArea")}
+    limits = {name: _positive_int(info.get(name)) for name in ("maxWidth", "maxHeight", "maxArea")}
     profile = info.get("profile")
     for part in profile if isinstance(profile, list) else ():
-        if isinstance(part, dict):  # version 2 hides the limits here
-            limits |= {name: _whole(part[name]) for name in limits if name in part}
-    shares = [1.0]
+        if isinstance(part, dict):  # version 2 gives the limits in the profile
+            limits |= {name: _positive_int(part[name]) for name in limits if name in part}
+    scales = [1.0]
     if limits["maxWidth"]:
-        shares += [limits["maxWidth"] / width, (limits["maxHeight"] or limits["maxWidth"]) / height]
+        scales += [limits["maxWidth"] / width, (limits["maxHeight"] or limits["maxWidth"]) / height]
     if limits["maxArea"]:
-        shares.append((limits["maxArea"] / (width * height)) ** 0.5)
-    return int(max(width, height) * min(shares))
+        scales.append((limits["maxArea"] / (width * height)) ** 0.5)
+    return int(max(width, height) * min(scales))
 
 
-def _only_listed_sizes(info: Mapping[str, Any]) -> bool:
-    """Whether the service has no more than prepared files (compliance level 0)."""
+def _is_level0(info: Mapping[str, Any]) -> bool:
+    """Whether the service offers only listed sizes (compliance level 0)."""
     profile = info.get("profile")
     first = profile[0] if isinstance(profile, list) and profile else profile
     return isinstance(first, str) and ("level0" in first)
 
 
-def _listed(info: Mapping[str, Any], allowed: int) -> str | None:
-    """The largest listed size within the limit, or the smallest of all."""
-    listed = [one for one in info.get("sizes") or () if isinstance(one, dict)]
-    sizes = sorted((w, h) for one in listed if (w := _whole(one.get("width"))) and (h := _whole(one.get("height"))))
+def _listed_size(info: Mapping[str, Any], allowed: int) -> str | None:
+    """Return the largest listed size within the limit, or the smallest of all."""
+    listed = [size for size in info.get("sizes") or () if isinstance(size, dict)]
+    sizes = sorted(
+        (w, h)
+        for size in listed
+        if (w := _positive_int(size.get("width"))) and (h := _positive_int(size.get("height")))
+    )
     fitting = [size for size in sizes if max(size) <= allowed]
     chosen = fitting[-1:] or sizes[:1]
     if not chosen:
@@ -140,5 +144,5 @@ def _version(info: Mapping[str, Any]) -> int:
     return 1 if "library.stanford.edu" in context or "image-api/1.1" in context else 2
 
 
-def _whole(value: object) -> int | None:
+def _positive_int(value: object) -> int | None:
     return value if isinstance(value, int) and not isinstance(value, bool) and value > 0 else None

@@ -1,4 +1,4 @@
-"""Image files on disk, named by their content: ``images/ab/abcdef....jpg``. A file is there whole, or not at all."""
+"""Store image files on disk, named by their SHA-256: ``images/ab/abcdef....jpg``. Only complete files are named so."""
 
 import errno
 import os
@@ -9,10 +9,10 @@ from pathlib import Path
 from leafid.errors import OutputError
 from leafid.files import sha256_of
 from leafid.images import open_image
-from leafid.sources.fetching.journal import Journal, Outcome, today
+from leafid.sources.fetching.journal import FetchOutcome, Journal, today
 
-CHECKED_SIDE = 64
-"""Shorter side, in pixels, at which files are decoded to see whether they are whole; every byte is read for that."""
+DECODED_SIDE = 64
+"""Shorter side, in pixels, at which files are decoded to detect damage: fast, and still reads every byte."""
 
 _SIGNATURES: tuple[tuple[bytes, str], ...] = (
     (b"\xff\xd8\xff", ".jpg"),
@@ -26,15 +26,15 @@ _SIGNATURES: tuple[tuple[bytes, str], ...] = (
     (b"\x00\x00\x00\x0cjP  ", ".jp2"),
     (b"\xff\x4f\xff\x51", ".j2k"),
 )
-NEEDED_START = 16
-"""Bytes of a file that suffice to tell its kind."""
+SIGNATURE_BYTES = 16
+"""Length of the longest signature, in bytes."""
 
 
-def ending_of(start: bytes) -> str | None:
-    """Return the usual ending for a file that begins so, or None if that is no image."""
-    for signature, ending in _SIGNATURES:
+def extension_of(start: bytes) -> str | None:
+    """Return the usual extension of a file from its first bytes, or None if it is not an image."""
+    for signature, extension in _SIGNATURES:
         if start.startswith(signature):
-            return ending
+            return extension
     if start[:4] == b"RIFF" and start[8:12] == b"WEBP":
         return ".webp"
     if start[4:8] == b"ftyp":
@@ -44,61 +44,64 @@ def ending_of(start: bytes) -> str | None:
 
 @dataclass(frozen=True)
 class ImageStore:
-    """The folder ``images`` of a job. Unfinished files lie in ``images/.partial``, named by their address."""
+    """The folder ``images`` of a job. Unfinished files are in ``images/.partial``, named by a hash of their address."""
 
     folder: Path
 
-    def path(self, outcome: Outcome) -> Path:
-        """Return where an image lies."""
-        name = f"{outcome.sha256}{outcome.ending}"
+    def path(self, outcome: FetchOutcome) -> Path:
+        """Return the path of a stored image."""
+        name = f"{outcome.sha256}{outcome.extension}"
         return self.folder / name[:2] / name
 
     def partial(self, url: str) -> Path:
-        """Return where the unfinished file of an address lies."""
+        """Return the path of the unfinished file of an address."""
         return self.folder / ".partial" / sha256(url.encode()).hexdigest()[:32]
 
-    def check(self, partial: Path) -> Outcome:
-        """Decode and hash a file that seems complete.
+    def verify(self, partial: Path) -> FetchOutcome:
+        """Decode and hash a downloaded file.
 
         Raises:
-            ImageError: it does not decode.
+            ImageError: it cannot be decoded.
         """
-        opened = open_image(partial, needed_side=CHECKED_SIDE)
+        opened = open_image(partial, needed_side=DECODED_SIDE)
         with partial.open("rb") as file:
-            ending = ending_of(file.read(NEEDED_START)) or ".img"
+            extension = extension_of(file.read(SIGNATURE_BYTES)) or ".img"
         size = partial.stat().st_size
-        return Outcome("done", sha256_of(partial), size, ending, opened.width, opened.height, today())
+        return FetchOutcome("done", sha256_of(partial), size, extension, opened.width, opened.height, today())
 
-    def keep(self, url: str, outcome: Outcome, journal: Journal) -> None:
-        """Give a checked file its name.
+    def commit(self, url: str, outcome: FetchOutcome, journal: Journal) -> None:
+        """Record a verified file in the journal and move it to its final path.
 
-        The journal is written first: killed in between, ``mend`` finds the file under its partial name and knows it.
+        The journal is written first. If the process is killed in between, ``repair`` recognises the file by its
+        SHA-256 under its partial name.
         """
         journal.record(url, outcome)
-        self._settle(self.partial(url), self.path(outcome))
+        self._move(self.partial(url), self.path(outcome))
 
     def repair(self, journal: Journal) -> int:
-        """Bring disk and journal together after a call that was killed; return how many files must be fetched again."""
+        """Reconcile disk and journal after a call that was killed; return the number of files to fetch again."""
         lost = 0
         (self.folder / ".partial").mkdir(parents=True, exist_ok=True)
-        for url, outcome in journal.done():
+        for url, outcome in journal.finished():
             path, partial = self.path(outcome), self.partial(url)
             if path.is_file() and path.stat().st_size == outcome.bytes:
                 continue
             if partial.is_file() and partial.stat().st_size == outcome.bytes and sha256_of(partial) == outcome.sha256:
-                self._settle(partial, path)
+                self._move(partial, path)
             else:
                 journal.forget(url)
                 lost += 1
         return lost
 
-    def _settle(self, partial: Path, path: Path) -> None:
+    def _move(self, partial: Path, path: Path) -> None:
         path.parent.mkdir(exist_ok=True)
         os.replace(partial, path)
 
 
 def disk_error(error: OSError, folder: Path) -> OutputError:
-    """Say what to do about a disk that cannot be written."""
+    """Return an error that explains why the disk cannot be written and what to do."""
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
-        return OutputError(f"The disk of {folder} is full. Make room; the same command then goes on where it stopped.")
+        return OutputError(
+            f"The disk of {folder} is full. Make room and repeat the command; it continues where it stopped."
+        )
     return OutputError(f"{folder} cannot be written: {error.strerror or error}.")

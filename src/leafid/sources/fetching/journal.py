@@ -1,11 +1,13 @@
-"""The journal of a collection: what is to be fetched, what came of it, and replies worth keeping until it is done.
+"""The journal of a collection: planned images, outcomes of fetching, and cached replies of search services.
 
-A small SQLite file beside the catalog. It survives ``kill -9``: every change is one transaction in the write-ahead log.
+The journal is an SQLite file beside the catalog. It survives ``kill -9``, since every change is one transaction in the
+write-ahead log.
 """
 
 import json
 import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -17,44 +19,46 @@ from leafid.errors import OutputError
 SCHEMA_VERSION = 1
 
 _SCHEMA = """
-CREATE TABLE IF NOT EXISTS image (          -- one row for each address, kept from one call of the command to the next
+CREATE TABLE IF NOT EXISTS image (          -- one row for each address, kept between calls of the command
     url TEXT PRIMARY KEY,
-    state TEXT NOT NULL,                    -- done, failed (for good), delayed (to be tried again by the next call)
+    state TEXT NOT NULL,                    -- done, failed (permanently), delayed (the next call tries again)
     sha256 TEXT, bytes INTEGER, ending TEXT, width INTEGER, height INTEGER, retrieved TEXT,
     reason TEXT, detail TEXT
 ) WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS partial (        -- what is known of files that lie here in part
+CREATE TABLE IF NOT EXISTS partial (        -- validators of partly fetched files
     url TEXT PRIMARY KEY, validator TEXT NOT NULL
 ) WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS planned (        -- the images of this call, made anew by each
+CREATE TABLE IF NOT EXISTS planned (        -- the images of this call; each call plans anew
     number INTEGER PRIMARY KEY,
     source TEXT NOT NULL, occurrence TEXT NOT NULL, name TEXT NOT NULL, taxon TEXT NOT NULL,
     institution TEXT NOT NULL, licence TEXT NOT NULL,
-    draw TEXT NOT NULL,                     -- a number drawn from seed and address: the order under a limit
+    draw TEXT NOT NULL,                     -- hash of seed and address: random order for limit_per_taxon
     host TEXT NOT NULL, address TEXT NOT NULL, urls TEXT NOT NULL, row TEXT NOT NULL,
-    left_because TEXT                       -- NULL: the image is taken
+    left_because TEXT                       -- NULL: the image is to be fetched
 );
-CREATE TABLE IF NOT EXISTS left_medium (    -- every medium that is not planned, and why
+CREATE TABLE IF NOT EXISTS left_medium (    -- media that are not planned, with the reason
     source TEXT NOT NULL, occurrence TEXT NOT NULL, url TEXT NOT NULL, licence TEXT NOT NULL, why TEXT NOT NULL
 );
-CREATE TABLE IF NOT EXISTS reply (          -- replies of search services, until the collection is complete
+CREATE TABLE IF NOT EXISTS reply (          -- replies of search services, kept until the collection is complete
     request TEXT PRIMARY KEY, body BLOB NOT NULL, retrieved TEXT NOT NULL
 ) WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS download (       -- downloads asked of GBIF, by what was asked
+CREATE TABLE IF NOT EXISTS download (       -- downloads requested from GBIF, by their predicate
     predicate TEXT PRIMARY KEY, key TEXT NOT NULL, requested TEXT NOT NULL
 ) WITHOUT ROWID;
 """
 
 
-PLANNED = ("source", "occurrence", "name", "taxon", "institution", "licence", "draw", "host", "address", "urls", "row")
-"""Columns of the plan; ``urls`` and ``row`` (of the catalog) are JSON."""
-LEFT = ("source", "occurrence", "url", "licence", "why")
-"""Columns of the list of media that are left."""
+PLANNED_COLUMNS = (
+    "source", "occurrence", "name", "taxon", "institution", "licence", "draw", "host", "address", "urls", "row",
+)  # fmt: skip
+"""Columns of a planned image; ``urls`` and ``row`` (catalog columns) are JSON."""
+EXCLUDED_COLUMNS = ("source", "occurrence", "url", "licence", "why")
+"""Columns of a medium that is not planned."""
 
 
 @dataclass(frozen=True, slots=True)
-class Planned:
-    """An image to be fetched: addresses in order of preference, and its row of the catalog so far."""
+class PlannedImage:
+    """An image to fetch: addresses in order of preference, and the catalog columns known so far."""
 
     number: int
     source: str
@@ -64,13 +68,13 @@ class Planned:
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
-    """What came of one address; for images on disk their SHA-256 and size, otherwise a reason."""
+class FetchOutcome:
+    """The result of fetching one address: SHA-256 and size of an image on disk, or the reason of a failure."""
 
     state: str
     sha256: str | None = None
     bytes: int | None = None
-    ending: str | None = None
+    extension: str | None = None
     width: int | None = None
     height: int | None = None
     retrieved: str | None = None
@@ -82,7 +86,7 @@ class Journal:
     """The journal of one job; use it as a context manager.
 
     Raises:
-        OutputError: another call of the command is at work on it, or it was written by a newer leafid.
+        OutputError: another call of the command is using it, it is damaged, or a newer leafid wrote it.
     """
 
     def __init__(self, path: Path) -> None:
@@ -92,7 +96,7 @@ class Journal:
             self._connection = sqlite3.connect(path, isolation_level=None, timeout=1, check_same_thread=False)
             self._connection.execute("PRAGMA journal_mode = WAL")
             self._connection.execute("PRAGMA synchronous = NORMAL")
-            # One writer at a time for as long as it runs: two calls of the command must not share partial files.
+            # Exclusive for the whole call: two calls of the command must not share partial files.
             self._connection.execute("PRAGMA locking_mode = EXCLUSIVE")
             version = self._connection.execute("PRAGMA user_version").fetchone()[0]
             if version > SCHEMA_VERSION:
@@ -116,64 +120,67 @@ class Journal:
         """Close the file."""
         self._connection.close()
 
-    # What was fetched
+    # Outcomes of fetching
 
-    def outcome(self, url: str) -> Outcome | None:
-        """Return what came of an address in this call or an earlier one."""
+    def outcome(self, url: str) -> FetchOutcome | None:
+        """Return the outcome of an address in this call or an earlier one, or None."""
         row = self._connection.execute(
             "SELECT state, sha256, bytes, ending, width, height, retrieved, reason, detail FROM image WHERE url = ?",
             (url,),
         ).fetchone()
-        return None if row is None else Outcome(*row)
+        return None if row is None else FetchOutcome(*row)
 
-    def record(self, url: str, outcome: Outcome) -> None:
-        """Note what came of an address; unless it is tried again, nothing need be known of a partial file."""
-        values = (url, *(getattr(outcome, name) for name in Outcome.__slots__))
+    def record(self, url: str, outcome: FetchOutcome) -> None:
+        """Record the outcome of an address; unless it will be tried again, forget its validator."""
+        values = (url, *(getattr(outcome, name) for name in FetchOutcome.__slots__))
         with self._transaction():
             self._connection.execute(f"INSERT OR REPLACE INTO image VALUES ({', '.join('?' * len(values))})", values)
             if outcome.state != "delayed":
                 self._connection.execute("DELETE FROM partial WHERE url = ?", (url,))
 
     def forget(self, url: str) -> None:
-        """Let an address be fetched again."""
+        """Delete the outcome of an address, so that it is fetched again."""
         self._connection.execute("DELETE FROM image WHERE url = ?", (url,))
 
-    def done(self) -> Iterator[tuple[str, Outcome]]:
+    def finished(self) -> Iterator[tuple[str, FetchOutcome]]:
         """Yield every address whose image is on disk."""
         cursor = self._connection.execute(
             "SELECT url, state, sha256, bytes, ending, width, height, retrieved, reason, detail FROM image "
             "WHERE state = 'done'"
         )
         for url, *values in cursor.fetchall():
-            yield url, Outcome(*values)
+            yield url, FetchOutcome(*values)
 
     def validator(self, url: str) -> str | None:
-        """Return the ETag or date by which a partial file can be continued."""
+        """Return the ETag or date that allows a partial file to be continued."""
         row = self._connection.execute("SELECT validator FROM partial WHERE url = ?", (url,)).fetchone()
         return None if row is None else str(row[0])
 
-    def note_partial(self, url: str, validator: str) -> None:
-        """Keep the ETag or date of a file that is about to be written in part."""
+    def set_validator(self, url: str, validator: str) -> None:
+        """Store the ETag or date of a file before its first bytes are written."""
         self._connection.execute("INSERT OR REPLACE INTO partial VALUES (?, ?)", (url, validator))
 
-    # What is to be fetched
+    # Planned images
 
-    def begin_plan(self) -> None:
-        """Forget the plan of an earlier call."""
+    def clear_plan(self) -> None:
+        """Delete the plan of an earlier call."""
         with self._transaction():
             self._connection.execute("DELETE FROM planned")
             self._connection.execute("DELETE FROM left_medium")
 
-    def plan(self, rows: Iterable[Sequence[str]], left: Iterable[Sequence[str]]) -> None:
-        """Add images, with their values in the order of ``PLANNED``, and media that are left, in that of ``LEFT``."""
+    def add_to_plan(self, rows: Iterable[Sequence[str]], excluded: Iterable[Sequence[str]]) -> None:
+        """Add images (values as ``PLANNED_COLUMNS``) and excluded media (values as ``EXCLUDED_COLUMNS``)."""
         with self._transaction():
             self._connection.executemany(
-                f"INSERT INTO planned ({', '.join(PLANNED)}) VALUES ({', '.join('?' * len(PLANNED))})", rows
+                f"INSERT INTO planned ({', '.join(PLANNED_COLUMNS)}) VALUES ({', '.join('?' * len(PLANNED_COLUMNS))})",
+                rows,
             )
-            self._connection.executemany(f"INSERT INTO left_medium VALUES ({', '.join('?' * len(LEFT))})", left)
+            self._connection.executemany(
+                f"INSERT INTO left_medium VALUES ({', '.join('?' * len(EXCLUDED_COLUMNS))})", excluded
+            )
 
-    def leave_repeated(self) -> None:
-        """Leave what is planned twice under the same name; under two names it stays, for curation to see."""
+    def exclude_repeated(self) -> None:
+        """Exclude an address planned again under the same name; under two names both stay, for curation to detect."""
         with self._transaction():
             self._connection.execute(
                 """
@@ -185,8 +192,8 @@ class Journal:
                 """
             )
 
-    def limit(self, per_taxon: int) -> None:
-        """Take at most so many images of each taxon, in turn from each institution."""
+    def limit_per_taxon(self, limit: int) -> None:
+        """Keep at most ``limit`` images of each taxon, taken from each institution in turn."""
         with self._transaction():
             self._connection.execute(
                 """
@@ -200,14 +207,14 @@ class Journal:
                 UPDATE planned SET left_because = 'over the limit of images for each taxon'
                 WHERE number IN (SELECT number FROM places WHERE place > ?)
                 """,
-                (per_taxon,),
+                (limit,),
             )
 
-    def planned(self, host: str | None = None) -> Iterator[Planned]:
-        """Yield the images that are taken, of one host or all, in the order in which they were found."""
+    def planned(self, host: str | None = None) -> Iterator[PlannedImage]:
+        """Yield the images to fetch, of one host or all, in the order in which they were found."""
         condition, values = ("AND host = ?", (host,)) if host is not None else ("", ())
         last = -1
-        while True:  # in pieces, so that writing between two of them does not disturb the reading
+        while True:  # in batches, so that writes between them do not invalidate an open cursor
             rows = self._connection.execute(
                 f"SELECT number, source, occurrence, urls, row FROM planned "
                 f"WHERE left_because IS NULL AND number > ? {condition} ORDER BY number LIMIT 500",
@@ -217,55 +224,55 @@ class Journal:
                 return
             last = rows[-1][0]
             for number, source, occurrence, urls, row in rows:
-                yield Planned(number, source, occurrence, tuple(json.loads(urls)), json.loads(row))
+                yield PlannedImage(number, source, occurrence, tuple(json.loads(urls)), json.loads(row))
 
     def hosts(self) -> list[str]:
-        """Return the hosts of the images that are taken."""
+        """Return the hosts of the images to fetch."""
         return [
             host for (host,) in self._connection.execute("SELECT DISTINCT host FROM planned WHERE left_because IS NULL")
         ]
 
-    def taken(self, column: str) -> dict[str, int]:
-        """Count the images that are taken by a column of the plan: taxon, licence, host, institution."""
+    def planned_counts(self, column: str) -> dict[str, int]:
+        """Count the images to fetch by a column of the plan: taxon, licence, host or institution."""
         return self._counts(f"SELECT {column}, COUNT(*) FROM planned WHERE left_because IS NULL GROUP BY {column}")
 
-    def left(self) -> dict[str, int]:
-        """Count the media that are left by reason."""
+    def excluded_counts(self) -> dict[str, int]:
+        """Count the excluded media by reason."""
         return self._counts(
             "SELECT why, COUNT(*) FROM (SELECT why FROM left_medium UNION ALL "
             "SELECT left_because FROM planned WHERE left_because IS NOT NULL) GROUP BY why"
         )
 
     def media(self) -> Iterator[tuple[str, ...]]:
-        """Yield (source, occurrence, url, licence, decision, why) of every medium met."""
+        """Yield (source, occurrence, url, licence, decision, why) of every medium found."""
         yield from self._connection.execute(
             "SELECT source, occurrence, address, licence, iif(left_because IS NULL, 'taken', 'left'), "
             "ifnull(left_because, '') FROM planned "
             "UNION ALL SELECT source, occurrence, url, licence, 'left', why FROM left_medium ORDER BY 1, 2"
         )
 
-    # Replies of services
+    # Cached replies of services
 
-    def reply(self, request: str) -> bytes | None:
-        """Return a kept reply."""
+    def cached_reply(self, request: str) -> bytes | None:
+        """Return the cached reply to a request, or None."""
         row = self._connection.execute("SELECT body FROM reply WHERE request = ?", (request,)).fetchone()
         return None if row is None else bytes(row[0])
 
-    def keep_reply(self, request: str, body: bytes) -> None:
-        """Keep a reply, so that an interrupted collection need not ask again."""
+    def cache_reply(self, request: str, body: bytes) -> None:
+        """Store a reply, so that an interrupted collection need not send the request again."""
         self._connection.execute("INSERT OR REPLACE INTO reply VALUES (?, ?, ?)", (request, body, today()))
 
-    def forget_replies(self) -> None:
-        """Let the next call ask the services anew."""
+    def clear_replies(self) -> None:
+        """Delete all cached replies, so that the next call queries the services again."""
         self._connection.execute("DELETE FROM reply")
 
     def download_key(self, predicate: str) -> str | None:
-        """Return the key of the download that was asked for with this predicate."""
+        """Return the key of the download that was requested with this predicate, or None."""
         row = self._connection.execute("SELECT key FROM download WHERE predicate = ?", (predicate,)).fetchone()
         return None if row is None else str(row[0])
 
-    def note_download(self, predicate: str, key: str | None) -> None:
-        """Keep the key of a download, or forget it."""
+    def set_download_key(self, predicate: str, key: str | None) -> None:
+        """Store the key of a download; None deletes it."""
         if key is None:
             self._connection.execute("DELETE FROM download WHERE predicate = ?", (predicate,))
         else:
@@ -275,23 +282,18 @@ class Journal:
         counted = {str(name): int(count) for name, count in self._connection.execute(query)}
         return dict(sorted(counted.items(), key=lambda item: (-item[1], item[0])))
 
-    def _transaction(self) -> "_Transaction":
-        return _Transaction(self._connection)
-
-
-class _Transaction:
-    """Everything inside is written, or nothing."""
-
-    def __init__(self, connection: sqlite3.Connection) -> None:
-        self._connection = connection
-
-    def __enter__(self) -> None:
+    @contextmanager
+    def _transaction(self) -> Iterator[None]:
+        """Write either all changes inside the context or none."""
         self._connection.execute("BEGIN IMMEDIATE")
-
-    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
-        self._connection.execute("COMMIT" if kind is None else "ROLLBACK")
+        try:
+            yield
+        except BaseException:
+            self._connection.execute("ROLLBACK")
+            raise
+        self._connection.execute("COMMIT")
 
 
 def today() -> str:
-    """Return today's date (UTC), as it stands in catalogs and locks."""
+    """Return today's date (UTC) in ISO 8601, as written into catalogs and lock files."""
     return datetime.now(UTC).date().isoformat()

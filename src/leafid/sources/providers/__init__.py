@@ -1,1 +1,1 @@
-"""Providers of public records: GBIF, iDigBio, Darwin Core Archives; names, licences, media."""
+"""Providers of public records (GBIF, iDigBio, Darwin Core Archives); names, licences and choice of media."""

@@ -1,4 +1,4 @@
-"""GBIF downloads: any number of records as one archive with a DOI; requested once, waited for, fetched, kept."""
+"""Request GBIF downloads: any number of records as one archive with a DOI."""
 
 import asyncio
 import base64
@@ -15,19 +15,19 @@ from leafid.jobs import ArchiveSource, GbifDownloadSource, Job
 from leafid.sources.fetching.fetch_errors import FetchError
 from leafid.sources.fetching.journal import Journal
 from leafid.sources.fetching.web_client import WebClient
-from leafid.sources.found import Failure
 from leafid.sources.providers.gbif import BASIS
 from leafid.sources.providers.name_resolution import ResolvedTaxa
-from leafid.sources.providers.occurrences import Occurrence, text_of
+from leafid.sources.providers.occurrences import Occurrence, text_or_none
 from leafid.sources.providers.publisher_archive import fetch_archive, read_archive
+from leafid.sources.source_result import Failure
 
-WORKING = ("PREPARING", "RUNNING", "SUSPENDED")
-READY = "SUCCEEDED"
-REASONS = {
-    "KILLED": "GBIF ended it",
+PENDING_STATUSES = ("PREPARING", "RUNNING", "SUSPENDED")
+READY_STATUS = "SUCCEEDED"
+FAILED_STATUSES = {
+    "KILLED": "GBIF stopped it",
     "CANCELLED": "it was cancelled",
-    "FAILED": "GBIF could not make it",
-    "FILE_ERASED": "its file was erased; GBIF keeps files for six months unless they are cited",
+    "FAILED": "GBIF could not create it",
+    "FILE_ERASED": "its file was deleted; GBIF keeps files for six months unless they are cited",
 }
 
 
@@ -36,7 +36,7 @@ async def download_gbif(
 ) -> AsyncIterator[Occurrence | Failure | str]:
     """Yield the occurrences of a GBIF download, which is requested unless it exists already.
 
-    The key of a requested download is kept in the journal: the same command waits for the same download, and fetches
+    The journal stores the key of a requested download, so that a second call waits for the same download and fetches
     its file only once.
 
     Raises:
@@ -44,27 +44,27 @@ async def download_gbif(
     """
     if job.taxa is None or not job.taxa.entries:
         raise SourceError("sources: kind gbif_download needs the taxa of the job. Add a section `taxa`.")
-    predicate = predicate_of(source, taxa)
-    question = json.dumps(predicate, sort_keys=True)
-    key = source.key or journal.download_key(question)
+    predicate = download_predicate(source, taxa)
+    predicate_text = json.dumps(predicate, sort_keys=True)
+    key = source.key or journal.download_key(predicate_text)
     if key is None:
         key = await request_download(predicate, taxa, client)
-        journal.note_download(question, key)
+        journal.set_download_key(predicate_text, key)
     yield f"GBIF download {key}: https://www.gbif.org/occurrence/download/{key}"
-    answer = await _finished(key, source, client, journal, question)
+    description = await _wait_until_ready(key, source, client, journal, predicate_text)
     path = job.data_folder / "archives" / f"{key}.zip"
-    size = answer.get("size")
+    size = description.get("size")
     if not path.is_file() or (isinstance(size, int) and size and path.stat().st_size != size):
         address = f"{client.settings.gbif_url}/v1/occurrence/download/request/{key}.zip"
         await fetch_archive(address, path, client, journal)
-    doi = text_of(answer.get("doi"))
+    doi = text_or_none(description.get("doi"))
     archive = ArchiveSource(kind="archive", path=path, doi=doi, domain=source.domain)
-    async for one in read_archive(archive, job, taxa, client, journal, named=source.kind):
+    async for one in read_archive(archive, job, taxa, client, journal, source_kind=source.kind):
         yield one
 
 
-def predicate_of(source: GbifDownloadSource, taxa: ResolvedTaxa) -> dict[str, Any]:
-    """Return what is asked of GBIF: sheets (or field photos) of the job's taxa that have images."""
+def download_predicate(source: GbifDownloadSource, taxa: ResolvedTaxa) -> dict[str, Any]:
+    """Return the predicate of the download: specimens (or field photos) of the job's taxa with images."""
     keys = sorted(resolved.key for resolved in taxa.by_entry.values())
     return {
         "type": "and",
@@ -78,10 +78,10 @@ def predicate_of(source: GbifDownloadSource, taxa: ResolvedTaxa) -> dict[str, An
 
 
 async def request_download(predicate: Mapping[str, Any], taxa: ResolvedTaxa, client: WebClient) -> str:
-    """Ask GBIF to make a download; return its key.
+    """Request a download from GBIF and return its key.
 
     Raises:
-        SourceError: without user name and password, or when GBIF refuses.
+        SourceError: user name and password are missing, or GBIF refuses the request.
     """
     base = client.settings.gbif_url
     user, password = credentials(urlsplit(base).hostname or "")
@@ -91,16 +91,18 @@ async def request_download(predicate: Mapping[str, Any], taxa: ResolvedTaxa, cli
         body["checklistKey"] = checklists.pop()
     try:
         secret = base64.b64encode(f"{user}:{password}".encode()).decode()
-        reply = await client.reply(f"{base}/v1/occurrence/download/request", body=body, authorization=f"Basic {secret}")
-    except FetchError as trouble:
-        if trouble.reason in ("http_401", "http_403"):
+        reply = await client.fetch_bytes(
+            f"{base}/v1/occurrence/download/request", body=body, authorization=f"Basic {secret}"
+        )
+    except FetchError as error:
+        if error.reason in ("http_401", "http_403"):
             raise SourceError(
                 f"GBIF does not accept the user name {user!r} with this password. Use those of gbif.org, not of ORCID "
                 "or Google, in GBIF_USER and GBIF_PWD or in ~/.netrc."
             ) from None
-        if trouble.reason == "http_413":
-            raise SourceError("GBIF finds the request too complex. Split the taxa over several jobs.") from None
-        raise SourceError(f"GBIF did not take the request. {trouble.detail}") from None
+        if error.reason == "http_413":
+            raise SourceError("GBIF refuses the request as too complex. Split the taxa over several jobs.") from None
+        raise SourceError(f"GBIF refused the request. {error.detail}") from None
     return reply.decode("utf-8", "replace").strip().strip('"')
 
 
@@ -108,7 +110,7 @@ def credentials(host: str) -> tuple[str, str]:
     """Return user name and password from the environment, or from ~/.netrc; never from a job.
 
     Raises:
-        SourceError: there are none.
+        SourceError: neither contains them.
     """
     user, password = os.environ.get("GBIF_USER"), os.environ.get("GBIF_PWD")
     if user and password:
@@ -126,22 +128,23 @@ def credentials(host: str) -> tuple[str, str]:
     )
 
 
-async def _finished(
-    key: str, source: GbifDownloadSource, client: WebClient, journal: Journal, question: str
+async def _wait_until_ready(
+    key: str, source: GbifDownloadSource, client: WebClient, journal: Journal, predicate_text: str
 ) -> Mapping[str, Any]:
-    """Wait until GBIF has made the file; return what it says about it."""
+    """Wait until GBIF has created the file; return its description of the download."""
     while True:
         try:
-            answer = await client.json(f"{client.settings.gbif_url}/v1/occurrence/download/{key}")
-        except FetchError as trouble:
-            if trouble.reason == "http_404":
-                journal.note_download(question, None)
-            raise SourceError(f"GBIF download {key}: {trouble.detail}") from None
-        status = str(answer.get("status"))
-        if status == READY:
-            return answer if isinstance(answer, dict) else {}
-        if status not in WORKING:
-            journal.note_download(question, None)  # the next call asks for a new one
-            reason = REASONS.get(status, f"its status is {status}")
-            raise SourceError(f"GBIF download {key} gives nothing: {reason}.")
+            description = await client.fetch_json(f"{client.settings.gbif_url}/v1/occurrence/download/{key}")
+        except FetchError as error:
+            if error.reason == "http_404":
+                journal.set_download_key(predicate_text, None)
+            raise SourceError(f"GBIF download {key}: {error.detail}") from None
+        status = str(description.get("status"))
+        if status == READY_STATUS:
+            return description if isinstance(description, dict) else {}
+        if status not in PENDING_STATUSES:
+            journal.set_download_key(predicate_text, None)  # the next call requests a new one
+            reason = FAILED_STATUSES.get(status, f"its status is {status}")
+            fix = "Take `key` out of the source" if source.key else "Repeat the command"
+            raise SourceError(f"GBIF download {key} has no file: {reason}. {fix} to request a new download.")
         await asyncio.sleep(source.poll)

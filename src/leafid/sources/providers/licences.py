@@ -1,6 +1,6 @@
-"""Licences as publishers write them, brought to SPDX identifiers; whatever is not clear stays ``unknown``.
+"""Parse licences as publishers write them into SPDX identifiers; an unclear statement is ``unknown``.
 
-Spellings seen in the wild: addresses with and without ``legalcode``, GBIF's ``CC_BY_NC_4_0``, ``CC0 1.0``, iDigBio's
+Spellings in use: addresses with and without ``legalcode``, GBIF's ``CC_BY_NC_4_0``, ``CC0 1.0``, iDigBio's
 ``BY-NC-SA``, ``Creative Commons BY-SA-NC 3.0 license``, ``URL: http://...``, plain sentences.
 """
 
@@ -13,7 +13,7 @@ UNKNOWN = "unknown"
 RESERVED = "LicenseRef-All-Rights-Reserved"
 PUBLIC_DOMAIN = "LicenseRef-Public-Domain"
 
-_NO_STATEMENT = ("unspecified", "none", "n/a", "null", "-")
+_EMPTY_STATEMENTS = ("unspecified", "none", "n/a", "null", "-")
 
 _ADDRESS = re.compile(
     r"creativecommons\.org/(?:licen[sc]es/(?P<parts>[a-z-]+)/(?P<version>\d\.\d)(?:/(?P<port>[a-z]{2,3}))?(?![a-z])"
@@ -44,24 +44,24 @@ _PUBLIC = re.compile(r"\b(?:public domain|no (?:known )?copyright restrictions?)
 
 @dataclass(frozen=True)
 class Licence:
-    """A licence: its SPDX-like name, and the publisher's own words for it."""
+    """A licence: its SPDX identifier (or ``missing``, ``unknown``), and the publisher's own statement."""
 
     name: str
     statement: str
 
     @property
     def known(self) -> bool:
-        """Whether the publisher's words are clear."""
+        """Whether the publisher's statement is clear."""
         return self.name not in (MISSING, UNKNOWN)
 
 
 def read_licence(*statements: str | None) -> Licence:
-    """Read the licence out of one or several statements of a publisher, the most formal first.
+    """Parse the licence from one or several statements of a publisher, the most formal first.
 
-    The first clear statement counts; a statement that names two different licences is not clear.
+    The first clear statement counts. A statement that names two different licences is not clear.
     """
     words = (" ".join(statement.split()) for statement in statements if statement)
-    given = [statement for statement in words if statement and statement.lower() not in _NO_STATEMENT]
+    given = [statement for statement in words if statement and statement.lower() not in _EMPTY_STATEMENTS]
     for statement in given:
         name = _name(statement)
         if name != UNKNOWN:
@@ -70,9 +70,9 @@ def read_licence(*statements: str | None) -> Licence:
 
 
 def effective_licence(medium: Licence, record: Licence) -> tuple[Licence, str]:
-    """Return the licence that counts and whose it is, ``medium`` or ``record``.
+    """Return the licence that applies and its origin, ``medium`` or ``record``.
 
-    The medium's own counts, also where it cannot be read; the record's only where the medium has none.
+    The medium's own licence applies even if it is unknown; the record's applies only where the medium has none.
     """
     return (record, "record") if medium.name == MISSING and record.name != MISSING else (medium, "medium")
 
@@ -85,11 +85,11 @@ def _name(statement: str) -> str:
     if len(names) != 1:
         return UNKNOWN
     name = names.pop()
-    return UNKNOWN if _more_restricted(text, name) else name
+    return UNKNOWN if _restricted_further(text, name) else name
 
 
-def _more_restricted(text: str, name: str) -> bool:
-    """Whether the words around a licence restrict it further, as in ``CC BY 4.0, non-commercial use only``."""
+def _restricted_further(text: str, name: str) -> bool:
+    """Whether other words restrict the licence further, as in ``CC BY 4.0, non-commercial use only``."""
     parts = name.lower().split("-")
     words = text.replace("_", " ")
     return any(part not in parts and pattern.search(words) for part, pattern in _RESTRICTIONS.items())
@@ -104,7 +104,7 @@ def _from_addresses(text: str) -> Iterable[str]:
         else:
             port = match["port"]
             suffix = f"-{port.upper()}" if port and port not in ("deed", "legalcode") else ""
-            yield _composed(match["parts"].split("-"), match["version"]) + suffix
+            yield _spdx_name(match["parts"].split("-"), match["version"]) + suffix
     for match in _OPEN_DATA_ADDRESS.finditer(text):
         yield _OPEN_DATA[match[1]]
 
@@ -118,18 +118,18 @@ def _from_words(text: str) -> Iterable[str]:
         yield PUBLIC_DOMAIN
     bare = _BARE.fullmatch(text)
     for match in [bare] if bare else _SHORT.finditer(text):
-        yield _composed(["by", *re.findall("nc|sa|nd", match["rest"])], match["version"])
+        yield _spdx_name(["by", *re.findall("nc|sa|nd", match["rest"])], match["version"])
     for match in _WORDS.finditer(text):
         if "creative commons" in text or match["version"] or match["rest"]:
             rest = match["rest"]
             parts = [short for short, word in (("nc", "commercial"), ("sa", "share"), ("nd", "deriv")) if word in rest]
-            yield _composed(["by", *parts], match["version"])
+            yield _spdx_name(["by", *parts], match["version"])
 
 
-def _composed(parts: Iterable[str], version: str | None) -> str:
-    """Put ``by``, ``nc``, ``sa``, ``nd`` into SPDX order; without a version the name ends there."""
-    there = set(parts)
-    if not there <= {"by", "nc", "sa", "nd"} or "by" not in there or {"sa", "nd"} <= there:
+def _spdx_name(parts: Iterable[str], version: str | None) -> str:
+    """Put ``by``, ``nc``, ``sa``, ``nd`` into SPDX order; add the version if there is one."""
+    present = set(parts)
+    if not present <= {"by", "nc", "sa", "nd"} or "by" not in present or {"sa", "nd"} <= present:
         return UNKNOWN
-    ordered = [part.upper() for part in ("by", "nc", "sa", "nd") if part in there]
+    ordered = [part.upper() for part in ("by", "nc", "sa", "nd") if part in present]
     return "-".join(["CC", *ordered, *([version.replace("_", ".")] if version else [])])

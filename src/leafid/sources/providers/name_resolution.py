@@ -1,7 +1,8 @@
-"""Names of a job's taxa looked up in GBIF's checklist, once: the answers are kept in ``taxa.lock.yaml``.
+"""Resolve the names of a job's taxa in a GBIF checklist once, and store the results in ``taxa.lock.yaml``.
 
-Asked is ``/v2/species/match``, and ``/v1/species/match`` where that is not served. Only an exact match at the right
-rank counts; authors are never compared (the backbone writes "Mitragyna speciosa Korth.", others "(Korth.) Havil.").
+The service is ``/v2/species/match``, or ``/v1/species/match`` where v2 is not served. Only an exact match at the right
+rank is accepted. Authors are not compared, since the backbone writes "Mitragyna speciosa Korth." and others
+"(Korth.) Havil.".
 """
 
 from collections.abc import Mapping, Sequence
@@ -18,17 +19,17 @@ from leafid.jobs.taxa import GBIF_BACKBONE
 from leafid.sources.fetching.fetch_errors import FetchError
 from leafid.sources.fetching.journal import today
 from leafid.sources.fetching.web_client import WebClient
-from leafid.sources.providers.occurrences import text_of
+from leafid.sources.providers.occurrences import text_or_none
 
 _HEADER = """\
-# What GBIF's checklist answered to the names of the taxa list, and when. leafid writes this file and reads it back
-# instead of asking again, so that a job means the same tomorrow. Commit it. To ask anew, delete an entry or the file.
+# How GBIF's checklist resolved the names of the taxa list, and when. leafid writes this file and reads it instead of
+# querying GBIF again, so that a job keeps its meaning. Commit it. To resolve a name again, delete its entry.
 """
 
 
 @dataclass(frozen=True)
 class ResolvedName:
-    """A name of the job in the checklist. ``key`` is that of the accepted taxon, ``accepted_name`` its name."""
+    """A name of the job as resolved in the checklist: ``key`` and ``accepted_name`` are those of the accepted taxon."""
 
     name: str
     key: str
@@ -42,68 +43,68 @@ class ResolvedName:
 
 @dataclass(frozen=True)
 class ResolvedTaxa:
-    """The entries of a job in the checklist, and sentences for the user."""
+    """The resolved entries of a job, by name, and notes for the user."""
 
     by_entry: Mapping[str, ResolvedName]
     notes: tuple[str, ...]
 
     @property
     def keys(self) -> dict[str, str]:
-        """Name of the entry by the key of its taxon."""
+        """The name of the entry by the key of its taxon."""
         return {resolved.key: entry for entry, resolved in self.by_entry.items()}
 
 
-class NoClearMatch(Exception):
-    """The checklist does not know exactly this name; the message says what it knows."""
+class UnclearNameError(Exception):
+    """The checklist has no exact match of a name; the message lists the candidates."""
 
 
 async def resolve_taxa(taxa: TaxaSettings, client: WebClient, lock: Path) -> ResolvedTaxa:
-    """Look up every entry and its synonyms, first in the lock file, then in the checklist.
+    """Resolve every entry and its synonyms, from the lock file or else from the checklist.
 
-    A synonym that the checklist does not know, or places elsewhere, is only a note: sources that are asked by key do
-    not need it.
+    A synonym that the checklist lacks, or assigns to another taxon, is only noted, since sources that are queried by
+    key do not need it.
 
     Raises:
-        TaxonomyError: entries are not clear (all are listed, with what the checklist offers), or two are one taxon.
+        TaxonomyError: entries have no clear match (all are listed, with candidates), or two entries are one taxon.
         FetchError: GBIF cannot be reached.
     """
-    known = read_lock(lock)
-    answers: dict[str, ResolvedName] = {}
+    known_names = read_lock(lock)
+    resolved_names: dict[str, ResolvedName] = {}
     mistakes: list[str] = []
     notes: list[str] = []
     for entry in taxa.entries:
         try:
-            answers[entry.name] = await _resolved(entry.name, entry, taxa, client, known)
-        except NoClearMatch as problem:
+            resolved_names[entry.name] = await _resolve_name(entry.name, entry, taxa, client, known_names)
+        except UnclearNameError as problem:
             mistakes.append(f"  {entry.name}: {problem}")
             continue
-        resolved = answers[entry.name]
+        resolved = resolved_names[entry.name]
         if resolved.accepted_name != entry.name:
             notes.append(
-                f"{entry.name} is a synonym of {resolved.accepted_name} in the checklist; its records are taken."
+                f"{entry.name} is a synonym of {resolved.accepted_name} in the checklist; its records are used."
             )
         for synonym in entry.synonyms:
             try:
-                answers[synonym] = other = await _resolved(synonym, None, taxa, client, known)
+                resolved_names[synonym] = other = await _resolve_name(synonym, None, taxa, client, known_names)
                 if other.key != resolved.key:
                     notes.append(
                         f"The checklist places {synonym} under {other.accepted_name}, the job under {entry.name}."
                     )
-            except NoClearMatch as problem:
+            except UnclearNameError as problem:
                 notes.append(f"The synonym {synonym} of {entry.name} is not in the checklist: {problem}")
-    by_entry = {entry.name: answers[entry.name] for entry in taxa.entries if entry.name in answers}
-    mistakes += _same_taxon(by_entry)
-    if answers.items() - known.items():
-        write_lock(lock, {**known, **answers})
+    by_entry = {entry.name: resolved_names[entry.name] for entry in taxa.entries if entry.name in resolved_names}
+    mistakes += _duplicate_taxa(by_entry)
+    if resolved_names.items() - known_names.items():
+        write_lock(lock, {**known_names, **resolved_names})
     if mistakes:
-        lines = ["These names of the taxa list are not clear in GBIF's checklist:", *mistakes]
+        lines = ["These names of the taxa list have no clear match in GBIF's checklist:", *mistakes]
         lines.append("Correct the name, or write the right one's `key:` under the taxon.")
         raise TaxonomyError("\n".join(lines))
     return ResolvedTaxa(by_entry, tuple(notes))
 
 
 def read_lock(path: Path) -> dict[str, ResolvedName]:
-    """Read kept answers; without a file there are none.
+    """Read the resolved names of a lock file; without a file there are none.
 
     Raises:
         TaxonomyError: the file is damaged.
@@ -114,14 +115,14 @@ def read_lock(path: Path) -> dict[str, ResolvedName]:
         content = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
         return {str(name): _from_lock(str(name), values) for name, values in content["taxa"].items()}
     except (yaml.YAMLError, KeyError, TypeError, AttributeError, UnicodeDecodeError) as error:
-        raise TaxonomyError(f"{path} is damaged ({error}). Delete it; the names are then looked up again.") from None
+        raise TaxonomyError(f"{path} is damaged ({error}). Delete it; the names are then resolved again.") from None
 
 
-def write_lock(path: Path, answers: Mapping[str, ResolvedName]) -> None:
-    """Write answers in the order of their names."""
+def write_lock(path: Path, resolved_names: Mapping[str, ResolvedName]) -> None:
+    """Write a lock file, sorted by name."""
     taxa = {
-        name: {key: value for key, value in vars(answer).items() if value is not None and key != "name"}
-        for name, answer in sorted(answers.items())
+        name: {key: value for key, value in vars(resolved).items() if value is not None and key != "name"}
+        for name, resolved in sorted(resolved_names.items())
     }
     write_text(path, _HEADER + yaml.safe_dump({"taxa": taxa}, sort_keys=False, allow_unicode=True, width=120))
 
@@ -140,7 +141,7 @@ def _from_lock(name: str, values: Mapping[str, Any]) -> ResolvedName:
     )
 
 
-def _same_taxon(by_entry: Mapping[str, ResolvedName]) -> list[str]:
+def _duplicate_taxa(by_entry: Mapping[str, ResolvedName]) -> list[str]:
     first: dict[str, str] = {}
     mistakes = []
     for entry, resolved in by_entry.items():
@@ -151,19 +152,22 @@ def _same_taxon(by_entry: Mapping[str, ResolvedName]) -> list[str]:
     return mistakes
 
 
-async def _resolved(
+async def _resolve_name(
     name: str, entry: TaxonEntry | None, taxa: TaxaSettings, client: WebClient, known: Mapping[str, ResolvedName]
 ) -> ResolvedName:
-    """Answer from the lock, else from the checklist. ``entry`` is None for synonyms, whose rank does not matter."""
+    """Resolve a name from the lock file or else from the checklist.
+
+    ``entry`` is None for synonyms, whose rank is not checked.
+    """
     key = entry.key if entry else None
-    kept = known.get(name)
-    if kept is not None and kept.checklist == taxa.checklist and key in (None, kept.key):
-        return kept
+    locked = known.get(name)
+    if locked is not None and locked.checklist == taxa.checklist and key in (None, locked.key):
+        return locked
     rank = entry.rank if entry else None
-    match = await _ask(name, rank, key, taxa.checklist, client)
-    problem = _problem(match, name, rank, key)
+    match = await _match_name(name, rank, key, taxa.checklist, client)
+    problem = _match_problem(match, name, rank, key)
     if problem is not None:
-        raise NoClearMatch(problem)
+        raise UnclearNameError(problem)
     usage = match["usage"]
     accepted = match.get("acceptedUsage") or usage
     classification = match.get("classification") or []
@@ -174,14 +178,14 @@ async def _resolved(
         accepted_name=str(accepted.get("canonicalName") or accepted.get("name")),
         status=str(usage.get("status") or ("SYNONYM" if match.get("synonym") else "ACCEPTED")).lower(),
         rank=str(usage.get("rank")).lower(),
-        family=text_of(family),
+        family=text_or_none(family),
         checklist=taxa.checklist,
         resolved=today(),
     )
 
 
-async def _ask(name: str, rank: str | None, key: str | None, checklist: str, client: WebClient) -> Any:  # noqa: ANN401
-    """Return a match in the shape of the second API."""
+async def _match_name(name: str, rank: str | None, key: str | None, checklist: str, client: WebClient) -> Any:  # noqa: ANN401
+    """Query the checklist; return a reply in the format of API v2."""
     base = client.settings.gbif_url
     query = {"scientificName": name, "kingdom": "Plantae", "checklistKey": checklist, "verbose": "true"}
     if rank:
@@ -189,26 +193,26 @@ async def _ask(name: str, rank: str | None, key: str | None, checklist: str, cli
     if key:
         query = {"usageKey": key, "checklistKey": checklist}
     try:
-        return await client.json(f"{base}/v2/species/match", query=query)
-    except FetchError as trouble:
-        if trouble.reason not in ("http_404", "http_410", "http_501", "not_json") or checklist != GBIF_BACKBONE:
+        return await client.fetch_json(f"{base}/v2/species/match", query=query)
+    except FetchError as error:
+        if error.reason not in ("http_404", "http_410", "http_501", "not_json") or checklist != GBIF_BACKBONE:
             raise
     old = {"name": name, "kingdom": "Plantae", "strict": "true", "verbose": "true"}
     if rank:
         old["rank"] = rank.upper()
     if key:
         old = {"usageKey": key}
-    return _in_new_shape(await client.json(f"{base}/v1/species/match", query=old))
+    return _as_v2_reply(await client.fetch_json(f"{base}/v1/species/match", query=old))
 
 
-def _in_new_shape(old: Mapping[str, Any]) -> dict[str, Any]:
-    """Bring a reply of the first API, flat and with numbers as keys, into the shape of the second."""
+def _as_v2_reply(old: Mapping[str, Any]) -> dict[str, Any]:
+    """Convert a reply of API v1, which is flat and has numeric keys, to the format of v2."""
     match: dict[str, Any] = {
         "synonym": old.get("synonym", False),
         "diagnostics": {
             "matchType": old.get("matchType", "NONE"),
             "note": old.get("note"),
-            "alternatives": [_in_new_shape(one) for one in old.get("alternatives") or ()],
+            "alternatives": [_as_v2_reply(one) for one in old.get("alternatives") or ()],
         },
     }
     if "usageKey" in old:
@@ -222,45 +226,45 @@ def _in_new_shape(old: Mapping[str, Any]) -> dict[str, Any]:
     return match
 
 
-def _problem(match: Mapping[str, Any], name: str, rank: str | None, key: str | None) -> str | None:
-    """Say why a match does not count, and what the checklist offers instead."""
+def _match_problem(match: Mapping[str, Any], name: str, rank: str | None, key: str | None) -> str | None:
+    """Return why a match is not accepted, with the candidates of the checklist; None if it is accepted."""
     usage = match.get("usage")
     diagnostics = match.get("diagnostics") or {}
     kind = str(diagnostics.get("matchType", "NONE"))
-    offers = _offers([usage] if usage else [], diagnostics.get("alternatives") or ())
+    candidates = _candidates_text([usage] if usage else [], diagnostics.get("alternatives") or ())
     if usage is None or kind == "NONE":
         equal = [one for one in diagnostics.get("alternatives") or () if _canonical(one.get("usage")) == name]
         if len(equal) > 1:
-            return f"several taxa bear this name (homonyms). {offers}"
-        return f"no match{_noted(diagnostics)}. {offers}"
+            return f"several taxa have this name (homonyms). {candidates}"
+        return f"no match{_note_text(diagnostics)}. {candidates}"
     if kind == "HIGHERRANK":
-        return f"only a taxon above it is known. {offers}"
+        return f"only a taxon of higher rank was found. {candidates}"
     if key is not None:
         return None
     if kind != "EXACT":
-        return f"only a similar name is known ({kind.lower()}). {offers}"
+        return f"only a similar name was found ({kind.lower()}). {candidates}"
     if _canonical(usage) != name:
-        return f"the checklist writes it otherwise. {offers}"
+        return f"the checklist has a different spelling. {candidates}"
     if rank is not None and str(usage.get("rank", rank)).lower() != rank:
-        return f"a {str(usage.get('rank')).lower()} in the checklist, a {rank} in the job. {offers}"
+        return f"a {str(usage.get('rank')).lower()} in the checklist, a {rank} in the job. {candidates}"
     return None
 
 
 def _canonical(usage: Mapping[str, Any] | None) -> str | None:
-    return text_of((usage or {}).get("canonicalName"))
+    return text_or_none((usage or {}).get("canonicalName"))
 
 
-def _noted(diagnostics: Mapping[str, Any]) -> str:
-    note = text_of(diagnostics.get("note"))
+def _note_text(diagnostics: Mapping[str, Any]) -> str:
+    note = text_or_none(diagnostics.get("note"))
     return f" ({note})" if note else ""
 
 
-def _offers(usages: Sequence[Mapping[str, Any]], alternatives: Sequence[Mapping[str, Any]]) -> str:
-    """The candidates with their keys, as the user would have to write them."""
+def _candidates_text(usages: Sequence[Mapping[str, Any]], alternatives: Sequence[Mapping[str, Any]]) -> str:
+    """Describe the candidates with the keys that the user can write into the job."""
     candidates = [*usages, *(one["usage"] for one in alternatives if one.get("usage"))]
     texts = []
     for one in candidates[:8]:
-        parts = (text_of(one.get("rank")), text_of(one.get("status")))
+        parts = (text_or_none(one.get("rank")), text_or_none(one.get("status")))
         about = ", ".join(part.lower() for part in parts if part)
         texts.append(f"{one.get('name') or one.get('canonicalName')} [{about}; key: {one.get('key')}]")
     return f"Candidates: {'; '.join(texts)}." if texts else "The checklist offers no candidates."

@@ -1,17 +1,18 @@
-"""An occurrence and its media, as every public source hands them on: GBIF, iDigBio and archives speak differently."""
+"""Occurrences and their media in the common form that GBIF, iDigBio and archives are parsed into."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from leafid.sources.providers.licences import Licence, read_licence
+from leafid.sources.source_result import Failure, SourceFailureReason
 
 
 @dataclass(frozen=True, slots=True)
 class Medium:
-    """One medium of an occurrence, as published; whatever the publisher left out is None.
+    """One medium of an occurrence, as published; missing values are None.
 
     ``identifier`` is the address of the file, ``references`` that of a page about it. ``fallbacks`` are addresses of
-    the same picture elsewhere. ``width`` and ``height`` are stated by the publisher, in pixels, sometimes swapped.
+    copies of the file. ``width`` and ``height`` in pixels are the publisher's and sometimes swapped.
     """
 
     identifier: str | None
@@ -30,9 +31,9 @@ class Medium:
 
 @dataclass(frozen=True, slots=True)
 class Occurrence:
-    """One occurrence: ``values`` are catalog columns, without empty ones; ``scientificName`` has no author.
+    """One occurrence: ``values`` are its non-empty catalog columns; ``scientificName`` has no author.
 
-    ``source`` and ``key`` name it for the user: ``gbif_search``, ``3879238308``.
+    ``source`` and ``key`` identify it to the user: ``gbif_search``, ``3879238308``.
     """
 
     source: str
@@ -42,15 +43,21 @@ class Occurrence:
     media: tuple[Medium, ...]
 
 
-def without_empty(values: Mapping[str, object]) -> dict[str, str]:
-    """Keep what is known, as text."""
+def without_missing(values: Mapping[str, object]) -> dict[str, str]:
+    """Convert values to text; drop missing and blank ones."""
     texts = ((name, " ".join(str(value).split())) for name, value in values.items() if value is not None)
     return {name: text for name, text in texts if text}
 
 
-def text_of(value: object) -> str | None:
+def text_or_none(value: object) -> str | None:
     """Return a value of a reply as text, or None where it is missing or blank."""
     if value is None or isinstance(value, dict | list):
         return None
     text = str(value).strip()
     return text or None
+
+
+def no_taxon_failure(source: str, key: str, name: str | None) -> Failure:
+    """Return the failure of a record whose name is missing or unreadable."""
+    detail = f"the name {name!r} cannot be read" if name else "the record has no scientific name"
+    return Failure(key, source, SourceFailureReason.NO_TAXON, detail)

@@ -1,4 +1,4 @@
-"""Scientific names as sources write them, brought to the names of a job's taxa: without author, without doubt."""
+"""Parse scientific names of public sources, without author and uncertain epithets, and match them to a job's taxa."""
 
 import re
 from collections.abc import Mapping
@@ -7,7 +7,7 @@ from itertools import pairwise
 
 from leafid.jobs import TaxaSettings, TaxonEntry
 
-RANK_MARKS = {
+RANK_MARKERS = {
     "subsp.": "subsp.",
     "ssp.": "subsp.",
     "var.": "var.",
@@ -16,37 +16,37 @@ RANK_MARKS = {
     "forma": "f.",
     "subvar.": "subvar.",
 }
-"""Spellings of ranks below the species, and the one used here."""
+"""Spellings of ranks below the species, with the standard one."""
 
-_DOUBT = re.compile(r"\b(?:cf|aff|nr|vel|sp|spp|indet|ined)\b\.?|\?", re.IGNORECASE)
-_WORDS_OF_AUTHORS = ("ex", "et", "in", "and", "non", "nec", "var", "subsp")
+_UNCERTAIN = re.compile(r"\b(?:cf|aff|nr|vel|sp|spp|indet|ined)\b\.?|\?", re.IGNORECASE)
+_AUTHOR_WORDS = ("ex", "et", "in", "and", "non", "nec", "var", "subsp")
 _EPITHET = re.compile(r"[a-zà-ÿ][a-zà-ÿ-]+")
 _GENUS = re.compile(r"[A-ZÀ-Þ][a-zà-ÿ-]+")
 
 
 @dataclass(frozen=True)
 class CanonicalName:
-    """A name without its author: ``genus``, and ``species`` and ``infraspecific`` where they are known."""
+    """A name without its author: ``genus``, and the epithets ``species`` and ``infraspecific`` if known."""
 
     genus: str
     species: str | None = None
     infraspecific: str | None = None
 
     def __str__(self) -> str:
-        """Return the words of the name."""
+        """Return the whole name."""
         return " ".join(part for part in (self.genus, self.species, self.infraspecific) if part)
 
     @property
     def binomial(self) -> str:
-        """The name without what is below the species."""
+        """The name without its infraspecific part."""
         return " ".join(part for part in (self.genus, self.species) if part)
 
 
 def canonical_name(text: str) -> CanonicalName | None:
-    """Read a scientific name with or without author; None where there is no genus.
+    """Parse a scientific name with or without author; None if it has no genus.
 
-    ``Mitragyna speciosa (Korth.) Havil.`` is ``Mitragyna speciosa``; ``Nauclea africana Willd. var. luzoniensis DC.``
-    keeps its variety; of ``Uncaria sp.`` and ``Mitragyna cf. speciosa`` only the genus is certain.
+    ``Mitragyna speciosa (Korth.) Havil.`` is ``Mitragyna speciosa``. ``Nauclea africana Willd. var. luzoniensis DC.``
+    keeps its variety. ``Uncaria sp.`` and ``Mitragyna cf. speciosa`` give the genus alone.
     """
     words = text.replace("×", " ").replace("_", " ").split()
     words = [word for word in words if word.lower() != "x"]
@@ -56,20 +56,20 @@ def canonical_name(text: str) -> CanonicalName | None:
     if not _GENUS.fullmatch(genus):
         return None
     species = words[1].lower() if len(words) > 1 and words[1].isupper() else "".join(words[1:2])
-    if not _EPITHET.fullmatch(species) or _DOUBT.fullmatch(species) or _DOUBT.search(" ".join(words[1:])):
+    if not _EPITHET.fullmatch(species) or _UNCERTAIN.fullmatch(species) or _UNCERTAIN.search(" ".join(words[1:])):
         return CanonicalName(genus)
     infraspecific = None
     for mark, epithet in pairwise(words):
-        if mark.lower() in RANK_MARKS and _EPITHET.fullmatch(epithet) and epithet not in _WORDS_OF_AUTHORS:
-            infraspecific = f"{RANK_MARKS[mark.lower()]} {epithet}"
+        if mark.lower() in RANK_MARKERS and _EPITHET.fullmatch(epithet) and epithet not in _AUTHOR_WORDS:
+            infraspecific = f"{RANK_MARKERS[mark.lower()]} {epithet}"
     return CanonicalName(genus, species, infraspecific)
 
 
-class NameTable:
-    """Finds the entry of a job that a published name or checklist key counts to.
+class TaxonMatcher:
+    """Matches published names and checklist keys to the entries of a job.
 
-    ``keys`` maps keys of the checklist to names of entries (see ``names.py``). Without taxa in the job every name
-    counts, and ``find`` returns None for all.
+    ``keys`` maps keys of the checklist to names of entries (see ``name_resolution``). If the job has no taxa, every
+    name is accepted and ``match`` always returns None.
     """
 
     def __init__(self, taxa: TaxaSettings | None, keys: Mapping[str, str] | None = None) -> None:
@@ -78,14 +78,14 @@ class NameTable:
         self._keys = dict(keys or {})
 
     @property
-    def open(self) -> bool:
-        """Whether the job names no taxa, so that every name counts."""
+    def accepts_any_name(self) -> bool:
+        """Whether the job has no taxa, so that every name is accepted."""
         return self._taxa is None or not self._entries
 
-    def find(self, name: CanonicalName | None, keys: tuple[str | None, ...] = ()) -> TaxonEntry | None:
-        """Return the entry for the first of ``keys`` (narrowest taxon first) that is known, else for the name.
+    def match(self, name: CanonicalName | None, keys: tuple[str | None, ...] = ()) -> TaxonEntry | None:
+        """Return the entry of the first known key of ``keys`` (narrowest taxon first), or else of the name.
 
-        A name below the species is tried as it is, then as its species, then as its genus.
+        An infraspecific name is tried as such, then as its species, then as its genus.
         """
         for key in keys:
             if key in self._keys:
@@ -98,6 +98,6 @@ class NameTable:
                 return entry
         return None
 
-    def accepted(self, name: CanonicalName, entry: TaxonEntry | None) -> str:
-        """Return the name under which an image stands in the catalog: the entry's, or within a genus the species."""
+    def catalog_name(self, name: CanonicalName, entry: TaxonEntry | None) -> str:
+        """Return the name for the catalog: that of the entry, or the species if the entry is a genus."""
         return name.binomial if entry is None or entry.rank == "genus" else entry.name

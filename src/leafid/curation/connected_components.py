@@ -1,4 +1,4 @@
-"""Rows that share something become one group: connected components, so that A = B and B = C put A and C together."""
+"""Group rows by connected components: if A matches B and B matches C, all three are one group."""
 
 from collections.abc import Hashable, Iterable, Sequence
 
@@ -6,25 +6,25 @@ import numpy as np
 from numpy.typing import NDArray
 
 
-def joined_by_keys(keys_of_rows: Sequence[Iterable[Hashable]]) -> NDArray[np.int64]:
-    """Return a component number for each row; rows that share a key, directly or through others, have the same.
+def components_by_keys(keys_of_rows: Sequence[Iterable[Hashable]]) -> NDArray[np.int64]:
+    """Return a component number for each row, equal for rows that share a key directly or through other rows.
 
     Args:
-        keys_of_rows: the keys of each row; a row without keys stays alone.
+        keys_of_rows: the keys of each row; a row without keys is its own component.
 
     Returns:
-        Numbers from 0, in the order in which the components are met; shape ``(rows,)``.
+        Numbers from 0 in the order of the first row of each component; shape ``(rows,)``.
     """
     first_with: dict[Hashable, int] = {}
     pairs: list[tuple[int, int]] = []
     for row, keys in enumerate(keys_of_rows):
         for key in keys:
             pairs.append((first_with.setdefault(key, row), row))
-    return joined_by_pairs(len(keys_of_rows), pairs)
+    return components_by_pairs(len(keys_of_rows), pairs)
 
 
-def joined_by_pairs(rows: int, pairs: Sequence[tuple[int, int]]) -> NDArray[np.int64]:
-    """Return a component number for each of ``rows`` rows; the two rows of a pair have the same. Shape ``(rows,)``."""
+def components_by_pairs(rows: int, pairs: Sequence[tuple[int, int]]) -> NDArray[np.int64]:
+    """Return a component number for each of ``rows`` rows, equal for the two rows of a pair. Shape ``(rows,)``."""
     from scipy.sparse import coo_matrix
     from scipy.sparse.csgraph import connected_components
 

@@ -1,4 +1,4 @@
-"""The figures of an audit; ``audit.json`` is just this."""
+"""The result of an audit, as written to ``audit.json``."""
 
 from typing import Literal
 
@@ -7,25 +7,25 @@ from pydantic import BaseModel, ConfigDict
 from leafid.statements import LIMITS
 
 Region = Literal["border", "background", "label_region", "mean_colour", "whole"]
-"""What a shortcut classifier sees of an image. ``whole``, for comparison, is the whole image at 16 x 16 pixels."""
+"""Part of an image that a shortcut classifier uses. ``whole``, for comparison, is the image at 16 x 16 pixels."""
 
 Background = Literal["kept", "removed"]
-"""``removed``: everything outside the plant mask was made plain before."""
+"""``removed``: everything outside the plant mask was replaced by a plain grey."""
 
 
-class _Figures(BaseModel):
+class _AuditModel(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
 
 
-class TaxonCounts(_Figures):
-    """What the catalog holds of one taxon."""
+class TaxonCounts(_AuditModel):
+    """Counts of one taxon in the catalog."""
 
     scientific_name: str
     """Accepted name, as in the job."""
     images: int
-    """Images that are used."""
+    """Images used."""
     gatherings: int
-    """Gatherings they come from."""
+    """Gatherings of these images."""
     splits: dict[str, int]
     """Images in train, val and test."""
     institutions: dict[str, int]
@@ -36,7 +36,7 @@ class TaxonCounts(_Figures):
     """Shorter side of the images in pixels: smallest, median, largest; missing where sizes are unknown."""
 
 
-class NearDuplicatePair(_Figures):
+class NearDuplicatePair(_AuditModel):
     """Two images that look the same."""
 
     paths: tuple[str, str]
@@ -44,62 +44,62 @@ class NearDuplicatePair(_Figures):
     names: tuple[str, str]
     """The names in the catalog."""
     splits: tuple[str | None, str | None]
-    """The split of each; missing where it is not used."""
+    """The split of each; missing if the image is not used."""
     same_gathering: bool
-    """Whether both are known to be of one gathering, and so stay together."""
+    """Whether both belong to one gathering, and so stay together."""
     distance: int
     """Differing bits of 256."""
 
 
-class ShortcutResult(_Figures):
-    """How well a simple classifier guesses from what it should not be able to guess from."""
+class ShortcutResult(_AuditModel):
+    """How well a simple classifier predicts taxon or institution from a part of the image without the plant."""
 
     question: Literal["taxon", "institution"]
-    """What is guessed."""
+    """What is predicted."""
     region: Region
-    """What is seen."""
+    """The part of the image used."""
     background: Background
-    """Whether the background was made plain before."""
+    """Whether the background was removed before."""
     classifier: Literal["nearest_neighbour", "linear"]
     """Nearest neighbour, or linear discriminant with shrunk covariance."""
     evaluation: Literal["crossvalidated", "job_split"]
-    """Five folds by gathering, or trained on train and tested on test as the job splits."""
+    """Five folds by gathering, or trained on train and tested on test of the job's split."""
     score: float
-    """Balanced accuracy: mean share of right guesses over the categories, 0 to 1."""
+    """Balanced accuracy: mean recall over the categories, 0 to 1."""
     low: float
     """Lower end of the 95 % interval (bootstrap over gatherings)."""
     high: float
-    """Upper end of it."""
+    """Upper end of the interval."""
     chance: float
     """One over the number of categories."""
     shuffled: float
-    """Score below which the same guesses stay in 95 % of cases when the true names are shuffled among gatherings."""
+    """95 % quantile of the score when the true names are permuted among gatherings (permutation test)."""
     images: int
-    """Images that were guessed."""
+    """Images predicted."""
     categories: int
-    """Taxa or institutions that were told apart."""
+    """Taxa or institutions distinguished."""
 
     @property
     def beats_chance(self) -> bool:
-        """Whether even the lower end of the interval lies above chance and above what shuffled names give."""
+        """Whether the lower end of the interval is above chance and above the score of permuted names."""
         return self.low > max(self.chance, self.shuffled)
 
 
-class Audit(_Figures):
-    """What an audit found."""
+class Audit(_AuditModel):
+    """The result of an audit."""
 
     job: str
     """Name of the job."""
     images: int
     """Images in the catalog."""
     gatherings: int
-    """Gatherings among those that are used."""
+    """Gatherings of the images used."""
     taxa: tuple[TaxonCounts, ...]
-    """In label order."""
+    """Counts by taxon, in label order."""
     left_out: dict[str, int]
-    """Images that are not used, by reason."""
+    """Images not used, by reason."""
     failures: dict[str, int]
-    """Images that could not be taken into the catalog, by reason."""
+    """Images missing in the catalog, by reason."""
     conflicts: int
     """Images in conflicts (one gathering or one image under two names)."""
     near_duplicates: tuple[NearDuplicatePair, ...]
@@ -107,10 +107,10 @@ class Audit(_Figures):
     shortcuts: tuple[ShortcutResult, ...]
     """The shortcut table."""
     notes: tuple[str, ...]
-    """What could not be measured, and why."""
+    """Tests that were not possible, with the reason."""
     warnings: tuple[str, ...]
-    """In plain words."""
+    """Findings that need attention, in plain words."""
     unread: dict[str, str]
-    """Images of the catalog that can no longer be read: path and reason."""
+    """Images of the catalog that can no longer be read: reason by path."""
     limits: str = LIMITS
-    """What a leaf identification does not say."""
+    """Limits of leaf identification."""

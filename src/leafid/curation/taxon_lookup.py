@@ -1,4 +1,4 @@
-"""Which taxon of the job a name in the catalog stands for: accepted names, synonyms, varieties, hedged names."""
+"""Look up the taxon of the job for a name in the catalog: accepted names, synonyms, varieties and uncertain names."""
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -27,7 +27,7 @@ class LeftOutReason(StrEnum):
 
 
 @dataclass(frozen=True)
-class Determinations:
+class TaxonLookup:
     """The taxa of a job by the keys of all their names (``names.Name.key``): accepted names, synonyms, genera."""
 
     accepted: Mapping[str, str]
@@ -35,20 +35,22 @@ class Determinations:
     genera: Mapping[str, str]
 
     @classmethod
-    def of_job(cls, taxa: TaxaSettings) -> "Determinations":
-        """Read the names of a job; entries of one group have one label.
+    def of_job(cls, taxa: TaxaSettings) -> "TaxonLookup":
+        """Index the names of a job; entries of one group have one label.
 
         Raises:
-            TaxonomyError: one name, however spelled, stands for two taxa; all such names are listed.
+            TaxonomyError: a name, in any spelling, belongs to two taxa; all such names are listed.
         """
         claims: dict[str, dict[str, None]] = {}
         for entry in taxa.entries:
             for name in (entry.name, *entry.synonyms):
                 claims.setdefault(read_name(name).key, {})[entry.label_name] = None
-        disputed = {key: owners for key, owners in claims.items() if len(owners) > 1}
-        if disputed:
-            lines = [f"  {key!r} stands for {' and for '.join(owners)}" for key, owners in disputed.items()]
-            raise TaxonomyError("\n".join(["taxa: a name must stand for one taxon, and these do not:", *lines]))
+        ambiguous = {key: labels for key, labels in claims.items() if len(labels) > 1}
+        if ambiguous:
+            lines = [f"  {key!r} belongs to {' and to '.join(labels)}" for key, labels in ambiguous.items()]
+            raise TaxonomyError(
+                "\n".join(["taxa: a name must belong to one taxon only. Remove these from one:", *lines])
+            )
         species = [entry for entry in taxa.entries if entry.rank == "species"]
         accepted = {read_name(entry.name).key: entry.label_name for entry in species}
         genera = {
@@ -61,32 +63,35 @@ class Determinations:
         return cls(accepted, synonyms, genera)
 
     @classmethod
-    def of_names(cls, names: Sequence[str]) -> "Determinations":
-        """Take every name as accepted; of several spellings the commonest stands for all."""
+    def of_names(cls, names: Sequence[str]) -> "TaxonLookup":
+        """Treat every name as accepted; the commonest of several spellings is used for all."""
         spellings: dict[str, Counter[str]] = {}
         for name in names:
-            read = read_name(name)
-            if not read.uncertain:
-                spellings.setdefault(read.key, Counter())[read.canonical] += 1
-        return cls({key: min(ways, key=lambda way: (-ways[way], way)) for key, ways in spellings.items()}, {}, {})
+            parsed = read_name(name)
+            if not parsed.uncertain:
+                spellings.setdefault(parsed.key, Counter())[parsed.canonical] += 1
+        commonest = {key: min(counts, key=lambda text: (-counts[text], text)) for key, counts in spellings.items()}
+        return cls(commonest, {}, {})
 
     def label_name(self, name: str) -> str | LeftOutReason:
-        """Return the name of the label that ``name`` counts to, or why there is none.
+        """Return the name of the label for ``name``, or the reason why there is none.
 
-        A variety or subspecies counts as its species, unless the job lists it itself. That of a synonym does not: it
-        may belong elsewhere, as *Nauclea parvifolia* var. *diversifolia* does.
+        A variety or subspecies has the label of its species, unless the job lists it itself. A variety of a synonym has
+        not, since it may belong to another species, as *Nauclea parvifolia* var. *diversifolia* does.
         """
-        read = read_name(name)
-        if read.uncertain:
+        parsed = read_name(name)
+        if parsed.uncertain:
             return LeftOutReason.UNCERTAIN_NAME
-        found = self.accepted.get(read.key) or self.synonyms.get(read.key)
-        if found is None and read.species is not None:
-            found = self.accepted.get(read_name(read.species).key)
-        return found or self.genera.get(read.key.split(" ", 1)[0]) or LeftOutReason.NAME_NOT_IN_JOB
+        label = self.accepted.get(parsed.key) or self.synonyms.get(parsed.key)
+        if label is None and parsed.species is not None:
+            label = self.accepted.get(read_name(parsed.species).key)
+        return label or self.genera.get(parsed.key.split(" ", 1)[0]) or LeftOutReason.NAME_NOT_IN_JOB
 
 
 def taxonomy_of(taxa: TaxaSettings | None, labels: "pd.Series", catalog: "pd.DataFrame") -> Taxonomy:
-    """Make the taxonomy: labels in alphabetical order; family, genus and key from the job or, unanimous, the catalog.
+    """Make the taxonomy: labels in alphabetical order; family, genus and key from the job, or else from the catalog.
+
+    A value of the catalog is used only if all rows of the label agree.
 
     Args:
         taxa: the job's taxa; None: the names in ``labels``.
@@ -102,7 +107,7 @@ def taxonomy_of(taxa: TaxaSettings | None, labels: "pd.Series", catalog: "pd.Dat
 
 
 def _taxon(label: str, entries: Sequence[TaxonEntry], rows: "pd.DataFrame") -> Taxon:
-    """One taxon; what the entries of a group do not share stays unknown."""
+    """Make one taxon; values that differ between the entries of a group are unknown."""
     genera = {_genus(entry) for entry in entries}
     families = {entry.family for entry in entries}
     return Taxon(
@@ -120,6 +125,6 @@ def _genus(entry: TaxonEntry) -> str | None:
 
 
 def _unanimous(rows: "pd.DataFrame", column: str) -> str | None:
-    """The value of a column if all rows that have one agree."""
+    """Return the value of a column if all rows that have one agree, else None."""
     values = set(rows[column].dropna()) if column in rows else set()
     return str(values.pop()) if len(values) == 1 else None

@@ -1,4 +1,4 @@
-"""The image of the sheet is found among labels, details, thumbnails, manifests and tiles."""
+"""The image of the sheet is chosen among labels, details, thumbnails, manifests and tiles."""
 
 import asyncio
 from typing import Any
@@ -6,10 +6,10 @@ from typing import Any
 import pytest
 
 from leafid.sources.fetching.fetch_errors import FetchError
-from leafid.sources.fetching.iiif import MANIFEST, SERVICE, image_address, service_of
+from leafid.sources.fetching.iiif import MANIFEST_PREFIX, SERVICE_PREFIX, image_service_of, resolve_image_url
 from leafid.sources.fetching.web_client import WebClient
 from leafid.sources.providers.licences import read_licence
-from leafid.sources.providers.media import choose
+from leafid.sources.providers.media_choice import choose_medium
 from leafid.sources.providers.occurrences import Medium
 from tests.sources.test_web import settings
 from tests.sources.web_server import Asked, Reply, WebServer, as_json
@@ -22,11 +22,11 @@ def still(url: str | None, **more: Any) -> Medium:  # noqa: ANN401 -- any field 
 
 
 @pytest.mark.parametrize(
-    ("media", "taken", "why"),
+    ("media", "chosen", "why"),
     [
         ([still(f"{H}/a1?x", title="BM01_label_4"), still(f"{H}/a2?x", title="BM01_4")], f"{H}/a2?x", "the label"),
         ([still(f"{H}/live/9.jpg"), still(f"{H}/specimens/9.jpg")], f"{H}/specimens/9.jpg", "living plant"),
-        ([still(f"{H}/9_tn.jpg"), still(f"{H}/9_lg.jpg")], f"{H}/9_lg.jpg", "thumbnail; tried if the other fails"),
+        ([still(f"{H}/9_tn.jpg"), still(f"{H}/9_lg.jpg")], f"{H}/9_lg.jpg", "thumbnail; tried if the chosen one fails"),
         ([still(f"{H}/9-1.jpg"), still(f"{H}/9.jpg")], f"{H}/9.jpg", "another image"),
         ([still(f"{H}/detail/9.jpg"), still(f"{H}/sheet-of-9.jpg")], f"{H}/sheet-of-9.jpg", "a detail"),
         (
@@ -37,7 +37,7 @@ def still(url: str | None, **more: Any) -> Medium:  # noqa: ANN401 -- any field 
         ([still(f"{H}/s?type=image&source=DZI/9.dzi"), still(f"{H}/9.jpg")], f"{H}/9.jpg", "deep-zoom"),
         ([still(None, references=f"{H}/9.dzi"), still(f"{H}/9.jpg")], f"{H}/9.jpg", "only deep-zoom"),
         ([Medium(None, references=f"{H}/record/9"), still(f"{H}/9.jpg")], f"{H}/9.jpg", "only a page"),
-        ([still("urn:catalog:X:9"), still(f"{H}/9.jpg")], f"{H}/9.jpg", "no web address"),
+        ([still("urn:catalog:X:9"), still(f"{H}/9.jpg")], f"{H}/9.jpg", "not a web address"),
         ([still(f"{H}/9.mp3", type="Sound"), still(f"{H}/9.jpg")], f"{H}/9.jpg", "its type is Sound"),
         (
             [still(f"{H}/9.pdf", format="application/pdf"), still(f"{H}/9.jpg")],
@@ -48,44 +48,44 @@ def still(url: str | None, **more: Any) -> Medium:  # noqa: ANN401 -- any field 
         ([still("https://api.gbif.org/v1/image/cache/9"), still(f"{H}/9.jpg")], f"{H}/9.jpg", "not for bulk"),
     ],
 )
-def test_the_sheet_is_taken_and_the_other_is_left_with_a_reason(media: list[Medium], taken: str, why: str) -> None:
+def test_the_sheet_is_chosen_and_the_other_excluded_with_a_reason(media: list[Medium], chosen: str, why: str) -> None:
     for order in (media, media[::-1]):
-        choice = choose(order, domain="specimen")
-        assert choice.urls[0] == taken
-        assert len(choice.left) == 1
-        assert why in choice.left[0][1]
+        choice = choose_medium(order, domain="specimen")
+        assert choice.urls[0] == chosen
+        assert len(choice.excluded) == 1
+        assert why in choice.excluded[0][1]
 
 
 def test_a_description_in_prose_does_not_make_a_label_photo() -> None:
     sheet = still(f"{H}/9.jpg", description="Herbarium sheet with label, habitat: river bank. Barcode 0065")
-    assert choose([sheet], domain="specimen").taken == sheet
+    assert choose_medium([sheet], domain="specimen").chosen == sheet
 
 
 def test_label_photos_alone_give_no_image() -> None:
-    choice = choose([still(f"{H}/9_label.jpg")], domain="specimen")
-    assert choice.taken is None
-    assert choice.left[0][1] == "a photo of the label"
+    choice = choose_medium([still(f"{H}/9_label.jpg")], domain="specimen")
+    assert choice.chosen is None
+    assert choice.excluded[0][1] == "a photo of the label"
 
 
 def test_a_type_may_be_an_address_or_missing() -> None:
     for kind in ("http://purl.org/dc/dcmitype/StillImage", None, "Image;StillImage", "image"):
-        assert choose([still(f"{H}/9.jpg", type=kind)], domain="specimen").taken is not None
+        assert choose_medium([still(f"{H}/9.jpg", type=kind)], domain="specimen").chosen is not None
 
 
-def test_iiif_comes_first_and_the_plain_image_is_the_fallback() -> None:
+def test_iiif_is_preferred_and_the_plain_image_is_the_fallback() -> None:
     manifest = Medium(f"{H}/iiif/E1/manifest", type="InteractiveResource", format="application/ld+json")
     plain = still(f"{H}/E1.jpg")
     small = still(f"{H}/iiif/E1/full/300,/0/default.jpg")
-    choice = choose([plain, manifest], domain="specimen")
-    assert choice.urls == (f"{MANIFEST}{H}/iiif/E1/manifest", f"{H}/E1.jpg")
-    both = choose([manifest, small], domain="specimen")
-    assert both.urls[:2] == (f"{SERVICE}{H}/iiif/E1", f"{MANIFEST}{H}/iiif/E1/manifest")
+    choice = choose_medium([plain, manifest], domain="specimen")
+    assert choice.urls == (f"{MANIFEST_PREFIX}{H}/iiif/E1/manifest", f"{H}/E1.jpg")
+    both = choose_medium([manifest, small], domain="specimen")
+    assert both.urls[:2] == (f"{SERVICE_PREFIX}{H}/iiif/E1", f"{MANIFEST_PREFIX}{H}/iiif/E1/manifest")
 
 
 def test_a_fallback_has_the_same_licence() -> None:
     manifest = Medium(f"{H}/iiif/E1/manifest", licence=read_licence("CC0"))
-    choice = choose([manifest, still(f"{H}/E1.jpg", licence=read_licence("CC BY 4.0"))], domain="specimen")
-    assert choice.urls == (f"{MANIFEST}{H}/iiif/E1/manifest",)
+    choice = choose_medium([manifest, still(f"{H}/E1.jpg", licence=read_licence("CC BY 4.0"))], domain="specimen")
+    assert choice.urls == (f"{MANIFEST_PREFIX}{H}/iiif/E1/manifest",)
 
 
 @pytest.mark.parametrize(
@@ -98,8 +98,8 @@ def test_a_fallback_has_the_same_licence() -> None:
         (f"{H}/E1.jpg", None),
     ],
 )
-def test_image_services_are_known_by_their_addresses(url: str, base: str | None) -> None:
-    assert service_of(url) == base
+def test_image_services_are_recognised_by_their_addresses(url: str, base: str | None) -> None:
+    assert image_service_of(url) == base
 
 
 V1 = "http://library.stanford.edu/iiif/image-api/1.1/context.json"
@@ -125,17 +125,17 @@ V3 = {"@context": "http://iiif.io/api/image/3/context.json", "width": 6000, "hei
         ({}, "full/0/default"),
     ],
 )  # fmt: skip
-def test_the_size_asked_for_is_offered_and_within_the_limit(info: dict[str, object], size: str) -> None:
+def test_the_requested_size_is_offered_and_within_the_limit(info: dict[str, object], size: str) -> None:
     def answer(asked: Asked) -> Reply:
         return as_json(info if asked.path == "/iiif/E1/info.json" else {}, 200 if "info" in asked.path else 404)
 
-    assert resolve(answer, f"{SERVICE}{{}}/iiif/E1", 3000) == f"/iiif/E1/full/{size}.jpg"
+    assert resolve(answer, f"{SERVICE_PREFIX}{{}}/iiif/E1", 3000) == f"/iiif/E1/full/{size}.jpg"
 
 
 def resolve(answer: Any, planned: str, max_side: int) -> str:  # noqa: ANN401 -- a callable
     async def run(url: str) -> str:
         async with WebClient(settings()) as client:
-            return await image_address(client, planned.format(url), max_side)
+            return await resolve_image_url(client, planned.format(url), max_side)
 
     with WebServer(answer) as server:
         server.answer = lambda asked: answer(asked)
@@ -159,7 +159,7 @@ def test_manifests_lead_to_the_image(version: int, service: bool) -> None:
             body["service"] = [{"id": f"{host}/iiif/E1/"}]
         return as_json({"items": [{"items": [{"items": [{"body": body}]}]}]})
 
-    found = resolve(answer, f"{MANIFEST}{{}}/manifest", 3000)
+    found = resolve(answer, f"{MANIFEST_PREFIX}{{}}/manifest", 3000)
     assert found == ("/iiif/E1/full/2000,/0/default.jpg" if service else "/E1.jpg")
 
 
@@ -167,6 +167,6 @@ EMPTY: dict[str, Any] = {"sequences": [{"canvases": [{"images": [{"resource": {}
 
 
 @pytest.mark.parametrize("content", [[], {}, {"sequences": []}, {"items": [{"items": None}]}, "text", EMPTY])
-def test_what_is_no_manifest_is_a_trouble(content: object) -> None:
+def test_an_invalid_manifest_is_an_error(content: object) -> None:
     with pytest.raises(FetchError, match="manifest"):
-        resolve(lambda asked: as_json(content), f"{MANIFEST}{{}}/manifest", 3000)
+        resolve(lambda asked: as_json(content), f"{MANIFEST_PREFIX}{{}}/manifest", 3000)

@@ -1,4 +1,4 @@
-"""From occurrences to a plan: one image for each record, licences checked, and a word on everything that is left."""
+"""Plan one image for each occurrence, check its licence, and record why other media are excluded."""
 
 import json
 from collections.abc import AsyncIterable
@@ -8,19 +8,19 @@ from urllib.parse import urlsplit
 
 from leafid.jobs import Job, WebSource
 from leafid.progress import OnProgress
-from leafid.sources.fetching.iiif import MANIFEST, SERVICE
+from leafid.sources.fetching.iiif import MANIFEST_PREFIX, SERVICE_PREFIX
 from leafid.sources.fetching.journal import Journal
-from leafid.sources.found import Failure, SourceReason
 from leafid.sources.providers.licences import effective_licence
-from leafid.sources.providers.media import choose
+from leafid.sources.providers.media_choice import choose_medium
 from leafid.sources.providers.occurrences import Medium, Occurrence
+from leafid.sources.source_result import Failure
 
-BATCH = 500
+BATCH_ROWS = 500
 
 
 @dataclass
 class Plan:
-    """What was met on the way to a plan; the plan itself lies in the journal."""
+    """Counts, failures and notes of planning; the journal stores the planned images."""
 
     occurrences: int = 0
     failures: list[Failure] = field(default_factory=list)
@@ -39,14 +39,14 @@ async def plan_source(
 
     Args:
         source: where the occurrences come from.
-        found: the occurrences; records that cannot be read come as failures, sentences for the user as text.
-        job: licences, taxa, seed.
-        journal: takes the plan.
-        plan: counts, failures and notes are added to it.
-        on_progress: told of records found so far.
+        found: the occurrences; unreadable records are failures, notes for the user are text.
+        job: its licences, taxa and seed.
+        journal: stores the planned images.
+        plan: collects counts, failures and notes.
+        on_progress: called with the number of records found so far.
     """
     rows: list[tuple[str, ...]] = []
-    left: list[tuple[str, ...]] = []
+    excluded: list[tuple[str, ...]] = []
     async for one in found:
         if isinstance(one, str):
             plan.notes.append(one)
@@ -54,44 +54,46 @@ async def plan_source(
             plan.failures.append(one)
         else:
             plan.occurrences += 1
-            _plan_one(one, source.domain, job, rows, left)
-        if len(rows) + len(left) >= BATCH:
+            _plan_occurrence(one, source.domain, job, rows, excluded)
+        if len(rows) + len(excluded) >= BATCH_ROWS:
             on_progress(plan.occurrences, plan.occurrences)
-            journal.plan(rows, left)
+            journal.add_to_plan(rows, excluded)
             rows.clear()
-            left.clear()
-    journal.plan(rows, left)
+            excluded.clear()
+    journal.add_to_plan(rows, excluded)
 
 
-def _plan_one(
-    occurrence: Occurrence, domain: str, job: Job, rows: list[tuple[str, ...]], left: list[tuple[str, ...]]
+def _plan_occurrence(
+    occurrence: Occurrence, domain: str, job: Job, rows: list[tuple[str, ...]], excluded: list[tuple[str, ...]]
 ) -> None:
-    """Choose the image of one occurrence, or say why there is none."""
+    """Choose the image of one occurrence, or record why there is none."""
 
-    def leave(medium: Medium | None, licence: str, why: str) -> None:
+    def exclude(medium: Medium | None, licence: str, why: str) -> None:
         address = (medium.identifier or medium.references or "") if medium else ""
-        left.append((occurrence.source, occurrence.key, address, licence, why))
+        excluded.append((occurrence.source, occurrence.key, address, licence, why))
 
     if not occurrence.media:
-        leave(None, "", "the record has no media")
+        exclude(None, "", "the record has no media")
     allowed: list[Medium] = []
     for medium in occurrence.media:
         licence, owner = effective_licence(medium.licence, occurrence.licence)
         if licence.name in job.fetching.licences:
             allowed.append(medium)
         else:
-            leave(medium, licence.name, f"licence {licence.name} (of the {owner}) is not among fetching.licences")
-    choice = choose(allowed, domain=domain)
-    for medium, why in choice.left:
-        leave(medium, effective_licence(medium.licence, occurrence.licence)[0].name, why)
-    if choice.taken is not None:
-        rows.append(_planned(occurrence, choice.taken, choice.urls, domain, job))
+            exclude(medium, licence.name, f"licence {licence.name} (of the {owner}) is not among fetching.licences")
+    choice = choose_medium(allowed, domain=domain)
+    for medium, why in choice.excluded:
+        exclude(medium, effective_licence(medium.licence, occurrence.licence)[0].name, why)
+    if choice.chosen is not None:
+        rows.append(_planned_row(occurrence, choice.chosen, choice.urls, domain, job))
 
 
-def _planned(occurrence: Occurrence, medium: Medium, urls: tuple[str, ...], domain: str, job: Job) -> tuple[str, ...]:
-    """Make the values of ``PLANNED`` for the image taken."""
+def _planned_row(
+    occurrence: Occurrence, medium: Medium, urls: tuple[str, ...], domain: str, job: Job
+) -> tuple[str, ...]:
+    """Return the values of ``PLANNED_COLUMNS`` for the chosen image."""
     licence, owner = effective_licence(medium.licence, occurrence.licence)
-    address = urls[0].removeprefix(MANIFEST).removeprefix(SERVICE)
+    address = urls[0].removeprefix(MANIFEST_PREFIX).removeprefix(SERVICE_PREFIX)
     row = {
         **occurrence.values,
         "license": licence.name,
@@ -118,9 +120,3 @@ def _planned(occurrence: Occurrence, medium: Medium, urls: tuple[str, ...], doma
         json.dumps(urls),
         json.dumps({column: value for column, value in row.items() if value}, ensure_ascii=False),
     )
-
-
-def no_taxon(source: str, key: str, name: str | None) -> Failure:
-    """A record whose name is missing or cannot be read."""
-    detail = f"the name {name!r} cannot be read" if name else "the record has no scientific name"
-    return Failure(key, source, SourceReason.NO_TAXON, detail)
