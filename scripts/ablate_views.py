@@ -30,19 +30,14 @@ from leafid.curation import assign_gatherings, training_split
 from leafid.jobs import Job, load_job, with_settings
 from leafid.learning.data.bags import KINDS
 from leafid.learning.data.prepare import fill_store, view_store
-from leafid.learning.data.samples import Copy, Samples, collate
+from leafid.learning.data.samples import AugmentedCopy, ImageDataset, collate
 from leafid.learning.devices import choose_device, worker_count
-from leafid.learning.linear_probe.probe import (
-    LabelledEmbeddings,
-    LinearHead,
-    LinearProbe,
-    ShrunkLda,
-    concatenated,
-    fit_probe_head,
-)
+from leafid.learning.linear_probe.embeddings import LabelledEmbeddings
+from leafid.learning.linear_probe.lda import LinearHead, ShrunkLda
+from leafid.learning.linear_probe.probe import LinearProbe, fit_probe_head
 from leafid.learning.models.attention_pooling import AttentionPooling
 from leafid.learning.models.batch_norm_fusion import fuse_batch_norm
-from leafid.learning.models.pretrained_weights import start_network
+from leafid.learning.models.pretrained_weights import initialize_network
 from leafid.progress import progress_bar
 from leafid.sheets import CropKind
 from leafid.sources import collect
@@ -113,18 +108,23 @@ def features_of(job: Job, split: pd.DataFrame, look: str, number: int, folder: P
         return Features(**torch.load(path, weights_only=True))
     ids = list(split["image_id"])
     fill_store(store, look, ids, image_paths(split, job.catalog_path), job=job)
-    samples = Samples(
-        store, ids, [0] * len(ids), drawn=None, augmentation=strength, copy=Copy(number, job.seed) if number else None
+    samples = ImageDataset(
+        store,
+        ids,
+        [0] * len(ids),
+        drawn=None,
+        augmentation=strength,
+        copy=AugmentedCopy(number, job.seed) if number else None,
     )
     device = choose_device(job.training.device)
-    network = fuse_batch_norm(start_network(job.model, 2)[0], device)
+    network = fuse_batch_norm(initialize_network(job.model, 2)[0], device)
     loader = DataLoader(samples, 8, collate_fn=collate, num_workers=worker_count(job.training.workers))
     values, owners, kinds = [], [], []
     done = 0
     with torch.inference_mode(), progress_bar("Features") as on_progress:
         for batch in loader:
             for pixels, its_owners, its_kinds in zip(
-                batch.bags.pixels, batch.bags.owners, batch.bags.kinds, strict=True
+                batch.bags.pixels, batch.bags.image_index, batch.bags.kinds, strict=True
             ):
                 values.append(network.features_in_chunks(pixels.to(device)).float().cpu())
                 owners.append(its_owners + done)
@@ -145,16 +145,16 @@ def measure(
     seed: int,
 ) -> tuple[dict[str, float], NDArray[np.int64]]:
     """Return the scores of a ``Row``, and what the folds answered for each image (N); embeddings and copies (N, F)."""
+    images = LabelledEmbeddings(embeddings, labels)
     part = {name: (split["split"] == name).to_numpy() for name in ("train", "val", "test")}
 
     def copied(train: NDArray[np.bool_]) -> LabelledEmbeddings | None:
         if not copies:
             return None
-        return np.concatenate([copy[train] for copy in copies]), np.tile(labels[train], len(copies))
+        return LabelledEmbeddings(np.concatenate([copy[train] for copy in copies]), np.tile(labels[train], len(copies)))
 
     def probe(train: NDArray[np.bool_], val: NDArray[np.bool_]) -> LinearProbe:
-        learnt, judged = (embeddings[train], labels[train]), (embeddings[val], labels[val])
-        return fit_probe_head(learnt, judged, taxa, balanced=True, copies=copied(train))
+        return fit_probe_head(images.subset(train), images.subset(val), taxa, balanced=True, copies=copied(train))
 
     def answers(head: LinearHead, asked: NDArray[np.bool_]) -> NDArray[np.int64]:
         return np.asarray(head.logits(embeddings[asked]).argmax(axis=1))
@@ -169,8 +169,7 @@ def measure(
         here[asked] = True
         next_to_it[folds[(number + 1) % FOLDS][1]] = True
         shrinkage = probe(~next_to_it & ~here, next_to_it).shrinkage
-        learnt = concatenated((embeddings[~here], labels[~here]), copied(~here))
-        lda = ShrunkLda(*learnt, taxa, balanced=True)
+        lda = ShrunkLda(images.subset(~here).concatenate(copied(~here)), taxa, balanced=True)
         folded[here] = answers(lda.head(shrinkage), here)
     spread = float(np.std([macro_f1(labels[asked], folded[asked]) for _, asked in folds], ddof=1))
     return {"val": val, "test": test, "folds": macro_f1(labels, folded), "folds_sd": spread}, folded
@@ -198,7 +197,7 @@ def main() -> None:
     split, taxonomy = curated.split.reset_index(drop=True), curated.taxonomy
     labels = np.array(taxonomy.labels(list(split["scientificName"])), dtype=np.int64)
     options.out.mkdir(parents=True, exist_ok=True)
-    pooling = start_network(job.model, 2)[0].pooling
+    pooling = initialize_network(job.model, 2)[0].pooling
     rows: list[Row] = []
     by_taxon = pd.DataFrame({"taxon": taxonomy.names, "images": np.bincount(labels, minlength=len(taxonomy))})
     print(f"{'views':32} {'look':18} {'val F1':>8} {'test F1':>8} {'folds F1':>16}", flush=True)

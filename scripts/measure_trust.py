@@ -25,6 +25,7 @@ from leafid.bundle import read_bundle
 from leafid.images import IMAGE_ENDINGS
 from leafid.jobs import OodScore
 from leafid.learning import (
+    LabelledEmbeddings,
     Network,
     Run,
     blocked_folds,
@@ -75,7 +76,7 @@ def seen(network: Network, run: Run, rows: pd.DataFrame, files: list[Path], cach
 
 def fitted_to(network: Network, train: Seen, val: Seen, names: Sequence[str]) -> tuple[Network, float]:
     """Return a network whose head is the probe of these images, and its shrinkage; its backbone is not used."""
-    parts = [(part.features, part.labels(names)) for part in (train, val)]
+    parts = [LabelledEmbeddings(part.features, part.labels(names)) for part in (train, val)]
     probe = fit_probe_head(parts[0], parts[1], len(names), balanced=True)
     other = build_network(network.spec, len(names)).eval()
     probe.load_into(other)
@@ -96,7 +97,7 @@ def unknown_table(
     folds = blocked_folds(labels, gatherings)
     there, is_train = has_others_outside_fold(labels, folds), (every.rows["split"] == "train").to_numpy()
     logits = out_of_fold_logits(
-        network, (every.features, labels), is_train, None, folds, shrinkage=shrinkage, balanced=True
+        network, LabelledEmbeddings(every.features, labels), is_train, None, folds, shrinkage=shrinkage, balanced=True
     )
     if logits is None:
         raise SystemExit("Too few images for a probe without a fold.")
