@@ -31,19 +31,14 @@ from leafid.curation import assign_gatherings, training_split
 from leafid.jobs import Job, load_job, with_settings
 from leafid.learning.data.bags import KINDS
 from leafid.learning.data.prepare import fill_store, view_store
-from leafid.learning.data.samples import Copy, Samples, collate
+from leafid.learning.data.samples import AugmentedCopy, ImageDataset, collate
 from leafid.learning.devices import choose_device, worker_count
-from leafid.learning.linear_probe.probe import (
-    LabelledEmbeddings,
-    LinearHead,
-    LinearProbe,
-    ShrunkLda,
-    concatenated,
-    fit_probe_head,
-)
+from leafid.learning.linear_probe.embeddings import LabelledEmbeddings
+from leafid.learning.linear_probe.lda import LinearHead, ShrunkLda
+from leafid.learning.linear_probe.probe import LinearProbe, fit_probe_head
 from leafid.learning.models.attention_pooling import AttentionPooling
 from leafid.learning.models.batch_norm_fusion import fuse_batch_norm
-from leafid.learning.models.pretrained_weights import start_network
+from leafid.learning.models.pretrained_weights import initialize_network
 from leafid.progress import progress_bar
 from leafid.sheets import CropKind
 from leafid.sources import collect
@@ -114,18 +109,23 @@ def compute_features(job: Job, split: pd.DataFrame, condition: str, number: int,
         return Features(**torch.load(path, weights_only=True))
     ids = list(split["image_id"])
     fill_store(store, condition, ids, image_paths(split, job.catalog_path), job=job)
-    samples = Samples(
-        store, ids, [0] * len(ids), drawn=None, augmentation=strength, copy=Copy(number, job.seed) if number else None
+    samples = ImageDataset(
+        store,
+        ids,
+        [0] * len(ids),
+        drawn=None,
+        augmentation=strength,
+        copy=AugmentedCopy(number, job.seed) if number else None,
     )
     device = choose_device(job.training.device)
-    network = fuse_batch_norm(start_network(job.model, 2)[0], device)
+    network = fuse_batch_norm(initialize_network(job.model, 2)[0], device)
     loader = DataLoader(samples, 8, collate_fn=collate, num_workers=worker_count(job.training.workers))
     values, owners, kinds = [], [], []
     done = 0
     with torch.inference_mode(), progress_bar("Features") as on_progress:
         for batch in loader:
             for pixels, its_owners, its_kinds in zip(
-                batch.bags.pixels, batch.bags.owners, batch.bags.kinds, strict=True
+                batch.bags.pixels, batch.bags.image_index, batch.bags.kinds, strict=True
             ):
                 values.append(network.features_in_chunks(pixels.to(device)).float().cpu())
                 owners.append(its_owners + done)
@@ -149,16 +149,16 @@ def measure(
 
     Embeddings and each of the copies have the shape (N, F).
     """
+    images = LabelledEmbeddings(embeddings, labels)
     part = {name: (split["split"] == name).to_numpy() for name in ("train", "val", "test")}
 
     def copies_of(train: NDArray[np.bool_]) -> LabelledEmbeddings | None:
         if not copies:
             return None
-        return np.concatenate([copy[train] for copy in copies]), np.tile(labels[train], len(copies))
+        return LabelledEmbeddings(np.concatenate([copy[train] for copy in copies]), np.tile(labels[train], len(copies)))
 
     def probe(train: NDArray[np.bool_], val: NDArray[np.bool_]) -> LinearProbe:
-        fitting, choosing = (embeddings[train], labels[train]), (embeddings[val], labels[val])
-        return fit_probe_head(fitting, choosing, taxa, balanced=True, copies=copies_of(train))
+        return fit_probe_head(images.subset(train), images.subset(val), taxa, balanced=True, copies=copies_of(train))
 
     def predict(head: LinearHead, selected: NDArray[np.bool_]) -> NDArray[np.int64]:
         return np.asarray(head.logits(embeddings[selected]).argmax(axis=1))
@@ -173,8 +173,8 @@ def measure(
         held_out[indices] = True
         choosing[folds[(number + 1) % FOLDS][1]] = True
         shrinkage = probe(~choosing & ~held_out, choosing).shrinkage
-        fitting = concatenated((embeddings[~held_out], labels[~held_out]), copies_of(~held_out))
-        lda = ShrunkLda(*fitting, taxa, balanced=True)
+        fitting = images.subset(~held_out).concatenate(copies_of(~held_out))
+        lda = ShrunkLda(fitting, taxa, balanced=True)
         predicted[held_out] = predict(lda.head(shrinkage), held_out)
     spread = float(np.std([macro_f1(labels[indices], predicted[indices]) for _, indices in folds], ddof=1))
     return {"val": val, "test": test, "folds": macro_f1(labels, predicted), "folds_sd": spread}, predicted
@@ -202,7 +202,7 @@ def main() -> None:
     split, taxonomy = curated.split.reset_index(drop=True), curated.taxonomy
     labels = np.array(taxonomy.labels(list(split["scientificName"])), dtype=np.int64)
     options.out.mkdir(parents=True, exist_ok=True)
-    pooling = start_network(job.model, 2)[0].pooling
+    pooling = initialize_network(job.model, 2)[0].pooling
     rows: list[Row] = []
     by_taxon = pd.DataFrame({"taxon": taxonomy.names, "images": np.bincount(labels, minlength=len(taxonomy))})
     print(f"{'views':32} {'condition':10} {'val F1':>8} {'test F1':>8} {'folds F1':>16}", flush=True)

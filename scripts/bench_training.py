@@ -25,7 +25,7 @@ from leafid.learning import Run, train
 from leafid.learning.data.samples import Batch, EpochSampler, training_loader
 from leafid.learning.devices import choose_device, lightning_precision
 from leafid.learning.fine_tuning.hierarchical_loss import HierarchicalLoss
-from leafid.learning.fine_tuning.malloc_tuning import give_memory_back, keep_freed_memory, steps_are_uniform
+from leafid.learning.fine_tuning.malloc_tuning import malloc_tuning_applies, reset_malloc, tune_malloc
 from leafid.learning.fine_tuning.optimizer import OptimizerSchedule, build_optimizer
 from leafid.learning.models.backbones import network_spec
 from leafid.learning.models.network import build_network
@@ -67,14 +67,14 @@ def bare_rate(job: Job, run: Run, batches: list[Batch]) -> float:
         loss.item()  # waits for a GPU
         return len(batch.labels)
 
-    if steps_are_uniform(job, device):
-        keep_freed_memory()  # as training does
+    if malloc_tuning_applies(job, device):
+        tune_malloc()  # as training does
     step(batches[0])
     done, started = 0, time.perf_counter()
     while time.perf_counter() - started < MIN_SECONDS:
         done += sum(step(batch) for batch in batches)
     rate = done / (time.perf_counter() - started)
-    give_memory_back()
+    reset_malloc()
     return rate
 
 

@@ -31,8 +31,8 @@ from leafid.demo.taxa import APEX_FORMS, BASE_FORMS
 from leafid.jobs import load_job
 from leafid.learning.data.bags import Bags
 from leafid.learning.devices import choose_device, worker_count
-from leafid.learning.fine_tuning.malloc_tuning import keep_freed_memory, steps_are_uniform
-from leafid.learning.models.pretrained_weights import start_network
+from leafid.learning.fine_tuning.malloc_tuning import malloc_tuning_applies, tune_malloc
+from leafid.learning.models.pretrained_weights import initialize_network
 from leafid.sheets import downscale
 
 PAIRS = (4, 16)
@@ -116,7 +116,7 @@ def main() -> None:
     job = load_job(options.job, options.overrides)
     device = choose_device(job.training.device)
     torch.manual_seed(job.seed)
-    network, _ = start_network(job.model, 2 + len(APEX_FORMS) + len(BASE_FORMS))
+    network, _ = initialize_network(job.model, 2 + len(APEX_FORMS) + len(BASE_FORMS))
     network.to(device).train()
     loader = DataLoader(
         SyntheticLeaves(options.leaves, job.sheets.size, job.seed),
@@ -130,8 +130,8 @@ def main() -> None:
     ]
     optimizer = AdamW(groups, weight_decay=job.training.weight_decay)
     schedule = OneCycleLR(optimizer, list(LEARNING_RATES), total_steps=len(loader), pct_start=0.1)
-    if steps_are_uniform(job, device):
-        keep_freed_memory()
+    if malloc_tuning_applies(job, device):
+        tune_malloc()
     started = time.monotonic()
     recent: list[Tensor] = []
     for step, (views, targets) in enumerate(loader, start=1):

@@ -80,7 +80,7 @@ def test_an_exported_engine_gives_the_output_of_torch(bundle: Path, photos: list
 def test_covariance_pooling_at_several_sizes_gives_the_output_of_torch(
     tmp_path: Path, photos: list[Path], name: CompiledName
 ) -> None:
-    spec = NETWORK.model_copy(update={"pooling": "second-order", "scales": (1.0, 0.75)})
+    spec = NETWORK.model_copy(update={"pooling": "covariance", "scales": (1.0, 0.75)})
     made = make_bundle(tmp_path / "bundle", network_spec=spec)
     parity = export_engine(made.folder, name, photos)
     assert parity.passed and parity.agreement == 1 and parity.embedding_difference < 1e-4

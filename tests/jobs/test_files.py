@@ -8,10 +8,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from leafid.errors import JobError
-from leafid.jobs import Job, dump_job, job_schema, load_job
+from leafid.jobs import Job, dump_job, job_schema, load_job, with_settings
+from leafid.jobs.mistakes import RENAMED_KEYS
 
+FOLDER = {"kind": "folder", "path": "photos"}
 MINIMAL = "name: my-job\nsources: [{kind: folder, path: photos}]\n"
-CONFIGS = sorted(Path("configs").glob("*.yaml"))
+CONFIGS = sorted((Path(__file__).resolve().parents[2] / "configs").glob("*.yaml"))
 
 
 def written(tmp_path: Path, text: str) -> Path:
@@ -38,7 +40,7 @@ def test_every_shipped_job_is_valid(path: Path) -> None:
     assert load_job(path).name == path.stem
 
 
-def test_all_mistakes_are_told_at_once_with_lines_and_fixes(tmp_path: Path) -> None:
+def test_all_mistakes_are_listed_at_once_with_lines_and_fixes(tmp_path: Path) -> None:
     message = mistakes(
         tmp_path,
         "name: My Job\n"
@@ -58,7 +60,7 @@ def test_all_mistakes_are_told_at_once_with_lines_and_fixes(tmp_path: Path) -> N
     assert "line 6: training.max_epoch: unknown key; did you mean max_epochs?" in message
     assert "line 7: training.label_smoothing: 1.5 must be less than 1" in message
     assert "line 8: training.workers: 'many' must be a whole number, or 'auto'" in message
-    assert "line 9: model.backbone: 'mobilnet_v2' is no backbone of leafid; did you mean mobilenet_v2?" in message
+    assert "line 9: model.backbone: 'mobilnet_v2' is not a backbone of leafid; did you mean mobilenet_v2 or" in message
 
 
 def test_a_repeated_key_is_refused(tmp_path: Path) -> None:
@@ -66,7 +68,7 @@ def test_a_repeated_key_is_refused(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("country", ["NO", "no", "on", "off", "yes", "Y"])
-def test_words_that_yaml_1_1_takes_for_truth_stay_words(tmp_path: Path, country: str) -> None:
+def test_words_that_are_booleans_in_yaml_1_1_stay_words(tmp_path: Path, country: str) -> None:
     job = load_job(written(tmp_path, MINIMAL + f"taxa: {{target: {country}}}\n"))
     assert job.taxa is not None
     assert job.taxa.target is not None
@@ -81,7 +83,7 @@ def test_leading_zeros_are_not_octal(tmp_path: Path) -> None:
     assert load_job(written(tmp_path, MINIMAL + "seed: 010\n")).seed == 10
 
 
-def test_overrides_replace_what_the_file_says(tmp_path: Path) -> None:
+def test_overrides_replace_values_of_the_file(tmp_path: Path) -> None:
     job = load_job(written(tmp_path, MINIMAL), ["training.max_epochs=5", "taxa.target=Mitragyna speciosa"])
     assert job.training.max_epochs == 5
     assert job.taxa is not None
@@ -96,12 +98,51 @@ def test_a_mistake_in_an_override_names_the_override(tmp_path: Path) -> None:
     assert "name is not a section" in mistakes(tmp_path, MINIMAL, "name.first=x")
 
 
-def test_taxa_may_stand_in_a_file_of_their_own(tmp_path: Path) -> None:
+RENAMED = [
+    ("sheets", "whole_size", "448", "overview_size"),
+    ("training", "probe_copies", "2", "probe_augmented_copies"),
+    ("training", "average_epochs", "3", "ema_epochs"),
+    ("training", "first_layer_rate", "0.1", "first_layer_lr_mult"),
+    ("trust", "known_accepted", "0.95", "id_acceptance_rate"),
+    ("trust", "min_score", "0.5", "min_probability"),
+]
+
+
+@pytest.mark.parametrize(("section", "old", "value", "new"), RENAMED)
+def test_an_old_key_gets_one_message_with_the_new_key(
+    tmp_path: Path, section: str, old: str, value: str, new: str
+) -> None:
+    message = mistakes(tmp_path, MINIMAL + f"{section}:\n  {old}: {value}\n")
+    assert message.splitlines()[1:] == [f"  line 4: {section}.{old}: was renamed to {new}"]
+    override = f"{section}.{old}={value}"
+    assert f"--set {override}: {section}.{old}: was renamed to {new}" in mistakes(tmp_path, MINIMAL, override)
+    with pytest.raises(JobError, match=f"was renamed to {new}"):
+        with_settings(load_job(written(tmp_path, MINIMAL)), {f"{section}.{old}": float(value)})  # as a sweep does
+
+
+def test_every_renamed_key_exists_under_its_new_name_only() -> None:
+    assert {(section, old): new for section, old, _, new in RENAMED} == RENAMED_KEYS
+    for section, old, _, new in RENAMED:
+        fields = type(getattr(Job.model_validate({"name": "j", "sources": [FOLDER]}), section)).model_fields
+        assert new in fields and old not in fields
+
+
+def test_an_old_value_gets_a_message_with_the_new_value(tmp_path: Path) -> None:
+    message = mistakes(tmp_path, MINIMAL + "model: {pooling: second-order}\n")
+    assert message.splitlines()[1:] == ["  line 3: model.pooling: 'second-order' was renamed to covariance"]
+    override = "model.pooling=second-order"
+    assert "'second-order' was renamed to covariance" in mistakes(tmp_path, MINIMAL, override)
+    assert "must be 'average' or 'covariance'" in mistakes(tmp_path, MINIMAL, "model.pooling=max")
+    assert "must be 'average' or 'covariance'" in mistakes(tmp_path, MINIMAL, "model.pooling=[second-order]")
+
+
+def test_taxa_may_be_in_a_separate_file(tmp_path: Path) -> None:
     taxa = tmp_path / "taxa.yaml"
     taxa.write_text("target: Mitragyna speciosa\nlook_alikes:\n  - name: Coffea canephora\n    synonims: [a]\n")
     message = mistakes(tmp_path, MINIMAL + "taxa: taxa.yaml\n")
     assert "line 4: taxa.look_alikes.0.synonims: unknown key; did you mean synonyms?" in message
-    assert f"there is no file {tmp_path / 'nowhere.yaml'}" in mistakes(tmp_path, MINIMAL + "taxa: nowhere.yaml\n")
+    message = mistakes(tmp_path, MINIMAL + "taxa: nowhere.yaml\n")
+    assert f"the file {tmp_path / 'nowhere.yaml'} does not exist" in message
 
 
 @pytest.mark.parametrize(
@@ -113,11 +154,11 @@ def test_taxa_may_stand_in_a_file_of_their_own(tmp_path: Path) -> None:
         ("name: !!python/object/apply:os.system [ls]\n", "not valid YAML"),
     ],
 )
-def test_what_is_no_job_is_told_in_a_sentence(tmp_path: Path, text: str, expected: str) -> None:
+def test_a_file_that_is_not_a_job_is_explained_in_a_sentence(tmp_path: Path, text: str, expected: str) -> None:
     assert expected in mistakes(tmp_path, text)
 
 
-def test_a_file_that_cannot_be_read_is_told_in_a_sentence(tmp_path: Path) -> None:
+def test_a_file_that_cannot_be_read_is_explained_in_a_sentence(tmp_path: Path) -> None:
     with pytest.raises(JobError, match="There is no file"):
         load_job(tmp_path / "missing.yaml")
     with pytest.raises(JobError, match="is a folder"):
@@ -129,7 +170,7 @@ def test_a_file_that_cannot_be_read_is_told_in_a_sentence(tmp_path: Path) -> Non
 
 
 @given(target=st.from_regex(r"[-+0-9.eExobtrufalsnNO~:_]{1,8}", fullmatch=True))
-def test_a_name_that_looks_like_something_else_stays_a_name(
+def test_a_name_that_looks_like_a_number_or_boolean_stays_a_name(
     tmp_path_factory: pytest.TempPathFactory, target: str
 ) -> None:
     job = Job.model_validate(

@@ -1,4 +1,4 @@
-"""A trivial task, drawn: broad leaves and narrow leaves; and one run trained on it, which many tests look at."""
+"""A synthetic task (broad leaves and narrow leaves), and one run trained on it that many tests share."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -52,7 +52,7 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def make_job(data: Path) -> MakeJob:
-    """Return a function that makes small jobs on the task; keywords are settings of ``training``, or whole sections."""
+    """Return a function that makes small jobs on the task; keywords are settings of ``training``."""
 
     def make(*, model: dict[str, object] | None = None, **training: object) -> Job:
         return Job.model_validate(

@@ -1,4 +1,4 @@
-"""One answer of the views of an image."""
+"""Attention pooling over the views of an image."""
 
 import torch
 from hypothesis import given
@@ -7,12 +7,12 @@ from hypothesis import strategies as st
 from leafid.learning.models.attention_pooling import AttentionPooling
 
 BAGS = st.lists(st.lists(st.integers(0, 3), min_size=1, max_size=6), min_size=1, max_size=5)
-"""For each image, what its views show."""
+"""For each image, the kinds of its views."""
 
 
 def flat(bags: list[list[int]]) -> tuple[torch.Tensor, torch.Tensor]:
-    owners = torch.tensor([owner for owner, kinds in enumerate(bags) for _ in kinds])
-    return owners, torch.tensor([kind for kinds in bags for kind in kinds])
+    image_index = torch.tensor([image for image, kinds in enumerate(bags) for _ in kinds])
+    return image_index, torch.tensor([kind for kinds in bags for kind in kinds])
 
 
 def features_of(count: int, seed: int) -> torch.Tensor:
@@ -20,30 +20,30 @@ def features_of(count: int, seed: int) -> torch.Tensor:
 
 
 @given(bags=BAGS, seed=st.integers(0, 1000))
-def test_at_first_every_kind_and_every_view_of_a_kind_says_as_much(bags: list[list[int]], seed: int) -> None:
-    owners, kinds = flat(bags)
-    features = features_of(len(owners), seed)
-    pooled, weights = AttentionPooling(7)(features, owners, kinds, len(bags))
-    for owner in range(len(bags)):
-        its = owners == owner
-        of_kinds = [features[its & (kinds == kind)].mean(0) for kind in set(kinds[its].tolist())]
-        torch.testing.assert_close(pooled[owner], torch.stack(of_kinds).mean(0))
-        torch.testing.assert_close(weights[its].sum(), torch.tensor(1.0))
+def test_untrained_weights_are_equal_for_all_kinds_and_all_views_of_a_kind(bags: list[list[int]], seed: int) -> None:
+    image_index, kinds = flat(bags)
+    features = features_of(len(image_index), seed)
+    pooled, weights = AttentionPooling(7)(features, image_index, kinds, len(bags))
+    for image in range(len(bags)):
+        own = image_index == image
+        of_kinds = [features[own & (kinds == kind)].mean(0) for kind in set(kinds[own].tolist())]
+        torch.testing.assert_close(pooled[image], torch.stack(of_kinds).mean(0))
+        torch.testing.assert_close(weights[own].sum(), torch.tensor(1.0))
 
 
 @given(bags=BAGS, seed=st.integers(0, 1000))
-def test_attention_of_whatever_size_gives_weights(bags: list[list[int]], seed: int) -> None:
-    owners, kinds = flat(bags)
-    features = features_of(len(owners), seed)
+def test_weights_are_finite_and_sum_to_one_for_large_scores(bags: list[list[int]], seed: int) -> None:
+    image_index, kinds = flat(bags)
+    features = features_of(len(image_index), seed)
     pooling = AttentionPooling(7)
     torch.nn.init.normal_(pooling.score.weight, std=30, generator=torch.Generator().manual_seed(seed))
-    pooled, weights = pooling(features, owners, kinds, len(bags))
+    pooled, weights = pooling(features, image_index, kinds, len(bags))
     assert torch.isfinite(pooled).all()
-    sums = torch.zeros(len(bags)).index_add(0, owners, weights)
+    sums = torch.zeros(len(bags)).index_add(0, image_index, weights)
     torch.testing.assert_close(sums, torch.ones(len(bags)))
 
 
-def test_a_view_that_is_attended_to_decides() -> None:
+def test_a_view_with_a_high_score_dominates_the_embedding() -> None:
     pooling = AttentionPooling(2)
     with torch.no_grad():
         pooling.score.weight.copy_(torch.tensor([[50.0, 0.0]]))

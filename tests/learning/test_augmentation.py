@@ -1,4 +1,4 @@
-"""What augmentation may and may not do to a leaf."""
+"""Augmentation: deterministic by seed, graded by strength, and leaves stay recognisable."""
 
 from typing import get_args
 
@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from leafid.jobs import Strength
-from leafid.learning.data.augmentation import augment, margin, seen_side
+from leafid.learning.data.augmentation import augment, margin, output_side
 
 STRENGTHS: tuple[Strength, ...] = get_args(Strength)
 
@@ -22,7 +22,7 @@ def leaf(side: int) -> NDArray[np.uint8]:
 
 
 @pytest.mark.parametrize("strength", STRENGTHS)
-def test_same_seed_same_view_of_the_size_asked_for(strength: Strength) -> None:
+def test_the_same_seed_gives_the_same_view_of_the_output_side(strength: Strength) -> None:
     view = leaf(round(64 * margin(strength)))
     before = view.copy()
     first = [augment(view, strength, seed) for seed in range(5)]
@@ -33,7 +33,7 @@ def test_same_seed_same_view_of_the_size_asked_for(strength: Strength) -> None:
 
 
 @pytest.mark.parametrize("strength", STRENGTHS)
-def test_stronger_means_more_change(strength: Strength) -> None:
+def test_a_higher_strength_changes_more(strength: Strength) -> None:
     expected = {"none": 0.0, "light": 4.0, "medium": 15.0, "strong": 20.0}
     view = leaf(round(64 * margin(strength)))
     plain = leaf(64).astype(float)
@@ -50,11 +50,11 @@ def test_a_leaf_stays_green_on_light_paper(strength: Strength) -> None:
         dark = view[view.sum(axis=2) < 450]
         assert len(dark) > 0.02 * 64 * 64
         assert np.median(dark[:, 1] - dark[:, 0]) >= 0  # not turned red
-        assert np.median(view.reshape(-1, 3), axis=0).min() > 120  # paper is what there is most of
+        assert np.median(view.reshape(-1, 3), axis=0).min() > 120  # most pixels are paper
 
 
 def test_proportions_are_kept() -> None:
-    """Length to width of the leaf is a character of the taxon: turning and scaling must not change it."""
+    """The length-width ratio of a leaf is a character of the taxon: rotation and scaling must not change it."""
     for seed in range(30):
         view = augment(leaf(round(96 * margin("medium"))), "medium", seed)
         y, x = np.nonzero(view.astype(int).sum(axis=2) < 450)
@@ -65,11 +65,11 @@ def test_proportions_are_kept() -> None:
 
 
 @given(side=st.integers(32, 2048))
-def test_the_side_that_is_seen_follows_from_the_prepared_one(side: int) -> None:
-    assert seen_side(round(side * margin("light"))) == side
+def test_output_side_inverts_the_margin(side: int) -> None:
+    assert output_side(round(side * margin("light"))) == side
 
 
-def test_a_job_without_colours_stays_without() -> None:
+def test_grey_views_stay_grey() -> None:
     grey = leaf(round(64 * margin("strong"))).mean(axis=2).astype(np.uint8)
     view = np.repeat(grey[..., None], 3, axis=2)
     assert all(not np.ptp(augment(view, "strong", seed), axis=2).any() for seed in range(40))

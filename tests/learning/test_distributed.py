@@ -1,4 +1,4 @@
-"""Several processes that train together do what one would have done."""
+"""Distributed training gives the result of a single process."""
 
 import os
 import subprocess
@@ -27,11 +27,13 @@ from .conftest import MakeJob
     share=st.integers(1, 5),
     balanced=st.booleans(),
 )
-def test_together_they_draw_what_one_would(labels: list[int], world: int, share: int, balanced: bool) -> None:
+def test_ranks_together_draw_the_batches_of_one_process(
+    labels: list[int], world: int, share: int, balanced: bool
+) -> None:
     batch = world * share
 
-    def draws(process: DistributedRank) -> list[int]:
-        sampler = EpochSampler(labels, batch_size=batch, balanced=balanced, seed=3, process=process)
+    def draws(rank: DistributedRank) -> list[int]:
+        sampler = EpochSampler(labels, batch_size=batch, balanced=balanced, seed=3, rank=rank)
         drawn = [draw.seed for draw in sampler]
         assert len(drawn) == len(sampler)
         return drawn
@@ -40,7 +42,7 @@ def test_together_they_draw_what_one_would(labels: list[int], world: int, share:
     assert np.concatenate(parts, axis=1).ravel().tolist() == draws(DistributedRank(0, 1))
 
 
-def test_the_place_is_read_from_what_launchers_say(make_job: MakeJob) -> None:
+def test_the_rank_is_read_from_the_variables_of_launchers(make_job: MakeJob) -> None:
     training = make_job(devices=4, nodes=2, batch_size=8).training
     assert DistributedRank.of(training, {}) == DistributedRank(0, 8)
     assert DistributedRank.of(training, {"NODE_RANK": "1", "LOCAL_RANK": "2"}) == DistributedRank(6, 8)
@@ -51,9 +53,9 @@ def test_the_place_is_read_from_what_launchers_say(make_job: MakeJob) -> None:
         DistributedRank.of(make_job(devices=3, batch_size=8).training, {})
 
 
-def test_two_processes_learn_as_one(make_job: MakeJob, tmp_path: Path) -> None:
+def test_two_processes_give_the_metrics_of_one(make_job: MakeJob, tmp_path: Path) -> None:
     pytest.importorskip("timm", reason="timm is an extra: pip install leafid[timm]")
-    # Without batch norm and dropout, a step by two halves of a batch is the step by the batch.
+    # Without batch norm and dropout, a step with two halves of a batch equals the step with the whole batch.
     model = {"backbone": "timm/convnext_atto", "dropout": 0.0}
     job = make_job(model=model, max_epochs=2, label_smoothing=0.0)
     alone = train(job, run=tmp_path / "alone")

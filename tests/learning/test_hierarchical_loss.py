@@ -1,4 +1,4 @@
-"""The loss: torch's own where it can be compared, mixed labels, rarity, and ranks above species."""
+"""The loss: equality with torch's cross-entropy, mixed labels, weights of rare taxa, and higher ranks."""
 
 import pytest
 import torch
@@ -22,12 +22,12 @@ TRAIN_LABELS = [0, 1, 1, 1, 2, 2, 3, 3]
 
 
 def loss_of(**training: object) -> HierarchicalLoss:
-    """The loss of these settings."""
+    """Return the loss of these settings."""
     return HierarchicalLoss.of(TrainingSettings.model_validate(training), TAXONOMY, TRAIN_LABELS)
 
 
 @pytest.mark.parametrize("smoothing", [0.0, 0.1])
-def test_without_anything_else_it_is_cross_entropy(smoothing: float) -> None:
+def test_at_species_it_is_cross_entropy(smoothing: float) -> None:
     expected = cross_entropy(LOGITS, LABELS, label_smoothing=smoothing)
     assert torch.allclose(loss_of(label_smoothing=smoothing)(LOGITS, LABELS), expected)
 
@@ -44,34 +44,34 @@ def test_the_loss_of_mixed_images_is_the_mixed_loss(settings: dict[str, object])
     loss, share = loss_of(**settings), 0.75
     partners = torch.tensor([1, 2, 3, 4, 5, 0])
     mixed = loss(LOGITS, LABELS, partners, torch.full((6,), share))
-    # A whole number of copies says the same without any code for mixing.
+    # Three copies with the own label and one with the partner's give the same loss without mixing.
     logits = torch.cat([LOGITS] * 4)
     labels = torch.cat([LABELS] * 3 + [LABELS[partners]])
     assert torch.allclose(mixed, loss(logits, labels), atol=1e-6)
 
 
-def test_images_left_unmixed_have_their_own_loss() -> None:
+def test_unmixed_images_have_their_own_loss() -> None:
     loss = loss_of(balance="loss")
     assert torch.allclose(loss(LOGITS, LABELS, torch.arange(6), torch.ones(6)), loss(LOGITS, LABELS))
 
 
-def test_a_genus_is_as_probable_as_its_species_together() -> None:
+def test_the_probability_of_a_genus_is_the_sum_of_its_species() -> None:
     summed = group_log_probabilities(LOGITS.log_softmax(dim=1), torch.tensor([0, 0, 1, 2])).exp()
     species = LOGITS.softmax(dim=1)
     assert torch.allclose(summed, torch.stack([species[:, :2].sum(1), species[:, 2], species[:, 3]], dim=1))
 
 
-def test_a_wrong_answer_in_the_right_genus_and_family_costs_less() -> None:
-    sure = 8 * torch.eye(4)
+def test_a_wrong_prediction_in_the_right_genus_and_family_costs_less() -> None:
+    confident = 8 * torch.eye(4)
     loss, hirsuta = loss_of(higher_ranks=["genus", "family"]), torch.tensor([0])
-    costs = [float(loss(sure[answer, None], hirsuta)) for answer in range(4)]
+    costs = [float(loss(confident[predicted, None], hirsuta)) for predicted in range(4)]
     assert costs == sorted(costs)
     assert costs[0] + 1 < costs[1] and costs[1] + 1 < costs[2] and costs[2] + 1 < costs[3]
-    plain = [float(loss_of()(sure[answer, None], hirsuta)) for answer in (1, 2, 3)]
+    plain = [float(loss_of()(confident[predicted, None], hirsuta)) for predicted in (1, 2, 3)]
     assert plain == pytest.approx([plain[0]] * 3)
 
 
-def test_taxa_of_unknown_genus_stand_alone_and_gradients_are_finite() -> None:
+def test_taxa_of_unknown_genus_are_groups_of_their_own_and_gradients_are_finite() -> None:
     unknown = Taxonomy(taxa=(*TAXONOMY.taxa, Taxon(scientific_name="sp. 1"), Taxon(scientific_name="sp. 2")))
     loss = HierarchicalLoss.of(TrainingSettings(higher_ranks=("genus",)), unknown, TRAIN_LABELS)
     logits = torch.randn(3, 6, requires_grad=True)
@@ -80,8 +80,8 @@ def test_taxa_of_unknown_genus_stand_alone_and_gradients_are_finite() -> None:
     assert int(loss.get_buffer("group_0").max()) == 4  # three genera and two of their own
 
 
-def test_a_rank_that_groups_nothing_is_said(caplog: pytest.LogCaptureFixture) -> None:
+def test_a_rank_without_effect_is_reported(caplog: pytest.LogCaptureFixture) -> None:
     one_genus = Taxonomy.from_names(["Viola alba", "Viola biflora"])
     loss = HierarchicalLoss.of(TrainingSettings(higher_ranks=("genus",)), one_genus, [0, 1])
-    assert "higher_ranks: genus changes nothing" in caplog.text
+    assert "higher_ranks: genus has no effect" in caplog.text
     assert loss.ranks == 0

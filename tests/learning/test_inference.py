@@ -1,4 +1,4 @@
-"""Logits of files: their order, their failures, and that batches do not matter."""
+"""Predictions of files: their order, failures, and independence of batches."""
 
 from pathlib import Path
 
@@ -38,13 +38,13 @@ def test_bags_of_unequal_size_do_not_depend_on_the_batch(trained: Run, tmp_path:
     with torch.inference_mode():
         views = torch.from_numpy(np.stack(prepare_file(paths[1], wanted).views)).permute(0, 3, 1, 2)
         each = network(Bags.of_single_views(views)).logits
-        # Until attention has learned, the plant says as much as its three leaves together.
+        # With attention weights of 0, the plant weighs as much as its three leaves together.
         network.pooling.score.weight.zero_()
         pooled = predict_files(network, paths, wanted, device=CPU, workers=0).logits
         np.testing.assert_allclose(pooled[1], (each[0] / 2 + each[1:].mean(0) / 2).numpy(), rtol=1e-4, atol=1e-5)
 
 
-def test_files_that_cannot_be_read_are_failures_in_their_place(trained: Run, tmp_path: Path) -> None:
+def test_files_that_cannot_be_read_are_failures_at_their_index(trained: Run, tmp_path: Path) -> None:
     bundle = read_bundle(trained.folder)
     good = trained.image_paths(trained.split)[:3]
     (tmp_path / "notes.jpg").write_text("not an image")
@@ -68,7 +68,7 @@ def test_files_that_cannot_be_read_are_failures_in_their_place(trained: Run, tmp
     assert calls[-1] == (5, 5)
 
 
-def test_no_files_no_logits(trained: Run) -> None:
+def test_no_files_give_no_logits(trained: Run) -> None:
     bundle = read_bundle(trained.folder)
     assert predict_files(load_network(bundle), [], bundle.info.preprocessing, device=CPU).logits.shape == (0, 2)
 

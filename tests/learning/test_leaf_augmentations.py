@@ -1,4 +1,4 @@
-"""What drying, tearing, insects, mounting and another paper may do to a view: it stays that of the leaf."""
+"""Leaf augmentations keep most of the leaf, change only what they should, and are deterministic by seed."""
 
 import numpy as np
 import pytest
@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from leafid.learning.data.leaf_augmentations import CHANGES
+from leafid.learning.data.leaf_augmentations import LEAF_AUGMENTATIONS
 
 View = NDArray[np.uint8]
 PAPER, PLANT = (225, 220, 205), (80, 95, 45)
@@ -28,42 +28,43 @@ PADDING = (sheet() == 255).all(axis=2)
 
 
 def changed(before: View, after: View) -> NDArray[np.bool_]:
-    """Where a view differs clearly."""
+    """Return a mask of the pixels that differ clearly."""
     return np.asarray(np.abs(before.astype(int) - after).max(axis=2) > 12)
 
 
-@pytest.mark.parametrize("name", CHANGES)
+@pytest.mark.parametrize("name", LEAF_AUGMENTATIONS)
 @given(seed=st.integers(0, 2**32))
-def test_the_form_of_a_view_is_kept_and_the_same_chance_gives_the_same(name: str, seed: int) -> None:
+def test_shape_is_kept_and_the_same_seed_gives_the_same_view(name: str, seed: int) -> None:
     view = sheet()
-    first, again = (CHANGES[name](view, np.random.default_rng(seed)) for _ in range(2))
+    first, again = (LEAF_AUGMENTATIONS[name](view, np.random.default_rng(seed)) for _ in range(2))
     assert first.shape == view.shape and first.dtype == np.uint8
     assert np.array_equal(first, again)
-    assert np.array_equal(view, sheet())  # what was given is left alone
+    assert np.array_equal(view, sheet())  # the input is not changed
 
 
 @pytest.mark.parametrize(("name", "most"), [("torn", 0.28), ("insect holes", 0.25), ("mounting strip", 0.5)])
 @given(seed=st.integers(0, 2**32))
-def test_most_of_the_leaf_stays(name: str, most: float, seed: int) -> None:
+def test_most_of_the_leaf_is_kept(name: str, most: float, seed: int) -> None:
     view = sheet()
-    lost = changed(view, CHANGES[name](view, np.random.default_rng(seed)))[PLANT_HERE].mean()
+    lost = changed(view, LEAF_AUGMENTATIONS[name](view, np.random.default_rng(seed)))[PLANT_HERE].mean()
     assert lost <= most
     if name == "torn":
         assert lost > 0.005
 
 
 @pytest.mark.parametrize("name", ["torn", "insect holes", "mounting strip"])
-def test_a_piece_of_the_leaf_is_changed_as_a_rule(name: str) -> None:
+def test_a_part_of_the_leaf_is_usually_changed(name: str) -> None:
     lost = [
-        changed(sheet(), CHANGES[name](sheet(), np.random.default_rng(seed)))[PLANT_HERE].mean() for seed in range(20)
+        changed(sheet(), LEAF_AUGMENTATIONS[name](sheet(), np.random.default_rng(seed)))[PLANT_HERE].mean()
+        for seed in range(20)
     ]
     assert np.median(lost) > 0.01
 
 
-def test_drying_moves_the_plant_between_green_and_brown_and_leaves_the_paper() -> None:
+def test_drying_changes_the_plant_between_green_and_brown_and_keeps_the_paper() -> None:
     redness = []
     for seed in range(40):
-        after = CHANGES["dried or fresh"](sheet(), np.random.default_rng(seed))
+        after = LEAF_AUGMENTATIONS["dried or fresh"](sheet(), np.random.default_rng(seed))
         assert not changed(sheet(), after)[~PLANT_HERE & ~(sheet() == LABEL).all(axis=2)].any()
         red, green, blue = after[PLANT_HERE].mean(axis=0)
         assert blue < min(red, green)  # neither blue nor pink
@@ -71,10 +72,10 @@ def test_drying_moves_the_plant_between_green_and_brown_and_leaves_the_paper() -
     assert min(redness) < -35 and max(redness) > -5  # -15 before
 
 
-def test_another_paper_keeps_the_plant_and_takes_label_and_border() -> None:
+def test_other_paper_keeps_the_plant_and_removes_label_and_border() -> None:
     papers = []
     for seed in range(20):
-        after = CHANGES["other paper"](sheet(), np.random.default_rng(seed))
+        after = LEAF_AUGMENTATIONS["other paper"](sheet(), np.random.default_rng(seed))
         assert changed(sheet(), after)[PLANT_HERE].mean() < 0.1
         assert after[PADDING].min() < 255
         papers.append(np.median(after[~PLANT_HERE], axis=0))
@@ -83,15 +84,15 @@ def test_another_paper_keeps_the_plant_and_takes_label_and_border() -> None:
     assert np.ptp(papers, axis=0).min() > 50
 
 
-def test_holes_show_the_paper_of_the_view() -> None:
-    after = CHANGES["insect holes"](sheet(), np.random.default_rng(1))
+def test_holes_have_the_colour_of_the_paper() -> None:
+    after = LEAF_AUGMENTATIONS["insect holes"](sheet(), np.random.default_rng(1))
     hole = PLANT_HERE & (after.min(axis=2) > 180)
     assert hole.any()
     assert np.abs(np.median(after[hole], axis=0) - PAPER).max() < 15
 
 
-@pytest.mark.parametrize("name", CHANGES)
+@pytest.mark.parametrize("name", LEAF_AUGMENTATIONS)
 @pytest.mark.parametrize("colour", [(255, 255, 255), (0, 0, 0), (225, 220, 205)])
-def test_a_view_without_a_plant_is_borne(name: str, colour: tuple[int, int, int]) -> None:
+def test_a_view_without_a_plant_does_not_fail(name: str, colour: tuple[int, int, int]) -> None:
     view = np.full((64, 64, 3), colour, np.uint8)
-    assert CHANGES[name](view, np.random.default_rng(0)).shape == view.shape
+    assert LEAF_AUGMENTATIONS[name](view, np.random.default_rng(0)).shape == view.shape

@@ -1,4 +1,4 @@
-"""Freed memory stays with the process while it is to be kept, and is given back afterwards."""
+"""Malloc tuning: freed memory is kept while malloc is tuned, and returned afterwards."""
 
 import subprocess
 import sys
@@ -10,7 +10,7 @@ PAGES = 50_000_000 // 4096
 MEASURE = """
 import resource
 import torch
-from leafid.learning.fine_tuning.malloc_tuning import give_memory_back, keep_freed_memory
+from leafid.learning.fine_tuning.malloc_tuning import reset_malloc, tune_malloc
 
 def resident() -> int:
     return int(open("/proc/self/statm").read().split()[1])
@@ -20,17 +20,17 @@ def faults() -> int:
     torch.ones(50_000_000 // 4)
     return resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before
 
-keep_freed_memory()
-kept = min(faults() for _ in range(4))
+tune_malloc()
+tuned = min(faults() for _ in range(4))
 held = resident()
-give_memory_back()
-print(kept, held - resident())
+reset_malloc()
+print(tuned, held - resident())
 """
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="only the C library of GNU/Linux is told to keep memory")
-def test_memory_is_cleared_once_while_it_is_kept_and_given_back_afterwards() -> None:
+@pytest.mark.skipif(sys.platform != "linux", reason="only glibc is tuned")
+def test_tuned_malloc_reuses_memory_without_page_faults_and_reset_returns_it() -> None:
     printed = subprocess.run([sys.executable, "-c", MEASURE], capture_output=True, check=True, text=True).stdout
-    kept, given_back = map(int, printed.split())
-    assert kept < PAGES / 4
-    assert given_back > PAGES / 2
+    tuned, returned = map(int, printed.split())
+    assert tuned < PAGES / 4
+    assert returned > PAGES / 2

@@ -1,4 +1,4 @@
-"""Mixing: views only with their like, labels in the proportion of the pixels, and never twice otherwise."""
+"""Mixup and CutMix: views are mixed with views of their kind, labels in the proportion of the pixels."""
 
 import numpy as np
 import pytest
@@ -16,21 +16,21 @@ SIDES = {CropKind.PLANT: 64, CropKind.LEAF: 32, CropKind.TILE: 32}
 
 
 def bags_of(kinds: list[list[CropKind]]) -> Bags:
-    """Images whose views are of one colour: red tells the image, green the kind."""
+    """Images whose views have one colour: red encodes the image, green the kind."""
     return Bags.of(
         [
             [
                 np.full((SIDES[kind], SIDES[kind], 3), (20 * image, 50 * KINDS.index(kind), 0), np.uint8)
-                for kind in its_kinds
+                for kind in image_kinds
             ]
-            for image, its_kinds in enumerate(kinds)
+            for image, image_kinds in enumerate(kinds)
         ],
         kinds,
     )
 
 
 def mix(bags: Bags, how: Mix, seed: int) -> tuple[MixedBatch, Tensor, Tensor]:
-    """Mix, and return partners and shares, too."""
+    """Return the mixed batch, its partners and its shares."""
     torch.manual_seed(seed)
     result = mix_batch(bags, how)
     assert result.partners is not None and result.shares is not None
@@ -42,20 +42,21 @@ def mix(bags: Bags, how: Mix, seed: int) -> tuple[MixedBatch, Tensor, Tensor]:
     seed=st.integers(0, 2**32),
     kinds=st.lists(st.lists(st.sampled_from(list(SIDES)), min_size=1, max_size=4), min_size=1, max_size=6),
 )
-def test_every_view_holds_as_much_of_the_partner_as_the_label_does(
+def test_the_share_of_the_partner_in_pixels_equals_that_in_the_label(
     how: Mix, seed: int, kinds: list[list[CropKind]]
 ) -> None:
     bags = bags_of(kinds)
     result, partners, shares = mix(bags, how, seed)
-    for pixels, before, owners, shown in zip(result.bags.pixels, bags.pixels, bags.owners, bags.kinds, strict=True):
+    groups = zip(result.bags.pixels, bags.pixels, bags.image_index, bags.kinds, strict=True)
+    for pixels, before, image_index, of_kinds in groups:
         assert pixels.shape == before.shape and pixels.dtype == torch.uint8
-        for view, owner, kind in zip(pixels.float(), owners, shown, strict=True):
-            expected = 20 * (shares[owner] * owner + (1 - shares[owner]) * partners[owner])
+        for view, image, kind in zip(pixels.float(), image_index, of_kinds, strict=True):
+            expected = 20 * (shares[image] * image + (1 - shares[image]) * partners[image])
             assert abs(view[0].mean() - expected) < 1.5
-            assert torch.all(view[1] == 50 * kind)  # mixed with nothing but its like
+            assert torch.all(view[1] == 50 * kind)  # mixed only with views of its kind
 
 
-def test_an_image_without_counterpart_is_left_as_it_is() -> None:
+def test_an_image_without_counterpart_is_not_mixed() -> None:
     bags = bags_of([[CropKind.PLANT, CropKind.LEAF], [CropKind.LEAF, CropKind.LEAF]])
     for seed in range(10):
         result, partners, shares = mix(bags, "mixup", seed)
@@ -63,7 +64,7 @@ def test_an_image_without_counterpart_is_left_as_it_is() -> None:
         assert torch.equal(result.bags.pixels[1], bags.pixels[1])  # the plant
 
 
-def test_nobody_is_mixed_with_itself_and_the_batch_stays_what_it_was() -> None:
+def test_no_image_is_its_own_partner_and_the_input_is_not_changed() -> None:
     bags = bags_of([[CropKind.PLANT]] * 6)
     before = bags.pixels[0].clone()
     for seed in range(10):
@@ -73,18 +74,18 @@ def test_nobody_is_mixed_with_itself_and_the_batch_stays_what_it_was() -> None:
     assert torch.equal(bags.pixels[0], before)
 
 
-def test_both_means_now_the_one_now_the_other() -> None:
+def test_both_draws_mixup_or_cutmix() -> None:
     bags = bags_of([[CropKind.PLANT], [CropKind.PLANT]])
-    ways = set()
+    methods = set()
     for seed in range(40):
         result, _, shares = mix(bags, "both", seed)
         if 0.1 < shares[0] < 0.9:
             colours = len(set(result.bags.pixels[0][1, 0].flatten().tolist()))
-            ways.add({1: "mixup", 2: "cutmix"}[colours])
-    assert ways == {"mixup", "cutmix"}
+            methods.add({1: "mixup", 2: "cutmix"}[colours])
+    assert methods == {"mixup", "cutmix"}
 
 
-def test_nothing_is_mixed_or_drawn_unless_asked_for() -> None:
+def test_without_mixing_no_random_number_is_drawn() -> None:
     bags = bags_of([[CropKind.PLANT], [CropKind.PLANT]])
     before = torch.get_rng_state()
     assert mix_batch(bags, "none") == MixedBatch(bags)

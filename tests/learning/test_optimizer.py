@@ -1,4 +1,4 @@
-"""Learning rates by depth and by step."""
+"""Learning rates by depth and step."""
 
 import pytest
 import torch
@@ -12,14 +12,14 @@ from leafid.learning.fine_tuning.optimizer import OptimizerSchedule, build_optim
 from .conftest import MakeJob
 
 SPEC = NetworkSpec(backbone="mobilenet_v3_small", dropout=0.0, mean=(0.5, 0.5, 0.5), std=(0.2, 0.2, 0.2))
-RECIPE = OptimizerSchedule(
+SCHEDULE = OptimizerSchedule(
     steps_per_epoch=10,
     epochs=6,
     warmup_epochs=1,
-    rate=1e-3,
+    learning_rate=1e-3,
     first_layer_lr_mult=0.1,
     weight_decay=0.05,
-    from_random=False,
+    random_weights=False,
     ema_decay=0.0,
 )
 
@@ -34,8 +34,8 @@ def rates(optimizer: torch.optim.Optimizer) -> dict[str, float]:
     return {group["name"]: group["lr"] for group in optimizer.param_groups}
 
 
-def test_rates_rise_from_the_image_to_the_head(network: Network) -> None:
-    optimizer, schedule = build_optimizer(network, RECIPE)
+def test_learning_rates_rise_from_the_first_layers_to_the_head(network: Network) -> None:
+    optimizer, schedule = build_optimizer(network, SCHEDULE)
     for _ in range(10):  # to the end of the warm-up
         optimizer.step()
         schedule.step()
@@ -48,7 +48,7 @@ def test_rates_rise_from_the_image_to_the_head(network: Network) -> None:
 
 
 def test_every_parameter_is_in_one_group_and_only_weights_decay(network: Network) -> None:
-    optimizer, _ = build_optimizer(network, RECIPE)
+    optimizer, _ = build_optimizer(network, SCHEDULE)
     grouped = [parameter for group in optimizer.param_groups for parameter in group["params"]]
     assert sorted(map(id, grouped)) == sorted(map(id, network.parameters()))
     for group in optimizer.param_groups:
@@ -63,19 +63,19 @@ def test_every_parameter_is_in_one_group_and_only_weights_decay(network: Network
     step=st.floats(0, 1),
     depth=st.floats(0, 1),
 )
-def test_rates_are_never_negative_nor_above_their_highest(
+def test_learning_rates_are_between_zero_and_the_peak(
     steps: int, epochs: int, warmup: float, step: float, depth: float
 ) -> None:
-    schedule = OptimizerSchedule(steps, epochs, warmup, 1e-3, 0.1, 0.0, from_random=False, ema_decay=0.0)
+    schedule = OptimizerSchedule(steps, epochs, warmup, 1e-3, 0.1, 0.0, random_weights=False, ema_decay=0.0)
     at = int(step * steps * epochs)
     assert 0 <= schedule.lr_at(at, depth) <= schedule.lr_at(at, 1.0) <= 1e-3
 
 
-def test_random_weights_have_one_rate(make_job: MakeJob) -> None:
+def test_random_weights_have_one_learning_rate(make_job: MakeJob) -> None:
     schedule = OptimizerSchedule.of(make_job(model={"weights": "none"}), steps_per_epoch=10)
     assert schedule.lr_at(20, depth=0.0) == schedule.lr_at(20, depth=1.0) > 0
 
 
-def test_weights_are_averaged_over_the_epochs_asked_for(make_job: MakeJob) -> None:
+def test_the_decay_of_the_moving_average_follows_from_ema_epochs(make_job: MakeJob) -> None:
     decays = [OptimizerSchedule.of(make_job(ema_epochs=each), steps_per_epoch=10).ema_decay for each in (0, 1, 5)]
     assert decays == pytest.approx([0, 0.9, 0.98])

@@ -1,4 +1,4 @@
-"""Interrupted runs end as if nothing had been; what cannot be resumed is refused."""
+"""Resumed runs end like uninterrupted ones; what cannot be resumed is refused."""
 
 import os
 import shutil
@@ -20,11 +20,11 @@ from leafid.learning import Run, train
 from .conftest import MakeJob
 
 
-def test_killed_in_the_middle_then_resumed_it_ends_as_if_nothing_had_been(
+def test_a_killed_and_resumed_run_ends_like_an_uninterrupted_one(
     trained: Run, make_job: MakeJob, tmp_path: Path
 ) -> None:
     job, run = tmp_path / "leaves.yaml", tmp_path / "run"
-    # Two workers instead of none: how many there are must not matter.
+    # Two workers instead of none: their number must not matter.
     job.write_text(dump_job(make_job(workers=2)), encoding="utf-8")
     command = [sys.executable, "-c", "from leafid.cli import main; main()", "train", str(job), "--out", str(run)]
     environment = os.environ | {"OMP_NUM_THREADS": str(torch.get_num_threads())}
@@ -51,17 +51,17 @@ def test_killed_in_the_middle_then_resumed_it_ends_as_if_nothing_had_been(
         torch.testing.assert_close(now[name], before[name], msg=name)
 
 
-def test_a_half_written_checkpoint_is_not_loaded(make_job: MakeJob, tmp_path: Path) -> None:
+def test_a_partly_written_checkpoint_is_not_loaded(make_job: MakeJob, tmp_path: Path) -> None:
     run = train(make_job(max_epochs=1), run=tmp_path / "run")
     _back_to_training(run)
     whole = run.checkpoints / "last.ckpt"
-    # What a kill while writing leaves: a part under a temporary name, the checkpoint of the epoch before untouched.
+    # After a kill while writing: a part under a temporary name, and the intact checkpoint of the epoch before.
     partial = run.checkpoints / ".last.ckpt.123.partial"
     partial.write_bytes(whole.read_bytes()[:1000])
     again = train(make_job(max_epochs=1), run=run.folder, resume=True)
     assert again.info.steps == 3
     assert not partial.exists()
-    # What a failing disk leaves.
+    # After a disk failure: a truncated checkpoint.
     _back_to_training(run)
     whole.write_bytes(whole.read_bytes()[:-2000])
     with pytest.raises(RunError, match=r"last\.ckpt is damaged"):
@@ -78,7 +78,7 @@ def test_killed_between_the_last_epoch_and_the_bundle(trained: Run, make_job: Ma
     assert read_bundle(run.folder).info.weights_sha256 == read_bundle(trained.folder).info.weights_sha256
 
 
-def test_early_stopping_is_remembered(make_job: MakeJob, tmp_path: Path) -> None:
+def test_early_stopping_stays_in_force(make_job: MakeJob, tmp_path: Path) -> None:
     job = make_job(learning_rate=1e-12, augmentation="none", max_epochs=9, patience=1)
     run = train(job, run=tmp_path / "run")
     stopped_at = run.info.steps
@@ -94,7 +94,7 @@ def test_killed_before_the_first_epoch_was_complete(trained: Run, make_job: Make
     assert resumed.info.steps == trained.info.steps
 
 
-def test_a_finished_run_is_left_alone(trained: Run, make_job: MakeJob, caplog: pytest.LogCaptureFixture) -> None:
+def test_a_finished_run_is_not_changed(trained: Run, make_job: MakeJob, caplog: pytest.LogCaptureFixture) -> None:
     before = {path: path.read_bytes() for path in trained.folder.rglob("*") if path.is_file()}
     again = train(make_job(), run=trained.folder, resume=True)
     assert again.info == trained.info
@@ -102,7 +102,7 @@ def test_a_finished_run_is_left_alone(trained: Run, make_job: MakeJob, caplog: p
     assert {path: path.read_bytes() for path in trained.folder.rglob("*") if path.is_file()} == before
 
 
-def test_another_job_is_refused_and_its_differences_named(trained: Run, make_job: MakeJob) -> None:
+def test_another_job_is_refused_and_its_differences_are_listed(trained: Run, make_job: MakeJob) -> None:
     job = make_job(learning_rate=1e-4, workers=1).model_copy(update={"seed": 9})
     with pytest.raises(RunError) as caught:
         train(job, run=trained.folder, resume=True)
@@ -112,7 +112,7 @@ def test_another_job_is_refused_and_its_differences_named(trained: Run, make_job
 
 
 def test_nothing_to_resume(make_job: MakeJob, tmp_path: Path) -> None:
-    with pytest.raises(RunError, match="There is no run"):
+    with pytest.raises(RunError, match="does not exist"):
         train(make_job(), run=tmp_path / "nowhere", resume=True)
 
 

@@ -1,4 +1,4 @@
-"""Prepared views, and the order in which samples are drawn."""
+"""Samples from prepared views, and the order in which they are drawn."""
 
 from collections import Counter
 from pathlib import Path
@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from leafid.errors import RunError
 from leafid.jobs import Preprocessing
 from leafid.learning.data.augmentation import margin
-from leafid.learning.data.samples import Copy, EpochSampler, Samples, sample_views, training_loader
+from leafid.learning.data.samples import AugmentedCopy, EpochSampler, ImageDataset, sample_views, training_loader
 from leafid.learning.data.view_store import ViewStore
 from leafid.sheets import CropKind
 
@@ -31,7 +31,7 @@ def ids() -> list[str]:
 
 
 def pixels_of(store: ViewStore, *, workers: int, epoch: int) -> NDArray[np.uint8]:
-    samples = Samples(store, ids(), [0, 1] * 4, drawn=1, augmentation="medium")
+    samples = ImageDataset(store, ids(), [0, 1] * 4, drawn=1, augmentation="medium")
     loader = training_loader(samples, batch_size=4, balance="none", seed=3, workers=workers, pin=False)
     sampler = loader.sampler
     assert isinstance(sampler, EpochSampler)
@@ -39,23 +39,24 @@ def pixels_of(store: ViewStore, *, workers: int, epoch: int) -> NDArray[np.uint8
     return torch.cat([batch.bags.pixels[0] for batch in loader]).numpy()
 
 
-def test_a_drawn_sample_has_the_side_that_the_network_sees(store: ViewStore) -> None:
+def test_samples_have_the_side_that_the_network_sees(store: ViewStore) -> None:
     for drawn in (1, None):
-        sample = Samples(store, ids(), [0, 1] * 4, drawn=drawn, augmentation="light")[5]
+        sample = ImageDataset(store, ids(), [0, 1] * 4, drawn=drawn, augmentation="light")[5]
         assert [(view.shape, str(view.dtype)) for view in sample.views.pixels] == [((32, 32, 3), "uint8")]
         assert sample.views.kinds == [CropKind.IMAGE]
         assert sample.label == 1
 
 
-def test_copies_are_augmented_each_another_way_and_always_the_same(store: ViewStore) -> None:
-    def view(copy: Copy | None, index: int) -> NDArray[np.uint8]:
-        samples = Samples(store, ids(), [0, 1] * 4, drawn=None, augmentation="medium", copy=copy)
+def test_augmented_copies_differ_by_number_seed_and_image_and_are_deterministic(store: ViewStore) -> None:
+    def view(copy: AugmentedCopy | None, index: int) -> NDArray[np.uint8]:
+        samples = ImageDataset(store, ids(), [0, 1] * 4, drawn=None, augmentation="medium", copy=copy)
         return samples[index].views.pixels[0]
 
-    first = view(Copy(1, seed=0), 5)
-    assert (view(Copy(1, seed=0), 5) == first).all()
+    first = view(AugmentedCopy(1, seed=0), 5)
+    assert (view(AugmentedCopy(1, seed=0), 5) == first).all()
     assert (view(None, 5) != first).any()
-    assert all((view(*other) != first).any() for other in [(Copy(2, 0), 5), (Copy(1, 7), 5), (Copy(1, 0), 4)])
+    others = [(AugmentedCopy(2, 0), 5), (AugmentedCopy(1, 7), 5), (AugmentedCopy(1, 0), 4)]
+    assert all((view(*other) != first).any() for other in others)
 
 
 @given(
@@ -69,14 +70,14 @@ def test_drawn_views_are_of_as_many_kinds_as_possible(kinds: list[CropKind], cou
     assert len({kinds[number] for number in drawn}) == min(count, len(set(kinds)))
 
 
-def test_draws_depend_on_seed_and_epoch_and_not_on_workers(store: ViewStore) -> None:
+def test_draws_depend_on_the_epoch_and_not_on_workers(store: ViewStore) -> None:
     first = pixels_of(store, workers=0, epoch=1)
     assert np.array_equal(first, pixels_of(store, workers=2, epoch=1))
     assert not np.array_equal(first, pixels_of(store, workers=0, epoch=2))
 
 
 @given(labels=st.lists(st.integers(0, 4), min_size=1, max_size=60), batch=st.integers(1, 20), seed=st.integers(0, 99))
-def test_unbalanced_draws_show_every_image_in_whole_batches(labels: list[int], batch: int, seed: int) -> None:
+def test_unbalanced_epochs_draw_every_image_in_whole_batches(labels: list[int], batch: int, seed: int) -> None:
     sampler = EpochSampler(labels, batch_size=batch, balanced=False, seed=seed)
     drawn = Counter(draw.index for draw in sampler)
     assert drawn.total() == len(sampler)
@@ -86,7 +87,7 @@ def test_unbalanced_draws_show_every_image_in_whole_batches(labels: list[int], b
 
 
 @given(counts=st.lists(st.integers(1, 40), min_size=1, max_size=6), batch=st.integers(1, 20), seed=st.integers(0, 99))
-def test_balanced_draws_show_every_taxon_equally_often(counts: list[int], batch: int, seed: int) -> None:
+def test_balanced_epochs_draw_every_taxon_equally_often(counts: list[int], batch: int, seed: int) -> None:
     labels = [label for label, count in enumerate(counts) for _ in range(count)]
     draws = [draw.index for draw in EpochSampler(labels, batch_size=batch, balanced=True, seed=seed)]
     by_taxon = Counter(labels[index] for index in draws)
@@ -110,14 +111,14 @@ def test_views_are_prepared_once(store: ViewStore, data: Path) -> None:
     assert {path: path.stat().st_mtime_ns for path in before} == before
 
 
-def test_other_settings_have_other_views(tmp_path: Path) -> None:
+def test_other_settings_have_another_folder(tmp_path: Path) -> None:
     folders = {
         ViewStore(tmp_path, Preprocessing(size=size, fit=fit)).folder for size in (32, 48) for fit in ("pad", "crop")
     }
     assert len(folders) == 4
 
 
-def test_a_view_that_has_gone_is_named(store: ViewStore) -> None:
+def test_a_missing_view_is_named(store: ViewStore) -> None:
     store.path("image 2").unlink()
     with pytest.raises(RunError, match="of image image 2 cannot be read"):
-        Samples(store, ids(), [0] * 8, drawn=None, augmentation="none")[2]
+        ImageDataset(store, ids(), [0] * 8, drawn=None, augmentation="none")[2]

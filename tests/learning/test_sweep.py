@@ -1,4 +1,4 @@
-"""A search over settings: what it tries, what it keeps, how it goes on."""
+"""Hyperparameter search: trials, best trial, resuming."""
 
 from pathlib import Path
 
@@ -20,7 +20,7 @@ def swept(make_job: MakeJob, trials: int) -> Job:
     return make_job(max_epochs=1).model_copy(update={"sweep": settings})
 
 
-def test_it_tries_the_space_and_goes_on_where_it_stopped(make_job: MakeJob, tmp_path: Path) -> None:
+def test_trials_cover_the_space_and_a_sweep_is_resumed(make_job: MakeJob, tmp_path: Path) -> None:
     first = list(sweep(swept(make_job, 2), out=tmp_path))
     assert [trial.number for trial in first] == [0, 1]
     for trial in first:
@@ -35,12 +35,12 @@ def test_it_tries_the_space_and_goes_on_where_it_stopped(make_job: MakeJob, tmp_
     assert list(sweep(swept(make_job, 3), out=tmp_path)) == []
 
 
-def test_without_a_space_there_is_nothing_to_search(make_job: MakeJob, tmp_path: Path) -> None:
+def test_a_job_without_a_sweep_is_refused(make_job: MakeJob, tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="no section `sweep`"):
         list(sweep(make_job(), out=tmp_path))
 
 
-def test_settings_by_name(make_job: MakeJob) -> None:
+def test_settings_are_replaced_by_name(make_job: MakeJob) -> None:
     job = with_settings(make_job(), {"training.max_epochs": 3, "sheets.views.plant": 1})
     assert (job.training.max_epochs, job.sheets.views.plant) == (3, 1)
     with pytest.raises(JobError, match=r"training\.patients"):
@@ -50,6 +50,6 @@ def test_settings_by_name(make_job: MakeJob) -> None:
 @pytest.mark.parametrize(
     "space", [{}, {"a": [1]}, {"a": {"low": 2, "high": 1}}, {"a": {"low": 0, "high": 1, "scale": "log"}}]
 )
-def test_spaces_that_are_none_are_refused(space: dict[str, object]) -> None:
+def test_invalid_spaces_are_refused(space: dict[str, object]) -> None:
     with pytest.raises(ValueError, match="space"):
         SweepSettings.model_validate({"space": space})

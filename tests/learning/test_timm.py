@@ -1,4 +1,4 @@
-"""CNNs of timm as backbones: built, trained, and read back from a bundle."""
+"""CNNs of timm as backbones: built, trained, and loaded from a bundle."""
 
 from pathlib import Path
 
@@ -16,16 +16,16 @@ pytest.importorskip("timm", reason="timm is an extra: pip install leafid[timm]")
 
 
 @pytest.mark.parametrize("name", ["convnext_atto", "mobilenetv3_small_050", "resnet10t", "efficientnet_lite0"])
-def test_it_gives_logits_and_its_blocks_hold_all_of_it(make_job: MakeJob, name: str) -> None:
+def test_it_gives_logits_and_its_blocks_have_all_parameters(make_job: MakeJob, name: str) -> None:
     network = build_network(network_spec(make_job(model={"backbone": f"timm/{name}"}).model), taxa=3).eval()
     with torch.inference_mode():
-        answers = network(Bags.of_single_views(torch.zeros(1, 3, 64, 64, dtype=torch.uint8)))
-    assert answers.logits.shape == (1, 3)
+        output = network(Bags.of_single_views(torch.zeros(1, 3, 64, 64, dtype=torch.uint8)))
+    assert output.logits.shape == (1, 3)
     in_blocks = sum(parameter.numel() for block in network.blocks() for parameter in block.parameters())
     assert in_blocks == sum(parameter.numel() for parameter in network.backbone.parameters())
 
 
-def test_its_own_normalisation_goes_into_the_bundle(make_job: MakeJob, tmp_path: Path) -> None:
+def test_its_normalisation_is_stored_in_the_bundle(make_job: MakeJob, tmp_path: Path) -> None:
     job = make_job(model={"backbone": "timm/tf_efficientnet_lite0"}, max_epochs=1)
     run = train(job, run=tmp_path / "run")
     bundle = read_bundle(run.folder)
@@ -33,6 +33,6 @@ def test_its_own_normalisation_goes_into_the_bundle(make_job: MakeJob, tmp_path:
     assert load_network(bundle).taxa == 2
 
 
-def test_a_model_that_timm_lacks_is_refused_with_others_to_choose_from(make_job: MakeJob) -> None:
-    with pytest.raises(UsageError, match=r"no model 'convnext_huge_pine'.*convnext_"):
-        network_spec(make_job(model={"backbone": "timm/convnext_huge_pine"}).model)
+def test_an_unknown_model_of_timm_is_refused_with_the_nearest_names(make_job: MakeJob) -> None:
+    with pytest.raises(UsageError, match=r"no model 'convnext_naano'.*nearest names are convnext_nano"):
+        network_spec(make_job(model={"backbone": "timm/convnext_naano"}).model)

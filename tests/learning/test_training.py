@@ -1,4 +1,4 @@
-"""A whole training: what it learns, what it writes, what it refuses."""
+"""A complete training: what it learns, what it writes, what it refuses."""
 
 import json
 import shutil
@@ -19,21 +19,21 @@ from .conftest import MakeJob
 
 @pytest.fixture(scope="module")
 def well_trained(make_job: MakeJob, tmp_path_factory: pytest.TempPathFactory) -> Run:
-    """Return a run that was trained until it knows broad leaves from narrow ones, whatever CPU it was trained on."""
+    """Return a run that was trained long enough to distinguish the taxa, on any CPU."""
     return train(make_job(max_epochs=20, patience=20), run=tmp_path_factory.mktemp("runs") / "well")
 
 
-def test_learns_to_tell_broad_leaves_from_narrow_ones(well_trained: Run) -> None:
+def test_training_learns_to_distinguish_broad_from_narrow_leaves(well_trained: Run) -> None:
     rows = well_trained.split
     bundle = read_bundle(well_trained.bundle_folder)
     paths, labels = well_trained.image_paths(rows), bundle.info.taxonomy.labels(list(rows["scientificName"]))
-    answers = predict_files(
+    predictions = predict_files(
         load_network(bundle), paths, bundle.info.preprocessing, device=torch.device("cpu"), workers=0
     )
-    assert (answers.logits.argmax(axis=1) == labels).mean() >= 0.75  # by chance once in a thousand times
+    assert (predictions.logits.argmax(axis=1) == labels).mean() >= 0.75  # by chance once in a thousand times
 
 
-def test_run_folder_holds_what_is_needed_to_repeat_it(trained: Run, data: Path) -> None:
+def test_a_run_folder_has_all_that_is_needed_to_repeat_it(trained: Run, data: Path) -> None:
     again = Run.open(trained.folder)
     assert again.job == trained.job
     assert again.info == trained.info
@@ -54,20 +54,20 @@ def test_run_folder_holds_what_is_needed_to_repeat_it(trained: Run, data: Path) 
     assert any((trained.folder / "logs").rglob("metrics.csv"))
 
 
-def test_of_epochs_with_the_same_macro_f1_the_surer_is_better_and_none_than_the_probe() -> None:
+def test_epochs_are_ranked_by_macro_f1_then_loss_and_below_a_probe_of_the_same_macro_f1() -> None:
     assert checkpoint_rank(0.9, 2.0) > checkpoint_rank(0.8, 1.0)
     assert checkpoint_rank(0.9, 1.0) > checkpoint_rank(0.9, 2.0)
     assert checkpoint_rank(0.9, None) > checkpoint_rank(0.9, 0.0)
     assert checkpoint_rank(0.0, 9.0) > checkpoint_rank(-1.0, None)
 
 
-def test_bundle_says_where_it_comes_from(trained: Run) -> None:
+def test_a_bundle_has_provenance_and_a_model_card(trained: Run) -> None:
     bundle = read_bundle(trained.folder)
-    made = bundle.info.provenance
-    assert made.images == {"train": 24, "val": 8, "test": 8}
-    assert made.gatherings == {"train": 24, "val": 8, "test": 8}
-    assert made.catalog_sha256 == trained.info.catalog_sha256
-    assert made.best_epoch == trained.info.best_epoch
+    provenance = bundle.info.provenance
+    assert provenance.images == {"train": 24, "val": 8, "test": 8}
+    assert provenance.gatherings == {"train": 24, "val": 8, "test": 8}
+    assert provenance.catalog_sha256 == trained.info.catalog_sha256
+    assert provenance.best_epoch == trained.info.best_epoch
     assert bundle.info.taxonomy.names == ("Viola alba", "Viola biflora")
     assert bundle.info.decision.min_probability == trained.job.trust.min_probability
     card = (bundle.folder / "MODEL_CARD.md").read_text()
@@ -76,7 +76,7 @@ def test_bundle_says_where_it_comes_from(trained: Run) -> None:
     assert "None" not in card
 
 
-def test_bundle_gives_the_answers_of_the_trained_network(trained: Run) -> None:
+def test_a_bundle_gives_the_logits_of_the_trained_network(trained: Run) -> None:
     bundle = read_bundle(trained.bundle_folder)
     network = build_network(bundle.info.network, taxa=2)
     network.load_state_dict(network_state(read_checkpoint(trained.checkpoints / "best.ckpt")))
@@ -86,12 +86,12 @@ def test_bundle_gives_the_answers_of_the_trained_network(trained: Run) -> None:
         assert torch.equal(network.eval()(bags).logits, load_network(bundle)(bags).logits)
 
 
-def test_checkpoints_hold_plain_data(trained: Run) -> None:
+def test_checkpoints_contain_plain_data(trained: Run) -> None:
     for name in ("best.ckpt", "last.ckpt"):
         assert torch.load(trained.checkpoints / name, weights_only=True)["state_dict"]
 
 
-def test_same_job_gives_same_weights(trained: Run, make_job: MakeJob, tmp_path: Path) -> None:
+def test_the_same_job_gives_the_same_weights(trained: Run, make_job: MakeJob, tmp_path: Path) -> None:
     again = train(make_job(), run=tmp_path / "again")
     assert again.info.val_macro_f1 == trained.info.val_macro_f1
     before, now = read_bundle(trained.folder).tensors(), read_bundle(again.folder).tensors()
@@ -106,13 +106,13 @@ def test_another_seed_gives_other_weights(trained: Run, make_job: MakeJob, tmp_p
 
 @pytest.fixture(scope="module")
 def weights(well_trained: Run, tmp_path_factory: pytest.TempPathFactory) -> str:
-    """Weights of a network that knows broad leaves from narrow ones."""
+    """Weights of a network that distinguishes the taxa."""
     path = tmp_path_factory.mktemp("weights") / "weights.pth"
     torch.save(read_bundle(well_trained.folder).tensors(), path)
     return str(path)
 
 
-def test_a_probe_changes_the_head_alone(weights: str, make_job: MakeJob, tmp_path: Path) -> None:
+def test_a_probe_changes_only_the_head(weights: str, make_job: MakeJob, tmp_path: Path) -> None:
     run = train(make_job(model={"weights": weights}, mode="probe"), run=tmp_path / "run")
     learned, before = read_bundle(run.folder).tensors(), torch.load(weights)
     backbone = [name for name in before if name.startswith("backbone.")]
@@ -124,7 +124,7 @@ def test_a_probe_changes_the_head_alone(weights: str, make_job: MakeJob, tmp_pat
     assert train(make_job(model={"weights": weights}, mode="probe"), run=run.folder, resume=True).info == run.info
 
 
-def test_a_probe_learns_from_augmented_copies_too(weights: str, make_job: MakeJob, tmp_path: Path) -> None:
+def test_a_probe_is_also_fitted_to_augmented_copies(weights: str, make_job: MakeJob, tmp_path: Path) -> None:
     heads = []
     for copies in (0, 2):
         run = train(
@@ -141,8 +141,8 @@ def test_fine_tuning_starts_from_the_probe_and_keeps_it_when_nothing_is_better(
 ) -> None:
     job = make_job(model={"weights": weights}, max_epochs=1, learning_rate=1e-9)
     run = train(job, run=tmp_path / "run")
-    told = capsys.readouterr().err
-    assert "epoch 1/1" in told and "best so far" not in told
+    printed = capsys.readouterr().err
+    assert "epoch 1/1" in printed and "best so far" not in printed
     assert run.info.probe is not None
     assert run.info.best_epoch == 0 and run.info.val_macro_f1 == run.info.probe.val_macro_f1
     metrics = pd.read_csv(run.folder / "metrics.csv")
@@ -150,7 +150,7 @@ def test_fine_tuning_starts_from_the_probe_and_keeps_it_when_nothing_is_better(
 
 
 def test_a_probe_of_random_weights_is_refused(make_job: MakeJob) -> None:
-    with pytest.raises(ValueError, match="probe needs a network that has learned something"):
+    with pytest.raises(ValueError, match="probe needs pretrained weights"):
         make_job(mode="probe")
 
 
@@ -162,18 +162,18 @@ def test_stops_early_when_val_does_not_rise(make_job: MakeJob, tmp_path: Path) -
 
 def test_an_existing_training_is_not_overwritten(trained: Run, make_job: MakeJob) -> None:
     before = (trained.folder / "run.json").read_bytes()
-    with pytest.raises(RunError, match=r"already holds a training.*--resume.*--out"):
+    with pytest.raises(RunError, match=r"already has a training.*--resume.*--out"):
         train(make_job(), run=trained.folder)
     assert (trained.folder / "run.json").read_bytes() == before
 
 
-def test_a_folder_of_other_things_is_not_used(make_job: MakeJob, tmp_path: Path) -> None:
+def test_a_folder_with_other_files_is_refused(make_job: MakeJob, tmp_path: Path) -> None:
     (tmp_path / "thesis.docx").touch()
-    with pytest.raises(RunError, match="is not empty and is no run"):
+    with pytest.raises(RunError, match="is not empty and is not a run"):
         train(make_job(), run=tmp_path)
 
 
-def test_a_gathering_on_both_sides_is_refused(make_job: MakeJob, data: Path, tmp_path: Path) -> None:
+def test_a_gathering_in_train_and_val_is_refused(make_job: MakeJob, data: Path, tmp_path: Path) -> None:
     folder = tmp_path / "data"
     shutil.copytree(data, folder, ignore=shutil.ignore_patterns("prepared"))
     catalog = folder / "catalog.csv"
@@ -184,14 +184,14 @@ def test_a_gathering_on_both_sides_is_refused(make_job: MakeJob, data: Path, tmp
         train(job, run=tmp_path / "run")
 
 
-def test_without_a_catalog_the_message_says_how_to_get_one(make_job: MakeJob, tmp_path: Path) -> None:
+def test_without_a_catalog_the_message_names_the_command_that_makes_one(make_job: MakeJob, tmp_path: Path) -> None:
     job = make_job()
     job = job.model_copy(update={"output": job.output.model_copy(update={"data": tmp_path})})
     with pytest.raises(CatalogError, match="leafid collect"):
         train(job, run=tmp_path / "run")
 
 
-def test_images_that_cannot_be_read_are_all_named(make_job: MakeJob, data: Path, tmp_path: Path) -> None:
+def test_all_images_that_cannot_be_read_are_listed(make_job: MakeJob, data: Path, tmp_path: Path) -> None:
     folder = tmp_path / "data"
     shutil.copytree(data, folder, ignore=shutil.ignore_patterns("prepared"))
     (folder / "3.png").unlink()
@@ -204,9 +204,7 @@ def test_images_that_cannot_be_read_are_all_named(make_job: MakeJob, data: Path,
     assert "5.png: truncated" in str(caught.value)
 
 
-def test_a_prepared_view_that_goes_bad_is_named_without_a_traceback(
-    make_job: MakeJob, data: Path, tmp_path: Path
-) -> None:
+def test_a_damaged_prepared_view_is_named_without_a_traceback(make_job: MakeJob, data: Path, tmp_path: Path) -> None:
     folder = tmp_path / "data"
     shutil.copytree(data, folder, ignore=shutil.ignore_patterns("prepared"))
     job = make_job(workers=1, max_epochs=1)
@@ -220,10 +218,10 @@ def test_a_prepared_view_that_goes_bad_is_named_without_a_traceback(
     assert "\n" not in str(caught.value)
 
 
-def test_run_open_says_what_is_wrong(tmp_path: Path, trained: Run) -> None:
-    with pytest.raises(RunError, match="There is no run"):
+def test_opening_something_else_than_a_run_explains_the_mistake(tmp_path: Path, trained: Run) -> None:
+    with pytest.raises(RunError, match="does not exist"):
         Run.open(tmp_path / "nowhere")
-    with pytest.raises(RunError, match="is no run of leafid"):
+    with pytest.raises(RunError, match="is not a run of leafid"):
         Run.open(tmp_path)
     (tmp_path / "run.json").write_text(json.dumps({"state": "finished"}))
     with pytest.raises(RunError, match="damaged"):

@@ -1,4 +1,4 @@
-"""The store of prepared views: exact, complete or not there, filled once, and filled on after a kill."""
+"""The store of prepared views: lossless, atomic, filled once, and resumed after a kill."""
 
 import os
 import signal
@@ -14,7 +14,7 @@ from PIL import Image
 
 from leafid.jobs import Preprocessing, ViewCounts
 from leafid.learning.data.bags import KINDS
-from leafid.learning.data.samples import Draw, Samples, collate
+from leafid.learning.data.samples import Draw, ImageDataset, collate
 from leafid.learning.data.view_store import ViewStore
 from leafid.sheets import CropKind, prepare_file
 from tests.sheets.test_preparation import sheet
@@ -26,7 +26,7 @@ COUNTS = (1, 3, 2)
 
 @pytest.fixture(scope="module")
 def sheets(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
-    """Drawn sheets with one, three and two leaves."""
+    """Synthetic sheets with one, three and two leaves."""
     folder = tmp_path_factory.mktemp("sheets")
     paths = [folder / f"{number}.png" for number in range(len(COUNTS))]
     for path, leaves in zip(paths, COUNTS, strict=True):
@@ -36,24 +36,24 @@ def sheets(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
 
 @pytest.fixture(scope="module")
 def store(sheets: list[Path], tmp_path_factory: pytest.TempPathFactory) -> ViewStore:
-    """Their views."""
+    """A store with the views of these sheets."""
     store = ViewStore(tmp_path_factory.mktemp("store"), VIEWS)
     assert store.fill(["a", "b", "c"], sheets, workers=1) == 3
     return store
 
 
-def test_training_reads_exactly_what_identification_sees(store: ViewStore, sheets: list[Path]) -> None:
+def test_stored_views_are_exactly_those_of_identification(store: ViewStore, sheets: list[Path]) -> None:
     for image_id, path, leaves in zip("abc", sheets, COUNTS, strict=True):
-        views, seen = store.read(image_id), prepare_file(path, VIEWS)
+        views, prepared = store.read(image_id), prepare_file(path, VIEWS)
         assert len(views.pixels) == 1 + leaves
-        assert np.array_equal(np.stack(views.pixels), np.stack(seen.views))
-        assert tuple(views.kinds) == seen.kinds
+        assert np.array_equal(np.stack(views.pixels), np.stack(prepared.views))
+        assert tuple(views.kinds) == prepared.kinds
         last = store.read(image_id, lambda kinds: [len(kinds) - 1])
         assert np.array_equal(last.pixels[0], views.pixels[-1]) and last.kinds == views.kinds[-1:]
 
 
-def test_a_view_is_drawn_by_the_seed_and_each_kind_has_its_turn(store: ViewStore) -> None:
-    samples = Samples(store, ["a", "b", "c"], [0, 1, 0], drawn=1, augmentation="none")
+def test_every_view_is_drawn_and_the_seed_decides(store: ViewStore) -> None:
+    samples = ImageDataset(store, ["a", "b", "c"], [0, 1, 0], drawn=1, augmentation="none")
     views = store.read("b")  # the plant and three leaves
     drawn = [samples[Draw(1, seed)].views.pixels for seed in range(40)]
     counts = [sum(np.array_equal(one, view) for (one,) in drawn) for view in views.pixels]
@@ -61,26 +61,27 @@ def test_a_view_is_drawn_by_the_seed_and_each_kind_has_its_turn(store: ViewStore
     assert np.array_equal(drawn[7][0], samples[Draw(1, 7)].views.pixels[0])
 
 
-def test_a_batch_holds_bags_of_unequal_size(store: ViewStore) -> None:
-    samples = Samples(store, ["a", "b", "c"], [0, 1, 0], drawn=None, augmentation="none")
+def test_a_batch_has_images_with_different_numbers_of_views(store: ViewStore) -> None:
+    samples = ImageDataset(store, ["a", "b", "c"], [0, 1, 0], drawn=None, augmentation="none")
     batch = collate([samples[number] for number in range(3)])
-    (pixels,), (owners,), (kinds,) = batch.bags.pixels, batch.bags.owners, batch.bags.kinds
+    (pixels,), (image_index,), (kinds,) = batch.bags.pixels, batch.bags.image_index, batch.bags.kinds
     assert pixels.shape == (9, 3, 48, 48) and pixels.dtype == torch.uint8
-    assert owners.bincount().tolist() == [2, 4, 3] and batch.bags.images == 3
+    assert image_index.bincount().tolist() == [2, 4, 3] and batch.bags.images == 3
     assert [KINDS[int(kind)] for kind in kinds[:2]] == [CropKind.PLANT, CropKind.LEAF]
     assert batch.labels.tolist() == [0, 1, 0]
 
 
-def test_views_of_other_sizes_lie_apart(sheets: list[Path], tmp_path: Path) -> None:
+def test_views_of_different_sizes_are_grouped(sheets: list[Path], tmp_path: Path) -> None:
     wanted = VIEWS.model_copy(update={"overview_size": 96})
     store = ViewStore(tmp_path, wanted)
     store.fill(["a", "b"], sheets[:2], workers=0)
-    batch = collate([Samples(store, ["a", "b"], [0, 1], drawn=None, augmentation="none")[each] for each in range(2)])
+    samples = ImageDataset(store, ["a", "b"], [0, 1], drawn=None, augmentation="none")
+    batch = collate([samples[index] for index in range(2)])
     assert [tuple(pixels.shape) for pixels in batch.bags.pixels] == [(4, 3, 48, 48), (2, 3, 96, 96)]
-    assert [owners.tolist() for owners in batch.bags.owners] == [[0, 1, 1, 1], [0, 1]]
+    assert [image_index.tolist() for image_index in batch.bags.image_index] == [[0, 1, 1, 1], [0, 1]]
 
 
-def test_other_views_have_another_folder_and_a_larger_limit_has_not(tmp_path: Path) -> None:
+def test_settings_that_change_views_change_the_folder_and_others_do_not(tmp_path: Path) -> None:
     settings = [
         VIEWS,
         VIEWS.model_copy(update={"background": "plain"}),
@@ -97,14 +98,14 @@ def test_other_views_have_another_folder_and_a_larger_limit_has_not(tmp_path: Pa
 FILL = """
 import sys
 from pathlib import Path
-from tests.learning.test_prepared import VIEWS
+from tests.learning.test_view_store import VIEWS
 from leafid.learning.data.view_store import ViewStore
 paths = sorted(Path(sys.argv[2]).glob("*.png")) * 60
 ViewStore(Path(sys.argv[1]), VIEWS).fill([f"image{number}" for number in range(len(paths))], paths, workers=2)
 """
 
 
-def test_killed_while_filling_it_goes_on(sheets: list[Path], tmp_path: Path) -> None:
+def test_filling_is_resumed_after_a_kill(sheets: list[Path], tmp_path: Path) -> None:
     command = [sys.executable, "-c", FILL, str(tmp_path), str(sheets[0].parent)]
     process = subprocess.Popen(command, start_new_session=True)
     store = ViewStore(tmp_path, VIEWS)
@@ -116,10 +117,10 @@ def test_killed_while_filling_it_goes_on(sheets: list[Path], tmp_path: Path) -> 
     before = {path: path.stat().st_mtime_ns for path in store.folder.glob("*.zip")}
     assert 5 <= len(before) < 180
     ids = [f"image{number}" for number in range(12)]
-    there = sum(store.path(image_id) in before for image_id in ids)
+    stored = sum(store.path(image_id) in before for image_id in ids)
     calls: list[tuple[int, int]] = []
     new = store.fill(ids, sheets * 4, workers=0, on_progress=lambda done, total: calls.append((done, total)))
-    assert new == 12 - there
+    assert new == 12 - stored
     assert calls == [(done, new) for done in range(1, new + 1)]
     assert {path: path.stat().st_mtime_ns for path in before} == before
     assert [len(store.read(image_id).pixels) for image_id in ids] == [2, 4, 3] * 4

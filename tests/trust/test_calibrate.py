@@ -10,8 +10,8 @@ import torch
 
 from leafid.bundle import read_bundle, write_bundle
 from leafid.errors import RunError
-from leafid.learning import Run, augmented_copy_embeddings, load_network, predict_split
-from leafid.learning.linear_probe.probe import concatenated, fit_probe_head
+from leafid.learning import LabelledEmbeddings, Run, augmented_copy_embeddings, load_network, predict_split
+from leafid.learning.linear_probe.probe import fit_probe_head
 from leafid.learning.run import LinearProbeInfo
 from leafid.trust import ReferenceSpecimens, calibrate, evaluate
 from leafid.trust.label_issues import find_label_issues, write_label_issues
@@ -76,8 +76,9 @@ def _make_probe(run_folder: Path, *, logit_scale: float = 1.0) -> Path:
     for part in ("train", "val"):
         rows = run.split[run.split["split"] == part]
         embeddings = predict_split(run, part, network, device=torch.device("cpu")).embeddings
-        parts.append((embeddings, np.array(run.info.taxonomy.labels(list(rows["scientificName"])))))
-    train = concatenated(parts[0], augmented_copy_embeddings(run, network, device=torch.device("cpu")))
+        labels = np.array(run.info.taxonomy.labels(list(rows["scientificName"])))
+        parts.append(LabelledEmbeddings(embeddings, labels))
+    train = parts[0].concatenate(augmented_copy_embeddings(run, network, device=torch.device("cpu")))
     probe = fit_probe_head(train, parts[1], network.taxa, balanced=True)
     replace(probe, head=probe.head.scaled(logit_scale)).load_into(network)
     write_bundle(run.bundle_folder, bundle.info, network.state_dict(), "# A probe\n")

@@ -69,7 +69,7 @@ def test_heat_sums_to_the_logit_above_the_mean(backbone: str) -> None:
         assert hires_cam(network, pixels, label).sum() == pytest.approx(expected, abs=1e-4)
 
 
-@pytest.mark.parametrize("pooling", ["average", "second-order"])
+@pytest.mark.parametrize("pooling", ["average", "covariance"])
 def test_evidence_for_all_taxa_alike_adds_no_heat(pooling: str) -> None:
     torch.manual_seed(0)
     network = build_network(SPEC.model_copy(update={"pooling": pooling}), 3).eval()

@@ -1,14 +1,14 @@
-"""The job file: one frozen, typed description of the whole walk, one module for each section.
+"""The job file: a frozen, typed description of the whole pipeline, one module for each section.
 
-Every setting is declared once, here, with its type, range, default and description; the help, the JSON Schema, the
-checks and the record of a run all come from that declaration.
+Every setting is declared once, here, with its type, range, default and description. The help, the JSON Schema, the
+checks and the record of a run derive from that declaration.
 """
 
 from leafid.jobs.curation import CurationSettings, SplitSettings
 from leafid.jobs.fetching import FetchingSettings
 from leafid.jobs.files import dump_job, job_schema, load_job, with_settings
 from leafid.jobs.job import Job, OutputSettings
-from leafid.jobs.model import BACKBONES, TIMM_PREFIX, ModelSettings
+from leafid.jobs.model import BACKBONES, BackboneSource, ModelSettings, backbone_source
 from leafid.jobs.sheets import Preprocessing, ViewCounts
 from leafid.jobs.sources import (
     ArchiveSource,
@@ -27,8 +27,8 @@ from leafid.jobs.trust import OodScore, TrustSettings
 
 __all__ = [
     "BACKBONES",
-    "TIMM_PREFIX",
     "ArchiveSource",
+    "BackboneSource",
     "CurationSettings",
     "FetchingSettings",
     "FolderSource",
@@ -53,6 +53,7 @@ __all__ = [
     "TrustSettings",
     "ViewCounts",
     "WebSource",
+    "backbone_source",
     "dump_job",
     "job_schema",
     "load_job",

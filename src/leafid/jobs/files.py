@@ -1,4 +1,4 @@
-"""Reading and writing job files: YAML without its traps, overrides, and every mistake at once with its line."""
+"""Read and write job files: strict YAML, overrides, and all mistakes at once, each with its line."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -17,7 +17,7 @@ def load_job(path: Path, overrides: Sequence[str] = ()) -> Job:
 
     Args:
         path: the YAML file.
-        overrides: ``section.key=value`` strings that replace what the file says; values are read as YAML.
+        overrides: ``section.key=value`` strings that replace values of the file; they are read as YAML.
 
     Raises:
         JobError: the file cannot be read or has mistakes; all of them are listed, each with its line.
@@ -36,10 +36,10 @@ def load_job(path: Path, overrides: Sequence[str] = ()) -> Job:
 
 
 def with_settings(job: Job, settings: Mapping[str, object]) -> Job:
-    """Return a job with other settings, named as with ``--set``.
+    """Return a job with some settings replaced, named as with ``--set``.
 
     Raises:
-        JobError: a setting is unknown or impossible.
+        JobError: a setting is unknown, or its value is not allowed.
     """
     content = job.model_dump(mode="json")
     lines = Lines()
@@ -59,16 +59,18 @@ def dump_job(job: Job) -> str:
 
 
 def job_schema() -> dict[str, Any]:
-    """Return the JSON Schema of a job file, from which editors complete and check."""
+    """Return the JSON Schema of a job file, for completion and checks in editors."""
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", **Job.model_json_schema()}
 
 
 def _taxa_file(job: Path, name: str, lines: Lines) -> dict[str, Any]:
-    """Read the file that ``taxa: FILE`` names, beside the job file; its lines join the job's."""
+    """Read the file that ``taxa: FILE`` names, relative to the job file; add its lines to the job's."""
     path = job.parent / name
     if not path.is_file():
         line = lines.of(("taxa",))
-        raise JobError(f"{job}:{line}: taxa: there is no file {path}. Its path starts at the folder of the job file.")
+        raise JobError(
+            f"{job}:{line}: taxa: the file {path} does not exist. The path starts at the folder of the job file."
+        )
     content: dict[str, Any]
     content, taxa_lines, mistakes = read_yaml(path)
     if mistakes:
@@ -90,26 +92,26 @@ def _apply(content: dict[str, Any], lines: Lines, override: str) -> None:
     lines.override(keys, f"--set {override}")
 
 
-def _put(content: dict[str, Any], keys: tuple[str, ...], value: object, said: str) -> None:
-    """Put a value into the content, in a section that may not be there yet; ``said`` is how the user named it."""
-    place = content
+def _put(content: dict[str, Any], keys: tuple[str, ...], value: object, source: str) -> None:
+    """Put a value into the content; missing sections are added. ``source`` is the user's own text, for messages."""
+    section = content
     for key in keys[:-1]:
-        inner = place.get(key)
+        inner = section.get(key)
         if inner is None:
-            inner = place[key] = {}
+            inner = section[key] = {}
         if not isinstance(inner, dict):
-            raise JobError(f"{said}: {key} is not a section of the job")
-        place = inner
-    place[keys[-1]] = value
+            raise JobError(f"{source}: {key} is not a section of the job")
+        section = inner
+    section[keys[-1]] = value
 
 
 def _message(path: Path, mistakes: Sequence[Mistake]) -> str:
-    """One line for each mistake, in the order of the file."""
-    ordered = sorted(mistakes, key=lambda mistake: (isinstance(mistake.place, str), mistake.place))
+    """Return one line for each mistake, in the order of the file."""
+    ordered = sorted(mistakes, key=lambda mistake: (isinstance(mistake.location, str), mistake.location))
     lines = [
-        f"  {mistake.place}: {mistake.text}"
-        if isinstance(mistake.place, str)
-        else f"  line {mistake.place}: {mistake.text}"
+        f"  {mistake.location}: {mistake.text}"
+        if isinstance(mistake.location, str)
+        else f"  line {mistake.location}: {mistake.text}"
         for mistake in ordered
     ]
     count = "1 mistake" if len(lines) == 1 else f"{len(lines)} mistakes"

@@ -1,4 +1,4 @@
-"""The whole job: its sections, and where its files lie."""
+"""The whole job: its sections, and where its files are."""
 
 from pathlib import Path
 from typing import Annotated, Self
@@ -18,7 +18,7 @@ from leafid.jobs.trust import TrustSettings
 
 
 class OutputSettings(Section):
-    """Where the job's files lie."""
+    """Where the job's files are."""
 
     data: Path | None = None
     """Folder of images and catalog; by default ``data/<job name>``."""
@@ -29,39 +29,39 @@ class OutputSettings(Section):
 
 
 class Job(Section):
-    """One walk down the street: images in, a trained bundle out. Relative paths start at the current folder."""
+    """All steps from images to a trained bundle. Relative paths start at the current folder."""
 
     name: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]*$", max_length=64)]
     """Name of the job and of its folders: small letters, digits, ``-`` and ``_``."""
     seed: Annotated[int, Field(ge=0, le=2**31 - 1)] = 0
-    """Every random choice derives from it."""
+    """Every random choice derives from this number."""
     taxa: TaxaSettings | None = None
-    """The taxa, or a YAML file of them, its path starting at the job file; left out: every name in the catalog."""
+    """The taxa, or a YAML file of them, its path relative to the job file; by default every name in the catalog."""
     sources: Annotated[tuple[Source, ...], Field(min_length=1)]
     """Where the images come from."""
     fetching: FetchingSettings = FetchingSettings()
     """How images are taken from the web, and under which licences."""
     curation: CurationSettings = CurationSettings()
-    """Which images are kept, and which are for training, validation and test."""
+    """Which images are used, and which of them for training, validation and test."""
     sheets: Preprocessing = Preprocessing()
     """What the network sees of an image."""
     model: ModelSettings = ModelSettings()
     """The network and the weights it starts from."""
     training: TrainingSettings = TrainingSettings()
-    """How the network is fine-tuned."""
+    """How the network is trained."""
     trust: TrustSettings = TrustSettings()
-    """When the answer is "I cannot tell"."""
+    """When an identification is refused, and how large prediction sets are."""
     sweep: SweepSettings | None = None
-    """Settings that `leafid sweep` searches; training alone does not look at it."""
+    """Settings that `leafid sweep` searches; `leafid train` ignores this section."""
     output: OutputSettings = OutputSettings()
-    """Where the job's files lie."""
+    """Where the job's files are."""
 
     @model_validator(mode="after")
-    def _there_is_something_to_probe(self) -> Self:
+    def _probe_has_pretrained_weights(self) -> Self:
         if self.training.mode == "probe" and self.model.weights == "none":
             raise ValueError(
-                "training.mode: probe needs a network that has learned something; name model.weights, "
-                "or set training.mode: fine-tune"
+                "training.mode: probe needs pretrained weights, and model.weights is none; name weights, or set "
+                "training.mode: fine-tune"
             )
         return self
 

@@ -1,4 +1,4 @@
-"""From pydantic's errors to sentences a botanist can act on: the value, the place, the fix."""
+"""Turn pydantic's errors into sentences that a botanist can act on: the value, the place, the fix."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -9,48 +9,63 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 Key = tuple[str | int, ...]
+"""Path of a value in a job: names of sections and keys, indices of lists."""
+
+RENAMED_KEYS: dict[Key, str] = {
+    ("sheets", "whole_size"): "overview_size",
+    ("training", "average_epochs"): "ema_epochs",
+    ("training", "first_layer_rate"): "first_layer_lr_mult",
+    ("training", "probe_copies"): "probe_augmented_copies",
+    ("trust", "known_accepted"): "id_acceptance_rate",
+    ("trust", "min_score"): "min_probability",
+}
+"""Keys that job files used before they were renamed: old key with its section, new name in the same section."""
+
+RENAMED_VALUES: dict[tuple[Key, str], str] = {(("model", "pooling"), "second-order"): "covariance"}
+"""Values that were renamed: key and old value, new value."""
 
 
 @dataclass(frozen=True)
 class Mistake:
-    """One mistake: its place (a line number, or the words of an override) and what to do."""
+    """One mistake: its location (a line number, or the text of an override) and what to do."""
 
-    place: int | str
+    location: int | str
     text: str
 
 
-class Places(Protocol):
-    """Knows where a key stands."""
+class Locations(Protocol):
+    """The location of each key."""
 
     def of(self, key: Key) -> int | str:
         """Return the line of ``key``, or the override that set it."""
 
 
-def describe(error: ValidationError, model: type[BaseModel], places: Places) -> list[Mistake]:
-    """Turn every error of a validation into a mistake with its place; what is said of one value is said in one line."""
-    wishes: dict[Key, list[str]] = {}
+def describe(error: ValidationError, model: type[BaseModel], locations: Locations) -> list[Mistake]:
+    """Turn the errors of a validation into mistakes with their locations, one for each value."""
+    expected: dict[Key, list[str]] = {}
     shown: dict[Key, str] = {}
     for detail in error.errors():
         section, key = _resolve(model, detail["loc"])
-        if detail["type"] == "too_short" and len(wishes) and detail["input"]:
-            continue  # the list is short only because its entries, already complained of, were refused
-        wishes.setdefault(key, []).append(_wish(detail, key, section))
+        if detail["type"] == "too_short" and len(expected) and detail["input"]:
+            continue  # the list is short only because its entries, reported already, were refused
+        expected.setdefault(key, []).append(_expected(detail, key, section))
         shown[key] = "" if detail["type"] in ("extra_forbidden", "missing") else _shown(detail["input"])
     return [
         Mistake(
-            places.of(key), " ".join(f"{'.'.join(map(str, key)) or 'the job'}: {shown[key]} {_either(wish)}".split())
+            locations.of(key),
+            " ".join(f"{'.'.join(map(str, key)) or 'the job'}: {shown[key]} {_either(texts)}".split()),
         )
-        for key, wish in wishes.items()
+        for key, texts in expected.items()
     ]
 
 
-def _either(wishes: list[str]) -> str:
+def _either(expected: list[str]) -> str:
     """Join what each member of a union would accept: ``must be a whole number, or 'auto'``."""
-    return ", or ".join([wishes[0], *(wish.removeprefix("must be ") for wish in wishes[1:])])
+    return ", or ".join([expected[0], *(text.removeprefix("must be ") for text in expected[1:])])
 
 
 def _resolve(model: type[BaseModel], loc: Sequence[str | int]) -> tuple[type[BaseModel] | None, Key]:
-    """Follow an error's location through the models; leave out the tags that pydantic adds for unions."""
+    """Follow an error's location through the models; omit the tags that pydantic adds for unions."""
     section: type[BaseModel] | None = model
     candidates: list[type[BaseModel]] = [model]
     key: list[str | int] = []
@@ -72,14 +87,14 @@ def _resolve(model: type[BaseModel], loc: Sequence[str | int]) -> tuple[type[Bas
 
 
 def _tag(model: type[BaseModel]) -> str | None:
-    """The ``kind`` by which a discriminated union knows a model."""
+    """Return the ``kind`` of a model in a discriminated union."""
     field = model.model_fields.get("kind")
     values = get_args(field.annotation) if field else ()
     return values[0] if values else None
 
 
 def _models_in(annotation: Any) -> list[type[BaseModel]]:  # noqa: ANN401 -- any type annotation
-    """All models that occur in a type annotation."""
+    """Return all models that occur in a type annotation."""
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
         return [annotation]
     return [model for argument in get_args(annotation) for model in _models_in(argument)]
@@ -94,15 +109,21 @@ def _did_you_mean(word: str, section: type[BaseModel] | None) -> str:
 
 
 def _shown(value: object) -> str:
-    """The value as the user wrote it, shortened; sections are not repeated."""
+    """Return the value as the user wrote it, shortened; sections are not repeated."""
     if isinstance(value, dict | list | tuple):
         return ""
     text = "nothing" if value is None else repr(value) if isinstance(value, str) else str(value).lower()
     return text if len(text) <= 60 else f"{text[:57]}..."
 
 
-def _wish(detail: ErrorDetails, key: Key, section: type[BaseModel] | None) -> str:
-    """What the value should have been, in plain words."""
+def _expected(detail: ErrorDetails, key: Key, section: type[BaseModel] | None) -> str:
+    """Return in plain words what the value should have been."""
+    if detail["type"] == "extra_forbidden" and key in RENAMED_KEYS:
+        return f"was renamed to {RENAMED_KEYS[key]}"
+    if detail["type"] == "literal_error" and isinstance(detail["input"], str):
+        new = RENAMED_VALUES.get((key, detail["input"]))
+        if new is not None:
+            return f"was renamed to {new}"
     limits = detail.get("ctx", {})
     match detail["type"]:
         case "extra_forbidden":

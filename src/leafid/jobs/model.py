@@ -1,6 +1,7 @@
 """Section ``model``: the network and the weights it starts from."""
 
 from difflib import get_close_matches
+from enum import StrEnum
 from typing import Annotated, Literal
 
 from pydantic import Field, field_validator
@@ -18,15 +19,35 @@ BACKBONES = (
     "efficientnet_v2_s",
     "convnext_tiny",
 )
-"""CNNs of torchvision that leafid knows how to fine-tune, from the fastest to the largest kind."""
+"""CNNs of torchvision that leafid can fine-tune, from the fastest to the largest kind."""
 
 
-Pooling = Literal["average", "second-order"]
+class BackboneSource(StrEnum):
+    """The library that builds a backbone; ``leafid.learning`` has one loader for each."""
+
+    TORCHVISION = "torchvision"
+    TIMM = "timm"
+
+
+def backbone_source(name: str) -> BackboneSource:
+    """Return the library that builds the backbone of this name: timm for ``timm/<model>``, else torchvision.
+
+    Raises:
+        ValueError: the name belongs to no library; the message has the nearest names.
+    """
+    library, slash, model = name.partition("/")
+    if slash and model and library == BackboneSource.TIMM:
+        return BackboneSource.TIMM
+    if name in BACKBONES:
+        return BackboneSource.TORCHVISION
+    near = get_close_matches(name, BACKBONES, n=3)
+    hint = f"did you mean {' or '.join(near)}?" if near else f"known: {', '.join(BACKBONES)}, and timm/<any CNN>"
+    raise ValueError(f"is not a backbone of leafid; {hint}")
+
+
+Pooling = Literal["average", "covariance"]
 
 Scales = Annotated[tuple[Annotated[float, Field(ge=0.25, le=4)], ...], Field(min_length=1, max_length=8)]
-
-TIMM_PREFIX = "timm/"
-"""What the names of backbones begin with that timm builds, such as ``timm/convnext_nano.in12k_ft_in1k``."""
 
 
 class ModelSettings(Section):
@@ -37,24 +58,22 @@ class ModelSettings(Section):
     resnet50, efficientnet_b0, efficientnet_v2_s or convnext_tiny. With the extra ``leafid[timm]`` also any CNN of timm:
     ``timm/`` and its name."""
     weights: str = "imagenet"
-    """``imagenet``: torchvision's or timm's own, downloaded once. ``none``: random. Else the path of a .pth or
+    """``imagenet``: those of torchvision or timm, downloaded once. ``none``: random. Otherwise the path of a .pth or
     .safetensors file for the same backbone."""
     pooling: Pooling = "average"
-    """What is kept of the features of a view: ``average``, how strong each is over all places; ``second-order``, which
-    of them occur together at a place, taken from the middle of the network, which is then cut there. The latter is
-    for textures, such as veins, and for few images; its embeddings have up to 4,656 numbers, not about 1,000."""
+    """How the features of a view are summarised over its area. ``average``: how strong each feature is on average.
+    ``covariance``: which features occur together, taken from the middle of the network, which is truncated there.
+    Covariance suits textures such as veins, and few images; its embeddings have up to 4,656 numbers, not about
+    1,000."""
     scales: Scales = (1.0,)
-    """Sizes, as shares of its own, at which the network sees a view, at every second one turned by a quarter; what it
-    sees of each is averaged. Veins and hairs are finer in one leaf than in the next and run another way. A size costs
-    its square."""
+    """Relative sizes at which the network sees a view; the features of all sizes are averaged. Every second size is
+    turned by a quarter. Veins and hairs differ in width and direction between leaves. Time grows with the square of
+    each size."""
     dropout: Annotated[float, Field(ge=0, lt=1)] = 0.2
     """Share of the features that is hidden from the head at each training step."""
 
     @field_validator("backbone")
     @classmethod
     def _backbone_is_known(cls, value: str) -> str:
-        if value not in BACKBONES and not value.startswith(TIMM_PREFIX):
-            near = get_close_matches(value, BACKBONES, n=1)
-            hint = f"; did you mean {near[0]}?" if near else f"; known: {', '.join(BACKBONES)}"
-            raise ValueError(f"is no backbone of leafid{hint}")
+        backbone_source(value)
         return value

@@ -1,9 +1,9 @@
-"""The common ground of all sections of a job: frozen, closed to unknown keys, described by their own docstrings."""
+"""The base class of all sections of a job: frozen, unknown keys forbidden, fields described by docstrings."""
 
 from pydantic import BaseModel, ConfigDict
 
 
 class Section(BaseModel):
-    """A part of a job. The string below each field is its description in help, schema and documentation."""
+    """A section of a job. The string below each field is its description in help, schema and documentation."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True, validate_default=True)

@@ -1,4 +1,4 @@
-"""Section ``sheets``: what the network sees of an image; the same object is the preprocessing of the bundle."""
+"""Section ``sheets``: the views that the network sees of an image. The bundle stores the same object."""
 
 from typing import Annotated, Literal, Self
 
@@ -11,58 +11,58 @@ UpTo32 = Annotated[int, Field(ge=0, le=32)]
 
 
 class ViewCounts(Section):
-    """How many views of each kind the network sees of one image; an image that has fewer shows fewer.
+    """How many views of each kind the network sees of one image, at most; an image may have fewer.
 
-    In training one of an image's views is drawn in each epoch; for an answer, those of all its views are averaged.
+    A training step draws ``training.views_per_step`` of them. A prediction pools the features of all of them.
     """
 
     image: UpToOne = 0
     """The whole image."""
     plant: UpToOne = 0
-    """The plant on it, without the rest of the sheet."""
+    """The plant, cropped from the rest of the sheet."""
     leaves: UpTo32 = 0
-    """Single leaves, best first, apex up where the midrib is clear."""
+    """Single leaves, best first, turned apex up where the midrib is clear."""
     tiles: UpTo32 = 0
-    """Squares of ``tile_side`` pixels inside the plant, those with most plant first."""
+    """Squares of ``tile_side`` pixels inside the plant, those with the largest share of plant first."""
     veins: UpTo32 = 0
-    """Vein maps of the best leaves: their veins dark on white, without colour and hairs, and without margin."""
+    """Vein maps of the best leaves: dark veins on white, without colour, hairs and leaf margin."""
 
     @model_validator(mode="after")
-    def _is_something(self) -> Self:
+    def _has_a_view(self) -> Self:
         if self.total == 0:
-            raise ValueError("the network must see something; ask for at least one view, such as image: 1")
+            raise ValueError("the network needs at least one view, such as image: 1")
         return self
 
     @property
     def total(self) -> int:
-        """Views of an image that has as many as are asked for."""
+        """Largest number of views of an image."""
         return self.image + self.plant + self.leaves + self.tiles + self.veins
 
     @property
-    def of_plant(self) -> bool:
-        """Whether any view shows what must first be found on the image."""
+    def needs_segmentation(self) -> bool:
+        """Whether any view needs the plant to be segmented first."""
         return self.total > self.image
 
 
 class Preprocessing(Section):
-    """From an image of any size to what the network sees; stored in the bundle: identification repeats it exactly."""
+    """How an image of any size becomes views; stored in the bundle, so that identification repeats it exactly."""
 
     views: ViewCounts = ViewCounts(image=1)
-    """Which parts of an image the network sees; by default the whole image and nothing else."""
+    """Which parts of an image the network sees; by default the whole image only."""
     background: Literal["kept", "plain"] = "kept"
-    """What lies around the plant or leaf in its view: ``kept`` as it is, or painted white (``plain``). The whole image
-    always keeps it."""
+    """Background around the plant or leaf in its view: ``kept`` as it is, or painted white (``plain``). The view of the
+    whole image always keeps it."""
     colour: Literal["kept", "grey"] = "kept"
-    """Whether the network sees colours. Those of a pressed plant tell how it was dried and photographed, too."""
+    """Whether the network sees colours. The colours of a pressed plant also depend on drying and photography."""
     size: Annotated[int, Field(ge=32, le=1024)] = 224
     """Side of the square that the network sees, in pixels."""
     overview_size: Annotated[int, Field(ge=32, le=2048)] | None = None
-    """The same for views of a whole, the image and the plant, which have more to show; left out: ``size``."""
+    """The same for overview views (the whole image, the whole plant), which contain more; by default ``size``."""
     fit: Literal["pad", "squash", "crop"] = "pad"
-    """How an oblong view becomes a square: ``pad`` keeps all of it and its proportions, ``squash`` keeps all of it,
-    ``crop`` keeps its proportions and the middle."""
+    """How an oblong view becomes a square: ``pad`` adds white borders, ``squash`` changes the proportions, ``crop``
+    keeps the middle."""
     tile_side: Annotated[int, Field(ge=32, le=8192)] | None = None
-    """Side of a tile in pixels of the original; left out: ``size``, so that tiles are seen as sharp as they are."""
+    """Side of a tile in pixels of the original image; by default ``size``, so that tiles keep their resolution."""
     max_pixels: Annotated[int, Field(ge=10_000, le=2_000_000_000)] = 200_000_000
-    """Images of more pixels are refused, as decompression bombs would be; the largest herbarium scans have 100 million.
-    A pixel takes 3 bytes of memory and more."""
+    """Images with more pixels are refused, to protect against decompression bombs; the largest herbarium scans have
+    100 million. A pixel takes at least 3 bytes of memory."""

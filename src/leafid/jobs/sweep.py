@@ -1,4 +1,4 @@
-"""Section ``sweep``: settings that are searched instead of chosen."""
+"""Section ``sweep``: a search over settings (hyperparameters)."""
 
 from typing import Annotated, Literal, Self
 
@@ -10,19 +10,19 @@ Value = bool | int | float | str
 
 
 class Range(Section):
-    """Numbers from one to another, both included."""
+    """A range of numbers, both ends included."""
 
     low: float
     """The smallest."""
     high: float
     """The largest."""
     scale: Literal["linear", "log"] = "linear"
-    """``log``: as many trials between 0.001 and 0.01 as between 0.01 and 0.1."""
+    """``log``: on a logarithmic scale, as many trials between 0.001 and 0.01 as between 0.01 and 0.1."""
     whole: bool = False
     """Whole numbers only."""
 
     @model_validator(mode="after")
-    def _goes_up(self) -> Self:
+    def _low_is_below_high(self) -> Self:
         if self.low >= self.high:
             raise ValueError(f"low ({self.low:g}) must be less than high ({self.high:g})")
         if self.scale == "log" and self.low <= 0:
@@ -31,10 +31,10 @@ class Range(Section):
 
 
 class SweepSettings(Section):
-    """A search for good settings, judged by macro-F1 on val; ``leafid sweep`` walks it."""
+    """A search for good settings by macro-F1 on val; ``leafid sweep`` runs it."""
 
     trials: Annotated[int, Field(ge=1, le=10_000)] = 20
-    """How many combinations are tried in all."""
+    """Number of combinations to try."""
     space: Annotated[dict[str, Range | Annotated[list[Value], Field(min_length=2)]], Field(min_length=1)]
-    """Settings, named as with ``--set`` (``training.learning_rate``), and what they may be: a list of values, or
+    """Settings, named as with ``--set`` (``training.learning_rate``), each with a list of values or a range such as
     ``{low: 1e-4, high: 1e-2, scale: log}``."""

@@ -1,4 +1,4 @@
-"""Samples, augmentation, network and training: from a catalog to a run, and from a run to a bundle."""
+"""Data sets, augmentation, network and training: from a catalog to a run, and from a run to a bundle."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,14 +10,15 @@ from leafid.learning.data.bags import Bags
 from leafid.learning.data.prepare import StoredViews, prepare_job
 from leafid.learning.devices import choose_device
 from leafid.learning.inference import FilePredictions, predict_files
+from leafid.learning.linear_probe.embeddings import LabelledEmbeddings
 from leafid.learning.linear_probe.folds import blocked_folds, has_others_outside_fold
-from leafid.learning.linear_probe.out_of_fold import lda_head, out_of_fold_logits
+from leafid.learning.linear_probe.lda import lda_head
+from leafid.learning.linear_probe.probe import out_of_fold_logits
 from leafid.learning.model_card import model_card
 from leafid.learning.models.batch_norm_fusion import fuse_batch_norm
 from leafid.learning.models.network import Network, NetworkOutput, build_network, load_network
 from leafid.learning.run import Run, RunInfo
-from leafid.learning.run_samples import augmented_copy_embeddings, predict_split
-from leafid.learning.run_views import first_views, inference_views
+from leafid.learning.run_samples import augmented_copy_embeddings, first_views, inference_views, predict_split
 
 if TYPE_CHECKING:
     from leafid.learning.sweep import Trial
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 __all__ = [
     "Bags",
     "FilePredictions",
+    "LabelledEmbeddings",
     "Network",
     "NetworkOutput",
     "Run",
@@ -55,7 +57,7 @@ __all__ = [
 def train(job: Job, *, run: Path, resume: bool = False) -> Run:
     """Train the network of a job; see ``leafid.learning.training.train``.
 
-    Lightning is imported here and not above: identification uses this package without it, and starts seconds earlier.
+    Lightning is imported here: identification uses this package without it, and starts seconds earlier.
     """
     from leafid.learning.training import train as train_job
 

@@ -1,4 +1,4 @@
-"""Which device, number format and how many processes a machine allows."""
+"""Choose device, precision and number of worker processes for a machine."""
 
 import torch
 
@@ -7,37 +7,37 @@ from leafid.errors import UsageError
 from leafid.jobs import TrainingSettings
 
 MAX_WORKERS = 8
-"""More reading processes than this rarely help one training process."""
+"""More worker processes rarely help one training process."""
 
 
 def choose_device(name: str) -> torch.device:
-    """Turn ``auto``, ``cpu``, ``cuda`` or ``mps`` into a device; ``auto`` takes the fastest there is.
+    """Return the device named ``auto``, ``cpu``, ``cuda`` or ``mps``; ``auto``: the fastest one of this machine.
 
     Raises:
         UsageError: the device is unknown, or this machine does not have it.
     """
-    here = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available(), "cpu": True}
+    available = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available(), "cpu": True}
     if name == "auto":
-        return torch.device(next(kind for kind, present in here.items() if present))
-    if name not in here:
+        return torch.device(next(kind for kind, present in available.items() if present))
+    if name not in available:
         raise UsageError(f"There is no device {name!r}. Choose auto, cpu, cuda or mps.")
-    if not here[name]:
+    if not available[name]:
         raise UsageError(f"This machine has no device {name!r} that torch can use. Choose auto or cpu.")
     return torch.device(name)
 
 
 def worker_count(setting: int | str) -> int:
-    """Return the number of reading processes for ``training.workers``."""
+    """Return the number of worker processes for ``training.workers``."""
     if isinstance(setting, int):
         return setting
     return min(usable_cores(), MAX_WORKERS)
 
 
 def lightning_precision(training: TrainingSettings, device: torch.device) -> str:
-    """Return the name that Lightning has for ``training.precision`` on this device.
+    """Return Lightning's name of ``training.precision`` on this device.
 
     Raises:
-        UsageError: 16-bit floats on a device that cannot train with them.
+        UsageError: 16-bit floats, on a device other than a CUDA GPU.
     """
     match training.precision:
         case "auto":

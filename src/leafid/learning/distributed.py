@@ -1,6 +1,6 @@
-"""Which of several training processes this one is. Lightning, torchrun or SLURM start them, one for each device.
+"""The rank of this process in distributed training. Lightning, torchrun or SLURM start one process for each device.
 
-Only the first one writes: the run folder, its records, the bundle.
+Only rank 0 writes the run folder, its records and the bundle.
 """
 
 import os
@@ -13,11 +13,11 @@ from leafid.jobs import TrainingSettings
 
 @dataclass(frozen=True)
 class DistributedRank:
-    """The rank of this process among all processes of a training.
+    """The rank of this process among all training processes.
 
     Attributes:
-        rank: 0 for the first.
-        world_size: how many there are.
+        rank: from 0.
+        world_size: number of processes.
     """
 
     rank: int
@@ -25,15 +25,15 @@ class DistributedRank:
 
     @classmethod
     def of(cls, training: TrainingSettings, environment: Mapping[str, str] = os.environ) -> "DistributedRank":
-        """Read the rank from the job and from what the launcher put into the environment.
+        """Read the rank from the job and from the environment variables of the launcher.
 
         Raises:
-            UsageError: the images of a step cannot be shared equally.
+            UsageError: the batch size is not a multiple of the number of processes.
         """
         world = training.devices * training.nodes
         if training.batch_size % world:
             raise UsageError(
-                f"training.batch_size ({training.batch_size}) cannot be shared equally by {world} devices "
+                f"training.batch_size ({training.batch_size}) cannot be divided equally among {world} devices "
                 f"({training.devices} devices on each of {training.nodes} nodes). Choose a multiple of {world}."
             )
         if world == 1:
@@ -45,13 +45,13 @@ class DistributedRank:
         return cls(node * training.devices + local, world)
 
     @property
-    def several(self) -> bool:
-        """Whether other processes train, too."""
+    def is_distributed(self) -> bool:
+        """Whether there is more than one process."""
         return self.world_size > 1
 
     @property
     def is_first(self) -> bool:
-        """Whether this process writes."""
+        """Whether this is rank 0, which writes."""
         return self.rank == 0
 
 

@@ -1,9 +1,9 @@
-"""What the network says of many image files, one row for each; a file that cannot be read is a failure, not an end."""
+"""Run the network over image files. A file that cannot be read becomes a failure; the others are still predicted."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import torch
@@ -20,18 +20,18 @@ from leafid.progress import OnProgress
 from leafid.sheets import PreparedImage, prepare_file
 
 Inspect = Callable[[PreparedImage], Any]
-"""Says something of an image that does not need the network."""
+"""Measures a prepared image without the network."""
 
 
 @dataclass(frozen=True)
 class FilePredictions:
-    """What the network says about a list of files.
+    """Output of the network for a list of files.
 
     Attributes:
-        logits: (N, T), float32, in the order of the files; NaN where a file could not be read.
-        embeddings: (N, F), float32, the same.
-        failures: index of each file that could not be read, and why.
-        inspections: what ``inspect`` returned for each file that could be read, by its index.
+        logits: (N, T), float32, in the order of the files; NaN where a file cannot be read.
+        embeddings: (N, F), float32, in the same order.
+        failures: errors of the files that cannot be read, by index.
+        inspections: results of ``inspect`` for the other files, by index.
     """
 
     logits: NDArray[np.float32]
@@ -54,14 +54,14 @@ def predict_files(
     """Run the network over image files.
 
     Args:
-        network: the network; it is used as if in eval mode, and stays as it is.
+        network: the network; used in eval mode and not changed.
         paths: image files.
         preprocessing: the bundle's.
         device: where to compute.
-        batch_size: images at once.
-        workers: processes that read images; None: one per CPU core, at most 8; 0: none but this one.
-        inspect: called with each prepared image, in the process that reads it; what it says stands in ``inspections``.
-        on_progress: called with (images done, images in all).
+        batch_size: images per forward pass.
+        workers: processes that read images; None: one per CPU core, at most 8; 0: this process.
+        inspect: called with each prepared image, in the process that reads it.
+        on_progress: called with (images done, total).
     """
     inspections: dict[int, Any] = {}
     logits = np.full((len(paths), network.taxa), np.nan, dtype=np.float32)
@@ -75,13 +75,13 @@ def predict_files(
         collate_fn=_collate,
         pin_memory=device.type == "cuda",
     )
-    answering, done = fuse_batch_norm(network, device), 0
+    fused, done = fuse_batch_norm(network, device), 0
     with torch.inference_mode():
         for batch in loader:
             if len(batch.indices):
-                answers: NetworkOutput = answering(batch.bags.to(device, non_blocking=True))
-                logits[batch.indices] = answers.logits.float().cpu().numpy()
-                embeddings[batch.indices] = answers.embeddings.float().cpu().numpy()
+                output: NetworkOutput = fused(batch.bags.to(device, non_blocking=True))
+                logits[batch.indices] = output.logits.float().cpu().numpy()
+                embeddings[batch.indices] = output.embeddings.float().cpu().numpy()
             failures |= batch.failures
             inspections |= batch.inspections
             done += len(batch.indices) + len(batch.failures)
@@ -92,7 +92,7 @@ def predict_files(
 
 @dataclass(frozen=True)
 class _Batch:
-    """The views of the files that could be read, which files they are, what was said of them, and the failures."""
+    """A batch of files: views, indices and inspections of those that can be read, and the failures."""
 
     bags: Bags
     indices: list[int]
@@ -103,14 +103,15 @@ class _Batch:
         return _Batch(self.bags.pin_memory(), self.indices, self.inspections, self.failures)
 
 
-class _Read(NamedTuple):
-    place: int
+@dataclass(frozen=True)
+class _Read:
+    index: int
     image: PreparedImage | ImageError
-    inspected: Any = None
+    inspection: Any = None
 
 
 class _Files(Dataset[_Read]):
-    """Prepared views of image files, and what is said of them."""
+    """A data set of image files that are prepared when read."""
 
     def __init__(self, paths: Sequence[Path], preprocessing: Preprocessing, inspect: Inspect | None) -> None:
         self.paths = list(paths)
@@ -133,7 +134,7 @@ def _collate(items: Sequence[_Read]) -> _Batch:
     read = [item for item in items if isinstance(item.image, PreparedImage)]
     return _Batch(
         bags=Bags.of([image.views for image in images], [image.kinds for image in images]),
-        indices=[item.place for item in read],
-        inspections={item.place: item.inspected for item in read},
-        failures={item.place: item.image for item in items if isinstance(item.image, ImageError)},
+        indices=[item.index for item in read],
+        inspections={item.index: item.inspection for item in read},
+        failures={item.index: item.image for item in items if isinstance(item.image, ImageError)},
     )

@@ -1,4 +1,4 @@
-"""The model card: what a bundle is, for people."""
+"""The model card of a bundle, in Markdown."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -14,23 +14,24 @@ if TYPE_CHECKING:
 
 
 def model_card(info: BundleInfo, split: "pd.DataFrame", measured: Sequence[str] = ()) -> str:
-    """Write the card of a bundle as Markdown.
+    """Return the card of a bundle as Markdown.
 
     Args:
         info: the bundle's description.
         split: the images of its run; see ``leafid.curation``.
-        measured: lines of Markdown about what was measured after training; nothing else is said to be measured.
+        measured: lines of Markdown with the results measured after training; none: not measured yet.
     """
-    made, taxonomy = info.provenance, info.taxonomy
+    provenance, taxonomy = info.provenance, info.taxonomy
     counts = Counter(zip(split["scientificName"], split["split"], strict=True))
     lines = [
         f"# {info.name}",
         "",
-        f"Names {len(taxonomy)} taxa from images of their leaves, with {info.network.backbone} at "
-        f"{info.preprocessing.size} x {info.preprocessing.size} pixels, seeing {_seen(info.preprocessing.views)}. "
-        f"Made with leafid {info.leafid_version} on {made.created:%Y-%m-%d}.",
+        f"Identifies {len(taxonomy)} taxa from images of their leaves, with {info.network.backbone} at "
+        f"{info.preprocessing.size} x {info.preprocessing.size} pixels. "
+        f"Views of an image: {_listed_views(info.preprocessing.views)}. "
+        f"Made with leafid {info.leafid_version} on {provenance.created:%Y-%m-%d}.",
         "",
-        "## What it does not tell",
+        "## Limitations",
         "",
         *(f"- {statement}" for statement in LIMITS_LONG),
         "",
@@ -42,27 +43,27 @@ def model_card(info: BundleInfo, split: "pd.DataFrame", measured: Sequence[str] 
     for name in taxonomy.names:
         numbers = " | ".join(str(counts[name, part]) for part in SPLITS)
         lines.append(f"| {name}{' (target)' if name == taxonomy.target else ''} | {numbers} |")
-    gatherings = ", ".join(f"{made.gatherings.get(part, 0)} for {part}" for part in SPLITS)
+    gatherings = ", ".join(f"{provenance.gatherings.get(part, 0)} for {part}" for part in SPLITS)
     lines += ["", f"Gatherings: {gatherings}. No gathering is in two parts."]
     for column, title in (("license", "Licences"), ("institutionCode", "Herbaria")):
         if column in split and split[column].notna().any():
             lines += ["", f"{title}: {_counted(split[column])}."]
     lines += [
         "",
-        "## How good it is",
+        "## Evaluation",
         "",
-        f"Macro-F1 on val {_score(made.val_macro_f1)} after epoch {made.best_epoch}, by which this epoch was chosen: "
-        "it is no figure of merit.",
+        f"Macro-F1 on val {_score(provenance.val_macro_f1)} after epoch {provenance.best_epoch}. The epoch was chosen "
+        "by this value, so it overestimates the accuracy on new images.",
         "",
-        *(measured or ("Nothing else has been measured yet: `leafid evaluate` does it.",)),
+        *(measured or ("Nothing else has been measured yet. Run `leafid evaluate`.",)),
         "",
-        "## Where it comes from",
+        "## Provenance",
         "",
-        f"- weights at the start: {made.job.get('model', {}).get('weights', 'not recorded')}",
-        f"- catalog: SHA-256 {made.catalog_sha256}",
-        f"- code: {made.git_commit or 'an installed release'}",
-        f"- seed: {made.seed}",
-        f"- versions: {', '.join(f'{name} {version}' for name, version in made.versions.items())}",
+        f"- initial weights: {provenance.job.get('model', {}).get('weights', 'not recorded')}",
+        f"- catalog: SHA-256 {provenance.catalog_sha256}",
+        f"- code: {provenance.git_commit or 'an installed release'}",
+        f"- seed: {provenance.seed}",
+        f"- versions: {', '.join(f'{name} {version}' for name, version in provenance.versions.items())}",
         "",
     ]
     return "\n".join(lines)
@@ -79,8 +80,8 @@ def _counted(values: "pd.Series") -> str:
     return ", ".join([*listed, *([f"not stated ({unknown})"] if unknown else [])])
 
 
-def _seen(views: ViewCounts) -> str:
-    """Say in words which views the network sees."""
+def _listed_views(views: ViewCounts) -> str:
+    """Return the kinds of views in words."""
     parts = [
         "the whole image" if views.image else "",
         "the plant" if views.plant else "",

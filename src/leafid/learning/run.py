@@ -1,12 +1,12 @@
-"""The run: a folder that records one training, from which it can be resumed, judged and repeated.
+"""The run: a folder with the record of one training, from which it can be resumed, evaluated and repeated.
 
-run.json       where, when, with what (``RunInfo``); it makes a folder a run
+run.json       ``RunInfo``: time, device, versions, results; a folder with this file is a run
 job.yaml       the effective job
-split.csv      the images used, and for what
+split.csv      the images used, and their part of the split
 left_out.csv   the images of the catalog that are not used, with the reason
-conflicts.csv  gatherings and images under names that exclude each other
+conflicts.csv  gatherings and images under conflicting names
 metrics.csv    one row per epoch
-training.png   the same, drawn
+training.png   plots of the same
 logs/          TensorBoard and CSV, step by step
 checkpoints/   best.ckpt and last.ckpt
 bundle/        the trained model
@@ -36,11 +36,11 @@ INFO, JOB, METRICS, PLOT = "run.json", "job.yaml", "metrics.csv", "training.png"
 SPLIT, LEFT_OUT, CONFLICTS = "split.csv", "left_out.csv", "conflicts.csv"
 
 RECORDED_PACKAGES = ("torch", "torchvision", "lightning", "albumentations", "numpy", "pillow", "opencv-python-headless")
-"""Packages whose version may change what a network learns."""
+"""Packages whose version may change the result of a training."""
 
 
 class LinearProbeInfo(BaseModel):
-    """What the probe of the frozen network found, before any layer was trained."""
+    """Result of the linear probe, before fine-tuning."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -50,7 +50,7 @@ class LinearProbeInfo(BaseModel):
 
 
 class RunInfo(BaseModel):
-    """What a run knows about itself."""
+    """The description of a run, stored as ``run.json``."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -74,7 +74,7 @@ class RunInfo(BaseModel):
 
 
 class Run:
-    """A run folder whose description has been read."""
+    """A run folder, with its job and description."""
 
     def __init__(self, folder: Path, job: Job, info: RunInfo) -> None:
         self.folder = folder
@@ -86,12 +86,14 @@ class Run:
         """Read a run folder.
 
         Raises:
-            RunError: there is none, it is no run, or it is damaged.
+            RunError: the folder is missing, is not a run, or is damaged.
         """
         if not path.is_dir():
-            raise RunError(f"There is no run {path}. `leafid train JOB` writes one to runs/<job name>.")
+            raise RunError(f"The run {path} does not exist. `leafid train JOB` writes one to runs/<job name>.")
         if not (path / INFO).is_file():
-            raise RunError(f"{path} is no run of leafid: it has no {INFO}. Name the folder that `leafid train` wrote.")
+            raise RunError(
+                f"{path} is not a run of leafid: it has no {INFO}. Name the folder that `leafid train` wrote."
+            )
         try:
             info = RunInfo.model_validate_json((path / INFO).read_bytes())
         except (OSError, ValidationError) as error:
@@ -104,8 +106,8 @@ class Run:
         return cls(path, job, info)
 
     @classmethod
-    def is_there(cls, path: Path) -> bool:
-        """Tell whether a folder is a run."""
+    def exists(cls, path: Path) -> bool:
+        """Return whether a folder is a run."""
         return (path / INFO).is_file()
 
     @property
@@ -125,7 +127,7 @@ class Run:
 
     @property
     def bundle_folder(self) -> Path:
-        """Folder of the bundle; it is complete once the run is finished."""
+        """Folder of the bundle, which is complete when the run is finished."""
         return self.folder / "bundle"
 
     def image_paths(self, rows: "pd.DataFrame") -> list[Path]:
@@ -133,13 +135,13 @@ class Run:
         return [self.info.catalog.parent / path for path in rows["path"]]
 
     def record(self, **changes: object) -> None:
-        """Change what ``run.json`` says."""
+        """Change fields of the description and write ``run.json``."""
         self.info = self.info.model_copy(update=changes)
         write_text(self.folder / INFO, self.info.model_dump_json(indent=2) + "\n")
 
 
-def differences(before: Job, now: Job, *, ignored: Sequence[str]) -> list[str]:
-    """List the settings in which two jobs differ, as ``section.key: before -> now``."""
+def job_differences(before: Job, now: Job, *, ignored: Sequence[str]) -> list[str]:
+    """List the settings in which two jobs differ; ``ignored`` names settings and sections that may."""
     old, new = _flat(before.model_dump(mode="json")), _flat(now.model_dump(mode="json"))
     return [
         f"{key}: {old.get(key, 'not set')} in the run, {new.get(key, 'not set')} now"
@@ -149,18 +151,18 @@ def differences(before: Job, now: Job, *, ignored: Sequence[str]) -> list[str]:
 
 
 def package_versions() -> dict[str, str]:
-    """Return the versions of Python and of the packages on which a result depends."""
+    """Return the versions of Python, leafid and ``RECORDED_PACKAGES``."""
     versions = {"leafid": __version__, "python": platform.python_version()}
     for package in RECORDED_PACKAGES:
         try:
             versions[package] = importlib.metadata.version(package)
         except importlib.metadata.PackageNotFoundError:
-            continue  # OpenCV comes under several names
+            continue  # OpenCV is distributed under several names
     return versions
 
 
 def git_commit() -> str | None:
-    """Return the commit of the checkout in which leafid lies, with ``+changes`` where files were edited; else None."""
+    """Return the commit of leafid's checkout, with ``+changes`` if files were edited; None: an installed release."""
     root = Path(__file__).resolve().parents[3]
     if not (root / ".git").exists():
         return None
@@ -178,7 +180,7 @@ def _git(root: Path, *arguments: str) -> str:
 
 
 def _flat(value: object, prefix: str = "") -> dict[str, object]:
-    """Turn nested sections into ``section.key: value``."""
+    """Flatten nested sections to ``section.key: value``."""
     if not isinstance(value, dict) or not value:
         return {prefix: value}
     flat: dict[str, object] = {}

@@ -1,57 +1,69 @@
-"""The images of a run by their prepared views: as samples, and what a network says of them."""
+"""The images of a run by their prepared views: as samples, embeddings and predictions."""
 
+from collections.abc import Container, Iterator
 from typing import Literal
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from leafid.jobs import Strength
-from leafid.learning.data.prepare import fill_store, strength_for, view_store
-from leafid.learning.data.samples import Copy, Samples
+from leafid.learning.data.augmentation import margin
+from leafid.learning.data.prepare import augmentation_for, fill_store, view_store
+from leafid.learning.data.samples import AugmentedCopy, ImageDataset
+from leafid.learning.data.view_store import Views
 from leafid.learning.devices import worker_count
 from leafid.learning.inference import FilePredictions
-from leafid.learning.linear_probe.probe import LabelledEmbeddings, compute_embeddings
+from leafid.learning.linear_probe.embeddings import LabelledEmbeddings, compute_embeddings
 from leafid.learning.models.network import Network
 from leafid.learning.run import Run
 
 Part = Literal["train", "val"]
+PARTS: tuple[Part, ...] = ("train", "val")
 
 
-def split_samples(run: Run, part: Part, *, drawn: int | None) -> Samples:
-    """Make samples of one part of the split, in its order; views that are not there yet are prepared.
+def split_samples(run: Run, part: Part, *, drawn: int | None) -> ImageDataset:
+    """Return the samples of one part of the split, in its order; missing views are prepared.
 
     Args:
         run: the run.
         part: ``train`` or ``val``.
-        drawn: see ``Samples``.
+        drawn: see ``ImageDataset``.
 
     Raises:
         RunError: images cannot be read; all of them are listed.
     """
-    return _samples(run, part, strength_for(run.job, part), drawn=drawn)
+    return _samples(run, part, augmentation_for(run.job, part), drawn=drawn)
 
 
-def predict_split(run: Run, part: Part, network: Network, *, device: torch.device) -> FilePredictions:
-    """Return what a network says of one part of the split, in its order; none of its images can fail.
-
-    The embeddings are kept beside the views. After a probe, nothing needs to be computed again.
+def split_embeddings(run: Run, part: Part, network: Network, *, device: torch.device) -> LabelledEmbeddings:
+    """Return the embeddings of one part of the split, in its order; they are cached beside the prepared views.
 
     Raises:
         RunError: images cannot be read; all of them are listed.
     """
     samples = split_samples(run, part, drawn=None)
     embeddings = compute_embeddings(network, samples, device=device, workers=worker_count(run.job.training.workers))
+    return LabelledEmbeddings(embeddings, np.asarray(samples.labels))
+
+
+def predict_split(run: Run, part: Part, network: Network, *, device: torch.device) -> FilePredictions:
+    """Predict one part of the split, in its order; there are no failures.
+
+    Raises:
+        RunError: images cannot be read; all of them are listed.
+    """
+    embeddings = split_embeddings(run, part, network, device=device).embeddings
     with torch.inference_mode():
         logits = network.last_linear(torch.from_numpy(embeddings)).numpy()
     return FilePredictions(logits, embeddings, {})
 
 
 def augmented_copy_embeddings(run: Run, network: Network, *, device: torch.device) -> LabelledEmbeddings | None:
-    """Return what the network makes of the augmented copies of train, from which a probe learns, too.
+    """Return the embeddings of the augmented copies of train, to which a probe is fitted, too.
 
     Returns:
-        Embeddings (C N, F) of the C copies one after the other, each in the order of the split, and labels (C N,); None
-        where the job wants no copies.
+        C N images: the C copies one after the other, each in the order of the split. None where the job has no copies.
     """
     training = run.job.training
     if training.augmentation == "none" or not training.probe_augmented_copies:
@@ -59,16 +71,45 @@ def augmented_copy_embeddings(run: Run, network: Network, *, device: torch.devic
     samples = _samples(run, "train", training.augmentation, drawn=None)
     workers = worker_count(training.workers)
     rows = [
-        compute_embeddings(network, samples.augmented_copy(Copy(number, run.job.seed)), device=device, workers=workers)
+        compute_embeddings(
+            network, samples.augmented_copy(AugmentedCopy(number, run.job.seed)), device=device, workers=workers
+        )
         for number in range(1, training.probe_augmented_copies + 1)
     ]
-    return np.concatenate(rows), np.tile(np.array(samples.labels, dtype=np.int64), training.probe_augmented_copies)
+    labels = np.tile(np.array(samples.labels, dtype=np.int64), training.probe_augmented_copies)
+    return LabelledEmbeddings(np.concatenate(rows), labels)
 
 
-def _samples(run: Run, part: Part, strength: Strength, *, drawn: int | None) -> Samples:
+def inference_views(run: Run) -> Iterator[Views]:
+    """Yield the stored views of val, and of train unless these are stored with a margin for augmentation.
+
+    Raises:
+        RunError: images cannot be read; all of them are listed.
+    """
+    for part in PARTS:
+        if margin(augmentation_for(run.job, part)) == 1:
+            samples = split_samples(run, part, drawn=None)
+            for index in range(len(samples)):
+                yield samples[index].views
+
+
+def first_views(run: Run, image_ids: Container[str]) -> Iterator[tuple[str, NDArray[np.uint8]]]:
+    """Yield the id and the first view (S, S, 3) of the train and val images in ``image_ids``.
+
+    Raises:
+        RunError: images cannot be read; all of them are listed.
+    """
+    for part in PARTS:
+        samples = split_samples(run, part, drawn=None)
+        for image_id in samples.image_ids:
+            if image_id in image_ids:
+                yield image_id, samples.store.read(image_id, lambda kinds: [0]).pixels[0]
+
+
+def _samples(run: Run, part: Part, augmentation: Strength, *, drawn: int | None) -> ImageDataset:
     rows = run.split[run.split["split"] == part]
-    store = view_store(run.job, strength)
+    store = view_store(run.job, augmentation)
     ids = list(rows["image_id"])
     fill_store(store, part, ids, run.image_paths(rows), job=run.job)
     labels = run.info.taxonomy.labels(list(rows["scientificName"]))
-    return Samples(store, ids, labels, drawn=drawn, augmentation=strength)
+    return ImageDataset(store, ids, labels, drawn=drawn, augmentation=augmentation)

@@ -1,7 +1,7 @@
-"""Searching over settings: each trial is an ordinary run of the job with other settings, judged on val.
+"""Hyperparameter search: each trial is an ordinary run of the job with other settings, compared by macro-F1 on val.
 
-The study lies in one SQLite file, so that an interrupted search goes on, and several processes can share one. Trials
-that fall behind the median of the others at the same epoch are stopped early.
+The study is one SQLite file, so that an interrupted search can be resumed and several processes can share it. Trials
+below the median of the others at the same epoch are stopped early (pruned).
 """
 
 from collections.abc import Iterator
@@ -15,13 +15,13 @@ from leafid.learning.run import Run
 from leafid.learning.training import train
 
 STUDY = "study.db"
-GOOD_BEFORE_PRUNING = 4
-"""Trials that are finished before any is stopped early; a median of fewer says little."""
+TRIALS_BEFORE_PRUNING = 4
+"""Trials that must finish before any is pruned; the median of fewer is unreliable."""
 
 
 @dataclass(frozen=True)
 class Trial:
-    """One combination of settings, and how good it was; ``val_macro_f1`` is missing where it was stopped early."""
+    """One combination of settings and its macro-F1 on val; None: it was pruned."""
 
     number: int
     settings: dict[str, Any]
@@ -30,25 +30,26 @@ class Trial:
 
 
 def sweep(job: Job, *, out: Path) -> Iterator[Trial]:
-    """Try what the job's ``sweep`` asks for; yield each trial as it ends. Trials that are there are not repeated.
+    """Run the job's ``sweep``; yield each trial as it ends. Trials that the study already has are not repeated.
 
     Args:
         job: a job with a section ``sweep``; its catalog must have been collected.
         out: folder of the study and of the trials' runs.
 
     Raises:
-        UsageError: the job has no section ``sweep``, Optuna is not installed, or a setting is unknown or impossible.
+        UsageError: the job has no section ``sweep``, or Optuna is not installed.
+        JobError: a setting is unknown, or its value is not allowed.
         CatalogError, SplitError, RunError, WeightsError: as ``train``.
     """
     if job.sweep is None:
-        raise UsageError(f"The job {job.name} has no section `sweep`; it says which settings to search, and how far.")
+        raise UsageError(f"The job {job.name} has no section `sweep`. Add one with the settings to search.")
     study = _study(job, out)
     while len(study.get_trials(deepcopy=False)) < job.sweep.trials:
-        yield _one(job, study, out)
+        yield _run_trial(job, study, out)
 
 
 def best_trial(job: Job, *, out: Path) -> Trial | None:
-    """Return the best trial of a sweep; None: none was finished."""
+    """Return the best trial of a sweep; None: no trial has finished."""
     study = _study(job, out)
     finished = [trial for trial in study.trials if trial.value is not None and trial.state.name == "COMPLETE"]
     if not finished:
@@ -57,7 +58,7 @@ def best_trial(job: Job, *, out: Path) -> Trial | None:
     return Trial(best.number, best.params, best.value, _folder(out, best.number))
 
 
-def _one(job: Job, study: Any, out: Path) -> Trial:  # noqa: ANN401 -- Optuna is loaded when needed
+def _run_trial(job: Job, study: Any, out: Path) -> Trial:  # noqa: ANN401 -- Optuna is imported when needed
     import optuna
 
     assert job.sweep is not None
@@ -104,7 +105,7 @@ def _study(job: Job, out: Path) -> Any:  # noqa: ANN401
         load_if_exists=True,
         direction="maximize",
         sampler=optuna.samplers.TPESampler(seed=job.seed),
-        pruner=optuna.pruners.MedianPruner(n_startup_trials=GOOD_BEFORE_PRUNING, n_warmup_steps=2),
+        pruner=optuna.pruners.MedianPruner(n_startup_trials=TRIALS_BEFORE_PRUNING, n_warmup_steps=2),
     )
 
 

@@ -1,4 +1,4 @@
-"""Training: a job and its catalog become a run, and the run a bundle."""
+"""Training: from a job and its catalog to a run with a bundle."""
 
 import logging
 import shlex
@@ -34,16 +34,16 @@ from leafid.learning.fine_tuning.checkpoints import (
 )
 from leafid.learning.fine_tuning.epoch_report import EpochReport, OnEpoch
 from leafid.learning.fine_tuning.hierarchical_loss import HierarchicalLoss
-from leafid.learning.fine_tuning.lightning_compat import interruptible, quiet, readable_errors
-from leafid.learning.fine_tuning.lightning_module import FineTuning
-from leafid.learning.fine_tuning.malloc_tuning import MallocTuning, steps_are_uniform
+from leafid.learning.fine_tuning.lightning_compat import keyboard_interrupts, quiet_lightning, reraise_worker_errors
+from leafid.learning.fine_tuning.lightning_module import FineTuningModule
+from leafid.learning.fine_tuning.malloc_tuning import MallocTuning, malloc_tuning_applies
 from leafid.learning.fine_tuning.optimizer import OptimizerSchedule
 from leafid.learning.fine_tuning.trainer import build_trainer
-from leafid.learning.linear_probe.fit import fit_linear_probe
+from leafid.learning.linear_probe.probe import fit_linear_probe
 from leafid.learning.model_card import model_card
 from leafid.learning.models.backbones import network_spec
 from leafid.learning.models.network import Network, build_network
-from leafid.learning.models.pretrained_weights import start_network
+from leafid.learning.models.pretrained_weights import initialize_network
 from leafid.learning.run import (
     CONFLICTS,
     INFO,
@@ -54,19 +54,19 @@ from leafid.learning.run import (
     SPLIT,
     Run,
     RunInfo,
-    differences,
     git_commit,
+    job_differences,
     package_versions,
 )
 from leafid.learning.run_samples import split_samples
 
 log = logging.getLogger(__name__)
 
-MAY_CHANGE = ("training.device", "training.devices", "training.nodes", "training.workers", "output")
-"""Settings that may differ when a run is resumed: they decide where the work is done, not what comes out."""
+SETTINGS_FREE_TO_CHANGE = ("training.device", "training.devices", "training.nodes", "training.workers", "output")
+"""Settings that may differ when a run is resumed: they do not change the result."""
 
-WAIT_FOR_FIRST_S = 1800
-"""How long a process waits for the first one, which reads the catalog and compares all images with each other."""
+WAIT_FOR_RANK_0_S = 1800
+"""How long the other processes wait for rank 0, which reads the catalog and compares all images with each other."""
 
 
 def train(job: Job, *, run: Path, resume: bool = False, on_epoch: OnEpoch | None = None) -> Run:
@@ -75,36 +75,36 @@ def train(job: Job, *, run: Path, resume: bool = False, on_epoch: OnEpoch | None
     Args:
         job: the job; its catalog must have been collected.
         run: the run folder.
-        resume: go on after the last complete epoch of the run that is there. A finished run stays as it is.
+        resume: continue the existing run after its last complete epoch. A finished run is not changed.
         on_epoch: called after each epoch of fine-tuning with its number and macro-F1 on val.
 
     Raises:
-        CatalogError: there is no catalog, or it has mistakes.
-        SplitError: the split leaks a gathering, or leaves nothing to train or to validate on.
-        RunError: the folder holds another run, a run that cannot be resumed, or images cannot be read.
-        UsageError: the device is not there, or the images of a step cannot be shared equally by several.
+        CatalogError: the catalog is missing or has mistakes.
+        SplitError: the split leaks a gathering, or train or val has no image.
+        RunError: the folder has another run, the run cannot be resumed, or images cannot be read.
+        UsageError: this machine does not have the device, or the batch cannot be divided equally among devices.
         WeightsError: pretrained weights are missing or do not fit.
     """
     device = choose_device(job.training.device)
-    process = DistributedRank.of(job.training)
-    if not process.is_first:
-        _accompany(job, run, device, process)
-    this = _take_up(job, run, device) if resume else _begin(job, run, device)
-    if this.info.state == "finished" and (this.bundle_folder / BUNDLE_INFO).is_file():
+    rank = DistributedRank.of(job.training)
+    if not rank.is_first:
+        _train_in_other_rank(job, run, device, rank)
+    opened = _resume_run(job, run, device) if resume else _create_run(job, run, device)
+    if opened.info.state == "finished" and (opened.bundle_folder / BUNDLE_INFO).is_file():
         log.warning("The run %s is finished; there is nothing to resume.", run)
-        return this
-    with interruptible(), quiet():
+        return opened
+    with keyboard_interrupts(), quiet_lightning():
         if job.training.mode == "probe":
-            trained = _probed(job, this, device)
+            trained = _train_probe(job, opened, device)
         else:
-            trained = _fine_tuned(job, this, device, process, on_epoch)
-    _finish(job, this, trained)
-    return this
+            trained = _fine_tune(job, opened, device, rank, on_epoch)
+    _finish_run(job, opened, trained)
+    return opened
 
 
 @dataclass(frozen=True)
-class _Trained:
-    """The network that is kept: its tensors, the epoch they are of (0: the probe), its score, and all steps taken."""
+class _TrainedNetwork:
+    """The best network: its tensors, its epoch (0: the probe), its macro-F1 on val, and the number of all steps."""
 
     tensors: dict[str, Tensor]
     best_epoch: int
@@ -112,42 +112,42 @@ class _Trained:
     steps: int
 
 
-def _accompany(job: Job, folder: Path, device: torch.device, process: DistributedRank) -> NoReturn:
-    """Train in a process that is not the first one: with it, by the run that it has made, writing nothing; then end."""
-    deadline = time.monotonic() + WAIT_FOR_FIRST_S
-    while not Run.is_there(folder):
+def _train_in_other_rank(job: Job, folder: Path, device: torch.device, rank: DistributedRank) -> NoReturn:
+    """Train together with rank 0, on the run that it creates; write nothing, then end the process."""
+    deadline = time.monotonic() + WAIT_FOR_RANK_0_S
+    while not Run.exists(folder):
         if time.monotonic() > deadline:
             raise RunError(
-                f"Process {process.rank} waited {WAIT_FOR_FIRST_S / 60:.0f} minutes for the run {folder}. "
-                f"Do all machines see the same folders?"
+                f"Process {rank.rank} waited {WAIT_FOR_RANK_0_S / 60:.0f} minutes for the run {folder}. "
+                f"Check that all machines see the same folders."
             )
         time.sleep(0.2)
-    this = Run.open(folder)
+    run = Run.open(folder)
     if job.training.mode == "fine-tune":
-        steps, complete = _so_far(job, this)
+        steps, complete = _completed_steps(job, run)
         if not complete:
-            with interruptible(), quiet():
-                _fit(job, this, device, process, resumed_steps=steps)
+            with keyboard_interrupts(), quiet_lightning():
+                _fit(job, run, device, rank, resumed_steps=steps)
     raise SystemExit(0)
 
 
-def _so_far(job: Job, this: Run) -> tuple[int | None, bool]:
-    """Return the steps up to the last checkpoint (None: there is none), and whether training had come to its end."""
-    last = this.checkpoints / LAST
-    if not last.is_file():
+def _completed_steps(job: Job, run: Run) -> tuple[int | None, bool]:
+    """Return the number of steps of the last checkpoint (None: no checkpoint), and whether training had ended."""
+    last = run.checkpoints / LAST
+    if not last.is_file():  # killed before the end of the first epoch
         return None, False
     checkpoint = read_checkpoint(last)
     return int(checkpoint["global_step"]), is_complete(checkpoint, job.training.max_epochs)
 
 
-def _begin(job: Job, folder: Path, device: torch.device) -> Run:
-    """Make the run folder; ``run.json`` comes last, so that a folder with it has the job and the split."""
+def _create_run(job: Job, folder: Path, device: torch.device) -> Run:
+    """Write the run folder; ``run.json`` is written last, so that a folder with it has the job and the split."""
     if (folder / "checkpoints" / LAST).exists():
         raise RunError(
-            f"{folder} already holds a training. Go on with it by --resume, or choose another folder by --out."
+            f"{folder} already has a training. Continue it with --resume, or choose another folder with --out."
         )
-    if folder.exists() and not Run.is_there(folder) and any(folder.iterdir()):
-        raise RunError(f"{folder} is not empty and is no run of leafid. Choose another folder by --out.")
+    if folder.exists() and not Run.exists(folder) and any(folder.iterdir()):
+        raise RunError(f"{folder} is not empty and is not a run of leafid. Choose another folder with --out.")
     curated = training_split(job)
     for warning in curated.warnings:
         log.warning("%s", warning)
@@ -170,66 +170,66 @@ def _begin(job: Job, folder: Path, device: torch.device) -> Run:
     return Run(folder, job, info)
 
 
-def _take_up(job: Job, folder: Path, device: torch.device) -> Run:
-    """Open a run to go on with it, by the same job."""
-    this = Run.open(folder)
-    changed = differences(this.job, job, ignored=MAY_CHANGE)
+def _resume_run(job: Job, folder: Path, device: torch.device) -> Run:
+    """Open a run to continue it with the same job."""
+    run = Run.open(folder)
+    changed = job_differences(run.job, job, ignored=SETTINGS_FREE_TO_CHANGE)
     if changed:
         listed = "\n".join(f"  {change}" for change in changed)
         raise RunError(
-            f"The job is not the one with which the run {folder} began:\n{listed}\n"
-            f"Give it the same settings, or start another run by --out."
+            f"The job differs from the one that the run {folder} was started with:\n{listed}\n"
+            f"Use the same settings, or start another run with --out."
         )
-    remove_partial(this.checkpoints)
-    if this.info.state != "finished":
-        this.record(resumed=this.info.resumed + 1, device=str(device))
-    return this
+    remove_partial(run.checkpoints)
+    if run.info.state != "finished":
+        run.record(resumed=run.info.resumed + 1, device=str(device))
+    return run
 
 
-def _probed(job: Job, this: Run, device: torch.device) -> _Trained:
+def _train_probe(job: Job, run: Run, device: torch.device) -> _TrainedNetwork:
     """Fit the head to the frozen network."""
-    network = _start(job, this)
-    score = fit_linear_probe(this, network, device)
+    network = _initial_network(job, run)
+    score = fit_linear_probe(run, network, device)
     if score is None:
-        taxa = len(this.info.taxonomy)
+        taxa = len(run.info.taxonomy)
         raise RunError(f"A probe needs more training images than there are taxa ({taxa}). Collect more images.")
-    return _Trained(network.state_dict(), 0, score, 0)
+    return _TrainedNetwork(network.state_dict(), 0, score, 0)
 
 
-def _fine_tuned(
-    job: Job, this: Run, device: torch.device, process: DistributedRank, on_epoch: OnEpoch | None
-) -> _Trained:
-    """Train all layers, from the start or on from the last checkpoint."""
-    steps, complete = _so_far(job, this)
+def _fine_tune(
+    job: Job, run: Run, device: torch.device, rank: DistributedRank, on_epoch: OnEpoch | None
+) -> _TrainedNetwork:
+    """Train all layers, from the start or from the last checkpoint."""
+    steps, complete = _completed_steps(job, run)
     if not complete:
-        _fit(job, this, device, process, resumed_steps=steps, on_epoch=on_epoch)
-    checkpoint = read_checkpoint(this.checkpoints / LAST)
+        _fit(job, run, device, rank, resumed_steps=steps, on_epoch=on_epoch)
+    checkpoint = read_checkpoint(run.checkpoints / LAST)
     state = checkpoint["callbacks"][BestAndLast.__name__]
-    best = read_checkpoint(this.checkpoints / BEST)
-    return _Trained(network_state(best), state["best_epoch"] + 1, state["best"][0], checkpoint["global_step"])
+    best = read_checkpoint(run.checkpoints / BEST)
+    return _TrainedNetwork(network_state(best), state["best_epoch"] + 1, state["best"][0], checkpoint["global_step"])
 
 
 def _fit(
     job: Job,
-    this: Run,
+    run: Run,
     device: torch.device,
-    process: DistributedRank,
+    rank: DistributedRank,
     *,
     resumed_steps: int | None,
     on_epoch: OnEpoch | None = None,
 ) -> None:
-    """Fine-tune from the start, or on from the last checkpoint."""
+    """Fine-tune from the start, or from the last checkpoint (``resumed_steps`` is not None)."""
     training, seed = job.training, job.seed
     seed_everything(seed, workers=True, verbose=False)
     score_before: float | None = None
     if resumed_steps is None:
-        network = _start(job, this, record=process.is_first)
-        if job.model.weights != "none" and process.is_first:  # the others get its weights from it
-            score_before = fit_linear_probe(this, network, device)
-    else:  # its weights come from the checkpoint
-        network = build_network(network_spec(job.model), len(this.info.taxonomy))
-    train_samples = split_samples(this, "train", drawn=training.views_per_step)
-    val_samples = split_samples(this, "val", drawn=None)
+        network = _initial_network(job, run, record=rank.is_first)
+        if job.model.weights != "none" and rank.is_first:  # rank 0 sends its weights to the others
+            score_before = fit_linear_probe(run, network, device)
+    else:  # the checkpoint has the weights
+        network = build_network(network_spec(job.model), len(run.info.taxonomy))
+    train_samples = split_samples(run, "train", drawn=training.views_per_step)
+    val_samples = split_samples(run, "val", drawn=None)
     workers, pin = worker_count(training.workers), device.type == "cuda"
     train_loader = training_loader(
         train_samples,
@@ -238,43 +238,41 @@ def _fit(
         seed=seed,
         workers=workers,
         pin=pin,
-        process=process,
+        rank=rank,
     )
-    val_loader = validation_loader(
-        val_samples, batch_size=training.batch_size, workers=workers, pin=pin, process=process
-    )
+    val_loader = validation_loader(val_samples, batch_size=training.batch_size, workers=workers, pin=pin, rank=rank)
     schedule = OptimizerSchedule.of(job, steps_per_epoch=len(train_loader))
-    loss = HierarchicalLoss.of(training, this.info.taxonomy, train_samples.labels)
-    module = FineTuning(network, schedule, loss, mix=training.mix, seed=seed)
+    loss = HierarchicalLoss.of(training, run.info.taxonomy, train_samples.labels)
+    module = FineTuningModule(network, schedule, loss, mix=training.mix, seed=seed)
     callbacks: list[Callback] = [
-        # First, so that the others see the metrics and save the weights of the average.
+        # EMA comes first, so that the others see its metrics and save its weights.
         *([EMAWeightAveraging(decay=schedule.ema_decay)] if schedule.ema_decay else []),
         EarlyStopping("val_macro_f1", mode="max", patience=training.patience),
-        EpochReport(this.folder / METRICS, this.folder / PLOT, score_before, on_epoch),
-        BestAndLast(this.checkpoints, score_before),
-        *([MallocTuning()] if steps_are_uniform(job, device) else []),
+        EpochReport(run.folder / METRICS, run.folder / PLOT, score_before, on_epoch),
+        BestAndLast(run.checkpoints, score_before),
+        *([MallocTuning()] if malloc_tuning_applies(job, device) else []),
     ]
-    trainer = build_trainer(job, this, device, callbacks, resumed_steps or 0)
-    last = this.checkpoints / LAST if resumed_steps is not None else None
-    with readable_errors():
+    trainer = build_trainer(job, run, device, callbacks, resumed_steps or 0)
+    last = run.checkpoints / LAST if resumed_steps is not None else None
+    with reraise_worker_errors():
         trainer.fit(module, train_loader, val_loader, ckpt_path=last, weights_only=True)
 
 
-def _start(job: Job, this: Run, *, record: bool = True) -> Network:
-    """Build the network from which training starts."""
-    network, unused = start_network(job.model, len(this.info.taxonomy))
+def _initial_network(job: Job, run: Run, *, record: bool = True) -> Network:
+    """Build the network that training starts from, and record which of its weights were not used."""
+    network, unused = initialize_network(job.model, len(run.info.taxonomy))
     if record:
-        this.record(weights_not_used=tuple(unused))
+        run.record(weights_not_used=tuple(unused))
     return network
 
 
-def _finish(job: Job, this: Run, trained: _Trained) -> None:
-    """Write the bundle, and close the record."""
-    split = this.split
+def _finish_run(job: Job, run: Run, trained: _TrainedNetwork) -> None:
+    """Write the bundle, then mark the run as finished."""
+    split = run.split
     by_part = split.groupby("split")
     info = BundleInfo(
         name=job.name,
-        taxonomy=this.info.taxonomy,
+        taxonomy=run.info.taxonomy,
         preprocessing=job.sheets,
         network=network_spec(job.model),
         decision=Decision(min_probability=job.trust.min_probability),
@@ -282,9 +280,9 @@ def _finish(job: Job, this: Run, trained: _Trained) -> None:
             job=job.model_dump(mode="json"),
             created=datetime.now(UTC),
             seed=job.seed,
-            catalog_sha256=this.info.catalog_sha256,
-            git_commit=this.info.git_commit,
-            versions=this.info.versions,
+            catalog_sha256=run.info.catalog_sha256,
+            git_commit=run.info.git_commit,
+            versions=run.info.versions,
             images={str(part): len(rows) for part, rows in by_part},
             gatherings={str(part): int(rows["gathering_id"].nunique()) for part, rows in by_part},
             best_epoch=trained.best_epoch,
@@ -292,8 +290,8 @@ def _finish(job: Job, this: Run, trained: _Trained) -> None:
         ),
         weights_sha256="",
     )
-    write_bundle(this.bundle_folder, info, trained.tensors, model_card(info, split))
-    this.record(
+    write_bundle(run.bundle_folder, info, trained.tensors, model_card(info, split))
+    run.record(
         state="finished",
         ended=datetime.now(UTC),
         steps=trained.steps,

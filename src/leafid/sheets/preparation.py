@@ -75,7 +75,7 @@ def prepare(image: OpenedImage, preprocessing: Preprocessing, *, enlarged: float
     requested = preprocessing.views
     crops: list[tuple[CropKind, Image.Image]] = []
     notes: tuple[str, ...] = ()
-    if requested.of_plant:
+    if requested.needs_segmentation:
         from leafid.sheets.views import cut_views, find_views  # OpenCV is only needed here
 
         found = find_views(image, preprocessing)

@@ -61,7 +61,7 @@ def draw_preview(image: OpenedImage, preprocessing: Preprocessing, *, title: str
     rows = [_views(prepared, CropKind.IMAGE) + _views(prepared, CropKind.PLANT), _views(prepared, CropKind.LEAF)]
     panels = [_Cell(image.rgb, panel_title(image, title), OUTLINE)]
     requested = preprocessing.views
-    if requested.of_plant:
+    if requested.needs_segmentation:
         found = find_views(image, preprocessing)
         panels = [
             _Cell(_annotate(image.rgb, found.plant, found.plans), panels[0].caption, OUTLINE),

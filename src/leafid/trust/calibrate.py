@@ -171,6 +171,7 @@ def _predict_train_val(run: "Run", bundle: Bundle, device: str) -> _TrainVal:
     import pandas as pd
 
     from leafid.learning import (
+        LabelledEmbeddings,
         augmented_copy_embeddings,
         blocked_folds,
         choose_device,
@@ -199,7 +200,7 @@ def _predict_train_val(run: "Run", bundle: Bundle, device: str) -> _TrainVal:
         if probe is None
         else out_of_fold_logits(
             network,
-            (embeddings, labels),
+            LabelledEmbeddings(embeddings, labels),
             is_train,
             augmented_copy_embeddings(run, network, device=chosen_device),
             folds,

@@ -116,7 +116,7 @@ class CompiledEngine:
         bags = Bags.of([image.views for image in images], [image.kinds for image in images])
         with torch.inference_mode():
             features = torch.cat([torch.from_numpy(self._features(pixels.numpy())) for pixels in bags.pixels])
-            embeddings, _ = self._pooling(features, torch.cat(bags.owners), torch.cat(bags.kinds), bags.images)
+            embeddings, _ = self._pooling(features, torch.cat(bags.image_index), torch.cat(bags.kinds), bags.images)
             return EngineOutput(self._head(embeddings).numpy(), embeddings.numpy())
 
     def _features(self, pixels: NDArray[np.uint8]) -> NDArray[np.float32]:

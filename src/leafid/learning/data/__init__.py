@@ -1,1 +1,1 @@
-"""From prepared views to batches: the view store, augmentation, samples and their order."""
+"""From prepared views to batches: view store, augmentation, samples, samplers and loaders."""

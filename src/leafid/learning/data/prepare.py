@@ -1,4 +1,4 @@
-"""The views of a job's images, stored before they are needed: by ``leafid prepare``, for ``leafid train``."""
+"""Prepare and store the views of a job's images before training (``leafid prepare``)."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -15,7 +15,15 @@ from leafid.progress import progress_bar
 
 @dataclass(frozen=True)
 class StoredViews:
-    """What lies in a store for one part of the split."""
+    """The stored views of one part of the split.
+
+    Attributes:
+        part: ``train`` or ``val``.
+        folder: of the store.
+        images: with stored views.
+        new: how many of them were prepared by this call.
+        bytes: size of their files.
+    """
 
     part: str
     folder: Path
@@ -24,18 +32,18 @@ class StoredViews:
     bytes: int
 
 
-def strength_for(job: Job, part: str) -> Strength:
-    """Return how much the views of a part of the split are augmented; those of val and of a probe are not."""
+def augmentation_for(job: Job, part: str) -> Strength:
+    """Return the augmentation of the views of a part of the split: none for val and for a probe."""
     return job.training.augmentation if part == "train" and job.training.mode == "fine-tune" else "none"
 
 
 def view_store(job: Job, strength: Strength) -> ViewStore:
-    """Return the store of a job's views that are to be augmented by ``strength``; ``none``: as identification sees."""
+    """Return the store of a job's views for augmentation of ``strength``; ``none``: views as in identification."""
     return ViewStore(job.data_folder / "prepared", job.sheets, enlarged=margin(strength))
 
 
 def fill_store(store: ViewStore, part: str, image_ids: Sequence[str], paths: Sequence[Path], *, job: Job) -> int:
-    """Prepare the images whose views are not there yet, with a progress bar; return how many there were.
+    """Prepare the images whose views are missing, with a progress bar; return how many they were.
 
     Raises:
         RunError: images cannot be read; all of them are listed.
@@ -47,18 +55,18 @@ def fill_store(store: ViewStore, part: str, image_ids: Sequence[str], paths: Seq
 
 
 def prepare_job(job: Job) -> list[StoredViews]:
-    """Store the views that training the job will need; those that are there are kept.
+    """Prepare the views that training the job needs; existing ones are kept.
 
     Raises:
-        CatalogError: there is no catalog, or it has mistakes.
-        SplitError: the split leaks a gathering, or leaves nothing to train or to validate on.
+        CatalogError: the catalog is missing or has mistakes.
+        SplitError: the split leaks a gathering, or train or val has no image.
         RunError: images cannot be read; all of them are listed.
     """
     curated = training_split(job)
     stored = []
     for part in ("train", "val"):
         rows = curated.split[curated.split["split"] == part]
-        store = view_store(job, strength_for(job, part))
+        store = view_store(job, augmentation_for(job, part))
         ids = list(rows["image_id"])
         new = fill_store(store, part, ids, image_paths(rows, job.catalog_path), job=job)
         size = sum(store.path(image_id).stat().st_size for image_id in ids)

@@ -1,6 +1,6 @@
-"""Samples and the order in which they are drawn. Every random choice derives from seed, epoch and draw.
+"""Data set, sampler and loaders. Every random choice derives from seed, epoch and draw.
 
-So it does not matter how many worker processes there are, nor whether the run was interrupted in between.
+So results do not depend on the number of worker processes, nor on interruptions of the run.
 """
 
 from collections.abc import Iterator, Sequence
@@ -22,7 +22,7 @@ from leafid.sheets import CropKind
 
 
 class Sample(NamedTuple):
-    """One image for the network: its views, drawn ones or all, and the label of its taxon."""
+    """One image: some or all of its views, and the label of its taxon."""
 
     views: Views
     label: int
@@ -30,7 +30,7 @@ class Sample(NamedTuple):
 
 @dataclass
 class Batch:
-    """Images for the network.
+    """A batch of images.
 
     Attributes:
         bags: the views of N images.
@@ -45,35 +45,35 @@ class Batch:
         return Batch(self.bags.to(device, non_blocking), self.labels.to(device, non_blocking=non_blocking))
 
     def pin_memory(self) -> "Batch":
-        """Move to memory from which a GPU copies faster; torch's loader calls this."""
+        """Copy to pinned memory, from which a GPU copies faster; torch's DataLoader calls this."""
         return Batch(self.bags.pin_memory(), self.labels.pin_memory())
 
 
 @dataclass(frozen=True)
 class Draw:
-    """What a sampler asks a data set for: an image, and the seed of what is done to it."""
+    """An item that a sampler requests: the index of an image, and the seed of its views and their augmentation."""
 
     index: int
     seed: int
 
 
-class Copy(NamedTuple):
-    """An augmented copy of all images: its number, and the seed of the job, which makes it another one."""
+class AugmentedCopy(NamedTuple):
+    """An augmented copy of all images: its number, and the seed of the job."""
 
     number: int
     seed: int
 
 
-class Samples(Dataset[Sample]):
-    """Images of one part of the split, from their prepared views.
+class ImageDataset(Dataset[Sample]):
+    """Images of one part of the split, read from their prepared views.
 
     Args:
-        store: holds the views.
+        store: of the views.
         image_ids: the images.
         labels: their labels.
-        drawn: how many views of an image a sample has, drawn by the seed and augmented; None: all.
-        augmentation: how much is done to drawn views and to copies.
-        copy: of all views: None, as identification sees them; otherwise the augmented copy that it names.
+        drawn: number of views of an image in a sample, drawn at random and augmented; None: all views.
+        augmentation: strength for drawn views and for copies.
+        copy: with all views: None, views as in identification; otherwise an augmented copy of them.
     """
 
     def __init__(
@@ -84,7 +84,7 @@ class Samples(Dataset[Sample]):
         *,
         drawn: int | None,
         augmentation: Strength,
-        copy: Copy | None = None,
+        copy: AugmentedCopy | None = None,
     ) -> None:
         self.store = store
         self.image_ids = list(image_ids)
@@ -102,9 +102,11 @@ class Samples(Dataset[Sample]):
         index, seed = (draw.index, draw.seed) if isinstance(draw, Draw) else (draw, 0)
         return Sample(self._views(index, seed), self.labels[index])
 
-    def augmented_copy(self, copy: Copy) -> "Samples":
-        """Return the same images as an augmented copy."""
-        return Samples(self.store, self.image_ids, self.labels, drawn=None, augmentation=self.augmentation, copy=copy)
+    def augmented_copy(self, copy: AugmentedCopy) -> "ImageDataset":
+        """Return an augmented copy of the same images."""
+        return ImageDataset(
+            self.store, self.image_ids, self.labels, drawn=None, augmentation=self.augmentation, copy=copy
+        )
 
     def _views(self, index: int, seed: int) -> Views:
         image_id, count = self.image_ids[index], self.drawn
@@ -114,32 +116,33 @@ class Samples(Dataset[Sample]):
         random = np.random.default_rng((self.copy.number, index, self.copy.seed) if self.copy else seed)
         views = self.store.read(image_id, None if count is None else lambda kinds: sample_views(kinds, count, random))
         seeds = random.integers(0, 2**31, size=len(views.pixels))
-        pixels = [augment(view, self.augmentation, int(its)) for view, its in zip(views.pixels, seeds, strict=True)]
+        pixels = [augment(view, self.augmentation, int(one)) for view, one in zip(views.pixels, seeds, strict=True)]
         return Views(pixels, views.kinds)
 
 
 def sample_views(kinds: Sequence[CropKind], count: int, random: np.random.Generator) -> list[int]:
-    """Draw views of an image: of as many kinds as possible, each kind and each view of a kind as likely as the others.
+    """Draw views of an image, of as many kinds as possible; all kinds, and all views of a kind, are equally likely.
 
     Args:
         kinds: what each view shows.
-        count: how many are drawn; all, where there are no more.
-        random: decides.
+        count: how many to draw; all views if there are no more.
+        random: the random generator.
 
     Returns:
-        The numbers of the views.
+        Indices of the drawn views.
     """
-    turns: dict[CropKind, int] = {}
+    # In random order, the first view of every kind comes first, then the second of every kind, and so on.
+    seen: dict[CropKind, int] = {}
     ordered = []
-    for number in random.permutation(len(kinds)):
-        turn = turns.get(kinds[number], 0)
-        turns[kinds[number]] = turn + 1
-        ordered.append((turn, random.random(), int(number)))
-    return [number for _, _, number in sorted(ordered)[:count]]
+    for index in random.permutation(len(kinds)):
+        turn = seen.get(kinds[index], 0)
+        seen[kinds[index]] = turn + 1
+        ordered.append((turn, random.random(), int(index)))
+    return [index for _, _, index in sorted(ordered)[:count]]
 
 
 def collate(samples: Sequence[Sample]) -> Batch:
-    """Put samples together, however many views each has."""
+    """Combine samples into a batch; they may have different numbers of views."""
     views = [sample.views for sample in samples]
     return Batch(
         Bags.of([each.pixels for each in views], [each.kinds for each in views]),
@@ -148,12 +151,13 @@ def collate(samples: Sequence[Sample]) -> Batch:
 
 
 class EpochSampler(Sampler[Draw]):
-    """Draws of one epoch, in whole batches: as many as there are images, filled up to the last batch.
+    """Draws one epoch in whole batches: as many images as the data set has, rounded up to a whole batch.
 
-    With ``balanced``, every taxon is drawn equally often; its images take turns, so that none is drawn twice before all
-    others of its taxon were drawn. Otherwise every image is drawn once, before the filling.
+    With ``balanced``, all taxa are drawn equally often, and no image is drawn twice before all others of its taxon have
+    been drawn. Otherwise every image is drawn once, and some again to fill the last batch.
 
-    Processes that train together take equal parts of every batch; together they draw what one alone would.
+    In distributed training each process gets an equal part of every batch; all parts together are the batches that a
+    single process would draw.
     """
 
     def __init__(
@@ -163,25 +167,25 @@ class EpochSampler(Sampler[Draw]):
         batch_size: int,
         balanced: bool,
         seed: int,
-        process: DistributedRank = SINGLE_PROCESS,
+        rank: DistributedRank = SINGLE_PROCESS,
     ) -> None:
         self.labels = np.asarray(labels)
-        self.process = process
+        self.rank = rank
         self.batch_size = batch_size
         self.balanced = balanced
         self.seed = seed
         self.epoch = 0
 
     def set_epoch(self, epoch: int) -> None:
-        """Choose the epoch whose draws come next; Lightning calls this."""
+        """Set the epoch to draw next; Lightning calls this."""
         self.epoch = epoch
 
     def __len__(self) -> int:
-        """Return the number of draws in an epoch, of this process."""
-        return self._in_all // self.process.world_size
+        """Return the number of draws of this process in an epoch."""
+        return self._total // self.rank.world_size
 
     @property
-    def _in_all(self) -> int:
+    def _total(self) -> int:
         return -(-len(self.labels) // self.batch_size) * self.batch_size
 
     def __iter__(self) -> Iterator[Draw]:
@@ -189,42 +193,41 @@ class EpochSampler(Sampler[Draw]):
         random = np.random.default_rng((self.seed, self.epoch))
         groups = [np.flatnonzero(self.labels == label) for label in np.unique(self.labels)]
         pools = groups if self.balanced else [np.arange(len(self.labels))]
-        share = -(-self._in_all // len(pools))
-        drawn = np.stack([_in_turn(pool, share, random) for pool in pools])  # (pools, share)
-        # Column by column, taxa in random order: every stretch of the epoch is balanced, and what exceeds its length
-        # is missing from random taxa.
-        order = np.concatenate([random.permutation(column) for column in drawn.T])[: self._in_all]
-        seeds = random.integers(0, 2**31, size=self._in_all)
-        mine = (
-            np.arange(self._in_all) % self.batch_size // (self.batch_size // self.process.world_size)
-            == self.process.rank
+        per_pool = -(-self._total // len(pools))
+        drawn = np.stack([_without_repeats(pool, per_pool, random) for pool in pools])  # (pools, per_pool)
+        # Column by column, taxa in random order: every part of the epoch is balanced, and the draws beyond its end are
+        # cut off from random taxa.
+        order = np.concatenate([random.permutation(column) for column in drawn.T])[: self._total]
+        seeds = random.integers(0, 2**31, size=self._total)
+        position_in_batch, per_process = (
+            np.arange(self._total) % self.batch_size,
+            self.batch_size // self.rank.world_size,
         )
-        yield from (Draw(int(index), int(seed)) for index, seed in zip(order[mine], seeds[mine], strict=True))
+        own = position_in_batch // per_process == self.rank.rank
+        yield from (Draw(int(index), int(seed)) for index, seed in zip(order[own], seeds[own], strict=True))
 
 
-def _in_turn(pool: NDArray[np.int64], count: int, random: np.random.Generator) -> NDArray[np.int64]:
-    """Draw ``count`` from the pool, each once before any comes again."""
+def _without_repeats(pool: NDArray[np.int64], count: int, random: np.random.Generator) -> NDArray[np.int64]:
+    """Draw ``count`` from the pool; no element is repeated before all others have been drawn."""
     rounds = -(-count // len(pool))
     return np.concatenate([random.permutation(pool) for _ in range(rounds)])[:count]
 
 
 def training_loader(
-    samples: Samples,
+    samples: ImageDataset,
     *,
     batch_size: int,
     balance: Literal["sampling", "loss", "none"],
     seed: int,
     workers: int,
     pin: bool,
-    process: DistributedRank = SINGLE_PROCESS,
+    rank: DistributedRank = SINGLE_PROCESS,
 ) -> "DataLoader[Sample]":
-    """Load training samples in whole batches; smaller sets than one batch are drawn several times."""
-    sampler = EpochSampler(
-        samples.labels, batch_size=batch_size, balanced=balance == "sampling", seed=seed, process=process
-    )
+    """Return a loader of training samples in whole batches; images are repeated if they are fewer than a batch."""
+    sampler = EpochSampler(samples.labels, batch_size=batch_size, balanced=balance == "sampling", seed=seed, rank=rank)
     return DataLoader(
         samples,
-        batch_size=batch_size // process.world_size,
+        batch_size=batch_size // rank.world_size,
         sampler=sampler,
         collate_fn=collate,
         num_workers=workers,
@@ -234,13 +237,13 @@ def training_loader(
 
 
 def validation_loader(
-    samples: Samples, *, batch_size: int, workers: int, pin: bool, process: DistributedRank = SINGLE_PROCESS
+    samples: ImageDataset, *, batch_size: int, workers: int, pin: bool, rank: DistributedRank = SINGLE_PROCESS
 ) -> "DataLoader[Sample]":
-    """Load samples in order, each once; of several processes, each takes its share, and none is taken twice."""
+    """Return a loader of samples in order; in distributed training each sample is loaded by one process only."""
     return DataLoader(
         samples,
         batch_size=batch_size,
-        sampler=range(process.rank, len(samples), process.world_size),
+        sampler=range(rank.rank, len(samples), rank.world_size),
         collate_fn=collate,
         num_workers=workers,
         persistent_workers=workers > 0,

@@ -1,4 +1,4 @@
-"""What a training tells while it runs: a row of ``metrics.csv``, a line on standard error, a point in the plot."""
+"""Progress of a training: after each epoch a row of ``metrics.csv``, a line on standard error, and the plot."""
 
 import csv
 import io
@@ -26,21 +26,21 @@ COLUMNS = (
     "seconds",
     "images_per_s",
 )
-"""Columns of ``metrics.csv``; ``epoch`` counts from 1, ``steps`` and all values are those at its end; ``seconds`` is
-all of the epoch, ``images_per_s`` of its training steps only, over all devices."""
+"""Columns of ``metrics.csv``. ``epoch`` counts from 1; all values are those at its end. ``seconds`` is the time of the
+whole epoch; ``images_per_s`` counts its training steps only, over all devices."""
 
 
 OnEpoch = Callable[[int, float], None]
-"""Told the number of an epoch, from 1, and macro-F1 on val at its end; may raise an error of its own to stop."""
+"""Called with the number of an epoch, from 1, and its macro-F1 on val; may raise an exception to stop training."""
 
 
 class EpochReport(Callback):
-    """Keeps the rows of all epochs, those before an interruption included.
+    """Reports each epoch, and keeps the rows of all epochs, also of those before an interruption.
 
     Args:
-        metrics: the table of all epochs.
-        plot: its picture.
-        score_before: macro-F1 on val before the first epoch, of the probe; an epoch below it is not the best so far.
+        metrics: the CSV file.
+        plot: the PNG file.
+        score_before: macro-F1 on val of the probe, before the first epoch; a lower epoch is not "best so far".
         on_epoch: see ``OnEpoch``.
     """
 
@@ -50,24 +50,24 @@ class EpochReport(Callback):
         self.metrics = metrics
         self.plot = plot
         self.rows: list[dict[str, Any]] = []
-        self._begun = 0.0
+        self._started = 0.0
         self._first_step: tuple[float, int] | None = None
         self._last_step = (0.0, 0)
 
     def on_train_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Look at the clock."""
-        self._begun = time.monotonic()
+        """Start timing the epoch."""
+        self._started = time.monotonic()
         self._first_step = None
 
     def on_train_batch_end(
         self, trainer: Trainer, pl_module: LightningModule, outputs: object, batch: Batch, batch_idx: int
     ) -> None:
-        """Look at the clock; the first step of an epoch also waits for the reading processes, and is not counted."""
+        """Time the step. The first step of an epoch also waits for the workers to start, so it is not counted."""
         self._last_step = (time.monotonic(), self._last_step[1] + len(batch.labels) * trainer.world_size)
         self._first_step = self._first_step or self._last_step
 
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Write the epoch down."""
+        """Report the epoch."""
         values = {name: round(float(value), 6) for name, value in trainer.callback_metrics.items()}
         row = {
             "epoch": trainer.current_epoch + 1,
@@ -77,7 +77,7 @@ class EpochReport(Callback):
             "val_loss": values["val_loss"],
             "val_accuracy": values["val_accuracy"],
             "val_macro_f1": values["val_macro_f1"],
-            "seconds": round(time.monotonic() - self._begun, 1),
+            "seconds": round(time.monotonic() - self._started, 1),
             "images_per_s": self._images_per_s(),
         }
         before = [checkpoint_rank(earlier["val_macro_f1"], earlier["val_loss"]) for earlier in self.rows]
@@ -88,7 +88,7 @@ class EpochReport(Callback):
         if not trainer.is_global_zero:
             return
         write_text(self.metrics, _as_csv(self.rows))
-        draw(self.rows, self.plot)
+        plot_epochs(self.rows, self.plot)
         print(
             f"epoch {row['epoch']}/{trainer.max_epochs} ({row['seconds']:.0f} s): "
             f"train loss {row['train_loss']:.3f}, val loss {row['val_loss']:.3f}, "
@@ -101,21 +101,21 @@ class EpochReport(Callback):
     def _images_per_s(self) -> float | None:
         if self._first_step is None or self._last_step == self._first_step:
             return None
-        (begun, before), (ended, after) = self._first_step, self._last_step
-        return round((after - before) / (ended - begun), 2)
+        (start, images_before), (end, images_after) = self._first_step, self._last_step
+        return round((images_after - images_before) / (end - start), 2)
 
     def state_dict(self) -> dict[str, Any]:
-        """Return what must survive an interruption."""
+        """Return the state to store in checkpoints."""
         return {"rows": self.rows, "score_before": self.score_before}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Take it up again."""
+        """Restore the state from a checkpoint."""
         self.rows = list(state_dict["rows"])
         self.score_before = state_dict["score_before"]
 
 
-def draw(rows: list[dict[str, Any]], path: Path) -> None:
-    """Draw losses and macro-F1 by epoch as a PNG."""
+def plot_epochs(rows: list[dict[str, Any]], path: Path) -> None:
+    """Plot losses, macro-F1 and accuracy by epoch as a PNG."""
     from matplotlib.figure import Figure
 
     epochs = [row["epoch"] for row in rows]

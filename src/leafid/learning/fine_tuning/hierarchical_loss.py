@@ -1,9 +1,9 @@
-"""The loss of fine-tuning: how wrong the logits are, at species and, if asked for, at genus and family, too.
+"""The loss of fine-tuning: cross-entropy at species and, optionally, at genus and family.
 
-The probability of a genus is the sum of those of its species, so no head of its own is needed. The mean of the errors
-at all ranks is a hierarchical cross-entropy as of Bertinetto et al. 2020, "Making better mistakes: leveraging class
-hierarchies with deep networks", CVPR, with other weights of the ranks: an answer in the wrong genus costs more than one
-in the right.
+The probability of a genus is the sum of the probabilities of its species, so it needs no head of its own. The mean of
+the cross-entropies at all ranks is the hierarchical cross-entropy of Bertinetto et al. 2020, "Making better mistakes:
+leveraging class hierarchies with deep networks", CVPR, with equal weights of the ranks: a prediction in the wrong genus
+costs more than one in the right genus.
 """
 
 import logging
@@ -21,12 +21,12 @@ log = logging.getLogger(__name__)
 
 
 class HierarchicalLoss(nn.Module):
-    """Cross-entropy of images, weighed by the rarity of their taxa or not, at one rank or several.
+    """Mean cross-entropy of images at one rank or several, optionally weighted by the rarity of their taxa.
 
     Args:
         weights: (T,), the weight of an image of each taxon.
-        label_smoothing: share of each label that is spread over all names of its rank.
-        groups: for each higher rank (T,), int64: the group to which each taxon belongs, from 0.
+        label_smoothing: share of each label that is distributed over all names of its rank.
+        groups: for each higher rank (T,), int64: the group (genus or family) of each taxon, from 0.
     """
 
     weights: Tensor
@@ -35,51 +35,56 @@ class HierarchicalLoss(nn.Module):
         super().__init__()
         self.label_smoothing = label_smoothing
         self.ranks = len(groups)
-        # Not part of the state: they come from the job and the taxonomy.
+        # Not part of the state: job and taxonomy define them.
         self.register_buffer("weights", weights, persistent=False)
         for number, group in enumerate(groups):
             self.register_buffer(f"group_{number}", group, persistent=False)
 
     @classmethod
     def of(cls, training: TrainingSettings, taxonomy: Taxonomy, train_labels: Sequence[int]) -> Self:
-        """Make the loss that a job asks for.
+        """Make the loss of a job.
 
         Args:
             training: the job's settings.
             taxonomy: the taxa in label order, with their genera and families.
-            train_labels: labels of the training images, for weighing the errors.
+            train_labels: labels of the training images, from which the weights derive.
         """
         taxa = len(taxonomy)
-        weights = _by_rarity(train_labels, taxa) if training.balance == "loss" else torch.ones(taxa)
+        weights = _inverse_frequency_weights(train_labels, taxa) if training.balance == "loss" else torch.ones(taxa)
         groups = []
         for rank in training.higher_ranks:
             group = _groups(taxonomy, Rank(rank))
             if 1 < len(set(group.tolist())) < taxa:
                 groups.append(group)
             else:
-                log.warning("training.higher_ranks: %s changes nothing here, for it groups none of the taxa.", rank)
+                log.warning(
+                    "training.higher_ranks: %s has no effect: all taxa have the same %s, or each has its own.",
+                    rank,
+                    rank,
+                )
         return cls(weights, label_smoothing=training.label_smoothing, groups=groups)
 
     def forward(
         self, logits: Tensor, labels: Tensor, partners: Tensor | None = None, shares: Tensor | None = None
     ) -> Tensor:
-        """Return the mean error of images.
+        """Return the mean loss of images.
 
         Args:
             logits: (N, T).
             labels: (N,), int64.
-            partners: (N,), int64: the image with which each was mixed; None: none was.
-            shares: (N,), 0..1: how much of a mixed image is its own and has its own label; the rest has the partner's.
+            partners: (N,), int64: the image that each was mixed with; None: no image was mixed.
+            shares: (N,), 0..1: the share of an image, and the weight of its own label; the partner has the rest.
         """
-        errors, weights = self._errors(logits, labels), self.weights[labels]
+        losses, weights = self._losses(logits, labels), self.weights[labels]
         if partners is None or shares is None:
-            return (weights * errors).sum() / weights.sum()
-        others = labels[partners]
-        mine, theirs = shares * weights, (1 - shares) * self.weights[others]
-        return (mine * errors + theirs * self._errors(logits, others)).sum() / (mine + theirs).sum()
+            return (weights * losses).sum() / weights.sum()
+        partner_labels = labels[partners]
+        own_weights, partner_weights = shares * weights, (1 - shares) * self.weights[partner_labels]
+        partner_losses = self._losses(logits, partner_labels)
+        return (own_weights * losses + partner_weights * partner_losses).sum() / (own_weights + partner_weights).sum()
 
-    def _errors(self, logits: Tensor, labels: Tensor) -> Tensor:
-        """Return the error of each image (N,), the mean of those at all ranks."""
+    def _losses(self, logits: Tensor, labels: Tensor) -> Tensor:
+        """Return the loss of each image (N,), the mean over all ranks."""
         by_rank = [cross_entropy(logits, labels, reduction="none", label_smoothing=self.label_smoothing)]
         for number in range(self.ranks):
             group: Tensor = getattr(self, f"group_{number}")
@@ -89,19 +94,19 @@ class HierarchicalLoss(nn.Module):
 
 
 def group_log_probabilities(log_probabilities: Tensor, group: Tensor) -> Tensor:
-    """Return the logarithms (N, G) of the summed probabilities of the taxa (N, T) of each group."""
+    """Return log-probabilities (N, G) of groups, given those (N, T) of taxa and the group (T,) of each taxon."""
     members = group == torch.arange(int(group.max()) + 1, device=group.device)[:, None]  # (G, T)
     return log_probabilities[:, None].masked_fill(~members, -torch.inf).logsumexp(dim=2)
 
 
 def _groups(taxonomy: Taxonomy, rank: Rank) -> Tensor:
-    """Return the number (T,) of each taxon's group at a rank; a taxon whose name there is unknown is its own group."""
-    names = [taxon.at(rank) or f" {label}" for label, taxon in taxonomy.each()]
+    """Return the group (T,) of each taxon at a rank; a taxon with an unknown name there is a group of its own."""
+    names = [taxon.at(rank) or f" {label}" for label, taxon in enumerate(taxonomy.taxa)]
     numbers = {name: number for number, name in enumerate(dict.fromkeys(names))}
     return torch.tensor([numbers[name] for name in names])
 
 
-def _by_rarity(labels: Sequence[int], taxa: int) -> Tensor:
-    """Weigh each taxon by the inverse of its number of training images; their mean over the images is 1."""
+def _inverse_frequency_weights(labels: Sequence[int], taxa: int) -> Tensor:
+    """Return weights (T,) inverse to the number of training images of a taxon; their mean over the images is 1."""
     counts = torch.bincount(torch.tensor(labels), minlength=taxa).float()
     return len(labels) / (taxa * counts.clamp(min=1))

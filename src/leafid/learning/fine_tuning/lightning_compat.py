@@ -1,4 +1,4 @@
-"""What Lightning and torch do beside training that a user should not have to see or suffer."""
+"""Replace behaviour of Lightning and torch that is unhelpful to users: tracebacks of workers, signals, warnings."""
 
 import logging
 import signal
@@ -10,25 +10,25 @@ from leafid.errors import RunError
 
 
 @contextmanager
-def readable_errors() -> Iterator[None]:
-    """Say what went wrong in a process that reads images, in place of its traceback."""
+def reraise_worker_errors() -> Iterator[None]:
+    """Re-raise an error of a DataLoader worker as a RunError with its message, without the worker's traceback."""
     try:
         yield
     except RunError as error:
-        # torch wraps an error of a worker process into its traceback; the last line is the message.
+        # torch puts the worker's traceback into the message of the error; its last line is the original message.
         raise RunError(str(error).strip().splitlines()[-1].removeprefix("leafid.errors.RunError: ")) from None
     except RuntimeError as error:
         if "DataLoader worker" not in str(error):
             raise
         raise RunError(
-            "A process that reads images was stopped from outside, perhaps for want of memory. Go on with --resume; "
-            "fewer such processes: --set training.workers=1"
+            "A process that reads images was stopped from outside, perhaps because memory ran out. Continue with "
+            "--resume; for fewer such processes: --set training.workers=1"
         ) from None
 
 
 @contextmanager
-def interruptible() -> Iterator[None]:
-    """Let Ctrl-C through as what it is: Lightning turns it into an exit with code 1 and ignores it from then on."""
+def keyboard_interrupts() -> Iterator[None]:
+    """Raise KeyboardInterrupt at Ctrl-C; Lightning would exit with code 1 and ignore further ones."""
     handler = signal.getsignal(signal.SIGINT)
     try:
         yield
@@ -39,18 +39,18 @@ def interruptible() -> Iterator[None]:
             signal.signal(signal.SIGINT, handler)
 
 
-CHATTER = (
+IGNORED_WARNINGS = (
     ".*treespec.*",  # a deprecation inside Lightning
-    ".*does not have many workers.*",  # the job says how many
-    ".*smaller than the logging interval.*",  # small sets are common here
+    ".*does not have many workers.*",  # the job sets their number
+    ".*smaller than the logging interval.*",  # small data sets are common here
     ".*Experiment logs directory.*",
 )
-"""Warnings of Lightning that ask nothing of the user."""
+"""Warnings of Lightning that need no action of the user."""
 
 
 @contextmanager
-def quiet(patterns: Sequence[str] = CHATTER) -> Iterator[None]:
-    """Hold back what Lightning says about itself."""
+def quiet_lightning(patterns: Sequence[str] = IGNORED_WARNINGS) -> Iterator[None]:
+    """Suppress Lightning's messages below warnings, and these warnings."""
     loggers = [logging.getLogger(name) for name in ("lightning.pytorch", "lightning.fabric")]
     levels = [logger.level for logger in loggers]
     for logger in loggers:

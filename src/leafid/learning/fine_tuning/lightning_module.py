@@ -16,13 +16,13 @@ from leafid.learning.fine_tuning.optimizer import OptimizerSchedule, build_optim
 from leafid.learning.models.network import Network
 
 
-class FineTuning(LightningModule):
-    """A network that learns by a recipe.
+class FineTuningModule(LightningModule):
+    """Fine-tunes a network.
 
     Args:
         network: the network, which is changed in place.
-        recipe: rates and phases.
-        loss: how wrong an answer is.
+        schedule: learning rates and number of steps.
+        loss: the loss function.
         mix: how the images of a training step are mixed.
         seed: the job's seed.
     """
@@ -46,9 +46,9 @@ class FineTuning(LightningModule):
         )
 
     def training_step(self, batch: Batch, batch_index: int) -> Tensor:
-        """Return the loss of a batch."""
-        # Dropout and mixing draw from the global generator. Seeded by the step, an interrupted run draws as an
-        # uninterrupted one.
+        """Return the loss of a training batch."""
+        # Dropout and mixing draw from the global generator. Seeded by the step, a resumed run draws the same numbers
+        # as an uninterrupted one.
         torch.manual_seed(self.seed * 1_000_000_007 + self.global_step)
         momentum = self.schedule.batch_norm_momentum(self.global_step)
         for norm in self.batch_norms:
@@ -59,7 +59,7 @@ class FineTuning(LightningModule):
         return loss
 
     def validation_step(self, batch: Batch, batch_index: int) -> None:
-        """Count a batch into the metrics of val."""
+        """Add a batch to the metrics of val."""
         logits = self._logits(batch.bags)
         self.val_metrics.update(logits, batch.labels)
         self.log("val_loss", self.loss(logits, batch.labels), batch_size=len(batch.labels), sync_dist=True)
@@ -70,7 +70,7 @@ class FineTuning(LightningModule):
         self.val_metrics.reset()
 
     def configure_optimizers(self) -> tuple[list[Optimizer], list[dict[str, object]]]:  # type: ignore[override]
-        """Give Lightning the optimiser and its schedule, which goes on at every step."""
+        """Return the optimizer and its learning rate schedule, which advances at every step."""
         optimizer, schedule = build_optimizer(self.network, self.schedule)
         return [optimizer], [{"scheduler": schedule, "interval": "step"}]
 

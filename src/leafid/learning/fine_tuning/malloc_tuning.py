@@ -1,9 +1,18 @@
-"""Memory that a training step on a CPU frees is kept for the next one.
+"""Tune malloc for training on a CPU: memory that one step frees is kept for the next one.
 
-A step allocates gigabytes and frees them. The C library gives large pieces back to the system at once, which has to
-clear every page of them for the next step: 0.9 of the 2.4 s that a step of mobilenet_v2 takes on 32 views of 224 pixels
-(one thread); with memory kept it takes 1.4 s. Only where all steps are alike: pieces of other sizes leave holes, and
-what is kept then grows to several times of what is needed.
+A step allocates and frees gigabytes. glibc returns large blocks to the system at once, and the kernel has to clear
+every page of them again for the next step, which takes a large share of the step (docs/results.md). Tuning is useful
+only where all steps allocate blocks of the same sizes: other sizes leave gaps, and the process grows to several times
+of what it needs.
+
+glibc also has environment variables for the same options (``MALLOC_TRIM_THRESHOLD_``, ``MALLOC_MMAP_MAX_``,
+``MALLOC_MMAP_THRESHOLD_``, ``MALLOC_TOP_PAD_``). They save as many page faults, but they are not enough here:
+
+- glibc reads them at the start of a process only. Leafid would have to start itself again, which a launcher of
+  distributed training and a program that imports leafid do not expect.
+- They stay in force until the process ends. Validation and calibration allocate blocks of other sizes, so the tuning
+  must be switched off after training; ``mallopt`` and ``malloc_trim`` do that.
+- Whether the steps are uniform depends on the job, which is read after the start.
 """
 
 import ctypes
@@ -15,58 +24,58 @@ from lightning.pytorch.callbacks import Callback
 
 from leafid.jobs import Job
 
-_TRIM_THRESHOLD, _MMAP_MAX = -1, -4  # of malloc.h of the GNU C library
-_AS_USUAL = {_TRIM_THRESHOLD: 128 * 1024, _MMAP_MAX: 65536}
-_KEEPING = {_TRIM_THRESHOLD: -1, _MMAP_MAX: 0}
+_M_TRIM_THRESHOLD, _M_MMAP_MAX = -1, -4  # from glibc's malloc.h
+_GLIBC_DEFAULTS = {_M_TRIM_THRESHOLD: 128 * 1024, _M_MMAP_MAX: 65536}
+_TUNED = {_M_TRIM_THRESHOLD: -1, _M_MMAP_MAX: 0}  # never trim; no block by mmap, which is unmapped when freed
 
 
 class MallocTuning(Callback):
-    """Keeps memory while a network is trained."""
+    """Tunes malloc while a network is trained."""
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Keep what is freed from now on."""
-        keep_freed_memory()
+        """Start keeping freed memory."""
+        tune_malloc()
 
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Give back what was kept for the steps; validation has other sizes."""
-        _give_back()
+        """Return the memory kept for the steps; validation allocates blocks of other sizes."""
+        _trim()
 
     def teardown(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
-        """Keep nothing any more, however training ended."""
-        give_memory_back()
+        """Stop keeping memory, also after an error."""
+        reset_malloc()
 
 
-def steps_are_uniform(job: Job, device: torch.device) -> bool:
-    """Tell whether a job is trained on a CPU, in steps whose pixels have all one and the same shape."""
-    steps_are_alike = job.sheets.overview_size in (None, job.sheets.size) and len(job.model.scales) == 1
-    return device.type == "cpu" and steps_are_alike
+def malloc_tuning_applies(job: Job, device: torch.device) -> bool:
+    """Return whether a job trains on a CPU with steps whose pixels all have the same shape."""
+    uniform = job.sheets.overview_size in (None, job.sheets.size) and len(job.model.scales) == 1
+    return device.type == "cpu" and uniform
 
 
-def keep_freed_memory() -> None:
-    """Keep what is freed in this process from now on; does nothing where the C library is not that of GNU/Linux."""
-    _set(_KEEPING)
+def tune_malloc() -> None:
+    """Keep memory that this process frees from now on; does nothing with a C library other than glibc."""
+    _set_options(_TUNED)
 
 
-def give_memory_back() -> None:
-    """Give back what was kept, and keep nothing from now on."""
-    _set(_AS_USUAL)
-    _give_back()
+def reset_malloc() -> None:
+    """Return the kept memory to the system, and restore glibc's defaults."""
+    _set_options(_GLIBC_DEFAULTS)
+    _trim()
 
 
-def _set(options: dict[int, int]) -> None:
-    library = _library()
+def _set_options(options: dict[int, int]) -> None:
+    library = _glibc()
     if library is not None:
         for option, value in options.items():
             library.mallopt(option, value)
 
 
-def _give_back() -> None:
-    library = _library()
+def _trim() -> None:
+    library = _glibc()
     if library is not None:
         library.malloc_trim(0)
 
 
-def _library() -> ctypes.CDLL | None:
+def _glibc() -> ctypes.CDLL | None:
     if sys.platform != "linux":
         return None
     library = ctypes.CDLL(None)

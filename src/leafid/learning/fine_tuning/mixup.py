@@ -1,8 +1,8 @@
-"""Mixing the images of a step, so that the network is not surer of what lies between taxa than of the taxa themselves.
+"""Mixup and CutMix for bags of views: mix the images of a step in pairs, so that the network is less overconfident.
 
 Mixup: Zhang et al. 2018, "mixup: beyond empirical risk minimization", ICLR. CutMix: Yun et al. 2019, "CutMix:
 regularization strategy to train strong classifiers with localizable features", ICCV. An image is a bag of views here:
-each view is mixed with a view of the partner that has its size and shows the same kind of thing, all of them alike.
+each view is mixed with a view of the partner of the same size and kind, all in the same proportion.
 """
 
 from dataclasses import dataclass, replace
@@ -13,24 +13,24 @@ from torch import Tensor
 from leafid.jobs import Mix
 from leafid.learning.data.bags import Bags
 
-CONCENTRATION = 0.4
-"""Both parameters of the beta distribution of mixup's shares; the paper has 0.1 to 0.4 for photos. CutMix draws its
-shares evenly, as its paper does."""
+MIXUP_ALPHA = 0.4
+"""Both parameters of the beta distribution of mixup's shares; the paper uses 0.1 to 0.4 for ImageNet. The shares of
+CutMix are uniform, as in its paper."""
 
 GRID = 32
-"""CutMix cuts along a grid of this many lines, so that views of all sizes lose the same share."""
+"""CutMix cuts along a grid of this many cells each way, so that views of all sizes are cut in the same proportion."""
 
 
 @dataclass(frozen=True)
 class MixedBatch:
-    """Mixed images.
+    """A batch of mixed images.
 
     Attributes:
         bags: the images.
-        partners: (N,), int64: the image that each was mixed with; itself, where it was left as it is.
-        shares: (N,): how much of each is its own, 0..1; 1 where it was left as it is.
+        partners: (N,), int64: the image that each was mixed with; its own index where it was not mixed.
+        shares: (N,), 0..1: the share of each image that is its own; 1 where it was not mixed.
 
-    Both are None where nothing was to be mixed.
+    Partners and shares are None where mixing is off.
     """
 
     bags: Bags
@@ -39,58 +39,61 @@ class MixedBatch:
 
 
 def mix_batch(bags: Bags, how: Mix) -> MixedBatch:
-    """Mix each image with another one; all that is random is drawn from torch's global generator on the CPU.
+    """Mix each image with another one of the batch; random numbers come from torch's global generator on the CPU.
 
-    Everyone stands in a circle, in random order, and is mixed with the next, in the same proportion. An image that has
-    a view without counterpart in its partner is left as it is.
+    The partners are a random cyclic permutation, so no image is its own partner. All images are mixed in the same
+    proportion. An image is not mixed if one of its views has no counterpart in its partner.
     """
     if how == "none":
         return MixedBatch(bags)
-    circle = torch.randperm(bags.images)
-    partners = torch.empty_like(circle).index_copy(0, circle, circle.roll(1))
+    cycle = torch.randperm(bags.images)
+    partners = torch.empty_like(cycle).index_copy(0, cycle, cycle.roll(1))
     counterparts = [
-        _counterparts(owners.tolist(), kinds.tolist(), partners.tolist())
-        for owners, kinds in zip(bags.owners, bags.kinds, strict=True)
+        _counterparts(images.tolist(), kinds.tolist(), partners.tolist())
+        for images, kinds in zip(bags.image_index, bags.kinds, strict=True)
     ]
-    alone = {owner for group in counterparts for owner, other in group if other is None}
+    unmixed = {image for group in counterparts for image, other in group if other is None}
     cut = how == "cutmix" or (how == "both" and bool(torch.rand(()) < 0.5))
     box = _box()
-    share = 1 - _area(box) if cut else float(torch.distributions.Beta(CONCENTRATION, CONCENTRATION).sample())
+    share = 1 - _area(box) if cut else float(torch.distributions.Beta(MIXUP_ALPHA, MIXUP_ALPHA).sample())
     pixels = []
     for views, group in zip(bags.pixels, counterparts, strict=True):
-        mine = [number for number, (owner, _) in enumerate(group) if owner not in alone]
-        theirs = [other for owner, other in group if owner not in alone and other is not None]
-        changed = views.clone()
+        own = [index for index, (image, _) in enumerate(group) if image not in unmixed]
+        other = [index for image, index in group if image not in unmixed and index is not None]
+        mixed = views.clone()
         if cut:
-            changed[mine] = _pasted(views[mine], views[theirs], box)
+            mixed[own] = _pasted(views[own], views[other], box)
         else:
-            changed[mine] = _blended(views[mine], views[theirs], share)
-        pixels.append(changed)
-    left = torch.tensor([owner in alone for owner in range(bags.images)])
-    partners, shares = torch.where(left, torch.arange(bags.images), partners), torch.where(left, 1.0, share)
+            mixed[own] = _blended(views[own], views[other], share)
+        pixels.append(mixed)
+    is_unmixed = torch.tensor([image in unmixed for image in range(bags.images)])
+    partners = torch.where(is_unmixed, torch.arange(bags.images), partners)
+    shares = torch.where(is_unmixed, 1.0, share)
     device = bags.pixels[0].device
     return MixedBatch(replace(bags, pixels=tuple(pixels)), partners.to(device), shares.to(device))
 
 
-def _counterparts(owners: list[int], kinds: list[int], partners: list[int]) -> list[tuple[int, int | None]]:
-    """Return for each view of a size its image, and the view of the partner with which it is mixed, or None.
+def _counterparts(images: list[int], kinds: list[int], partners: list[int]) -> list[tuple[int, int | None]]:
+    """Return for each view of a size its image, and the index of the partner's view to mix it with, or None.
 
-    The first view of a kind goes with the partner's first of that kind, and so on, in turn where there are fewer.
+    The first view of a kind is mixed with the partner's first view of that kind, and so on; the partner's views are
+    repeated if they are fewer.
     """
     by_kind: dict[tuple[int, int], list[int]] = {}
-    turns = []
-    for number, key in enumerate(zip(owners, kinds, strict=True)):
-        turns.append(len(by_kind.setdefault(key, [])))
-        by_kind[key].append(number)
+    positions = []  # of each view among those of its image and kind
+    for index, key in enumerate(zip(images, kinds, strict=True)):
+        positions.append(len(by_kind.setdefault(key, [])))
+        by_kind[key].append(index)
     found: list[tuple[int, int | None]] = []
-    for owner, kind, turn in zip(owners, kinds, turns, strict=True):
-        theirs = by_kind.get((partners[owner], kind), [])
-        found.append((owner, theirs[turn % len(theirs)] if theirs else None))
+    for image, kind, position in zip(images, kinds, positions, strict=True):
+        candidates = by_kind.get((partners[image], kind), [])
+        found.append((image, candidates[position % len(candidates)] if candidates else None))
     return found
 
 
 def _box() -> tuple[int, int, int, int]:
-    """Draw top, bottom, left and right of a box on the grid, its area even between nothing and all."""
+    """Draw top, bottom, left and right of a box on the grid; its area is uniform between 0 and 1."""
+    # The square root makes the area uniform instead of the side.
     side = max(1, round(GRID * float(torch.rand(())) ** 0.5))
     top, left = (int(torch.randint(GRID - side + 1, ())) for _ in range(2))
     return top, top + side, left, left + side
@@ -101,14 +104,14 @@ def _area(box: tuple[int, int, int, int]) -> float:
     return (bottom - top) * (right - left) / GRID**2
 
 
-def _pasted(mine: Tensor, theirs: Tensor, box: tuple[int, int, int, int]) -> Tensor:
-    """Put a box of their pixels (V, 3, S, S) into mine."""
-    top, bottom, left, right = (round(line * mine.shape[-1] / GRID) for line in box)
-    result = mine.clone()
-    result[..., top:bottom, left:right] = theirs[..., top:bottom, left:right]
+def _pasted(own: Tensor, other: Tensor, box: tuple[int, int, int, int]) -> Tensor:
+    """Paste a box of the other pixels (V, 3, S, S) into the own ones."""
+    top, bottom, left, right = (round(line * own.shape[-1] / GRID) for line in box)
+    result = own.clone()
+    result[..., top:bottom, left:right] = other[..., top:bottom, left:right]
     return result
 
 
-def _blended(mine: Tensor, theirs: Tensor, share: float) -> Tensor:
-    """Lay pixels over each other, uint8 as before."""
-    return torch.lerp(theirs.float(), mine.float(), share).round().to(torch.uint8)
+def _blended(own: Tensor, other: Tensor, share: float) -> Tensor:
+    """Blend pixels (V, 3, S, S), uint8, with this share of the own ones."""
+    return torch.lerp(other.float(), own.float(), share).round().to(torch.uint8)

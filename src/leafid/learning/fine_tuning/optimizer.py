@@ -1,10 +1,10 @@
-"""The recipe of fine-tuning: which parameters learn at which rate, and how the rates change from step to step.
+"""Optimizer and learning rate schedule of fine-tuning.
 
-All layers learn, with rates graded from the image to the head (discriminative rates: Howard & Ruder 2018, "Universal
-language model fine-tuning for text classification", ACL), starting from a head that already fits the frozen features,
-so that its first errors do not spoil them (Kumar et al. 2022, "Fine-tuning can distort pretrained features and
-underperform out-of-distribution", ICLR). A rate is a function of the step alone, so that an interrupted run resumes
-exactly.
+Learning rates are graded from the first layers to the head (discriminative fine-tuning: Howard & Ruder 2018, "Universal
+language model fine-tuning for text classification", ACL). The head starts as a linear probe, so that a random head does
+not distort the pretrained features (Kumar et al. 2022, "Fine-tuning can distort pretrained features and underperform
+out-of-distribution", ICLR). A learning rate depends on the step alone, so that a resumed run is identical to an
+uninterrupted one.
 """
 
 import math
@@ -23,52 +23,63 @@ from leafid.learning.models.network import Network
 
 @dataclass(frozen=True)
 class OptimizerSchedule:
-    """How long training lasts and how fast it learns; derived from the job and the number of steps in an epoch."""
+    """Number of steps and learning rates, derived from the job.
+
+    Attributes:
+        steps_per_epoch: batches in an epoch.
+        epochs: at most.
+        warmup_epochs: epochs of linear warm-up.
+        learning_rate: peak learning rate of the head.
+        first_layer_lr_mult: learning rate of the first layers, as a multiple of the head's.
+        weight_decay: of AdamW.
+        random_weights: whether training starts from random weights.
+        ema_decay: decay of the moving average of the weights; 0: no average.
+    """
 
     steps_per_epoch: int
     epochs: int
     warmup_epochs: float
-    rate: float
+    learning_rate: float
     first_layer_lr_mult: float
     weight_decay: float
-    from_random: bool
+    random_weights: bool
     ema_decay: float
 
     @classmethod
     def of(cls, job: Job, steps_per_epoch: int) -> "OptimizerSchedule":
-        """Derive the recipe; a network with random weights learns as a whole at one rate."""
+        """Derive the schedule of a job; with random weights all layers have the same learning rate."""
         training, random = job.training, job.model.weights == "none"
         return cls(
             steps_per_epoch=steps_per_epoch,
             epochs=training.max_epochs,
             warmup_epochs=training.warmup_epochs,
-            rate=training.learning_rate,
+            learning_rate=training.learning_rate,
             first_layer_lr_mult=1.0 if random else training.first_layer_lr_mult,
             weight_decay=training.weight_decay,
-            from_random=random,
+            random_weights=random,
             ema_decay=max(0.0, 1 - 1 / max(1.0, training.ema_epochs * steps_per_epoch)),
         )
 
     def lr_at(self, step: int, depth: float) -> float:
-        """Return the learning rate at a step, counted from 0; ``depth`` runs from 0 at the image to 1 at the head."""
+        """Return the learning rate at a step, from 0; ``depth`` is 0 for the first layers and 1 for the head."""
         steps = self.epochs * self.steps_per_epoch
         warmup = min(self.warmup_epochs * self.steps_per_epoch, steps / 2)
-        share: float = self.first_layer_lr_mult ** (1 - depth)
-        return self.rate * share * _rise_and_fall(step, steps, warmup)
+        multiple: float = self.first_layer_lr_mult ** (1 - depth)
+        return self.learning_rate * multiple * _warmup_cosine(step, steps, warmup)
 
     def batch_norm_momentum(self, step: int) -> float:
-        """Return the share of a step in the running statistics of batch norm.
+        """Return the momentum of batch norm: the weight of a step in its running statistics.
 
-        Random weights come with statistics that mean nothing (mean 0, variance 1). The first steps are averaged evenly
-        instead of being mixed into those, which would otherwise spoil validation for the first hundred steps.
+        With random weights, the initial statistics (mean 0, variance 1) are arbitrary and would distort validation for
+        the first hundred steps. The first steps are therefore averaged with equal weights.
         """
-        return max(BATCH_NORM_MOMENTUM, 1 / (step + 1)) if self.from_random else BATCH_NORM_MOMENTUM
+        return max(BATCH_NORM_MOMENTUM, 1 / (step + 1)) if self.random_weights else BATCH_NORM_MOMENTUM
 
 
 def build_optimizer(network: Network, schedule: OptimizerSchedule) -> tuple[AdamW, LambdaLR]:
-    """Make AdamW with one group of parameters per block and kind, and the schedule of their rates.
+    """Return AdamW with one group of parameters per block and kind, and the schedule of their learning rates.
 
-    Biases and the parameters of normalisation do not decay.
+    Biases and the parameters of normalisation have no weight decay.
     """
     groups: list[dict[str, object]] = []
     rates: list[Callable[[int], float]] = []
@@ -78,25 +89,24 @@ def build_optimizer(network: Network, schedule: OptimizerSchedule) -> tuple[Adam
         for group in _groups(name, part, schedule.weight_decay):
             groups.append(group)
             rates.append(partial(schedule.lr_at, depth=depth))
-    # LambdaLR multiplies the rate of the group: 1, so that the functions give the rates themselves.
+    # LambdaLR multiplies the group's learning rate: with 1, the functions return learning rates.
     optimizer = AdamW(groups, lr=1.0)
     return optimizer, LambdaLR(optimizer, rates)
 
 
 def _groups(name: str, block: nn.Module, weight_decay: float) -> list[dict[str, object]]:
-    """Part a block's parameters into those that decay and those that do not (biases and norms have one dimension)."""
-    decaying = [parameter for parameter in block.parameters() if parameter.ndim > 1]
-    plain = [parameter for parameter in block.parameters() if parameter.ndim <= 1]
-    parted = ((decaying, weight_decay, "weights"), (plain, 0.0, "biases and norms"))
+    """Return parameter groups with and without weight decay; biases and norms have one dimension."""
+    weights = [parameter for parameter in block.parameters() if parameter.ndim > 1]
+    biases = [parameter for parameter in block.parameters() if parameter.ndim <= 1]
     return [
         {"params": parameters, "weight_decay": decay, "name": f"{name}, {kind}"}
-        for parameters, decay, kind in parted
+        for parameters, decay, kind in ((weights, weight_decay, "weights"), (biases, 0.0, "biases and norms"))
         if parameters
     ]
 
 
-def _rise_and_fall(step: int, steps: int, warmup: float) -> float:
-    """Rise linearly over ``warmup`` steps to 1, then fall along half a cosine to 0 at ``steps``."""
+def _warmup_cosine(step: int, steps: int, warmup: float) -> float:
+    """Return a factor that rises linearly to 1 over ``warmup`` steps, then falls along a cosine to 0 at ``steps``."""
     if step < warmup:
         return (step + 1) / (warmup + 1)
     return 0.5 * (1 + math.cos(math.pi * min(1.0, (step - warmup) / max(1.0, steps - warmup))))

@@ -1,4 +1,4 @@
-"""Lightning's trainer as a job asks for it."""
+"""Lightning's trainer, configured by a job."""
 
 import sys
 
@@ -10,49 +10,49 @@ from lightning.pytorch.loggers import CSVLogger, TensorBoardLogger
 from leafid.jobs import Job
 from leafid.learning.devices import lightning_precision
 from leafid.learning.distributed import DistributedRank
-from leafid.learning.fine_tuning.checkpoints import DurableCheckpoints
+from leafid.learning.fine_tuning.checkpoints import AtomicCheckpointIO
 from leafid.learning.run import Run
 
 
-def build_trainer(job: Job, this: Run, device: torch.device, callbacks: list[Callback], resumed_steps: int) -> Trainer:
+def build_trainer(job: Job, run: Run, device: torch.device, callbacks: list[Callback], resumed_steps: int) -> Trainer:
     """Build the trainer of a run.
 
     Args:
-        job: says on how many devices, for how long, in which number format.
-        this: the run, whose folder gets the logs.
-        device: what to train on.
-        callbacks: what happens beside the steps; a progress bar joins them where there is a terminal.
-        resumed_steps: steps taken before; what was logged after them is taken back.
+        job: defines devices, epochs and precision.
+        run: the logs are written to its folder.
+        device: to train on.
+        callbacks: in their order; a progress bar is added if standard error is a terminal.
+        resumed_steps: steps before an interruption; log entries after them are deleted.
 
     Raises:
-        UsageError: the device cannot train in the number format.
+        UsageError: the device does not support the precision.
     """
     training = job.training
-    # With deterministic algorithms torch writes NaN into all new memory, which nobody here reads before it is written,
-    # and a training step takes a quarter longer.
+    # With deterministic algorithms torch fills all new memory with NaN, which slows every step down. Nothing here reads
+    # memory before writing it.
     torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
-    terminal, several = sys.stderr.isatty(), DistributedRank.of(training).several
+    terminal, distributed = sys.stderr.isatty(), DistributedRank.of(training).is_distributed
     bar = [RichProgressBar(leave=False, console_kwargs={"stderr": True})] if terminal else []
     return Trainer(
         accelerator={"cuda": "gpu"}.get(device.type, device.type),
         devices=training.devices,
         num_nodes=training.nodes,
-        strategy="ddp" if several else "auto",
-        sync_batchnorm=several and device.type == "cuda",  # torch has it for GPUs only
+        strategy="ddp" if distributed else "auto",
+        sync_batchnorm=distributed and device.type == "cuda",  # torch supports it on GPUs only
         precision=lightning_precision(training, device),  # type: ignore[arg-type]
         max_epochs=training.max_epochs,
         gradient_clip_val=training.gradient_clip,
-        # Where an operation has no deterministic form on a GPU, torch warns and goes on.
+        # Where an operation has no deterministic implementation on a GPU, torch warns and continues.
         deterministic="warn" if training.deterministic else False,
         benchmark=not training.deterministic,
         callbacks=[*callbacks, *bar],
-        plugins=[DurableCheckpoints()],
+        plugins=[AtomicCheckpointIO()],
         logger=[
-            TensorBoardLogger(this.logs, name="tensorboard", version="", purge_step=resumed_steps or None),
-            CSVLogger(this.logs, name="csv", version=f"start_{this.info.resumed}"),
+            TensorBoardLogger(run.logs, name="tensorboard", version="", purge_step=resumed_steps or None),
+            CSVLogger(run.logs, name="csv", version=f"start_{run.info.resumed}"),
         ],
         log_every_n_steps=10,
-        default_root_dir=this.folder,
+        default_root_dir=run.folder,
         num_sanity_val_steps=0,
         use_distributed_sampler=False,
         enable_model_summary=False,

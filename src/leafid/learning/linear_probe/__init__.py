@@ -1,1 +1,1 @@
-"""The linear probe: a shrunk LDA head on the features of the frozen network, chosen out of fold."""
+"""The linear probe: a shrunk LDA head on the embeddings of the frozen network."""

@@ -1,9 +1,9 @@
-"""Folds that take a stretch of a series away, so that images can be judged without those beside them.
+"""Blocked cross-validation folds: an image is predicted without its neighbours in the series.
 
-A fold is one stretch of each taxon's gatherings in the order of the split, not a random part of them: neighbours in a
-series of photos may show the same leaf, or the same day, and then know each other too well (leaf_remp: the limit of
-familiarity is 0.948 by five random folds and 0.934 by five stretches). Where the order says nothing, a stretch is a
-random part.
+A fold holds one contiguous block of each taxon's gatherings, in the order of the split, instead of a random part.
+Neighbours in a series of photos may show the same leaf or be taken on the same day, so random folds give optimistic
+results (see docs/results.md). Where the order carries no information, a block is as good as a random part.
+
 Roberts et al. 2017, Cross-validation strategies for data with temporal, spatial, hierarchical, or phylogenetic
 structure, Ecography 40.
 """
@@ -14,43 +14,48 @@ import numpy as np
 from numpy.typing import NDArray
 
 FOLDS = 4
-"""A fold leaves as wide a gap in a series as a test usually takes, a quarter."""
+"""Folds of a series: each leaves a gap of a quarter, about as wide as a test set."""
 
-SERIES = 16
-"""Gatherings of a taxon that make a series; fewer are divided into more folds, for each of them counts: a probe of
-three quarters of six gatherings is less sure than one of all (*Viola*, temperature by 4 and by 6 folds of train:
-negative log-likelihood of val 1.39 and 1.22)."""
+MIN_SERIES = 16
+"""Gatherings per taxon from which ``FOLDS`` folds are used. With fewer gatherings there are more folds, because a probe
+of three quarters of six gatherings is less confident than the final one and biases the temperature."""
 
-MOST = 8
-"""Folds at most; each costs a fit."""
+MAX_FOLDS = 8
+"""Upper limit of folds; each costs a fit."""
 
 
 def blocked_folds(labels: NDArray[np.int64], gatherings: Sequence[str]) -> NDArray[np.int64]:
-    """Divide images into folds: (N,), a stretch of each taxon's gatherings in each; a gathering stays together.
+    """Assign images to folds of contiguous gatherings; a gathering is never divided.
 
     Args:
         labels: (N,), in the order of the series.
-        gatherings: of the N images.
+        gatherings: gathering of each of the N images.
+
+    Returns:
+        Fold of each image (N,), from 0.
     """
     names = np.asarray(gatherings, dtype=str)
-    of_taxon = [list(dict.fromkeys(names[labels == label].tolist())) for label in np.unique(labels)]
-    usual = int(np.median([len(units) for units in of_taxon]))
-    folds = FOLDS if usual >= SERIES else min(max(usual, FOLDS), MOST)
+    by_taxon = [list(dict.fromkeys(names[labels == label].tolist())) for label in np.unique(labels)]
+    median = int(np.median([len(units) for units in by_taxon]))
+    folds = FOLDS if median >= MIN_SERIES else min(max(median, FOLDS), MAX_FOLDS)
     fold_of: dict[str, int] = {}
-    for units in of_taxon:
-        rest = [unit for unit in units if unit not in fold_of]  # a gathering may lie under two names
-        fold_of |= {unit: place * folds // len(rest) for place, unit in enumerate(rest)}
+    for units in by_taxon:
+        rest = [unit for unit in units if unit not in fold_of]  # a gathering may occur under two names
+        fold_of |= {unit: index * folds // len(rest) for index, unit in enumerate(rest)}
     return np.array([fold_of[name] for name in names.tolist()], dtype=np.int64)
 
 
 def has_others_outside_fold(labels: NDArray[np.int64], folds: NDArray[np.int64]) -> NDArray[np.bool_]:
-    """Say of which images (N,) the taxon has images in other folds; to the others, the taxon of the rest is unknown."""
-    there = np.zeros(len(labels), dtype=bool)
+    """Return a mask (N,) of the images whose taxon also has images in other folds.
+
+    A probe fitted without the fold of any other image does not know that image's taxon.
+    """
+    mask = np.zeros(len(labels), dtype=bool)
     for fold in np.unique(folds):
-        there |= (folds == fold) & np.isin(labels, labels[folds != fold])
-    return there
+        mask |= (folds == fold) & np.isin(labels, labels[folds != fold])
+    return mask
 
 
-def fewest_training_images(folds: NDArray[np.int64]) -> int:
-    """Count the images that are left without the largest fold (N,): to no fewer will anything be fitted."""
+def min_training_images(folds: NDArray[np.int64]) -> int:
+    """Return how many of the images (N,) remain when the largest fold is held out."""
     return len(folds) - int(np.bincount(folds).max())

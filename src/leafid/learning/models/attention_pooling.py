@@ -1,6 +1,6 @@
-"""From the views of an image to one answer for it, and what each view had to say in it.
+"""Attention pooling: from the features of an image's views to one embedding, with a weight for each view.
 
-Attention over a bag: Ilse, Tomczak & Welling 2018, Attention-based deep multiple instance learning, ICML.
+Ilse, Tomczak & Welling 2018, Attention-based deep multiple instance learning, ICML.
 """
 
 import torch
@@ -10,41 +10,41 @@ from leafid.learning.data.bags import KINDS
 
 
 class AttentionPooling(nn.Module):
-    """Averages the features of an image's views by weights that it learns.
+    """Averages the features of an image's views with learnt weights.
 
-    It starts from equal weights for all kinds of views that an image has, and for all views of a kind: twelve tiles
-    then say together as much as the one view of the whole plant. On few sheets nothing better is to be learnt
-    (*Viola*, frozen features, five folds: 0.63 macro-F1, against 0.60 to 0.62 for other weights by hand).
+    Before training, all kinds of views of an image have the same weight, and all views of a kind: twelve tiles together
+    weigh as much as the one view of the whole plant. With few sheets, no other weights were better (docs/results.md).
 
     Args:
         features: length F of the features of a view.
-        root: what makes the embedding of an image of its pooled features.
+        transform: applied to the pooled features of an image; None: nothing.
     """
 
-    def __init__(self, features: int, root: nn.Module | None = None) -> None:
+    def __init__(self, features: int, transform: nn.Module | None = None) -> None:
         super().__init__()
-        self.root = root or nn.Identity()
+        self.transform = transform or nn.Identity()
         self.score = nn.Linear(features, 1, bias=False)
         nn.init.zeros_(self.score.weight)
 
-    def forward(self, features: Tensor, owners: Tensor, kinds: Tensor, images: int) -> tuple[Tensor, Tensor]:
+    def forward(self, features: Tensor, image_index: Tensor, kinds: Tensor, images: int) -> tuple[Tensor, Tensor]:
         """Pool the features of views.
 
         Args:
             features: (V, F).
-            owners: (V,), int64: the image of each view.
+            image_index: (V,), int64: the image of each view.
             kinds: (V,), int64: what each view shows, an index into ``KINDS``.
             images: N; each has at least one view.
 
         Returns:
             Embeddings of the images (N, F), and the weight of each view (V,); the weights of an image sum to 1.
         """
-        of_kind = owners * len(KINDS) + kinds
-        alike = torch.bincount(of_kind, minlength=images * len(KINDS))[of_kind]
+        group = image_index * len(KINDS) + kinds  # (V,), one number for each kind of view of each image
+        group_size = torch.bincount(group, minlength=images * len(KINDS))[group]
         scores = self.score(features).squeeze(1).float()
-        # The softmax over the views of an image; its largest score is taken off first, so that nothing overflows.
-        largest = scores.new_full((images,), -torch.inf).scatter_reduce(0, owners, scores.detach(), "amax")
-        powers = (scores - largest[owners]).exp() / alike
-        weights = powers / powers.new_zeros(images).index_add(0, owners, powers)[owners]
+        # Softmax over the views of an image; its largest score is subtracted first, so that exp does not overflow.
+        largest = scores.new_full((images,), -torch.inf).scatter_reduce(0, image_index, scores.detach(), "amax")
+        exponentials = (scores - largest[image_index]).exp() / group_size
+        weights = exponentials / exponentials.new_zeros(images).index_add(0, image_index, exponentials)[image_index]
         weighted = features * weights[:, None].to(features.dtype)
-        return self.root(features.new_zeros(images, features.shape[1]).index_add(0, owners, weighted)), weights
+        pooled = features.new_zeros(images, features.shape[1]).index_add(0, image_index, weighted)
+        return self.transform(pooled), weights

@@ -1,7 +1,7 @@
-"""Networks that only answer: nothing is learnt, so that what follows a convolution can become a part of it.
+"""Fuse batch norm into convolutions for inference.
 
-Batch norm with fixed statistics is a factor and a sum for each channel; put into the weights of the convolution before
-it, it costs nothing (mobilenet_v2 on a CPU: 1.7 times as many views a second; logits differ by a millionth).
+In eval mode, batch norm multiplies each channel by a constant and adds another. Merged into the weights of the
+convolution before it, it takes no time. Logits change by rounding only.
 """
 
 import copy
@@ -13,22 +13,22 @@ from leafid.learning.models.network import Network
 
 
 def fuse_batch_norm(network: Network, device: torch.device) -> Network:
-    """Copy a network to a device, in eval mode and with its batch norm folded into its convolutions.
+    """Copy a network to a device, in eval mode and with batch norm fused into its convolutions.
 
-    The copy answers as the network does in eval mode, up to rounding. Its blocks are not those of the network: for heat
-    maps, take the network itself.
+    The copy gives the outputs of the network in eval mode, up to rounding. Its blocks differ from those of the network:
+    heat maps need the network itself.
     """
-    answering = copy.deepcopy(network).eval()
-    answering.backbone = _folded(answering.backbone)
-    return answering.to(memory_format=torch.channels_last).to(device)
+    fused = copy.deepcopy(network).eval()
+    fused.backbone = _fused(fused.backbone)
+    return fused.to(memory_format=torch.channels_last).to(device)
 
 
-def _folded(backbone: nn.Module) -> nn.Module:
-    """Fold batch norm; a network whose calculation cannot be followed, as some of timm's cannot, stays as it is."""
-    from torch.fx.experimental.optimization import fuse  # the other engines start without it
+def _fused(backbone: nn.Module) -> nn.Module:
+    """Fuse batch norm; a backbone that torch.fx cannot trace, such as some of timm's, is returned unchanged."""
+    from torch.fx.experimental.optimization import fuse  # imported here, because other engines do not need it
 
     try:
         graph = fx.symbolic_trace(backbone)
-    except (TypeError, RuntimeError, ValueError):  # what torch.fx raises where the way depends on the pixels
+    except (TypeError, RuntimeError, ValueError):  # torch.fx raises these at control flow that depends on data
         return backbone
     return fuse(graph, inplace=True, no_trace=True)

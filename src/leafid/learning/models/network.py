@@ -1,4 +1,4 @@
-"""The network: plain 8-bit pixels in, logits out; the normalisation is inside, so that nobody can forget it."""
+"""The network: 8-bit pixels in, logits out. Normalisation is part of the network, so a caller cannot forget it."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -9,25 +9,24 @@ from torch.nn import functional
 
 from leafid.bundle import Bundle, NetworkSpec
 from leafid.errors import BundleError
-from leafid.jobs import BACKBONES, TIMM_PREFIX
 from leafid.learning.data.bags import Bags
 from leafid.learning.models.attention_pooling import AttentionPooling
-from leafid.learning.models.backbones import blocks, cut_in_the_middle, headless, normalised, whole_model
+from leafid.learning.models.backbones import blocks, find_backbone, normalized, truncated, without_classifier
 from leafid.learning.models.covariance_pooling import CovariancePooling, MatrixSquareRoot
 
-PIXELS_AT_ONCE_CPU, PIXELS_AT_ONCE_GPU = 4 * 224**2, 64 * 512**2
-"""Pixels that go through the network together where nothing is learnt. On a CPU, the maps of few views stay in memory
-that need not be cleared again (mobilenet_v2, 320 pixels, one thread: 21 ms a view by two, 38 by sixteen)."""
+MAX_PIXELS_PER_CHUNK_CPU, MAX_PIXELS_PER_CHUNK_GPU = 4 * 224**2, 64 * 512**2
+"""Pixels per forward pass without gradients. Small chunks are faster on a CPU: their feature maps fit into memory that
+is reused and need not be cleared again."""
 
 
 @dataclass(frozen=True)
 class NetworkOutput:
-    """What the network says of N images.
+    """Output of the network for N images.
 
     Attributes:
         logits: (N, T), one column per taxon in label order.
         embeddings: (N, F): the features of an image's views, pooled.
-        weights: for each size of ``Bags``, the weight of each view (V,) in the answer; those of an image sum to 1.
+        weights: for each size of ``Bags``, the attention weight of each view (V,); those of an image sum to 1.
     """
 
     logits: Tensor
@@ -36,27 +35,39 @@ class NetworkOutput:
 
 
 class Network(nn.Module):
-    """A backbone that turns views into features, attention that pools them over an image, and a head for the logits.
+    """A backbone that turns views into features, attention pooling over the views of an image, and a linear head.
 
-    With second-order pooling the backbone gives maps; the features of a view are then their second moments.
+    With covariance pooling the backbone gives feature maps; the features of a view are then their covariance.
 
-    Works in channels-last memory order, which is half as fast again on a CPU and faster on a GPU with mixed precision.
+    Works in channels-last memory order, which is faster on CPUs, and on GPUs with mixed precision.
+
+    Args:
+        backbone: from pixels (N, 3, S, S) to features (N, F) or, with covariance pooling, maps (N, C, h, w).
+        features: F.
+        taxa: T.
+        spec: the description stored in the bundle.
+        covariance: pools maps into features; None: the backbone gives features.
     """
 
     mean: Tensor
     std: Tensor
 
     def __init__(
-        self, backbone: nn.Module, features: int, taxa: int, spec: NetworkSpec, moments: CovariancePooling | None = None
+        self,
+        backbone: nn.Module,
+        features: int,
+        taxa: int,
+        spec: NetworkSpec,
+        covariance: CovariancePooling | None = None,
     ) -> None:
         super().__init__()
         self.spec = spec
         self.taxa = taxa
         self.backbone = backbone
-        self.summary = moments or nn.Identity()
-        self.pooling = AttentionPooling(features, MatrixSquareRoot(features) if moments else None)
+        self.summary = covariance or nn.Identity()  # the attribute's name is part of the weights' names in bundles
+        self.pooling = AttentionPooling(features, MatrixSquareRoot(features) if covariance else None)
         self.head = nn.Sequential(nn.Dropout(spec.dropout), nn.Linear(features, taxa))
-        # Not part of the state: they come from the spec, which stands beside the weights in the bundle.
+        # Not part of the state: they come from the spec, which the bundle stores beside the weights.
         self.register_buffer("mean", _per_channel(spec.mean), persistent=False)
         self.register_buffer("std", _per_channel(spec.std), persistent=False)
         self.to(memory_format=torch.channels_last)
@@ -68,58 +79,66 @@ class Network(nn.Module):
         return layer
 
     def features(self, pixels: Tensor, scales: Sequence[float] | None = None) -> Tensor:
-        """Turn pixels (N, 3, S, S), uint8 RGB, into features (N, F), at these sizes instead of those of the network.
+        """Return the features (N, F) of pixels (N, 3, S, S), uint8 RGB, averaged over scales.
 
-        While it learns, the network sees views at one of its sizes, another one each time: all of them together would
-        take as much more time and memory as they have pixels.
+        In training one scale is drawn per call: all of them would multiply time and memory.
+
+        Args:
+            pixels: the views.
+            scales: relative sizes; None: those of the network.
         """
-        own = normalised(pixels, self.mean, self.std)
+        images = normalized(pixels, self.mean, self.std)
         sizes = list(enumerate(scales or self.spec.scales))
         if self.training and len(sizes) > 1:
             sizes = [sizes[int(torch.randint(len(sizes), ()))]]
-        seen: list[Tensor] = []
-        for place, scale in sizes:
-            resized = _resized(own, scale)
-            seen.append(self.summary(self.backbone(resized.transpose(2, 3).flip(2) if place % 2 else resized)))
-        return seen[0] if len(seen) == 1 else torch.stack(seen).mean(dim=0)
+        by_scale: list[Tensor] = []
+        for index, scale in sizes:
+            resized = _resized(images, scale)
+            # Every second scale is turned by a quarter: veins run in any direction.
+            by_scale.append(self.summary(self.backbone(resized.transpose(2, 3).flip(2) if index % 2 else resized)))
+        return by_scale[0] if len(by_scale) == 1 else torch.stack(by_scale).mean(dim=0)
 
     def forward(self, bags: Bags) -> NetworkOutput:
-        """Answer for each image of the bags, by all its views."""
+        """Classify each image of the bags by all its views."""
         features = [self.features_in_chunks(pixels) for pixels in bags.pixels]
         embeddings, weights = self.pooling(
-            torch.cat(features), torch.cat(bags.owners), torch.cat(bags.kinds), bags.images
+            torch.cat(features), torch.cat(bags.image_index), torch.cat(bags.kinds), bags.images
         )
         parts = torch.split(weights, [len(part) for part in features])
         return NetworkOutput(self.head(embeddings), embeddings, parts)
 
     def logits_of_views(self, pixels: Tensor, scales: Sequence[float] | None = None) -> Tensor:
-        """Answer for each of the views (N, 3, S, S) as if it were all there is of an image: logits (N, T)."""
+        """Return the logits (N, T) of views (N, 3, S, S), each as the only view of an image."""
         bags = Bags.of_single_views(pixels)
-        embeddings, _ = self.pooling(self.features(pixels, scales), *bags.owners, *bags.kinds, bags.images)
+        embeddings, _ = self.pooling(self.features(pixels, scales), *bags.image_index, *bags.kinds, bags.images)
         logits: Tensor = self.head(embeddings)
         return logits
 
     def features_in_chunks(self, pixels: Tensor) -> Tensor:
-        """Turn pixels into features as ``features`` does, a few views after the other where nothing is learnt."""
+        """Return the features as ``features`` does; without gradients, a few views at a time."""
         if torch.is_grad_enabled():
             return self.features(pixels)
-        at_once = PIXELS_AT_ONCE_CPU if pixels.device.type == "cpu" else PIXELS_AT_ONCE_GPU
-        views = max(1, at_once // (pixels.shape[2] * pixels.shape[3]))
+        most = MAX_PIXELS_PER_CHUNK_CPU if pixels.device.type == "cpu" else MAX_PIXELS_PER_CHUNK_GPU
+        views = max(1, most // (pixels.shape[2] * pixels.shape[3]))
         return torch.cat([self.features(part) for part in torch.split(pixels, views)])
 
     def blocks(self) -> list[nn.Module]:
-        """Return the backbone's blocks from the image to the head."""
+        """Return the backbone's blocks from input to output."""
         return blocks(self.backbone)
 
 
 def build_network(spec: NetworkSpec, taxa: int) -> Network:
-    """Build a network with random weights for ``taxa`` taxa."""
-    model = whole_model(spec.backbone)
-    if spec.pooling == "second-order":
-        backbone, channels = cut_in_the_middle(model)
-        moments = CovariancePooling(channels)
-        return Network(backbone, moments.features, taxa, spec, moments)
-    backbone, features = headless(model)
+    """Build a network with random weights for ``taxa`` taxa.
+
+    Raises:
+        UsageError: the library of the backbone is not installed, or the backbone does not allow covariance pooling.
+    """
+    model = find_backbone(spec.backbone).build()
+    if spec.pooling == "covariance":
+        backbone, channels = truncated(model)
+        covariance = CovariancePooling(channels)
+        return Network(backbone, covariance.features, taxa, spec, covariance)
+    backbone, features = without_classifier(model)
     return Network(backbone, features, taxa, spec)
 
 
@@ -130,11 +149,10 @@ def load_network(bundle: Bundle) -> Network:
         BundleError: the weights do not fit the network that the bundle describes.
     """
     spec = bundle.info.network
-    if spec.backbone not in BACKBONES and not spec.backbone.startswith(TIMM_PREFIX):
-        raise BundleError(
-            f"{bundle.folder}: this leafid has no backbone {spec.backbone!r}, only {', '.join(BACKBONES)}. "
-            f"Update leafid."
-        )
+    try:
+        find_backbone(spec.backbone)
+    except ValueError as error:
+        raise BundleError(f"{bundle.folder}: its backbone {spec.backbone!r} {error}. Update leafid.") from None
     network = build_network(spec, len(bundle.info.taxonomy))
     try:
         network.load_state_dict(bundle.tensors(), strict=True)

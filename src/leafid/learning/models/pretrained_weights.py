@@ -1,4 +1,4 @@
-"""Pretrained weights: by name from torchvision, or from a file, with a check that they fit the backbone."""
+"""Pretrained weights: by name from torchvision or timm, or from a file, with a check that they fit the backbone."""
 
 import logging
 import pickle
@@ -8,14 +8,13 @@ from pathlib import Path
 from urllib.error import URLError
 
 import torch
-import torchvision
 from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from leafid.errors import WeightsError
-from leafid.jobs import BACKBONES, TIMM_PREFIX, ModelSettings
-from leafid.learning.models.backbones import last_layer, network_spec, timm_model, whole_model
+from leafid.jobs import BACKBONES, ModelSettings, backbone_source
+from leafid.learning.models.backbones import classifier_layer, find_backbone, network_spec
 from leafid.learning.models.network import Network, build_network
 
 log = logging.getLogger(__name__)
@@ -30,43 +29,45 @@ _UNREADABLE = (
     zipfile.BadZipFile,
     SafetensorError,
 )
-"""What torch and safetensors raise at a file that holds no weights."""
+"""Exceptions of torch and safetensors for a file that does not contain weights."""
 
 
-def start_network(model: ModelSettings, taxa: int) -> tuple[Network, list[str]]:
-    """Build the network from which training starts: its backbone with the job's weights, its head random.
+def initialize_network(model: ModelSettings, taxa: int) -> tuple[Network, list[str]]:
+    """Build the network that training starts from: the backbone has the job's weights, the head is random.
 
     Returns:
-        The network, and the names of the tensors in the weights that were not used (the old classifier).
+        The network, and the names of the tensors in the weights that were not used (such as the old classifier).
 
     Raises:
-        WeightsError: the weights cannot be had, cannot be read, or belong to another backbone.
+        WeightsError: the weights cannot be downloaded or read, or belong to another backbone.
+        UsageError: the library of the backbone is not installed or does not have it.
     """
     network = build_network(network_spec(model), taxa)
     if model.weights == "none":
         return network, []
     if model.weights == "imagenet":
-        origin, tensors = "ImageNet weights of torchvision", _downloaded(model.backbone)
+        origin = f"ImageNet weights of {backbone_source(model.backbone)}"
+        tensors = _downloaded(model.backbone)
     else:
         origin, tensors = model.weights, read_tensors(Path(model.weights))
     backbone, unused = _fitting(tensors, network, origin)
-    network.backbone.load_state_dict(backbone, strict=False)  # the fit has been checked, with better messages
+    network.backbone.load_state_dict(backbone, strict=False)  # _fitting has checked them, with clearer messages
     log.info("%s: %d tensors loaded into %s", origin, len(backbone), model.backbone)
     if unused:
         more = f" and {len(unused) - 4} more" if len(unused) > 4 else ""
-        log.info("%s: not used, for the network ends before them: %s%s", origin, ", ".join(unused[:4]), more)
+        log.info("%s: not used, because leafid adds a head of its own: %s%s", origin, ", ".join(unused[:4]), more)
     return network, unused
 
 
 def read_tensors(path: Path) -> dict[str, Tensor]:
-    """Read a file of weights (.safetensors, or .pth holding a state dict of tensors); no code in it is ever run.
+    """Read a file of weights (.safetensors, or .pth with a state dict of tensors); code in it is never run.
 
     Raises:
-        WeightsError: the file is missing, damaged, or holds something else than tensors.
+        WeightsError: the file is missing or damaged, or contains something else than tensors.
     """
     if not path.is_file():
         raise WeightsError(
-            f"model.weights: there is no file {path}. Relative paths start at the current folder, {Path.cwd()}."
+            f"model.weights: the file {path} does not exist. Relative paths start at the current folder, {Path.cwd()}."
         )
     try:
         if path.suffix == ".safetensors":
@@ -74,36 +75,34 @@ def read_tensors(path: Path) -> dict[str, Tensor]:
         content = torch.load(path, map_location="cpu", weights_only=True)
     except _UNREADABLE as error:
         raise WeightsError(f"model.weights: {path} cannot be read as weights: {_first_line(error)}") from None
-    for key in ("state_dict", "model"):  # how training scripts commonly wrap them
+    for key in ("state_dict", "model"):  # training scripts often wrap the state dict under these keys
         if isinstance(content, Mapping) and isinstance(content.get(key), Mapping):
             content = content[key]
     if not isinstance(content, Mapping) or not all(isinstance(value, Tensor) for value in content.values()):
-        raise WeightsError(f"model.weights: {path} holds no state dict (names and tensors). Save model.state_dict().")
+        raise WeightsError(
+            f"model.weights: {path} does not contain a state dict (names and tensors). Save model.state_dict()."
+        )
     return dict(content)
 
 
 def _downloaded(backbone: str) -> dict[str, Tensor]:
-    """Get the weights that come with a backbone, from a cache or from the network."""
+    """Return the pretrained weights of a backbone, from a cache or from the web."""
     try:
-        if backbone.startswith(TIMM_PREFIX):
-            return dict(timm_model(backbone, pretrained=True).state_dict())
-        weights = torchvision.models.get_model_weights(backbone).DEFAULT
-        tensors: dict[str, Tensor] = weights.get_state_dict(progress=True, check_hash=True, weights_only=True)
-    except (URLError, OSError, RuntimeError) as error:  # RuntimeError: the download's hash is wrong
+        return find_backbone(backbone).pretrained_tensors()
+    except (URLError, OSError, RuntimeError) as error:  # RuntimeError: the hash of the download is wrong
         raise WeightsError(
-            f"model.weights: imagenet: the weights of {backbone} cannot be downloaded ({_first_line(error)}). Two ways "
-            f"out: `weights: path/to/file.pth` with weights fetched elsewhere, or `weights: none` for random ones."
+            f"model.weights: imagenet: the weights of {backbone} cannot be downloaded ({_first_line(error)}). Download "
+            f"them elsewhere and set `weights: path/to/file.pth`, or set `weights: none` for random ones."
         ) from None
-    return tensors
 
 
 def _fitting(tensors: Mapping[str, Tensor], network: Network, origin: str) -> tuple[dict[str, Tensor], list[str]]:
-    """Part the tensors into those of the backbone and the names of those not used; refuse what does not fit."""
-    if all(name.startswith(("backbone.", "summary.", "pooling.", "head.")) for name in tensors):  # a bundle of leafid
+    """Return the tensors of the backbone and the names of the unused ones; raise WeightsError if some are missing."""
+    if all(name.startswith(("backbone.", "summary.", "pooling.", "head.")) for name in tensors):  # from a bundle
         tensors = {name.removeprefix("backbone."): value for name, value in tensors.items()}
     backbone, needed = network.spec.backbone, _shapes(network.backbone)
     fitting = {name: value for name, value in tensors.items() if needed.get(name) == value.shape}
-    # Files made before torch 0.4.1 lack these counters, which nothing here reads.
+    # Files from before torch 0.4.1 lack these counters, which leafid does not use.
     missing = [name for name in needed if name not in fitting and not name.endswith("num_batches_tracked")]
     if missing:
         other = _belongs_to(tensors)
@@ -114,17 +113,17 @@ def _fitting(tensors: Mapping[str, Tensor], network: Network, origin: str) -> tu
         )
         raise WeightsError(
             f"model.weights: {origin} does not fit {backbone}: {len(missing)} of its {len(needed)} tensors are missing "
-            f"or of another shape, such as {missing[0]}. {hint}"
+            f"or have another shape, such as {missing[0]}. {hint}"
         )
     return fitting, [name for name in tensors if name not in fitting]
 
 
 def _belongs_to(tensors: Mapping[str, Tensor]) -> str | None:
-    """Find the backbone to which weights belong."""
+    """Return the torchvision backbone that weights belong to, or None."""
     for name in BACKBONES:
         with torch.device("meta"):  # shapes only: no memory, no random numbers
-            expected = _shapes(whole_model(name))
-            classifier, _ = last_layer(whole_model(name))
+            model = find_backbone(name).build()
+        expected, (classifier, _) = _shapes(model), classifier_layer(model)
         needed = [key for key in expected if not key.startswith(f"{classifier}.") and not key.endswith("tracked")]
         if all(key in tensors and tensors[key].shape == expected[key] for key in needed):
             return name

@@ -110,7 +110,7 @@ def _fold(job: Job, by: str, value: str, run: Path, device: str) -> Fold:
     from leafid.learning import Run, train
 
     try:
-        train(fold_job(job, by, value), run=run, resume=Run.is_there(run))
+        train(fold_job(job, by, value), run=run, resume=Run.exists(run))
         calibrate(run, device=device)
         return Fold(value, run, evaluate(run, on="test", device=device), None)
     except SplitError as error:  # the fold holds all sheets of a taxon: the table says so, and the next fold follows

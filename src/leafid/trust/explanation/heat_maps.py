@@ -2,11 +2,11 @@
 
 HiResCAM (Draelos & Carin 2020, arXiv:2011.08891), by captum's ``LayerGradientXActivation`` at the last convolution:
 element-wise product of activation and gradient, summed over channels. The gradient is that of the taxon's logit minus
-the mean logit of all taxa. Features that raise all logits alike do not distinguish taxa; with second-order pooling they
+the mean logit of all taxa. Features that raise all logits alike do not distinguish taxa; with covariance pooling they
 would make up nearly all of the heat, in the corners of the paper (see docs/results.md).
 
 In mobilenet_v2, resnet and efficientnet one linear layer follows the global average pooling: the sum of the heat is
-then exactly that difference of logits without bias, and Grad-CAM gives the same map. With second-order pooling the
+then exactly that difference of logits without bias, and Grad-CAM gives the same map. With covariance pooling the
 logit is not such a sum, and the heat is a first-order approximation.
 """
 
