@@ -25,6 +25,7 @@ from leafid.bundle import read_bundle
 from leafid.images import IMAGE_EXTENSIONS
 from leafid.jobs import OodScore
 from leafid.learning import (
+    LabelledEmbeddings,
     Network,
     Run,
     blocked_folds,
@@ -75,7 +76,7 @@ def embed(network: Network, run: Run, rows: pd.DataFrame, files: list[Path], cac
 
 def fit_probe(network: Network, train: Embedded, val: Embedded, names: Sequence[str]) -> tuple[Network, float]:
     """Return a network whose head is a probe of these images, and its shrinkage; its backbone is not used."""
-    parts = [(part.features, part.labels(names)) for part in (train, val)]
+    parts = [LabelledEmbeddings(part.features, part.labels(names)) for part in (train, val)]
     probe = fit_probe_head(parts[0], parts[1], len(names), balanced=True)
     refitted = build_network(network.spec, len(names)).eval()
     probe.load_into(refitted)
@@ -96,7 +97,7 @@ def unknown_table(
     folds = blocked_folds(labels, gatherings)
     usable, is_train = has_others_outside_fold(labels, folds), (fitting.rows["split"] == "train").to_numpy()
     logits = out_of_fold_logits(
-        network, (fitting.features, labels), is_train, None, folds, shrinkage=shrinkage, balanced=True
+        network, LabelledEmbeddings(fitting.features, labels), is_train, None, folds, shrinkage=shrinkage, balanced=True
     )
     if logits is None:
         raise SystemExit("Too few images to fit a probe without one fold: use a run with more images per taxon.")

@@ -51,7 +51,7 @@ def load_eval_set(path: Path, on: str, catalog: Path | None, out: Path | None) -
     if on not in choices:
         raise UsageError(f"--on {on}: choose {', '.join(choices[:-1])} or {choices[-1]}.")
     parent = path.parent if path.name == "bundle" else path.resolve().parent
-    run_folder = path if Run.exists(path) else parent if Run.is_there(parent) else None
+    run_folder = path if Run.exists(path) else parent if Run.exists(parent) else None
     if catalog is not None:
         bundle = read_bundle(path)
         rows = read_catalog(catalog)
