@@ -15,6 +15,7 @@ from leafid.errors import ExitCode
 LEAFID = Path(sys.executable).with_name("leafid")
 JOB = """
 name: steps
+recipe: none
 seed: 3
 taxa:
   target: Mitragyna speciosa

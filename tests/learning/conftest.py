@@ -58,6 +58,7 @@ def make_job(data: Path) -> MakeJob:
         return Job.model_validate(
             {
                 "name": "leaves",
+                "recipe": "none",
                 "seed": 7,
                 "sources": [{"kind": "folder", "path": str(data)}],
                 "curation": {"split": {"by": "column"}},

@@ -38,6 +38,7 @@ def run_folder(tmp_path: Path) -> Path:
     job = Job.model_validate(
         {
             "name": "colours",
+            "recipe": "none",
             "sources": [{"kind": "folder", "path": "images"}],
             "sheets": bundle.info.preprocessing.model_dump(mode="json"),
             "training": {"mode": "probe"},

@@ -35,6 +35,7 @@ def job(tmp_path: Path) -> Job:
     return Job.model_validate(
         {
             "name": "three",
+            "recipe": "none",
             "sources": [{"kind": "folder", "path": str(tmp_path)}],
             "output": {"data": str(tmp_path / "data"), "runs": str(tmp_path / "runs" / "three")},
             "curation": {"near_duplicates": "allow", "split": {"val": 0.3}},

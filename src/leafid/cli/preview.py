@@ -32,7 +32,7 @@ def preview(
     """
     from leafid.bundle import read_bundle
     from leafid.characters import preview_characters
-    from leafid.jobs import Preprocessing, ViewCounts, load_job
+    from leafid.jobs import Preprocessing, ViewCounts, apply_recipe, load_job
     from leafid.sheets import preview_image
 
     if job is not None and bundle is not None:
@@ -43,7 +43,10 @@ def preview(
         raise UsageError("--characters does not depend on a job or bundle. Leave out --job and --bundle.")
     check_extension(output, ".png", ".jpg", ".jpeg")
     if job is not None:
-        preprocessing = load_job(job).sheets
+        from leafid.learning import resolve_recipe
+
+        loaded = load_job(job)
+        preprocessing = (resolve_recipe(loaded) if loaded.catalog_path.is_file() else apply_recipe(loaded)[0]).sheets
     elif bundle is not None:
         preprocessing = read_bundle(bundle).info.preprocessing
     else:

@@ -18,9 +18,9 @@ def prepare(job_file: JobFile, overrides: Overrides = None) -> None:
 
     job = load_job(job_file, overrides or ())
     require_torch()
-    from leafid.learning import prepare_job
+    from leafid.learning import prepare_job, resolve_recipe
 
-    for stored in prepare_job(job):
+    for stored in prepare_job(resolve_recipe(job)):
         print(
             f"{stored.part:5}  {stored.images} images, {stored.new} of them new: "
             f"{stored.bytes / 1e6:.1f} MB in {stored.folder}"

@@ -9,6 +9,7 @@ from leafid.jobs.fetching import FetchingSettings
 from leafid.jobs.files import dump_job, job_schema, load_job, with_settings
 from leafid.jobs.job import Job, OutputSettings
 from leafid.jobs.model import BACKBONES, BackboneSource, ModelSettings, backbone_source
+from leafid.jobs.recipes import DatasetFacts, apply_recipe
 from leafid.jobs.sheets import Preprocessing, ViewCounts
 from leafid.jobs.sources import (
     ArchiveSource,
@@ -22,6 +23,7 @@ from leafid.jobs.sources import (
 )
 from leafid.jobs.sweep import Range, SweepSettings
 from leafid.jobs.taxa import TaxaSettings, TaxonEntry
+from leafid.jobs.templates import write_job_template
 from leafid.jobs.training import Mix, Strength, TrainingSettings
 from leafid.jobs.trust import OodScore, TrustSettings
 
@@ -30,6 +32,7 @@ __all__ = [
     "ArchiveSource",
     "BackboneSource",
     "CurationSettings",
+    "DatasetFacts",
     "FetchingSettings",
     "FolderSource",
     "GbifDownloadSource",
@@ -53,9 +56,11 @@ __all__ = [
     "TrustSettings",
     "ViewCounts",
     "WebSource",
+    "apply_recipe",
     "backbone_source",
     "dump_job",
     "job_schema",
     "load_job",
     "with_settings",
+    "write_job_template",
 ]

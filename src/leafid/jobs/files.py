@@ -9,6 +9,7 @@ from pydantic import ValidationError
 from leafid.errors import JobError
 from leafid.jobs.job import Job
 from leafid.jobs.mistakes import Mistake, describe
+from leafid.jobs.recipes import partial_content
 from leafid.jobs.strict_yaml import Lines, read_yaml, write_yaml
 
 
@@ -41,7 +42,7 @@ def with_settings(job: Job, settings: Mapping[str, object]) -> Job:
     Raises:
         JobError: a setting is unknown, or its value is not allowed.
     """
-    content = job.model_dump(mode="json")
+    content = partial_content(job)
     lines = Lines()
     for name, value in settings.items():
         keys = tuple(name.split("."))

@@ -1,7 +1,7 @@
 """The whole job: its sections, and where its files are."""
 
 from pathlib import Path
-from typing import Annotated, Self
+from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
@@ -15,6 +15,8 @@ from leafid.jobs.sweep import SweepSettings
 from leafid.jobs.taxa import TaxaSettings
 from leafid.jobs.training import TrainingSettings
 from leafid.jobs.trust import TrustSettings
+
+Recipe = Literal["balanced", "fast", "accurate", "none"]
 
 
 class OutputSettings(Section):
@@ -35,6 +37,10 @@ class Job(Section):
     """Name of the job and of its folders: small letters, digits, ``-`` and ``_``."""
     seed: Annotated[int, Field(ge=0, le=2**31 - 1)] = 0
     """Every random choice derives from this number."""
+    recipe: Recipe = "balanced"
+    """Settings of ``sheets``, ``model`` and ``training`` that the job leaves out. ``balanced``: the best per minute on
+    a laptop; ``fast``: one view per image; ``accurate``: also vein maps and fine-tuning, hours without a GPU; ``none``:
+    the defaults given here for each setting. Recipes adapt to the images; ``leafid job check`` shows how."""
     taxa: TaxaSettings | None = None
     """The taxa, or a YAML file of them, its path relative to the job file; by default every name in the catalog."""
     sources: Annotated[tuple[Source, ...], Field(min_length=1)]

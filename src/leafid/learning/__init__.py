@@ -17,6 +17,7 @@ from leafid.learning.linear_probe.probe import out_of_fold_logits
 from leafid.learning.model_card import model_card
 from leafid.learning.models.batch_norm_fusion import fuse_batch_norm
 from leafid.learning.models.network import Network, NetworkOutput, build_network, load_network
+from leafid.learning.recipe import resolve_recipe
 from leafid.learning.run import Run, RunInfo
 from leafid.learning.run_samples import augmented_copy_embeddings, first_views, inference_views, predict_split
 
@@ -49,6 +50,7 @@ __all__ = [
     "predict_split",
     "prepare_job",
     "preview_augmentation",
+    "resolve_recipe",
     "sweep",
     "train",
 ]

@@ -44,6 +44,7 @@ from leafid.learning.model_card import model_card
 from leafid.learning.models.backbones import network_spec
 from leafid.learning.models.network import Network, build_network
 from leafid.learning.models.pretrained_weights import initialize_network
+from leafid.learning.recipe import resolve_recipe
 from leafid.learning.run import (
     CONFLICTS,
     INFO,
@@ -85,6 +86,7 @@ def train(job: Job, *, run: Path, resume: bool = False, on_epoch: OnEpoch | None
         UsageError: this machine does not have the device, or the batch cannot be divided equally among devices.
         WeightsError: pretrained weights are missing or do not fit.
     """
+    job = resolve_recipe(job)
     device = choose_device(job.training.device)
     rank = DistributedRank.of(job.training)
     if not rank.is_first:

@@ -79,6 +79,9 @@ def crossvalidate(
         CatalogError: there is no catalog.
         SplitError: the column is not in the catalog, or has fewer than two values.
     """
+    from leafid.learning import resolve_recipe
+
+    job = resolve_recipe(job)  # once, so that all folds have the same settings
     column = "institutionCode" if by == "institution" else by
     catalog = read_catalog(job.catalog_path)
     if column not in catalog:
