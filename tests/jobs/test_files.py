@@ -213,3 +213,30 @@ def test_the_schema_describes_every_setting() -> None:
 
 def test_the_dump_is_plain_yaml(tmp_path: Path) -> None:
     assert yaml.safe_load(dump_job(load_job(written(tmp_path, MINIMAL))))["name"] == "my-job"
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        (
+            "a: &a [x, x, x, x, x, x, x, x, x, x]\n"
+            + "".join(f"{chr(98 + n)}: &{chr(98 + n)} [{', '.join([f'*{chr(97 + n)}'] * 10)}]\n" for n in range(9)),
+            "more than 100,000 values",
+        ),
+        ("name: &a [*a]\n", "stands inside the value that it names"),
+        ("name: " + "[" * 400 + "]" * 400 + "\n", "nested more than 50 deep"),
+        ("name: " + "[" * 20_000, "nested more than 50 deep"),
+    ],
+    ids=["bomb", "cycle", "deep", "deeper than the parser"],
+)
+def test_a_job_that_expands_without_end_is_refused_at_once(text: str, expected: str, tmp_path: Path) -> None:
+    path = tmp_path / "job.yaml"
+    path.write_text(text)
+    with pytest.raises(JobError, match=expected):
+        load_job(path)
+
+
+def test_aliases_are_read(tmp_path: Path) -> None:
+    path = tmp_path / "job.yaml"
+    path.write_text("name: a\nsources:\n  - &own {kind: folder, path: x}\n  - *own\n")
+    assert len(load_job(path).sources) == 2

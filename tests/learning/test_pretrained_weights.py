@@ -82,7 +82,7 @@ def test_a_file_without_weights_is_refused(tmp_path: Path) -> None:
     (tmp_path / "text.pth").write_text("no weights")
     (tmp_path / "text.safetensors").write_text("no weights")
     for name, message in {
-        "evil.pth": "cannot be read as weights",
+        "evil.pth": "contains Python objects",
         "list.pth": "does not contain a state dict",
         "text.pth": "cannot be read as weights",
         "text.safetensors": "cannot be read as weights",
@@ -105,3 +105,48 @@ def test_real_weights_fit(shared: Path) -> None:
     path = shared / "weights" / "mobilenet_v2_imagenet.pth"
     _, unused = initialize_network(settings("mobilenet_v2", path), taxa=3)
     assert unused == ["classifier.1.weight", "classifier.1.bias"]
+
+
+def test_the_prefix_of_data_parallel_training_is_removed(
+    weights: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO)
+    saved = torch.load(weights, weights_only=True)
+    torch.save({f"module.{name}": value for name, value in saved.items()}, tmp_path / "parallel.pth")
+    network, unused = initialize_network(settings("shufflenet_v2_x1_0", tmp_path / "parallel.pth"), taxa=3)
+    assert torch.equal(network.backbone.state_dict()["conv1.0.weight"], saved["conv1.0.weight"])
+    assert unused == ["fc.weight", "fc.bias"] and "'module.'" in caplog.text
+
+
+class _Anything:
+    """An object of a class that only the saving program has."""
+
+
+@pytest.mark.parametrize("suffix", [".pth", ".safetensors"])
+@pytest.mark.parametrize(
+    ("content", "expected"),
+    [
+        (b"version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 9\n", "Git LFS pointer"),
+        (b"<!DOCTYPE html><html><body>Sign in</body></html>", "is a web page"),
+        (b"", "is empty"),
+        (b"\x93\x00\x11 no weights at all", "cannot be read as weights"),
+    ],
+)
+def test_files_that_are_no_weights_are_named_for_what_they_are(
+    content: bytes, expected: str, suffix: str, tmp_path: Path
+) -> None:
+    path = tmp_path / f"weights{suffix}"
+    path.write_bytes(content)
+    with pytest.raises(WeightsError, match=expected):
+        initialize_network(settings("shufflenet_v2_x1_0", path), taxa=3)
+
+
+def test_pickled_objects_are_not_run_and_values_that_are_no_numbers_are_refused(weights: Path, tmp_path: Path) -> None:
+    torch.save({"model": _Anything()}, tmp_path / "objects.pth")
+    with pytest.raises(WeightsError, match="save the tensors alone"):
+        initialize_network(settings("shufflenet_v2_x1_0", tmp_path / "objects.pth"), taxa=3)
+    saved = torch.load(weights, weights_only=True)
+    saved["conv1.0.weight"][0] = float("nan")
+    torch.save(saved, tmp_path / "nan.pth")
+    with pytest.raises(WeightsError, match=r"not numbers .* 1 of its \d+ tensors, such as conv1.0.weight"):
+        initialize_network(settings("shufflenet_v2_x1_0", tmp_path / "nan.pth"), taxa=3)

@@ -85,6 +85,13 @@ class Lines:
         return self._locations.get(key, 1)
 
 
+MAX_VALUES = 100_000
+"""Values of a document, with aliases counted as often as they are used: a file of 340 bytes can name billions."""
+
+MAX_DEPTH = 50
+"""Nested sections and lists; jobs have five."""
+
+
 def read_yaml(path: Path, *, text: str | None = None, mapping: bool = True) -> tuple[Any, Lines, list[Mistake]]:
     """Read one YAML document.
 
@@ -106,6 +113,7 @@ def read_yaml(path: Path, *, text: str | None = None, mapping: bool = True) -> t
         node = loader.get_single_node()
         lines, mistakes = Lines(), list[Mistake]()
         if node is not None:
+            _check_size(path, node)
             _collect_lines(node, (), lines, mistakes)
         content = None if node is None else loader.construct_document(node)
     except yaml.MarkedYAMLError as error:
@@ -115,6 +123,8 @@ def read_yaml(path: Path, *, text: str | None = None, mapping: bool = True) -> t
         raise JobError(f"{path}: not valid YAML: {error}") from None
     except ValueError as error:
         raise JobError(f"{path}: a value cannot be read: {error}") from None
+    except RecursionError:  # brackets nested so deeply that the parser gives up
+        raise JobError(f"{path}: values are nested more than {MAX_DEPTH} deep. Is this a job file?") from None
     if mapping and not isinstance(content, dict):
         raise JobError(f"{path}: expected keys and values such as 'name: my-job', found {_kind(content)}.")
     return content, lines, mistakes
@@ -131,6 +141,34 @@ def _read_text(path: Path) -> str:
         raise JobError(f"{path}: not UTF-8 text (byte {error.start}). Save it as UTF-8.") from None
     except OSError as error:
         raise JobError(f"{path} cannot be read: {error.strerror}.") from None
+
+
+def _check_size(path: Path, root: yaml.Node) -> None:
+    """Refuse a document whose aliases expand without end or beyond ``MAX_VALUES``, before it is expanded."""
+    sizes: dict[int, int] = {}
+    open_nodes: set[int] = set()
+
+    def size(node: yaml.Node, depth: int) -> int:
+        key, line = id(node), node.start_mark.line + 1
+        if key in open_nodes:
+            raise JobError(
+                f"{path}:{line}: an alias (*name) stands inside the value that it names. Write the value out."
+            )
+        if depth > MAX_DEPTH:
+            raise JobError(f"{path}:{line}: values are nested more than {MAX_DEPTH} deep. Is this a job file?")
+        if key not in sizes:
+            open_nodes.add(key)
+            children = node.value if isinstance(node, yaml.CollectionNode) else []
+            flat = [one for pair in children for one in pair] if isinstance(node, yaml.MappingNode) else children
+            sizes[key] = 1 + sum(size(child, depth + 1) for child in flat)
+            open_nodes.remove(key)
+        if sizes[key] > MAX_VALUES:
+            raise JobError(
+                f"{path}:{line}: more than {MAX_VALUES:,} values, counting aliases (*name). Shorten the file."
+            )
+        return sizes[key]
+
+    size(root, 0)
 
 
 def _collect_lines(node: yaml.Node, key: Key, lines: Lines, mistakes: list[Mistake]) -> None:

@@ -32,6 +32,10 @@ _UNREADABLE = (
 """Exceptions of torch and safetensors for a file that does not contain weights."""
 
 
+PARALLEL_PREFIX = "module."
+"""What torch's DataParallel puts before each name."""
+
+
 def initialize_network(model: ModelSettings, taxa: int) -> tuple[Network, list[str]]:
     """Build the network that training starts from: the backbone has the job's weights, the head is random.
 
@@ -71,10 +75,15 @@ def read_tensors(path: Path) -> dict[str, Tensor]:
         )
     try:
         if path.suffix == ".safetensors":
-            return dict(load_file(path))
+            return _checked(dict(load_file(path)), path)
         content = torch.load(path, map_location="cpu", weights_only=True)
     except _UNREADABLE as error:
-        raise WeightsError(f"model.weights: {path} cannot be read as weights: {_first_line(error)}") from None
+        # torch refuses to import the class of an object in the file, and names it as a global.
+        what = (
+            _what_it_is(path, pickled="GLOBAL" in str(error))
+            or f"cannot be read as weights: {_first_line(error)}. Download or copy it again."
+        )
+        raise WeightsError(f"model.weights: {path} {what}") from None
     for key in ("state_dict", "model"):  # training scripts often wrap the state dict under these keys
         if isinstance(content, Mapping) and isinstance(content.get(key), Mapping):
             content = content[key]
@@ -82,7 +91,38 @@ def read_tensors(path: Path) -> dict[str, Tensor]:
         raise WeightsError(
             f"model.weights: {path} does not contain a state dict (names and tensors). Save model.state_dict()."
         )
-    return dict(content)
+    return _checked(dict(content), path)
+
+
+def _checked(tensors: dict[str, Tensor], path: Path) -> dict[str, Tensor]:
+    """Strip the prefix of data-parallel training, and refuse numbers that no training can start from."""
+    if tensors and all(name.startswith(PARALLEL_PREFIX) for name in tensors):
+        log.info("%s: the prefix %r of its names, from training on several GPUs, was removed.", path, PARALLEL_PREFIX)
+        tensors = {name.removeprefix(PARALLEL_PREFIX): value for name, value in tensors.items()}
+    broken = [name for name, value in tensors.items() if value.is_floating_point() and not value.isfinite().all()]
+    if broken:
+        raise WeightsError(
+            f"model.weights: {path} has values that are not numbers (NaN or infinite) in {len(broken)} of its "
+            f"{len(tensors)} tensors, such as {broken[0]}: the training that wrote it failed. Use another file."
+        )
+    return tensors
+
+
+def _what_it_is(path: Path, *, pickled: bool = False) -> str | None:
+    """Recognise a file that was saved in place of weights; None if it is nothing known."""
+    start = path.open("rb").read(512).lstrip()
+    if start.startswith(b"version https://git-lfs"):
+        return "is a Git LFS pointer, not the file itself. Fetch it with `git lfs pull`."
+    if start[:1] == b"<":
+        return "is a web page, not a file of weights. Download the file itself, and look at the page in a browser."
+    if not start:
+        return "is empty. Download or copy it again."
+    if pickled:
+        return (
+            "contains Python objects, not only tensors, and leafid does not run code from files. Where it was trained, "
+            "save the tensors alone: torch.save(model.state_dict(), 'weights.pth')."
+        )
+    return None
 
 
 def _downloaded(backbone: str) -> dict[str, Tensor]:
