@@ -5,7 +5,7 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Literal
+from typing import IO, Any, Literal
 
 from leafid.errors import OutputError
 
@@ -37,6 +37,55 @@ def write_text(path: Path, text: str) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     with written_atomically(path) as temporary:
         temporary.write_text(text, encoding="utf-8")
+
+
+@contextmanager
+def exclusive_lock(path: Path, busy: str) -> Iterator[None]:
+    """Hold a lock file against other processes; it is removed at the end, and by itself if the process dies.
+
+    Args:
+        path: the lock file.
+        busy: the message if another process holds the lock.
+
+    Raises:
+        OutputError: another process holds the lock, or the folder cannot be written.
+    """
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        opened = path.open("ab")
+        while not lock_open_file(opened, path, busy):  # its last holder removed it in between
+            opened = path.open("ab")
+    except OSError as error:
+        raise OutputError(f"{path} cannot be written: {error.strerror or error}.") from None
+    try:
+        yield
+    finally:
+        path.unlink(missing_ok=True)  # while the lock is held: nobody else may remove a file that is in use
+        opened.close()
+
+
+def lock_open_file(opened: IO[Any], path: Path, busy: str) -> bool:
+    """Lock an open file against other processes until it is closed; close it if that is not possible.
+
+    Returns:
+        Whether ``path`` is still this file: another process may have removed or replaced it before the lock was held.
+
+    Raises:
+        OutputError: another process holds the lock.
+    """
+    try:
+        import fcntl
+    except ImportError:  # Windows has no such locks; two processes on one output are not detected there
+        return True
+    try:
+        fcntl.flock(opened, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        opened.close()
+        raise OutputError(busy) from None
+    if path.exists() and os.path.samestat(os.fstat(opened.fileno()), path.stat()):
+        return True
+    opened.close()
+    return False
 
 
 def sha256_of(path: Path) -> str:

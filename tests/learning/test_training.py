@@ -9,7 +9,8 @@ import pytest
 import torch
 
 from leafid.bundle import read_bundle
-from leafid.errors import CatalogError, RunError, SplitError
+from leafid.errors import CatalogError, OutputError, RunError, SplitError
+from leafid.files import exclusive_lock
 from leafid.learning import Bags, Run, build_network, load_network, predict_files, train
 from leafid.learning.fine_tuning.checkpoints import checkpoint_rank, network_state, read_checkpoint
 from leafid.statements import LIMITS_LONG
@@ -162,9 +163,18 @@ def test_stops_early_when_val_does_not_rise(make_job: MakeJob, tmp_path: Path) -
 
 def test_an_existing_training_is_not_overwritten(trained: Run, make_job: MakeJob) -> None:
     before = (trained.folder / "run.json").read_bytes()
-    with pytest.raises(RunError, match=r"already has a training.*--resume.*--out"):
+    with pytest.raises(RunError, match=r"is a finished run.*--out"):
         train(make_job(), run=trained.folder)
     assert (trained.folder / "run.json").read_bytes() == before
+
+
+def test_two_trainings_never_write_one_run(make_job: MakeJob, tmp_path: Path) -> None:
+    with (
+        exclusive_lock(tmp_path / ".run.lock", "busy"),
+        pytest.raises(OutputError, match=r"being written by another training.*--out"),
+    ):
+        train(make_job(), run=tmp_path / "run")
+    assert not (tmp_path / "run").exists() and not (tmp_path / ".run.lock").exists()
 
 
 def test_a_folder_with_other_files_is_refused(make_job: MakeJob, tmp_path: Path) -> None:

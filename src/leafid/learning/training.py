@@ -18,7 +18,7 @@ from leafid.bundle import INFO as BUNDLE_INFO
 from leafid.bundle import BundleInfo, Decision, Provenance, write_bundle
 from leafid.curation import training_split, write_conflicts, write_split
 from leafid.errors import RunError
-from leafid.files import sha256_of, write_text
+from leafid.files import exclusive_lock, sha256_of, write_text
 from leafid.jobs import Job, dump_job
 from leafid.learning.data.samples import training_loader, validation_loader
 from leafid.learning.devices import choose_device, worker_count
@@ -91,6 +91,15 @@ def train(job: Job, *, run: Path, resume: bool = False, on_epoch: OnEpoch | None
     rank = DistributedRank.of(job.training)
     if not rank.is_first:
         _train_in_other_rank(job, run, device, rank)
+    busy = f"{run} is being written by another training. Wait for it, or choose another folder with --out."
+    with exclusive_lock(run.with_name(f".{run.name}.lock"), busy):
+        return _train(job, run, device, rank, resume=resume, on_epoch=on_epoch)
+
+
+def _train(
+    job: Job, run: Path, device: torch.device, rank: DistributedRank, *, resume: bool, on_epoch: OnEpoch | None
+) -> Run:
+    """Train in the process that writes the run."""
     opened = _resume_run(job, run, device) if resume else _create_run(job, run, device)
     if opened.info.state == "finished" and (opened.bundle_folder / BUNDLE_INFO).is_file():
         log.warning("The run %s is finished; there is nothing to resume.", run)
@@ -144,6 +153,11 @@ def _completed_steps(job: Job, run: Run) -> tuple[int | None, bool]:
 
 def _create_run(job: Job, folder: Path, device: torch.device) -> Run:
     """Write the run folder; ``run.json`` is written last, so that a folder with it has the job and the split."""
+    if Run.exists(folder) and Run.open(folder).info.state == "finished":
+        raise RunError(
+            f"{folder} is a finished run, and its bundle and evaluations would be lost. Choose another folder with "
+            f"--out, or delete it first."
+        )
     if (folder / "checkpoints" / LAST).exists():
         raise RunError(
             f"{folder} already has a training. Continue it with --resume, or choose another folder with --out."

@@ -18,23 +18,6 @@ class RecordWriter:
         self._opened = opened
         self._lines = lines
 
-    def lock(self, path: Path) -> None:
-        """Lock the file against other processes until it is closed; ``path`` is the result that an error names.
-
-        Raises:
-            OutputError: another process holds the lock.
-        """
-        try:
-            import fcntl
-        except ImportError:  # Windows
-            return
-        try:
-            fcntl.flock(self._opened, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise OutputError(
-                f"{path} is being written by another leafid process. Wait for it, or name another output."
-            ) from None
-
     def begin(self) -> None:
         """Write the header if the file is empty."""
         if not os.path.getsize(self._opened.name):

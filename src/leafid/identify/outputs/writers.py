@@ -6,10 +6,11 @@ Batches are appended to CSV and JSONL; see ``parquet_files`` for Parquet.
 import os
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
+from io import FileIO
 from pathlib import Path
 
 from leafid.errors import OutputError
-from leafid.files import Existing
+from leafid.files import Existing, lock_open_file
 from leafid.identify.outputs.line_files import RecordWriter, read_complete_records
 from leafid.identify.outputs.line_formats import CSV, JSONL, LineFormat, csv_path
 from leafid.identify.outputs.parquet_files import (
@@ -100,15 +101,9 @@ def _open_writer(
 ) -> RecordWriter:
     """Open the file for appending, write its header, and on resume read its complete records."""
     file, lines = _line_file(path)
-    is_new = not file.exists()
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        opened = file.open("xb" if existing == "refuse" else "ab", buffering=0)
-    except OSError as error:
-        raise OutputError(f"{path} cannot be written: {error.strerror or error}.") from None
+    opened, is_new = _open_locked(path, file, existing)
     writer = RecordWriter(opened, lines) if file == path else ParquetWriter(opened, path, rows_per_file)
     try:
-        writer.lock(path)
         if existing == "replace":
             if os.path.getsize(file) or (file != path and path.exists()):
                 next(read_records(path), None)  # raises if the file is not a result, which is not replaced
@@ -121,11 +116,25 @@ def _open_writer(
             writer.resume()
         writer.begin()
     except BaseException:
-        writer.close()
         if is_new:
-            file.unlink()
+            file.unlink(missing_ok=True)  # before it is closed: the lock still keeps other processes out
+        writer.close()
         raise
     return writer
+
+
+def _open_locked(path: Path, file: Path, existing: Existing) -> tuple[FileIO, bool]:
+    """Open the file of a result and lock it; return also whether it is new."""
+    busy = f"{path} is being written by another leafid process. Wait for it, or name another output."
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        while True:
+            is_new = not file.exists()
+            opened = file.open("xb" if existing == "refuse" else "ab", buffering=0)
+            if lock_open_file(opened, file, busy):
+                return opened, is_new
+    except OSError as error:
+        raise OutputError(f"{path} cannot be written: {error.strerror or error}.") from None
 
 
 def read_records(path: Path) -> Iterator[Record]:

@@ -50,8 +50,11 @@ def load_eval_set(path: Path, on: str, catalog: Path | None, out: Path | None) -
     choices = SPLITS if catalog is None else (*SPLITS, "all")
     if on not in choices:
         raise UsageError(f"--on {on}: choose {', '.join(choices[:-1])} or {choices[-1]}.")
-    parent = path.parent if path.name == "bundle" else path.resolve().parent
-    run_folder = path if Run.exists(path) else parent if Run.exists(parent) else None
+    if not path.exists():
+        raise UsageError(f"There is no run or bundle {path}. `leafid train JOB` writes a run to runs/<job name>.")
+    resolved = path.resolve()  # the bundle of a run, also by a link or from inside it
+    in_run = resolved.name == "bundle" and Run.exists(resolved.parent)
+    run_folder = path if Run.exists(path) else resolved.parent if in_run else None
     if catalog is not None:
         bundle = read_bundle(path)
         rows = read_catalog(catalog)

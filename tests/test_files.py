@@ -1,0 +1,71 @@
+"""Locks: one process at a time, and nobody deletes a file that another one writes."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from leafid.errors import OutputError
+from leafid.files import exclusive_lock
+from leafid.identify.outputs.writers import open_output
+
+
+def test_a_lock_keeps_others_out_until_it_is_released(tmp_path: Path) -> None:
+    path = tmp_path / ".lock"
+    with exclusive_lock(path, "busy"), pytest.raises(OutputError, match="busy"), exclusive_lock(path, "busy"):
+        pass
+    assert not path.exists()
+    with exclusive_lock(path, "busy"):
+        assert path.exists()
+
+
+RACER = """
+import sys
+from pathlib import Path
+from leafid.errors import OutputError
+from leafid.identify.outputs.writers import open_output
+
+won = 0
+for number in range(60):
+    path = Path(sys.argv[1]) / f"{number}.csv"
+    sys.stdout.write("r"); sys.stdout.flush(); sys.stdin.read(1)  # both start each round together
+    try:
+        with open_output(path, existing="resume"):
+            won += 1
+            assert path.exists(), "the file of the winner is gone"
+            sys.stdin.read(1)
+            assert path.exists(), "the file of the winner is gone"
+    except OutputError:
+        sys.stdin.read(1)
+print(f"won {won}")
+"""
+
+
+def test_the_loser_of_a_race_for_an_output_does_not_delete_the_file_of_the_winner(tmp_path: Path) -> None:
+    racers = [
+        subprocess.Popen(
+            [sys.executable, "-c", RACER, str(tmp_path)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        )
+        for _ in range(2)
+    ]
+    for _ in range(60):
+        for racer in racers:
+            assert racer.stdout is not None and racer.stdout.read(1) == "r"
+        for racer in racers:
+            assert racer.stdin is not None
+            racer.stdin.write("g")
+            racer.stdin.flush()
+        for racer in racers:
+            assert racer.stdin is not None
+            racer.stdin.write("e")
+            racer.stdin.flush()
+    results = [racer.communicate()[0] for racer in racers]
+    assert all(racer.returncode == 0 for racer in racers)
+    assert sum(int(result.rpartition("won ")[2]) for result in results) >= 60
+
+
+def test_an_output_that_cannot_be_begun_leaves_no_file(tmp_path: Path) -> None:
+    with pytest.raises(OutputError), open_output(tmp_path / "a.xyz"):
+        pass
+    assert not list(tmp_path.iterdir())
