@@ -1,9 +1,13 @@
 """A bundle is read as it was written, or refused with a reason: damaged, foreign, older, newer."""
 
 import json
+import os
 import re
+import time
+from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -20,7 +24,7 @@ from leafid.bundle import (
     update_bundle,
     write_bundle,
 )
-from leafid.errors import BundleError
+from leafid.errors import BundleError, TaxonomyError
 from leafid.jobs import Preprocessing
 from leafid.taxonomy import Taxonomy
 
@@ -139,3 +143,60 @@ def test_a_folder_that_is_not_a_bundle_is_refused(tmp_path: Path) -> None:
 def test_writing_again_replaces_the_bundle(bundle: Bundle) -> None:
     again = write_bundle(bundle.folder, bundle.info, {"weight": torch.zeros(1)}, "# Card\n")
     assert read_bundle(bundle.folder) == again != bundle
+
+
+@pytest.mark.parametrize(
+    ("change", "expected"),
+    [
+        (lambda info: info["taxonomy"]["taxa"][0].update(scientific_name="\x1b[2JMitragyna"), "cannot be printed"),
+        (lambda info: info["taxonomy"]["taxa"].append(info["taxonomy"]["taxa"][0]), "occur twice"),
+        (lambda info: info["taxonomy"].update(taxa=[], target=None), "taxa is empty"),
+        (lambda info: info["network"].update(std=[0.2, 0.0, 0.2]), "network.std.1"),
+        (lambda info: info["decision"].update(min_probability=float("nan")), "decision.min_probability"),
+        (lambda info: info["calibration"].update(temperature=float("inf")), "calibration.temperature"),
+        (lambda info: info.update(prediction_sets=_sets(0.95, {"coverage": 0.9, "threshold": 1})), "not among the lev"),
+        (
+            lambda info: info.update(
+                prediction_sets=_sets(0.9, {"coverage": 0.9, "threshold": 1, "taxon_thresholds": {"7": 1}})
+            ),
+            "outside 0 to 1",
+        ),
+        (lambda info: info.update(leafid_version="9\x1b]0;x\x07"), "leafid_version"),
+        (lambda info: info.update(references={"images": 0, "sha256": ""}), "references.images"),
+    ],
+)
+def test_a_bundle_of_a_stranger_is_refused_naming_the_field(
+    bundle: Bundle, change: Callable[[dict[str, Any]], None], expected: str
+) -> None:
+    path = bundle.folder / "bundle.json"
+    content = json.loads(path.read_text())
+    change(content)
+    path.write_text(json.dumps(content))
+    with pytest.raises(BundleError, match=expected):
+        read_bundle(bundle.folder)
+
+
+def _sets(coverage: float, level: dict[str, object]) -> dict[str, object]:
+    fitted = {"split": "val", "images": 1, "gatherings": 1}
+    return {"coverage": coverage, "levels": [level], "fitted_on": fitted}
+
+
+@pytest.mark.parametrize("text", ["[" * 100_000, '{"schema_version": ' + "9" * 5000 + "}", "\udcff", "{"])
+def test_a_description_that_is_no_json_is_damage(bundle: Bundle, text: str) -> None:
+    (bundle.folder / "bundle.json").write_text(text, encoding="utf-8", errors="surrogateescape")
+    with pytest.raises(BundleError, match="is damaged"):
+        read_bundle(bundle.folder)
+
+
+def test_a_checklist_of_20000_taxa_is_checked_in_a_moment() -> None:
+    started = time.process_time()
+    taxonomy = Taxonomy.from_names(f"Genus epithet{number}" for number in range(20_000))
+    with pytest.raises(TaxonomyError, match="and 19980 more"):
+        taxonomy.label("Other name")
+    assert time.process_time() - started < 2
+
+
+def test_colleagues_can_read_the_weights(bundle: Bundle) -> None:
+    umask = os.umask(0o022)
+    os.umask(umask)
+    assert (bundle.folder / "model.safetensors").stat().st_mode & 0o777 == 0o666 & ~umask

@@ -13,6 +13,10 @@ Existing = Literal["refuse", "resume", "replace"]
 """What to do with an output file that exists already."""
 
 
+_UMASK = os.umask(0o077)
+os.umask(_UMASK)  # the only way to read it is to set it
+
+
 @contextmanager
 def written_atomically(path: Path) -> Iterator[Path]:
     """Yield a temporary path beside ``path``; rename it on success, delete it on failure.
@@ -25,6 +29,7 @@ def written_atomically(path: Path) -> Iterator[Path]:
         yield temporary
         with temporary.open("rb+") as written:
             os.fsync(written.fileno())
+        temporary.chmod(0o666 & ~_UMASK)  # some libraries write files that only their owner can read
         temporary.replace(path)
     except OSError as error:
         raise OutputError(f"{path} cannot be written: {error.strerror or error}.") from error

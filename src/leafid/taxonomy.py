@@ -3,13 +3,27 @@
 A label is the index of a taxon in a ``Taxonomy``. The bundle of a training run contains its taxonomy.
 """
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from enum import StrEnum
-from typing import Self
+from typing import Annotated, Self
 
-from pydantic import BaseModel, ConfigDict, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
 from leafid.errors import TaxonomyError
+
+
+def _without_control_characters(name: str) -> str:
+    if not name.isprintable():
+        raise ValueError(f"{name!r} has characters that cannot be printed; write the name without them")
+    return name
+
+
+Name = Annotated[str, Field(min_length=1, max_length=300), AfterValidator(_without_control_characters)]
+"""A name as it is printed in terminals, pages and tables."""
+
+LISTED_NAMES = 20
+"""Names that a message lists; a checklist may have thousands."""
 
 
 class Rank(StrEnum):
@@ -29,11 +43,11 @@ class Taxon(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    scientific_name: str
+    scientific_name: Name
     rank: Rank = Rank.SPECIES
-    genus: str | None = None
-    family: str | None = None
-    key: str | None = None
+    genus: Name | None = None
+    family: Name | None = None
+    key: Name | None = None
 
     @classmethod
     def from_name(cls, scientific_name: str, *, family: str | None = None, key: str | None = None) -> Self:
@@ -62,11 +76,11 @@ class Taxonomy(BaseModel):
     @model_validator(mode="after")
     def _names_are_unique(self) -> Self:
         names = self.names
-        twice = sorted({name for name in names if names.count(name) > 1})
+        twice = sorted(name for name, count in Counter(names).items() if count > 1)
         if twice:
-            raise TaxonomyError(f"These names occur twice in the taxonomy: {', '.join(twice)}. Keep each once.")
+            raise TaxonomyError(f"These names occur twice in the taxonomy: {_listed(twice)}. Keep each once.")
         if self.target is not None and self.target not in names:
-            raise TaxonomyError(f"The target {self.target!r} is not among the taxa: {', '.join(names)}.")
+            raise TaxonomyError(f"The target {self.target!r} is not among the taxa: {_listed(names)}.")
         return self
 
     @classmethod
@@ -94,7 +108,7 @@ class Taxonomy(BaseModel):
             return self.names.index(scientific_name)
         except ValueError:
             raise TaxonomyError(
-                f"{scientific_name!r} is not among the {len(self)} taxa: {', '.join(self.names)}."
+                f"{scientific_name!r} is not among the {len(self)} taxa: {_listed(self.names)}."
             ) from None
 
     def labels(self, scientific_names: Sequence[str]) -> list[int]:
@@ -102,7 +116,7 @@ class Taxonomy(BaseModel):
         known = {name: label for label, name in enumerate(self.names)}
         unknown = sorted({name for name in scientific_names if name not in known})
         if unknown:
-            raise TaxonomyError(f"Not among the {len(self)} taxa: {', '.join(map(repr, unknown))}.")
+            raise TaxonomyError(f"Not among the {len(self)} taxa: {_listed([repr(name) for name in unknown])}.")
         return [known[name] for name in scientific_names]
 
     def roll_up(self, probabilities: Sequence[float], rank: Rank) -> dict[str, float]:
@@ -126,3 +140,8 @@ class Taxonomy(BaseModel):
     def each(self) -> Iterator[tuple[int, Taxon]]:
         """Yield ``(label, taxon)`` in label order."""
         return enumerate(self.taxa)
+
+
+def _listed(names: Sequence[str]) -> str:
+    more = f" and {len(names) - LISTED_NAMES} more" if len(names) > LISTED_NAMES else ""
+    return ", ".join(names[:LISTED_NAMES]) + more

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from pydantic import ValidationError
 
 from leafid.bundle.schema import RENAMED_FIELDS, SCHEMA_VERSION, BundleInfo, References
-from leafid.errors import BundleError
+from leafid.errors import BundleError, TaxonomyError
 from leafid.files import sha256_of, write_text, written_atomically
 from leafid.version import __version__
 
@@ -104,6 +104,10 @@ def update_bundle(
     return Bundle(bundle.folder, complete)
 
 
+MAX_INFO_BYTES = 50_000_000
+"""A description with 100,000 taxa has 15 million bytes."""
+
+
 def read_bundle(path: Path) -> Bundle:
     """Read and check a bundle.
 
@@ -131,8 +135,10 @@ def read_bundle(path: Path) -> Bundle:
 
 def _read_info(path: Path) -> BundleInfo:
     try:
+        if path.stat().st_size > MAX_INFO_BYTES:
+            raise BundleError(f"{path} has {path.stat().st_size:,} bytes, too many for the description of a bundle.")
         content = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, json.JSONDecodeError) as error:
+    except (OSError, ValueError, RecursionError) as error:  # ValueError: not UTF-8, not JSON, or numbers without end
         raise BundleError(f"{path} is damaged: {error}. Copy the bundle again.") from None
     version = content.get("schema_version") if isinstance(content, dict) else None
     if not isinstance(version, int):
@@ -155,5 +161,9 @@ def _read_info(path: Path) -> BundleInfo:
     try:
         return BundleInfo.model_validate(content)
     except ValidationError as error:
-        places = ", ".join(".".join(map(str, detail["loc"])) for detail in error.errors()[:5])
+        places = "; ".join(
+            f"{'.'.join(map(str, detail['loc'])) or 'the whole'}: {detail['msg']}" for detail in error.errors()[:5]
+        )
         raise BundleError(f"{path} is damaged or foreign: wrong or missing values at {places}.") from None
+    except TaxonomyError as error:
+        raise BundleError(f"{path} is damaged or foreign: {error}") from None

@@ -3,14 +3,14 @@
 import hashlib
 import json
 from datetime import datetime
-from typing import Annotated, Any
+from typing import Annotated, Any, Self
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from leafid.jobs.model import Pooling, Scales
 from leafid.jobs.sheets import Preprocessing
 from leafid.jobs.trust import OodScore
-from leafid.taxonomy import Taxonomy
+from leafid.taxonomy import Name, Taxonomy
 from leafid.version import __version__
 
 SCHEMA_VERSION = 3
@@ -32,7 +32,11 @@ RENAMED_FIELDS = {
 
 
 class _FrozenModel(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    # NaN and infinity in a stranger's bundle would accept or refuse every image.
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+
+Positive = Annotated[float, Field(gt=0)]
 
 
 class NetworkSpec(_FrozenModel):
@@ -44,9 +48,9 @@ class NetworkSpec(_FrozenModel):
     backbone: str
     pooling: Pooling = "average"
     scales: Scales = (1.0,)
-    dropout: float
+    dropout: Annotated[float, Field(ge=0, lt=1)]
     mean: tuple[float, float, float]
-    std: tuple[float, float, float]
+    std: tuple[Positive, Positive, Positive]
 
 
 Interval = tuple[float, float]
@@ -93,6 +97,13 @@ class PredictionSets(_FrozenModel):
     k_reg: Annotated[int, Field(ge=1)] = 1
     fitted_on: FittedOn
 
+    @model_validator(mode="after")
+    def _has_the_level_of_records(self) -> Self:
+        coverages = [level.coverage for level in self.levels]
+        if self.coverage not in coverages:
+            raise ValueError(f"coverage {self.coverage} is not among the levels, {coverages}")
+        return self
+
     @property
     def level(self) -> CoverageLevel:
         """The level that records use."""
@@ -114,7 +125,7 @@ class OodDetector(_FrozenModel):
 class References(_FrozenModel):
     """Train and val images: features in ``references.safetensors``, names in ``references.csv``."""
 
-    images: int
+    images: Annotated[int, Field(ge=1)]
     sha256: str
 
 
@@ -149,8 +160,8 @@ class BundleInfo(_FrozenModel):
     """Content of ``bundle.json``: everything in a bundle but the weights and references."""
 
     schema_version: int = SCHEMA_VERSION
-    leafid_version: str = __version__
-    name: str
+    leafid_version: Name = __version__
+    name: Name
     taxonomy: Taxonomy
     preprocessing: Preprocessing
     network: NetworkSpec
@@ -161,6 +172,17 @@ class BundleInfo(_FrozenModel):
     references: References | None = None
     provenance: Provenance
     weights_sha256: str
+
+    @model_validator(mode="after")
+    def _fits_the_taxa(self) -> Self:
+        taxa = len(self.taxonomy)
+        if not taxa:
+            raise ValueError("taxonomy.taxa is empty")
+        levels = self.prediction_sets.levels if self.prediction_sets else ()
+        labels = {label for level in levels for label in level.taxon_thresholds}
+        if labels and not 0 <= min(labels) <= max(labels) < taxa:
+            raise ValueError(f"prediction_sets: taxon_thresholds have labels outside 0 to {taxa - 1}")
+        return self
 
     @property
     def identifier(self) -> str:

@@ -24,6 +24,7 @@ from leafid.cli.train import prepare, sweep, train
 from leafid.cli.watch import watch
 from leafid.errors import ExitCode, LeafidError, UsageError
 from leafid.statements import LIMITS
+from leafid.text import printable
 from leafid.version import __version__
 
 RENAMED_COMMANDS = {"look": "preview", "doubts": "label-issues", "draw": "synthesize"}
@@ -88,9 +89,19 @@ def version_option(version: bool = typer.Option(False, "--version", help="Show t
         raise typer.Exit
 
 
+class _PrintableFormatter(logging.Formatter):
+    """Formats messages with control characters escaped: file names and bundles of strangers may contain them."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """Return the message."""
+        return printable(super().format(record), keep="\n\t")
+
+
 def main() -> None:
     """Run the program. Print a mistake of the user as one sentence; save the traceback of a defect to a file."""
-    logging.basicConfig(format="%(message)s")
+    handler = logging.StreamHandler()
+    handler.setFormatter(_PrintableFormatter("%(message)s"))
+    logging.basicConfig(handlers=[handler])
     logging.getLogger("leafid").setLevel(logging.INFO)
     warnings.filterwarnings(
         "ignore", module="PIL"
@@ -98,7 +109,7 @@ def main() -> None:
     try:
         app()
     except LeafidError as error:
-        print(f"leafid: {error}", file=sys.stderr)
+        print(printable(f"leafid: {error}", keep="\n"), file=sys.stderr)
         sys.exit(ExitCode.USER_ERROR)
     except Exception:
         with tempfile.NamedTemporaryFile("w", prefix="leafid-defect-", suffix=".txt", delete=False) as report:

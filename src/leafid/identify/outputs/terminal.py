@@ -7,6 +7,7 @@ from leafid.errors import FailureReason
 from leafid.identify.records import Record, Status, unicode_path
 from leafid.identify.summary import Summary
 from leafid.statements import LIMITS
+from leafid.text import printable
 from leafid.trust import UndeterminedReason
 
 if TYPE_CHECKING:
@@ -38,12 +39,12 @@ def records_table(records: Sequence[Record], *, target: str | None = None) -> "R
         table.add_column(Text(target, "italic bold"), justify="right")
     table.add_column("next", ratio=3)
     for record in records:
-        cells = [Text(printable(record.path)), _result(record), Text(_percent(record.probability))]
+        cells = [Text(printable(unicode_path(record.path))), _result(record), Text(_percent(record.probability))]
         if target is not None:
             cells.append(Text(_percent(record.target_probability)))
         table.add_row(*cells, Text(_others(record)))
     leaves = [
-        Text(f"{printable(record.path)}: {printable(record.flora_sentence)}")
+        Text(f"{printable(unicode_path(record.path))}: {printable(record.flora_sentence)}")
         for record in records
         if record.flora_sentence is not None
     ]
@@ -54,7 +55,9 @@ def record_line(record: Record) -> "Text":
     """Return a record as one line: image, result and probability."""
     from rich.text import Text
 
-    return Text(" ").join([Text(printable(record.path)), _result(record), Text(_percent(record.probability))])
+    return Text(" ").join(
+        [Text(printable(unicode_path(record.path))), _result(record), Text(_percent(record.probability))]
+    )
 
 
 def summary_table(summary: Summary) -> "RenderableType":
@@ -85,17 +88,12 @@ def _detail(summary: Summary, status: Status) -> dict[str, int]:
     return {code: number for code, number in summary.reasons.items() if code in codes}
 
 
-def printable(text: str) -> str:
-    """Escape control characters, which a file name may contain."""
-    return "".join(char if char.isprintable() else repr(char)[1:-1] for char in unicode_path(text))
-
-
 def _result(record: Record) -> "Text":
     from rich.text import Text
 
     if record.status is Status.IDENTIFIED:
         return Text(printable(record.scientific_name or ""), f"italic {_COLOURS[record.status]}")
-    return Text(f"{record.status}, {printable(record.reason or '')}", _COLOURS[record.status])
+    return Text(f"{record.status}, {printable(unicode_path(record.reason or ''))}", _COLOURS[record.status])
 
 
 def _others(record: Record) -> str:
