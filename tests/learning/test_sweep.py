@@ -29,10 +29,21 @@ def test_trials_cover_the_space_and_a_sweep_is_resumed(make_job: MakeJob, tmp_pa
         assert (trial.run / "bundle" / "bundle.json").is_file()
     more = list(sweep(swept(make_job, 3), out=tmp_path))
     assert [trial.number for trial in more] == [2]
+    assert more[0].settings not in [trial.settings for trial in first]  # a search that continues tries something new
     best = best_trial(swept(make_job, 3), out=tmp_path)
     scores = [trial.val_macro_f1 or 0.0 for trial in [*first, *more]]
     assert best is not None and best.val_macro_f1 == max(scores)
     assert list(sweep(swept(make_job, 3), out=tmp_path)) == []
+
+
+def test_a_sweep_whose_choices_have_changed_begins_anew_and_says_so(
+    make_job: MakeJob, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    (first,) = sweep(swept(make_job, 1), out=tmp_path)
+    other = SweepSettings.model_validate({"trials": 1, "space": SPACE | {"model.dropout": [0.0, 0.3, 0.5]}})
+    (second,) = sweep(make_job(max_epochs=1).model_copy(update={"sweep": other}), out=tmp_path)
+    assert "choices of the sweep have changed: its 1 earlier trials" in caplog.text
+    assert first.run != second.run and first.run.is_dir() and second.run.is_dir()
 
 
 def test_a_job_without_a_sweep_is_refused(make_job: MakeJob, tmp_path: Path) -> None:

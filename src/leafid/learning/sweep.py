@@ -4,6 +4,8 @@ The study is one SQLite file, so that an interrupted search can be resumed and s
 below the median of the others at the same epoch are stopped early (pruned).
 """
 
+import hashlib
+import logging
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +15,8 @@ from leafid.errors import UsageError
 from leafid.jobs import Job, Range, with_settings
 from leafid.learning.run import Run
 from leafid.learning.training import train
+
+log = logging.getLogger(__name__)
 
 STUDY = "study.db"
 TRIALS_BEFORE_PRUNING = 4
@@ -55,7 +59,7 @@ def best_trial(job: Job, *, out: Path) -> Trial | None:
     if not finished:
         return None
     best = max(finished, key=lambda trial: trial.value)
-    return Trial(best.number, best.params, best.value, _folder(out, best.number))
+    return Trial(best.number, best.params, best.value, _folder(out, study, best.number))
 
 
 def _run_trial(job: Job, study: Any, out: Path) -> Trial:  # noqa: ANN401 -- Optuna is imported when needed
@@ -64,7 +68,7 @@ def _run_trial(job: Job, study: Any, out: Path) -> Trial:  # noqa: ANN401 -- Opt
     assert job.sweep is not None
     trial = study.ask()
     settings = {name: _suggested(trial, name, choices) for name, choices in job.sweep.space.items()}
-    folder = _folder(out, trial.number)
+    folder = _folder(out, study, trial.number)
 
     def on_epoch(epoch: int, val_macro_f1: float) -> None:
         trial.report(val_macro_f1, epoch)
@@ -97,17 +101,36 @@ def _study(job: Job, out: Path) -> Any:  # noqa: ANN401
         import optuna
     except ImportError:
         raise UsageError("leafid sweep needs Optuna. Install it with: pip install 'leafid[sweep]'") from None
+    assert job.sweep is not None
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     out.mkdir(parents=True, exist_ok=True)
-    return optuna.create_study(
-        study_name=job.name,
-        storage=f"sqlite:///{out / STUDY}",
+    storage = optuna.storages.RDBStorage(f"sqlite:///{out / STUDY}")
+    # A study cannot compare trials of other choices, so other choices are a study of their own in the same file.
+    space = job.sweep.model_dump_json(include={"space"})
+    name = f"{job.name}-{hashlib.sha256(space.encode()).hexdigest()[:12]}"
+    others = [one for one in optuna.get_all_study_summaries(storage) if one.study_name != name]
+    earlier = sum(one.n_trials for one in others)
+    study = optuna.create_study(
+        study_name=name,
+        storage=storage,
         load_if_exists=True,
         direction="maximize",
-        sampler=optuna.samplers.TPESampler(seed=job.seed),
         pruner=optuna.pruners.MedianPruner(n_startup_trials=TRIALS_BEFORE_PRUNING, n_warmup_steps=2),
     )
+    if _FIRST_FOLDER not in study.user_attrs:
+        study.set_user_attr(_FIRST_FOLDER, earlier)
+        if earlier:
+            log.warning(
+                "The choices of the sweep have changed: its %d earlier trials in %s are not used.", earlier, out
+            )
+    # Without the number of trials, a search that continues would suggest its first settings again.
+    study.sampler = optuna.samplers.TPESampler(seed=job.seed + len(study.trials))
+    return study
 
 
-def _folder(out: Path, number: int) -> Path:
-    return out / f"trial-{number:03d}"
+_FIRST_FOLDER = "first folder"
+"""Attribute of a study: the number of the folder of its first trial."""
+
+
+def _folder(out: Path, study: Any, number: int) -> Path:  # noqa: ANN401
+    return out / f"trial-{study.user_attrs[_FIRST_FOLDER] + number:03d}"
