@@ -240,3 +240,9 @@ def test_aliases_are_read(tmp_path: Path) -> None:
     path = tmp_path / "job.yaml"
     path.write_text("name: a\nsources:\n  - &own {kind: folder, path: x}\n  - *own\n")
     assert len(load_job(path).sources) == 2
+
+
+def test_a_value_in_place_of_a_section_lists_the_keys(tmp_path: Path) -> None:
+    message = mistakes(tmp_path, MINIMAL + "taxa: [Viola alba]\nmodel: mobilenet_v2\n")
+    assert "line 3: taxa: must be a section with keys, such as target, look_alikes" in message
+    assert "line 4: model: 'mobilenet_v2' must be a section with keys, such as backbone, weights" in message

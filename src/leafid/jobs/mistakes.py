@@ -153,7 +153,11 @@ def _expected(detail: ErrorDetails, key: Key, section: type[BaseModel] | None) -
         case "string_pattern_mismatch":
             return f"must match {limits['pattern']}"
         case "model_type" | "model_attributes_type" | "dict_type":
-            return "must be a section with keys of its own"
+            field = section.model_fields.get(str(key[-1])) if section and key else None
+            keys = [name for model in _models_in(field.annotation if field else None) for name in model.model_fields]
+            return (
+                f"must be a section with keys, such as {', '.join(dict.fromkeys(keys))}" if keys else "must have keys"
+            )
         case "tuple_type" | "list_type":
             return "must be a list; begin each entry with a dash"
         case "too_short":
