@@ -16,7 +16,7 @@ from leafid.jobs import TaxaSettings
 from leafid.sources.providers.darwin_core_archive import DarwinCoreArchive
 from leafid.sources.providers.occurrences import Occurrence
 from leafid.sources.providers.publisher_archive import read_occurrences
-from leafid.sources.providers.scientific_names import TaxonMatcher
+from leafid.sources.providers.taxon_matching import TaxonMatcher
 from leafid.sources.source_result import Failure
 
 DWC = "http://rs.tdwg.org/dwc/terms/"

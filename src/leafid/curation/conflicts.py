@@ -9,9 +9,9 @@ from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from leafid.curation.names import read_name
 from leafid.curation.taxon_lookup import LeftOutReason
 from leafid.files import written_atomically
+from leafid.scientific_names import read_name
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -77,5 +77,6 @@ def _has_conflict(groups: "pd.Series", names: "pd.Series") -> "pd.Series":
 def _exclude_each_other(names: Sequence[str]) -> bool:
     """Whether two of the names cannot both be right: neither is the genus or species of the other."""
     parsed = [read_name(name) for name in names]
-    words = sorted({tuple(name.key.split()[: 1 if name.uncertain else None]) for name in parsed})
+    certain = [read_name(name.genus) if name.uncertain and name.genus else name for name in parsed]
+    words = sorted({tuple(name.key.split()) for name in certain if not name.uncertain})
     return any(longer[: len(shorter)] != shorter for shorter, longer in pairwise(words))

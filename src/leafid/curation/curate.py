@@ -15,6 +15,7 @@ from leafid.curation.split import SPLIT_COLUMNS, SPLITS, check_split
 from leafid.curation.taxon_lookup import LeftOutReason, TaxonLookup, taxonomy_of
 from leafid.errors import SplitError
 from leafid.jobs import Job, SplitSettings
+from leafid.scientific_names import Name, read_name
 from leafid.taxonomy import Taxonomy
 
 if TYPE_CHECKING:
@@ -88,7 +89,7 @@ class _NamedCatalog:
         import pandas as pd
 
         catalog = catalog.reset_index(drop=True)
-        names = list(catalog["scientificName"])
+        names = _names_of(catalog)
         lookup = TaxonLookup.of_job(job.taxa) if job.taxa else TaxonLookup.of_names(names)
         labels = [lookup.label_name(name) for name in names]
         left_out = [isinstance(label, LeftOutReason) for label in labels]
@@ -127,6 +128,15 @@ class _NamedCatalog:
         return CuratedCatalog(
             taxonomy, split, left_out.astype({"reason": pd.StringDtype()}), conflicts, tuple(warnings)
         )
+
+
+def _names_of(catalog: "pd.DataFrame") -> list[Name]:
+    """Read the name of each row, with its identificationQualifier if the catalog has that column."""
+    texts = catalog["scientificName"]
+    if "identificationQualifier" not in catalog:
+        return [read_name(str(text)) for text in texts]
+    qualifiers = catalog["identificationQualifier"].fillna("")
+    return [read_name(str(text), str(qualifier)) for text, qualifier in zip(texts, qualifiers, strict=True)]
 
 
 def _units(catalog: "pd.DataFrame") -> "pd.Series":
@@ -218,6 +228,8 @@ def _name_warnings(named: _NamedCatalog, job: Job) -> Iterator[str]:
     for reason, words in (
         (LeftOutReason.NAME_NOT_IN_JOB, "have names that the job does not list"),
         (LeftOutReason.UNCERTAIN_NAME, "have uncertain names (cf., aff., ?)"),
+        (LeftOutReason.HYBRID_FORMULA, "have hybrid formulas, which are neither parent,"),
+        (LeftOutReason.MISAPPLIED_NAME, "have misapplied names (auct. non)"),
     ):
         names = Counter(named.catalog.loc[named.reasons == reason, "scientificName"])
         if names:

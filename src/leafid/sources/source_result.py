@@ -14,6 +14,7 @@ class SourceFailureReason(StrEnum):
     WEB_ADDRESS = "web_address"
     WRONG_FIELDS = "wrong_fields"
     CHANGED = "changed"
+    UNREADABLE_RECORD = "unreadable_record"
 
 
 @dataclass(frozen=True)

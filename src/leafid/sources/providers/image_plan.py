@@ -74,6 +74,10 @@ def _plan_occurrence(
 
     if not occurrence.media:
         exclude(None, "", "the record has no media")
+    if occurrence.left_because:
+        for medium in occurrence.media:
+            exclude(medium, "", occurrence.left_because)
+        return
     allowed: list[Medium] = []
     for medium in occurrence.media:
         licence, owner = effective_licence(medium.licence, occurrence.licence)

@@ -1,6 +1,6 @@
 """Occurrences and their media in the common form that GBIF, iDigBio and archives are parsed into."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from leafid.sources.providers.licences import Licence, read_licence
@@ -33,7 +33,8 @@ class Medium:
 class Occurrence:
     """One occurrence: ``values`` are its non-empty catalog columns; ``scientificName`` has no author.
 
-    ``source`` and ``key`` identify it to the user: ``gbif_search``, ``3879238308``.
+    ``source`` and ``key`` identify it to the user: ``gbif_search``, ``3879238308``. ``left_because`` is why none of its
+    media is taken, such as an uncertain name.
     """
 
     source: str
@@ -41,11 +42,12 @@ class Occurrence:
     values: Mapping[str, str]
     licence: Licence
     media: tuple[Medium, ...]
+    left_because: str | None = None
 
 
 def without_missing(values: Mapping[str, object]) -> dict[str, str]:
     """Convert values to text; drop missing and blank ones."""
-    texts = ((name, " ".join(str(value).split())) for name, value in values.items() if value is not None)
+    texts = ((name, " ".join(_encodable(str(value)).split())) for name, value in values.items() if value is not None)
     return {name: text for name, text in texts if text}
 
 
@@ -53,8 +55,29 @@ def text_or_none(value: object) -> str | None:
     """Return a value of a reply as text, or None where it is missing or blank."""
     if value is None or isinstance(value, dict | list):
         return None
-    text = str(value).strip()
+    text = _encodable(str(value)).strip()
     return text or None
+
+
+def with_qualifier(name: str | None, qualifier: str | None) -> str | None:
+    """Return a name as published, followed by its ``identificationQualifier`` if the name does not contain it."""
+    if not name or not qualifier or qualifier.lower() in name.lower():
+        return name
+    return f"{name} ({qualifier})"
+
+
+def record_or_failure(source: str, key: str, parse: Callable[[], Occurrence | Failure]) -> Occurrence | Failure:
+    """Parse one record; whatever goes wrong costs this record alone."""
+    try:
+        return parse()
+    except Exception as error:  # a reply of a stranger may have any form
+        detail = f"the record cannot be read ({type(error).__name__}: {str(error)[:200]})"
+        return Failure(key, source, SourceFailureReason.UNREADABLE_RECORD, detail)
+
+
+def _encodable(text: str) -> str:
+    """Replace lone surrogates, which JSON may contain (escapes from D800 to DFFF) but no file or database stores."""
+    return text if text.isascii() else text.encode("utf-8", "replace").decode()
 
 
 def no_taxon_failure(source: str, key: str, name: str | None) -> Failure:

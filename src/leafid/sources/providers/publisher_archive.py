@@ -6,6 +6,7 @@ Core and extension are separate files in any order. The rows that belong to the 
 import re
 from collections import Counter
 from collections.abc import AsyncIterator, Iterator, Mapping
+from functools import partial
 from hashlib import sha256
 from pathlib import Path
 
@@ -29,8 +30,8 @@ from leafid.sources.providers.archive_rows import (
 from leafid.sources.providers.archive_store import ArchiveStore
 from leafid.sources.providers.darwin_core_archive import DarwinCoreArchive, Table, UnreadableRow
 from leafid.sources.providers.name_resolution import ResolvedTaxa
-from leafid.sources.providers.occurrences import Medium, Occurrence
-from leafid.sources.providers.scientific_names import TaxonMatcher
+from leafid.sources.providers.occurrences import Medium, Occurrence, record_or_failure
+from leafid.sources.providers.taxon_matching import TaxonMatcher
 from leafid.sources.source_result import Failure, SourceFailureReason
 
 MULTIMEDIA = (
@@ -53,16 +54,16 @@ async def fetch_archive(url: str, path: Path, client: WebClient, journal: Journa
         SourceError: it cannot be fetched.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(f".{path.name}.partial")
+    unfinished = path.with_name(f".{path.name}.partial")
 
     async def attempt() -> None:
-        await download(client, journal, url, url, partial, max_bytes=MAX_ARCHIVE_BYTES, image=False)
+        await download(client, journal, url, url, unfinished, max_bytes=MAX_ARCHIVE_BYTES, image=False)
 
     try:
         await client.with_retries(attempt)
     except FetchError as error:
         raise SourceError(f"The archive {url} cannot be fetched. {error.detail}") from None
-    partial.replace(path)
+    unfinished.replace(path)
 
 
 async def read_archive(
@@ -119,7 +120,8 @@ def read_occurrences(
             yield from _store_media(archive, media_table, store, source)
         for identifier, fields, media in store.records_with_media():
             parsed = tuple(parse_medium(medium) for medium in media) or _associated_media(fields)
-            yield parse_occurrence(identifier, fields, parsed, matcher, source, doi)
+            parse = partial(parse_occurrence, identifier, fields, parsed, matcher, source, doi)
+            yield record_or_failure(source, identifier, parse)
 
 
 def _store_records(
@@ -179,7 +181,7 @@ class _RowFilter:
         if decision is None:
             if len(self._decisions) > 100_000:  # bounds memory; archives rarely have so many names
                 self._decisions.clear()
-            decision = self._matcher.match(published_name(fields), taxon_keys(fields)) is not None
+            decision = self._matcher.concerns(published_name(fields), taxon_keys(fields))
             self._decisions[name] = decision
         return decision
 
