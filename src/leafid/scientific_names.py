@@ -180,11 +180,12 @@ def _qualified(name: Name, qualifier: str) -> Name:
         return name
     mentioned = name.mentioned or ((name.species or name.canonical),)
     if _says_misapplied(words) or words[0] in ("non", "not"):
-        return replace(name, kind=NameKind.MISAPPLIED, mentioned=mentioned)
+        return replace(name, canonical=f"{name.canonical} auct.", kind=NameKind.MISAPPLIED, mentioned=mentioned)
     if any(word in _SIGNS or word in _HYBRID_WORDS for word in words):
-        return replace(name, kind=NameKind.HYBRID_FORMULA, mentioned=mentioned)
-    if any(word in _UNCERTAIN_QUALIFIERS for word in words):
-        return replace(name, kind=NameKind.UNCERTAIN, mentioned=mentioned)
+        return replace(name, canonical=f"{name.canonical} ×", kind=NameKind.HYBRID_FORMULA, mentioned=mentioned)
+    if any(word in _UNCERTAIN_QUALIFIERS for word in words) and name.kind is not NameKind.UNCERTAIN:
+        genus, _, epithets = name.canonical.partition(" ")
+        return replace(name, canonical=f"{genus} cf. {epithets}", kind=NameKind.UNCERTAIN, mentioned=mentioned)
     return name
 
 

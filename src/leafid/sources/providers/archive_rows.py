@@ -8,6 +8,7 @@ from leafid.sources.providers.licences import read_licence
 from leafid.sources.providers.occurrences import (
     Medium,
     Occurrence,
+    addresses_in,
     no_taxon_failure,
     with_qualifier,
     without_missing,
@@ -87,12 +88,20 @@ def parse_occurrence(
     return Occurrence(source, identifier, values, licence, media, match.left_because)
 
 
-def parse_medium(fields: Mapping[str, str]) -> Medium:
-    """Parse one row of media; several terms may contain the address."""
-    addresses = [fields[term.lower()] for term in ADDRESS_TERMS if term.lower() in fields]
-    web = [address for address in dict.fromkeys(addresses) if address.lower().startswith(("http://", "https://"))]
+def parse_media(fields: Mapping[str, str]) -> tuple[Medium, ...]:
+    """Parse one row of media; several terms may contain the address, and one cell several addresses."""
+    cells = dict.fromkeys(found for term in ADDRESS_TERMS if (found := addresses_in(fields.get(term.lower(), ""))))
+    if not cells:
+        return (_medium(fields, None, ()),)
+    first, *others = cells
+    if len(first) > 1:
+        return tuple(_medium(fields, address, ()) for address in first)
+    return (_medium(fields, first[0], tuple(address for cell in others for address in cell)),)
+
+
+def _medium(fields: Mapping[str, str], address: str | None, fallbacks: tuple[str, ...]) -> Medium:
     return Medium(
-        identifier=web[0] if web else None,
+        identifier=address,
         references=fields.get("references") or fields.get("furtherinformationurl"),
         type=fields.get("type"),
         format=fields.get("format") or fields.get("bestqualityformat"),
@@ -103,7 +112,7 @@ def parse_medium(fields: Mapping[str, str]) -> Medium:
         licence=read_licence(*(fields.get(term.lower()) for term in LICENCE_TERMS)),
         width=_positive_int(fields.get("pixelxdimension")),
         height=_positive_int(fields.get("pixelydimension")),
-        fallbacks=tuple(web[1:]),
+        fallbacks=fallbacks,
     )
 
 
@@ -126,7 +135,7 @@ def _date(fields: Mapping[str, str]) -> str | None:
     parts = [fields.get(term, "") for term in ("year", "month", "day")]
     known = []
     for part in parts:
-        if not part.isdecimal() or int(part) == 0:
+        if not re.fullmatch(r"\d{1,4}", part) or int(part) == 0:
             break
         known.append(part.zfill(2))
     return "-".join(known) or None
@@ -145,4 +154,4 @@ def normalised_basis(text: str) -> str:
 
 
 def _positive_int(text: str | None) -> int | None:
-    return int(text) if text and text.isdecimal() and int(text) > 0 else None
+    return int(text) if text and re.fullmatch(r"\d{1,9}", text) and int(text) > 0 else None

@@ -18,6 +18,7 @@ from leafid.sources.providers.occurrences import (
     Medium,
     Occurrence,
     no_taxon_failure,
+    one_by_address,
     record_or_failure,
     text_or_none,
     with_qualifier,
@@ -149,7 +150,8 @@ def parse_occurrence(
         }
     )
     licence = read_licence(text_or_none(record.get("license")))
-    media = tuple(parse_medium(medium) for medium in record.get("media") or () if isinstance(medium, dict))
+    listed = [parse_medium(medium) for medium in record.get("media") or () if isinstance(medium, dict)]
+    media = tuple(one for medium in listed for one in one_by_address(medium))
     return Occurrence(source, key, values, licence, media, match.left_because)
 
 

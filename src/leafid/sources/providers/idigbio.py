@@ -18,6 +18,7 @@ from leafid.sources.providers.occurrences import (
     Medium,
     Occurrence,
     no_taxon_failure,
+    one_by_address,
     record_or_failure,
     text_or_none,
     with_qualifier,
@@ -170,7 +171,7 @@ def _joined_record(
     publishers: Mapping[str, Mapping[str, Any]],
 ) -> Occurrence | Failure:
     """Parse a record and its media."""
-    parsed = tuple(parse_medium(medium, media_url) for medium in media)
+    parsed = tuple(one for medium in media for one in one_by_address(parse_medium(medium, media_url)))
     return parse_occurrence(record, parsed, source.kind, matcher, entry, publishers)
 
 

@@ -4,10 +4,10 @@ import json
 from collections.abc import AsyncIterable
 from dataclasses import dataclass, field
 from hashlib import sha256
-from urllib.parse import urlsplit
 
 from leafid.jobs import Job, WebSource
 from leafid.progress import OnProgress
+from leafid.sources.fetching.addresses import host_of
 from leafid.sources.fetching.iiif import MANIFEST_PREFIX, SERVICE_PREFIX
 from leafid.sources.fetching.journal import Journal
 from leafid.sources.providers.licences import effective_licence
@@ -119,7 +119,7 @@ def _planned_row(
         row.get("institutionCode") or row.get("datasetKey") or "",
         licence.name,
         sha256(f"{job.seed} {address}".encode()).hexdigest(),
-        urlsplit(address).netloc.lower(),
+        host_of(address),
         address,
         json.dumps(urls),
         json.dumps({column: value for column, value in row.items() if value}, ensure_ascii=False),

@@ -1,7 +1,8 @@
 """Occurrences and their media in the common form that GBIF, iDigBio and archives are parsed into."""
 
+import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from leafid.sources.providers.licences import Licence, read_licence
 from leafid.sources.source_result import Failure, SourceFailureReason
@@ -43,6 +44,26 @@ class Occurrence:
     licence: Licence
     media: tuple[Medium, ...]
     left_because: str | None = None
+
+
+_SEPARATED_ADDRESS = re.compile(r"""(?:^|(?<=[\s|;,'"\[(<]))https?://""", re.IGNORECASE)
+
+
+def addresses_in(text: str) -> tuple[str, ...]:
+    """Return the web addresses of a cell, which publishers separate by ``|``, ``;``, commas or spaces.
+
+    A separator counts only where an address follows it, since addresses contain commas and semicolons themselves.
+    """
+    starts = [match.start() for match in _SEPARATED_ADDRESS.finditer(text)]
+    parts = [text[start:end] for start, end in zip(starts, [*starts[1:], len(text)], strict=True)]
+    listed = text.lstrip()[:1] in ("[", "(", "'", '"', "<")
+    return tuple(dict.fromkeys(part.rstrip(" \t\r\n|;,'\"" + ("])>" if listed else "")) for part in parts))
+
+
+def one_by_address(medium: Medium) -> tuple[Medium, ...]:
+    """Return a medium for each address in its identifier."""
+    found = addresses_in(medium.identifier or "")
+    return tuple(replace(medium, identifier=address) for address in found) if found else (medium,)
 
 
 def without_missing(values: Mapping[str, object]) -> dict[str, str]:

@@ -22,7 +22,7 @@ from leafid.sources.providers.archive_rows import (
     NAME_TERMS,
     OCCURRENCE_TERMS,
     normalised_basis,
-    parse_medium,
+    parse_media,
     parse_occurrence,
     published_name,
     taxon_keys,
@@ -30,7 +30,7 @@ from leafid.sources.providers.archive_rows import (
 from leafid.sources.providers.archive_store import ArchiveStore
 from leafid.sources.providers.darwin_core_archive import DarwinCoreArchive, Table, UnreadableRow
 from leafid.sources.providers.name_resolution import ResolvedTaxa
-from leafid.sources.providers.occurrences import Medium, Occurrence, record_or_failure
+from leafid.sources.providers.occurrences import Medium, Occurrence, addresses_in, record_or_failure
 from leafid.sources.providers.taxon_matching import TaxonMatcher
 from leafid.sources.source_result import Failure, SourceFailureReason
 
@@ -43,7 +43,6 @@ MULTIMEDIA = (
 OCCURRENCE = "http://rs.tdwg.org/dwc/terms/occurrence"
 MAX_ARCHIVE_BYTES = 200_000_000_000
 
-_ADDRESS = re.compile(r"https?://[^\s|;,\"<>]+(?:,[^\s|;,\"<>]+)*")
 _DOWNLOAD_DOI = re.compile(r"10\.15468/dl\.[a-z0-9]+")
 
 
@@ -119,7 +118,7 @@ def read_occurrences(
         for media_table in media_tables:
             yield from _store_media(archive, media_table, store, source)
         for identifier, fields, media in store.records_with_media():
-            parsed = tuple(parse_medium(medium) for medium in media) or _associated_media(fields)
+            parsed = tuple(one for medium in media for one in parse_media(medium)) or _associated_media(fields)
             parse = partial(parse_occurrence, identifier, fields, parsed, matcher, source, doi)
             yield record_or_failure(source, identifier, parse)
 
@@ -165,7 +164,7 @@ def _store_media(archive: DarwinCoreArchive, media_table: Table, store: ArchiveS
 
 def _associated_media(fields: Mapping[str, str]) -> tuple[Medium, ...]:
     """Return media from the addresses in associatedMedia, for archives without a table of media."""
-    return tuple(Medium(identifier=address) for address in _ADDRESS.findall(fields.get("associatedmedia", "")))
+    return tuple(Medium(identifier=address) for address in addresses_in(fields.get("associatedmedia", "")))
 
 
 class _RowFilter:
