@@ -232,3 +232,11 @@ def test_doubtful_names_are_left_out_with_their_reason_and_a_warning() -> None:
     }
     assert "hybrid formulas" in "\n".join(curated.warnings)
     assert "misapplied names" in "\n".join(curated.warnings)
+
+
+def test_other_words_for_splits_are_taken_and_unknown_ones_are_named() -> None:
+    words = ["Train", "training", "valid", "validation", "test", "tset"]
+    catalog = catalog_of(*({"scientificName": "Viola alba", "split": word} for word in words))
+    curated = curate(catalog, job_of(split=SplitSettings(by="column")))
+    assert list(curated.split["split"]) == ["train", "train", "val", "val", "test"]
+    assert "1 images are left out, since their split is not train, val or test: tset (1)" in curated.warnings

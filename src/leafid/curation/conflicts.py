@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from leafid.curation.taxon_lookup import LeftOutReason
-from leafid.files import written_atomically
 from leafid.scientific_names import read_name
+from leafid.tables import write_frame
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -52,9 +52,7 @@ def find_conflicts(catalog: "pd.DataFrame", accepted: "pd.Series", units: "pd.Se
 
 def write_conflicts(conflicts: "pd.DataFrame", path: Path) -> None:
     """Write ``conflicts.csv``. Without conflicts it contains the header alone."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with written_atomically(path) as temporary:
-        conflicts.to_csv(temporary, index=False, lineterminator="\n")
+    write_frame(conflicts, path)
 
 
 def image_content_ids(catalog: "pd.DataFrame") -> "pd.Series":

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import TYPE_CHECKING
 
-from leafid.catalog import read_catalog
+from leafid.catalog import SPLIT_WORDS, read_catalog
 from leafid.curation.conflicts import find_conflicts, image_content_ids
 from leafid.curation.connected_components import components_by_keys
 from leafid.curation.draw_splits import draw_splits
@@ -166,6 +166,7 @@ def _assign_splits(named: _NamedCatalog, settings: SplitSettings, seed: int) -> 
     if settings.test_values:
         _refuse_unknown_values(values, [*settings.test_values, *settings.val_values], column)
         return _held_out(named, values, settings.test_values, settings.val_values, settings.val, seed)
+    values = values.map(_split_of, na_action="ignore")
     used = values.isin(SPLITS)
     if not used.any():
         raise SplitError(
@@ -173,6 +174,11 @@ def _assign_splits(named: _NamedCatalog, settings: SplitSettings, seed: int) -> 
             "it, name the values of the test set (test_values), or use `by: gathering`."
         )
     return values, no_reasons.mask(~used, str(LeftOutReason.SPLIT_NOT_USED))
+
+
+def _split_of(word: str) -> str:
+    """Return train, val or test for a word that means one, or the word itself."""
+    return SPLIT_WORDS.get(str(word).strip().lower(), str(word))
 
 
 def _held_out(
@@ -236,6 +242,16 @@ def _name_warnings(named: _NamedCatalog, job: Job) -> Iterator[str]:
             shown = ", ".join(f"{name} ({count})" for name, count in names.most_common(8))
             more = f" and {len(names) - 8} more names" if len(names) > 8 else ""
             yield f"{names.total()} images {words} and are left out: {shown}{more}"
+    settings = job.curation.split
+    if settings.by == "column" and not settings.test_values and settings.column in named.catalog:
+        words = named.catalog.loc[named.usable, settings.column].fillna("(empty)")
+        unknown = Counter(str(word) for word in words if _split_of(word) not in SPLITS)
+        if unknown:
+            shown = ", ".join(f"{word} ({count})" for word, count in unknown.most_common(8))
+            yield (
+                f"{unknown.total()} images are left out, since their {settings.column} is not train, val or test: "
+                f"{shown}"
+            )
     if len(named.conflicts):
         groups = named.conflicts["group"].nunique()
         action = "left out" if job.curation.conflicts == "leave_out" else "kept, as the job says"

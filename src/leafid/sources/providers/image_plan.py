@@ -1,6 +1,7 @@
 """Plan one image for each occurrence, check its licence, and record why other media are excluded."""
 
 import json
+from collections import Counter
 from collections.abc import AsyncIterable
 from dataclasses import dataclass, field
 from hashlib import sha256
@@ -13,7 +14,7 @@ from leafid.sources.fetching.journal import Journal
 from leafid.sources.providers.licences import effective_licence
 from leafid.sources.providers.media_choice import choose_medium
 from leafid.sources.providers.occurrences import Medium, Occurrence
-from leafid.sources.source_result import Failure
+from leafid.sources.source_result import MAX_LISTED_FAILURES, Failure
 
 BATCH_ROWS = 500
 
@@ -47,11 +48,14 @@ async def plan_source(
     """
     rows: list[tuple[str, ...]] = []
     excluded: list[tuple[str, ...]] = []
+    unlisted: Counter[str] = Counter()
     async for one in found:
         if isinstance(one, str):
             plan.notes.append(one)
         elif isinstance(one, Failure):
-            plan.failures.append(one)
+            unlisted[str(one.reason)] += 1
+            if unlisted[str(one.reason)] <= MAX_LISTED_FAILURES:
+                plan.failures.append(one)
         else:
             plan.occurrences += 1
             _plan_occurrence(one, source.domain, job, rows, excluded)
@@ -61,6 +65,10 @@ async def plan_source(
             rows.clear()
             excluded.clear()
     journal.add_to_plan(rows, excluded)
+    for reason, count in unlisted.items():
+        if count > MAX_LISTED_FAILURES:
+            detail = f"{count - MAX_LISTED_FAILURES} more records that are not listed"
+            plan.failures.append(Failure("", source.kind, reason, detail))
 
 
 def _plan_occurrence(
