@@ -36,7 +36,7 @@ def test_what_is_no_table_is_refused() -> None:
         parse_table("path,path\na,b\n", "list.csv")
     with pytest.raises(TableError, match="is empty"):
         parse_table(" \n\n", "list.csv")
-    with pytest.raises(TableError, match=r"not UTF-8 text \(byte 7\)"):
+    with pytest.raises(TableError, match=r"not UTF-8 text \(byte 9\)"):
         decoded("path,Mejía".encode("latin-1") + b"\xff", "list.csv")
 
 

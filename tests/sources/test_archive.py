@@ -388,7 +388,7 @@ def test_an_unclosed_quote_costs_one_row(tmp_path: Path) -> None:
 
 def test_a_file_of_unclosed_quotes_is_refused_soon(tmp_path: Path) -> None:
     path = archive(tmp_path / "a.zip", style=COMMAS, occurrence__txt="id\n" + '"\n\n' * 60_000)
-    with pytest.raises(SourceError, match="rows of occurrence.txt cannot be read"):
+    with pytest.raises(SourceError, match=r"rows of occurrence\.txt cannot be read"):
         read(path)
 
 

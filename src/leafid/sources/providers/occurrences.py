@@ -3,6 +3,7 @@
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
+from itertools import pairwise
 
 from leafid.sources.providers.licences import Licence, read_licence
 from leafid.sources.source_result import Failure, SourceFailureReason
@@ -55,7 +56,7 @@ def addresses_in(text: str) -> tuple[str, ...]:
     A separator counts only where an address follows it, since addresses contain commas and semicolons themselves.
     """
     starts = [match.start() for match in _SEPARATED_ADDRESS.finditer(text)]
-    parts = [text[start:end] for start, end in zip(starts, [*starts[1:], len(text)], strict=True)]
+    parts = [text[start:end] for start, end in pairwise([*starts, len(text)])]
     listed = text.lstrip()[:1] in ("[", "(", "'", '"', "<")
     return tuple(dict.fromkeys(part.rstrip(" \t\r\n|;,'\"" + ("])>" if listed else "")) for part in parts))
 

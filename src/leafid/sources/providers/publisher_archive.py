@@ -5,7 +5,7 @@ Core and extension are separate files in any order. The rows that belong to the 
 
 import re
 from collections import Counter
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from functools import partial
 from hashlib import sha256
 from pathlib import Path
@@ -118,8 +118,7 @@ def read_occurrences(
         for media_table in media_tables:
             yield from _store_media(archive, media_table, store, source)
         for identifier, fields, media in store.records_with_media():
-            parsed = tuple(one for medium in media for one in parse_media(medium)) or _associated_media(fields)
-            parse = partial(parse_occurrence, identifier, fields, parsed, matcher, source, doi)
+            parse = partial(_parse_record, identifier, fields, media, matcher, source, doi)
             yield record_or_failure(source, identifier, parse)
 
 
@@ -128,10 +127,11 @@ def _store_records(
 ) -> Iterator[Failure | str]:
     """Store the rows with a taxon of the job and the right basisOfRecord."""
     belongs_to_job = _RowFilter(matcher)
-    rows_read = 0
+    rows_read = unreadable = 0
     other_bases: Counter[str] = Counter()
     for row in archive.rows(archive.core, OCCURRENCE_TERMS):
         if isinstance(row, UnreadableRow):
+            unreadable += 1
             yield Failure(row.location, f"{source} {archive.path}", SourceFailureReason.WRONG_FIELDS, row.reason)
             continue
         rows_read += 1
@@ -147,7 +147,9 @@ def _store_records(
     wanted = "pressed specimens" if domain == "specimen" else "photos of living plants"
     others = ", ".join(f"{count} {kind}" for kind, count in other_bases.most_common(5))
     yield (
-        f"{archive.path}: {rows_read} records; {store.records} {wanted} of the job's taxa"
+        f"{archive.path}: {rows_read} records"
+        + (f" and {unreadable} rows that cannot be read" if unreadable else "")
+        + f"; {store.records} {wanted} of the job's taxa"
         + (f"; not used because of their basisOfRecord: {others}" if others else "")
     )
 
@@ -160,6 +162,19 @@ def _store_media(archive: DarwinCoreArchive, media_table: Table, store: ArchiveS
             yield Failure(row.location, f"{source} {archive.path}", SourceFailureReason.WRONG_FIELDS, row.reason)
         elif identifiers is None or row.identifier in identifiers:
             store.add_medium(row.identifier, row.fields)
+
+
+def _parse_record(
+    identifier: str,
+    fields: Mapping[str, str],
+    media: Sequence[Mapping[str, str]],
+    matcher: TaxonMatcher,
+    source: str,
+    doi: str | None,
+) -> Occurrence | Failure:
+    """Parse a record with its media."""
+    parsed = tuple(one for medium in media for one in parse_media(medium)) or _associated_media(fields)
+    return parse_occurrence(identifier, fields, parsed, matcher, source, doi)
 
 
 def _associated_media(fields: Mapping[str, str]) -> tuple[Medium, ...]:
