@@ -104,7 +104,7 @@ def read(path: Path, taxon: str | None) -> None:
     from leafid.sources.providers.darwin_core_archive import DarwinCoreArchive
     from leafid.sources.providers.occurrences import Occurrence
     from leafid.sources.providers.publisher_archive import read_occurrences
-    from leafid.sources.providers.scientific_names import TaxonMatcher
+    from leafid.sources.providers.taxon_matching import TaxonMatcher
 
     started = time.perf_counter()
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Literal
 
 from leafid.errors import CatalogError
 from leafid.files import written_atomically
+from leafid.tables import TableError, read_frame, write_frame
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -70,6 +71,13 @@ COLUMNS: tuple[Column, ...] = (
     Column("downloadDOI", "str", "DOI of the download to cite."),
 )
 
+SPLIT_WORDS = {
+    **dict.fromkeys(("train", "training", "trn", "learn"), "train"),
+    **dict.fromkeys(("val", "valid", "validation", "validate", "dev"), "val"),
+    **dict.fromkeys(("test", "testing", "tst", "holdout"), "test"),
+}
+"""Words for train, val and test in columns and names of folders, in lower case."""
+
 FAILURE_COLUMNS = ("path", "source", "reason", "detail")
 """Columns of ``failures.csv``: one row for each image that is missing in the catalog."""
 
@@ -81,12 +89,12 @@ def write_catalog(catalog: "pd.DataFrame", path: Path) -> None:
         CatalogError: required values are missing, identifiers are repeated, or the extension is neither.
     """
     ordered = _typed(catalog, path)
+    if _extension(path) == ".csv":
+        write_frame(ordered, path)
+        return
     path.parent.mkdir(parents=True, exist_ok=True)
     with written_atomically(path) as temporary:
-        if _extension(path) == ".csv":
-            ordered.to_csv(temporary, index=False, lineterminator="\n")
-        else:
-            ordered.to_parquet(temporary, index=False)
+        ordered.to_parquet(temporary, index=False)
 
 
 def read_catalog(path: Path) -> "pd.DataFrame":
@@ -101,10 +109,10 @@ def read_catalog(path: Path) -> "pd.DataFrame":
         raise CatalogError(f"There is no catalog {path}. `leafid collect JOB` writes it.")
     try:
         if _extension(path) == ".csv":
-            frame = pd.read_csv(path, dtype=str, keep_default_na=False, na_values=[""])
+            frame = read_frame(path)
         else:
             frame = pd.read_parquet(path)
-    except (OSError, ValueError, pd.errors.ParserError) as error:
+    except (OSError, ValueError, TableError) as error:
         raise CatalogError(f"{path} cannot be read as a catalog: {error}") from None
     return _typed(frame, path)
 

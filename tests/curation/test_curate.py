@@ -212,3 +212,31 @@ def test_shortcomings_of_the_split_are_warned_of() -> None:
     assert "no test images for Viola alba (1 gathering)" in warnings
     assert "no val images for Viola alba (1 gathering), Viola odorata (2 gatherings)" in warnings
     assert "fewer than ten gatherings" in warnings and "Viola hirta (5)" in warnings
+
+
+def test_doubtful_names_are_left_out_with_their_reason_and_a_warning() -> None:
+    taxa = TaxaSettings.model_validate({"target": "Viola alba", "look_alikes": ["Viola odorata"]})
+    names = ["Viola alba", "Viola odorata", "Viola alba x odorata", "Viola alba auct. non Besser", "Viola aff. alba"]
+    rows = [{"scientificName": name, "identificationQualifier": None} for name in names]
+    catalog = catalog_of(
+        *rows,
+        {"scientificName": "Viola alba", "identificationQualifier": "c.f."},
+        extra=("identificationQualifier",),
+    )
+    curated = curate(catalog, job_of(taxa=taxa))
+    assert reasons_of(curated) == {
+        "2.jpg": "hybrid_formula",
+        "3.jpg": "misapplied_name",
+        "4.jpg": "uncertain_name",
+        "5.jpg": "uncertain_name",
+    }
+    assert "hybrid formulas" in "\n".join(curated.warnings)
+    assert "misapplied names" in "\n".join(curated.warnings)
+
+
+def test_other_words_for_splits_are_taken_and_unknown_ones_are_named() -> None:
+    words = ["Train", "training", "valid", "validation", "test", "tset"]
+    catalog = catalog_of(*({"scientificName": "Viola alba", "split": word} for word in words))
+    curated = curate(catalog, job_of(split=SplitSettings(by="column")))
+    assert list(curated.split["split"]) == ["train", "train", "val", "val", "test"]
+    assert "1 images are left out, since their split is not train, val or test: tset (1)" in curated.warnings

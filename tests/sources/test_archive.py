@@ -16,7 +16,7 @@ from leafid.jobs import TaxaSettings
 from leafid.sources.providers.darwin_core_archive import DarwinCoreArchive
 from leafid.sources.providers.occurrences import Occurrence
 from leafid.sources.providers.publisher_archive import read_occurrences
-from leafid.sources.providers.scientific_names import TaxonMatcher
+from leafid.sources.providers.taxon_matching import TaxonMatcher
 from leafid.sources.source_result import Failure
 
 DWC = "http://rs.tdwg.org/dwc/terms/"
@@ -312,3 +312,114 @@ def test_memory_does_not_grow_with_the_archive(tmp_path: Path) -> None:
     assert (few["records"], every["records"]) == (500, 25_000)
     # The tables hold 16 MB of text; as Python objects they would take over 80 MB.
     assert every["peak_mb"] - every["start_mb"] < 45
+
+
+def with_meta(path: Path, old: str, new: str, **members: str | bytes) -> Path:
+    """Make an archive whose meta.xml differs in one place."""
+    with zipfile.ZipFile(archive(path)) as made:
+        meta = made.read("meta.xml").decode()
+    assert old in meta
+    return archive(path, meta__xml=meta.replace(old, new), **members)
+
+
+def keys(path: Path) -> list[str]:
+    return [one.key for one in occurrences(read(path))]
+
+
+def test_a_default_fills_the_empty_cells_of_its_column(tmp_path: Path) -> None:
+    old = f'<field index="3" term="{DWC}institutionCode"/>'
+    core = [[*SHEETS[0][:3], "", *SHEETS[0][4:]], SHEETS[1]]
+    made = with_meta(tmp_path / "a.zip", old, old.replace("term", 'default="BO" term'))
+    with zipfile.ZipFile(made) as opened:
+        meta = opened.read("meta.xml")
+    found = occurrences(read(archive(tmp_path / "b.zip", core=core, meta__xml=meta)))
+    assert [one.values["institutionCode"] for one in found] == ["BO", "E"]
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ('ignoreHeaderLines="1"', 'ignoreHeaderLines="999999999999999999"'),
+        ('index="1"', 'index="' + "9" * 5000 + '"'),
+        *(('encoding="UTF-8"', f'encoding="{name}"') for name in ("rot13", "zlib", "idna", "base64", "utf-99", "hex")),
+    ],
+)
+def test_a_meta_xml_beyond_reason_is_refused_in_a_sentence(tmp_path: Path, old: str, new: str) -> None:
+    with pytest.raises(SourceError, match=r"meta\.xml (gives|names the encoding)"):
+        read(with_meta(tmp_path / "a.zip", old, new))
+
+
+def test_tables_and_meta_in_utf_16_are_read(tmp_path: Path) -> None:
+    tables = {"occurrence__txt": lines([CORE, *SHEETS], TABS).encode("utf-16")}
+    assert keys(with_meta(tmp_path / "a.zip", 'encoding="UTF-8"', 'encoding="UTF-16"', **tables)) == ["1", "2"]
+    assert keys(archive(tmp_path / "b.zip", **tables)) == ["1", "2"]  # the byte order mark is right
+    with zipfile.ZipFile(tmp_path / "b.zip") as made:
+        meta = made.read("meta.xml").decode().replace('"1.0"?>', '"1.0" encoding="UTF-16"?>')
+    assert keys(archive(tmp_path / "c.zip", meta__xml=meta.encode("utf-16"))) == ["1", "2"]
+
+
+def test_lines_may_end_in_carriage_returns(tmp_path: Path) -> None:
+    text = lines([CORE, *SHEETS], TABS).replace("\n", "\r")
+    style = {**TABS, "linesTerminatedBy": "\\r"}
+    assert keys(archive(tmp_path / "a.zip", style=style, occurrence__txt=text)) == ["1", "2"]
+    assert keys(archive(tmp_path / "b.zip", occurrence__txt=text)) == ["1", "2"]  # meta.xml says otherwise
+    assert keys(archive(tmp_path / "c.zip", style=style, occurrence__txt=text.replace("\r", "\r\n"))) == ["1", "2"]
+
+
+def test_a_zip_with_backslashes_is_read(tmp_path: Path) -> None:
+    archive(tmp_path / "a.zip")
+    with zipfile.ZipFile(tmp_path / "a.zip") as made, zipfile.ZipFile(tmp_path / "b.zip", "w") as other:
+        for name in made.namelist():
+            info = zipfile.ZipInfo("x")
+            info.filename = f"export\\{name}"
+            other.writestr(info, made.read(name))
+    assert keys(tmp_path / "b.zip") == ["1", "2"]
+
+
+def test_an_unclosed_quote_costs_one_row(tmp_path: Path) -> None:
+    rows = [["1", "Mitragyna speciosa", "PreservedSpecimen", "L", '"open', "", ""]]
+    rows += [[str(n), "Mitragyna speciosa", "PreservedSpecimen", "L", f"L{n}", "", ""] for n in range(2, 6)]
+    text = "".join(",".join(row) + "\n" for row in [CORE, *rows])
+    found = read(archive(tmp_path / "a.zip", style=COMMAS, occurrence__txt=text))
+    assert [one.key for one in occurrences(found)] == ["2", "3", "4", "5"]
+    (failure,) = (one for one in found if isinstance(one, Failure))
+    assert (failure.path, failure.detail) == ("occurrence.txt, line 2", "a quote is opened and never closed")
+
+
+def test_a_file_of_unclosed_quotes_is_refused_soon(tmp_path: Path) -> None:
+    path = archive(tmp_path / "a.zip", style=COMMAS, occurrence__txt="id\n" + '"\n\n' * 60_000)
+    with pytest.raises(SourceError, match=r"rows of occurrence\.txt cannot be read"):
+        read(path)
+
+
+def test_a_zip_without_its_beginning_is_refused_in_a_sentence(tmp_path: Path) -> None:
+    whole = archive(tmp_path / "a.zip").read_bytes()
+    for cut in (10, 100, len(whole) // 2):
+        (tmp_path / "b.zip").write_bytes(whole[cut:])
+        with pytest.raises(SourceError, match=r"damaged|not a readable \.zip"):
+            read(tmp_path / "b.zip")
+
+
+def test_several_addresses_in_one_cell_are_several_media(tmp_path: Path) -> None:
+    base = "https://l.example.org"
+    for cell in (
+        f"{base}/1,2.jpg | {base}/b.jpg",
+        f"{base}/1,2.jpg;{base}/b.jpg",
+        f"['{base}/1,2.jpg', '{base}/b.jpg']",
+    ):
+        media = [["1", "StillImage", cell, "", ""]]
+        found = occurrences(read(archive(tmp_path / "a.zip", media=media)))
+        assert [medium.identifier for medium in found[0].media] == [f"{base}/1,2.jpg", f"{base}/b.jpg"]
+
+
+def test_doubtful_records_are_kept_with_the_reason_why_they_are_left_out(tmp_path: Path) -> None:
+    names = (
+        "Mitragyna speciosa × hirsuta",
+        "Mitragyna speciosa auct. non Korth.",
+        "Mitragyna cf. speciosa",
+        "Uncaria sp.",
+    )
+    core = [[str(n), name, "PreservedSpecimen", "L", "", "", ""] for n, name in enumerate(names)]
+    found = occurrences(read(archive(tmp_path / "a.zip", core=core), {"target": "Mitragyna speciosa"}))
+    assert [one.key for one in found] == ["0", "1", "2"]
+    assert all(one.left_because for one in found)

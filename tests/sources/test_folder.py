@@ -48,7 +48,7 @@ def test_an_image_outside_the_taxon_folders_is_a_failure(tmp_path: Path) -> None
 def test_other_files_and_empty_folders_are_noted(tmp_path: Path) -> None:
     draw(tmp_path / "Mitragyna speciosa" / "1.png")
     (tmp_path / "Mitragyna speciosa" / "notes.txt").write_text("seen")
-    (tmp_path / "Thumbs.db").write_text("")
+    (tmp_path / "sheets.db").write_text("")
     (tmp_path / "Nauclea").mkdir()
     notes = "\n".join(found_in(tmp_path).notes)
     assert "2 files (1 x .txt, 1 x .db)" in notes or "2 files (1 x .db, 1 x .txt)" in notes
@@ -69,3 +69,34 @@ def test_a_missing_folder_is_refused(tmp_path: Path) -> None:
         found_in(tmp_path / "nowhere")
     with pytest.raises(SourceError, match="is a file"):
         found_in(draw(tmp_path / "one.png"))
+
+
+def test_folders_of_a_split_are_recognised(tmp_path: Path) -> None:
+    for part, split in (("Training", "train"), ("valid", "val"), ("test", "test")):
+        draw(tmp_path / part / "Viola alba" / f"{split}.png")
+    draw(tmp_path / "test" / "loose.png")
+    found = found_in(tmp_path)
+    assert {image.file.stem: image.values for image in found.images} == {
+        split: {"scientificName": "Viola alba", "split": split} for split in ("train", "val", "test")
+    }
+    assert "by: column" in "".join(found.notes)
+    assert [failure.path for failure in found.failures] == [str(tmp_path / "test" / "loose.png")]
+
+
+def test_folders_of_a_split_beside_taxa_are_refused(tmp_path: Path) -> None:
+    draw(tmp_path / "train" / "Viola alba" / "1.png")
+    draw(tmp_path / "Viola odorata" / "1.png")
+    with pytest.raises(SourceError, match=r"folders of a split \(train\) beside others \(Viola odorata\)"):
+        found_in(tmp_path)
+
+
+def test_hidden_folders_and_those_of_systems_are_left_out(tmp_path: Path) -> None:
+    draw(tmp_path / "Viola alba" / "1.png")
+    for name in (".ipynb_checkpoints", "@eaDir", "__MACOSX", ".thumbnails", "$RECYCLE.BIN"):
+        draw(tmp_path / name / "x.png")
+        draw(tmp_path / "Viola alba" / name / "x.png")
+    draw(tmp_path / "Viola alba" / "._1.png")
+    found = found_in(tmp_path)
+    assert [image.file.name for image in found.images] == ["1.png"]
+    assert "left out: " in found.notes[0]
+    assert "@eaDir (2)" in found.notes[0]

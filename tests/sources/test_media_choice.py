@@ -170,3 +170,27 @@ EMPTY: dict[str, Any] = {"sequences": [{"canvases": [{"images": [{"resource": {}
 def test_an_invalid_manifest_is_an_error(content: object) -> None:
     with pytest.raises(FetchError, match="manifest"):
         resolve(lambda asked: as_json(content), f"{MANIFEST_PREFIX}{{}}/manifest", 3000)
+
+
+@pytest.mark.parametrize(
+    ("kind", "form"),
+    [
+        ("image/jpeg", "StillImage"),
+        ("StillImage", ".jpg"),
+        ("2D image", None),
+        ("Imagen fija", None),
+        ("http://purl.org/dc/dcmitype/StillImage", "JPG"),
+        ("Lámina", None),
+        (None, "application/octet-stream"),
+    ],
+)
+def test_types_and_formats_in_other_words_are_taken(kind: str | None, form: str | None) -> None:
+    assert choose_medium([still(f"{H}/9.jpg", type=kind, format=form)], domain="specimen").chosen is not None
+
+
+@pytest.mark.parametrize(
+    ("kind", "form"),
+    [("text/html", "StillImage"), ("StillImage", "video/mp4"), ("Sonido", None), ("MovingImage", "jpg")],
+)
+def test_types_and_formats_of_something_else_are_not(kind: str | None, form: str | None) -> None:
+    assert choose_medium([still(f"{H}/9", type=kind, format=form)], domain="specimen").chosen is None

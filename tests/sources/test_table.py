@@ -51,7 +51,7 @@ def test_rows_without_an_image_are_failures_with_their_line(tmp_path: Path) -> N
     )
     found = found_in(table)
     assert [image.file.name for image in found.images] == ["4.jpg"]
-    assert [(failure.source.split("line ")[1], str(failure.reason)) for failure in found.failures] == [
+    assert sorted((failure.source.split("line ")[1], str(failure.reason)) for failure in found.failures) == [
         ("2", "no_path"),
         ("3", "no_taxon"),
         ("4", "wrong_fields"),
@@ -96,3 +96,22 @@ def test_measured_columns_are_not_read_from_the_table(tmp_path: Path) -> None:
     found = found_in(written(tmp_path, "path,scientificName,width,image_id", "1.jpg,Viola,7,x"))
     assert found.images[0].values == {"scientificName": "Viola"}
     assert "image_id, width" in found.notes[0]
+
+
+def test_the_missing_value_of_r_is_missing_but_not_in_free_text(tmp_path: Path) -> None:
+    table = written(
+        tmp_path,
+        "path,scientificName,recordedBy,institutionCode,notes",
+        "1.jpg,Viola alba,NA,NA,NA",
+        "2.jpg,Viola alba,Kerr,NA,NA",
+        "3.jpg,NA,Kerr,L,",
+    )
+    found = found_in(table)
+    assert found.images[0].values == {"scientificName": "Viola alba", "notes": "NA"}
+    assert found.images[1].values["institutionCode"] == "NA"  # the herbarium of the U.S. National Arboretum
+    assert [str(failure.reason) for failure in found.failures] == ["no_taxon"]
+
+
+def test_a_comma_in_an_unquoted_cell_is_named_with_its_line(tmp_path: Path) -> None:
+    (failure,) = found_in(written(tmp_path, "path,scientificName", "1.jpg,Viola", "Hill, 2.jpg,Viola")).failures
+    assert failure.detail == "images.csv:3: 3 values, the header has 2"

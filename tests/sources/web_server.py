@@ -20,7 +20,11 @@ DRAWING = b'<?xml version="1.0"?><svg xmlns="http://www.w3.org/2000/svg"><text>I
 
 @dataclass(frozen=True)
 class Reply:
-    """An answer, and how it goes wrong: cut (after half the body), reset (before the headers), stall (say nothing)."""
+    """An answer, and how it goes wrong.
+
+    Faults: cut (after half the body), reset (before the headers), stall (say nothing), late (first byte alone), drip (a
+    few bytes at a time).
+    """
 
     body: bytes = b""
     status: int = 200
@@ -38,6 +42,7 @@ class Asked:
     query: Mapping[str, str]
     headers: Mapping[str, str]
     body: bytes
+    raw: str = ""
 
     @property
     def json(self) -> dict[str, object]:
@@ -112,7 +117,8 @@ class WebServer:
         await asyncio.gather(*left, return_exceptions=True)
 
     async def _handle(self, request: web.Request) -> web.StreamResponse:
-        asked = Asked(request.method, request.path, dict(request.query), dict(request.headers), await request.read())
+        headers, raw = dict(request.headers), request.raw_path
+        asked = Asked(request.method, request.path, dict(request.query), headers, await request.read(), raw)
         self.asked.append(asked)
         self.under_way += 1
         self.most_under_way = max(self.most_under_way, self.under_way)
@@ -142,6 +148,12 @@ class WebServer:
             return web.Response(body=body, status=status, headers=headers)
         response = web.StreamResponse(status=status, headers={**headers, "Content-Length": str(len(body))})
         await response.prepare(request)
+        if reply.fault in ("late", "drip"):
+            step = 1 if reply.fault == "late" else 5
+            for start in (0, step) if reply.fault == "late" else range(0, len(body), step):
+                await response.write(body[start:] if start and reply.fault == "late" else body[start : start + step])
+                await asyncio.sleep(0.02)
+            return response
         await response.write(body[: len(body) // 2])
         await asyncio.sleep(0.02)
         self._abort(request)

@@ -4,7 +4,6 @@ from leafid.curation.auditing import Audit, AuditFiles, audit
 from leafid.curation.conflicts import CONFLICT_COLUMNS, write_conflicts
 from leafid.curation.curate import LEFT_OUT_COLUMNS, CuratedCatalog, curate, training_split
 from leafid.curation.gatherings import GatheringSummary, assign_gatherings, gatherings_of
-from leafid.curation.names import Name, canonical, read_name
 from leafid.curation.near_duplicates import near_duplicates_of
 from leafid.curation.split import SPLIT_COLUMNS, SPLITS, check_split, read_split, write_split
 from leafid.curation.taxon_lookup import LeftOutReason
@@ -19,15 +18,12 @@ __all__ = [
     "CuratedCatalog",
     "GatheringSummary",
     "LeftOutReason",
-    "Name",
     "assign_gatherings",
     "audit",
-    "canonical",
     "check_split",
     "curate",
     "gatherings_of",
     "near_duplicates_of",
-    "read_name",
     "read_split",
     "training_split",
     "write_conflicts",

@@ -9,9 +9,9 @@ from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from leafid.curation.names import read_name
 from leafid.curation.taxon_lookup import LeftOutReason
-from leafid.files import written_atomically
+from leafid.scientific_names import read_name
+from leafid.tables import write_frame
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -52,9 +52,7 @@ def find_conflicts(catalog: "pd.DataFrame", accepted: "pd.Series", units: "pd.Se
 
 def write_conflicts(conflicts: "pd.DataFrame", path: Path) -> None:
     """Write ``conflicts.csv``. Without conflicts it contains the header alone."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with written_atomically(path) as temporary:
-        conflicts.to_csv(temporary, index=False, lineterminator="\n")
+    write_frame(conflicts, path)
 
 
 def image_content_ids(catalog: "pd.DataFrame") -> "pd.Series":
@@ -77,5 +75,6 @@ def _has_conflict(groups: "pd.Series", names: "pd.Series") -> "pd.Series":
 def _exclude_each_other(names: Sequence[str]) -> bool:
     """Whether two of the names cannot both be right: neither is the genus or species of the other."""
     parsed = [read_name(name) for name in names]
-    words = sorted({tuple(name.key.split()[: 1 if name.uncertain else None]) for name in parsed})
+    certain = [read_name(name.genus) if name.uncertain and name.genus else name for name in parsed]
+    words = sorted({tuple(name.key.split()) for name in certain if not name.uncertain})
     return any(longer[: len(shorter)] != shorter for shorter, longer in pairwise(words))

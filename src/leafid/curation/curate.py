@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import TYPE_CHECKING
 
-from leafid.catalog import read_catalog
+from leafid.catalog import SPLIT_WORDS, read_catalog
 from leafid.curation.conflicts import find_conflicts, image_content_ids
 from leafid.curation.connected_components import components_by_keys
 from leafid.curation.draw_splits import draw_splits
@@ -15,6 +15,7 @@ from leafid.curation.split import SPLIT_COLUMNS, SPLITS, check_split
 from leafid.curation.taxon_lookup import LeftOutReason, TaxonLookup, taxonomy_of
 from leafid.errors import SplitError
 from leafid.jobs import Job, SplitSettings
+from leafid.scientific_names import Name, read_name
 from leafid.taxonomy import Taxonomy
 
 if TYPE_CHECKING:
@@ -88,7 +89,7 @@ class _NamedCatalog:
         import pandas as pd
 
         catalog = catalog.reset_index(drop=True)
-        names = list(catalog["scientificName"])
+        names = _names_of(catalog)
         lookup = TaxonLookup.of_job(job.taxa) if job.taxa else TaxonLookup.of_names(names)
         labels = [lookup.label_name(name) for name in names]
         left_out = [isinstance(label, LeftOutReason) for label in labels]
@@ -129,6 +130,15 @@ class _NamedCatalog:
         )
 
 
+def _names_of(catalog: "pd.DataFrame") -> list[Name]:
+    """Read the name of each row, with its identificationQualifier if the catalog has that column."""
+    texts = catalog["scientificName"]
+    if "identificationQualifier" not in catalog:
+        return [read_name(str(text)) for text in texts]
+    qualifiers = catalog["identificationQualifier"].fillna("")
+    return [read_name(str(text), str(qualifier)) for text, qualifier in zip(texts, qualifiers, strict=True)]
+
+
 def _units(catalog: "pd.DataFrame") -> "pd.Series":
     """Return the unit of each row: rows of one gathering or with the same bytes, named by their first gathering."""
     import pandas as pd
@@ -156,6 +166,7 @@ def _assign_splits(named: _NamedCatalog, settings: SplitSettings, seed: int) -> 
     if settings.test_values:
         _refuse_unknown_values(values, [*settings.test_values, *settings.val_values], column)
         return _held_out(named, values, settings.test_values, settings.val_values, settings.val, seed)
+    values = values.map(_split_of, na_action="ignore")
     used = values.isin(SPLITS)
     if not used.any():
         raise SplitError(
@@ -163,6 +174,11 @@ def _assign_splits(named: _NamedCatalog, settings: SplitSettings, seed: int) -> 
             "it, name the values of the test set (test_values), or use `by: gathering`."
         )
     return values, no_reasons.mask(~used, str(LeftOutReason.SPLIT_NOT_USED))
+
+
+def _split_of(word: str) -> str:
+    """Return train, val or test for a word that means one, or the word itself."""
+    return SPLIT_WORDS.get(str(word).strip().lower(), str(word))
 
 
 def _held_out(
@@ -218,12 +234,24 @@ def _name_warnings(named: _NamedCatalog, job: Job) -> Iterator[str]:
     for reason, words in (
         (LeftOutReason.NAME_NOT_IN_JOB, "have names that the job does not list"),
         (LeftOutReason.UNCERTAIN_NAME, "have uncertain names (cf., aff., ?)"),
+        (LeftOutReason.HYBRID_FORMULA, "have hybrid formulas, which are neither parent,"),
+        (LeftOutReason.MISAPPLIED_NAME, "have misapplied names (auct. non)"),
     ):
         names = Counter(named.catalog.loc[named.reasons == reason, "scientificName"])
         if names:
             shown = ", ".join(f"{name} ({count})" for name, count in names.most_common(8))
             more = f" and {len(names) - 8} more names" if len(names) > 8 else ""
             yield f"{names.total()} images {words} and are left out: {shown}{more}"
+    settings = job.curation.split
+    if settings.by == "column" and not settings.test_values and settings.column in named.catalog:
+        words = named.catalog.loc[named.usable, settings.column].fillna("(empty)")
+        unknown = Counter(str(word) for word in words if _split_of(word) not in SPLITS)
+        if unknown:
+            shown = ", ".join(f"{word} ({count})" for word, count in unknown.most_common(8))
+            yield (
+                f"{unknown.total()} images are left out, since their {settings.column} is not train, val or test: "
+                f"{shown}"
+            )
     if len(named.conflicts):
         groups = named.conflicts["group"].nunique()
         action = "left out" if job.curation.conflicts == "leave_out" else "kept, as the job says"

@@ -23,9 +23,9 @@ from leafid.catalog import read_catalog, write_catalog
 from leafid.curation.collectors import Period, name_words, number_digits, parse_period, surnames
 from leafid.curation.conflicts import image_content_ids
 from leafid.curation.connected_components import components_by_keys, components_by_pairs
-from leafid.curation.names import read_name
 from leafid.curation.near_duplicates import near_duplicate_pairs, perceptual_hashes, write_near_duplicates
 from leafid.progress import OnProgress
+from leafid.scientific_names import read_name
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -16,10 +16,10 @@ from numpy.typing import NDArray
 from leafid.catalog import image_paths
 from leafid.curation.conflicts import image_content_ids
 from leafid.errors import ImageError
-from leafid.files import written_atomically
 from leafid.images import open_image
 from leafid.jobs import Job
 from leafid.progress import OnProgress
+from leafid.tables import TableError, read_frame, write_table
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -102,12 +102,10 @@ def near_duplicate_pairs(hashes: PerceptualHashes, *, max_distance: int = MAX_DI
 
 def near_duplicates_of(job: Job) -> list[tuple[str, str]]:
     """Return the pairs that must not be in different splits; none if the job allows near-duplicates to cross."""
-    import pandas as pd
-
     path = job.catalog_path.with_name("near_duplicates.csv")
     if job.curation.near_duplicates == "allow" or not path.is_file():
         return []
-    pairs = pd.read_csv(path, dtype=str)
+    pairs = read_frame(path)
     return list(zip(pairs["image_id"], pairs["other_image_id"], strict=True))
 
 
@@ -137,12 +135,11 @@ def _hash_or_error(path: Path) -> str | ImageError:
 
 
 def _read_cache(path: Path) -> dict[str, str]:
-    import pandas as pd
-
-    if not path.is_file():
-        return {}
-    rows = pd.read_csv(path, dtype=str, keep_default_na=False)
-    if list(rows.columns) != ["image_id", "hash"]:
+    try:
+        rows = read_frame(path).fillna("") if path.is_file() else None
+    except TableError:
+        return {}  # a cache: damaged, it is made anew
+    if rows is None or list(rows.columns) != ["image_id", "hash"]:
         return {}
     return {
         stem: text for stem, text in zip(rows["image_id"], rows["hash"], strict=True) if len(text) == HASH_BITS // 4
@@ -154,7 +151,4 @@ def _write_cache(path: Path, hashes: Mapping[str, str]) -> None:
 
 
 def _write_rows(path: Path, columns: Sequence[str], rows: Sequence[tuple[object, ...]]) -> None:
-    import pandas as pd
-
-    with written_atomically(path) as temporary:
-        pd.DataFrame(rows, columns=list(columns)).to_csv(temporary, index=False, lineterminator="\n")
+    write_table(path, columns, rows)

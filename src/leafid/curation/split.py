@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from leafid.curation.conflicts import image_content_ids
 from leafid.errors import SplitError
-from leafid.files import written_atomically
+from leafid.tables import TableError, read_frame, write_frame
 from leafid.taxonomy import Taxonomy
 
 if TYPE_CHECKING:
@@ -19,9 +19,7 @@ SPLIT_COLUMNS = ("image_id", "path", "scientificName", "gathering_id", "institut
 
 def write_split(path: Path, split: "pd.DataFrame") -> None:
     """Write ``split.csv`` atomically."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with written_atomically(path) as temporary:
-        split[list(SPLIT_COLUMNS)].to_csv(temporary, index=False, lineterminator="\n")
+    write_frame(split[list(SPLIT_COLUMNS)], path)
 
 
 def read_split(path: Path) -> "pd.DataFrame":
@@ -30,13 +28,11 @@ def read_split(path: Path) -> "pd.DataFrame":
     Raises:
         SplitError: the file is missing, lacks columns, or has empty or unknown values; all mistakes are listed.
     """
-    import pandas as pd
-
     if not path.is_file():
         raise SplitError(f"There is no split {path}. `leafid train` writes it into the run folder.")
     try:
-        split = pd.read_csv(path, dtype=str, keep_default_na=False, na_values=[""])
-    except (OSError, ValueError, pd.errors.ParserError) as error:
+        split = read_frame(path)
+    except TableError as error:
         raise SplitError(f"{path} cannot be read as a split: {error}") from None
     missing = [column for column in SPLIT_COLUMNS if column not in split]
     if missing:

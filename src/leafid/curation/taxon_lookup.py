@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
-from leafid.curation.names import read_name
 from leafid.errors import TaxonomyError
 from leafid.jobs import TaxaSettings, TaxonEntry
+from leafid.scientific_names import DOUBTFUL, Name, NameKind, read_name
 from leafid.taxonomy import Rank, Taxon, Taxonomy
 
 if TYPE_CHECKING:
@@ -20,15 +20,24 @@ class LeftOutReason(StrEnum):
 
     NAME_NOT_IN_JOB = "name_not_in_job"
     UNCERTAIN_NAME = "uncertain_name"
+    HYBRID_FORMULA = "hybrid_formula"
+    MISAPPLIED_NAME = "misapplied_name"
     GATHERING_UNDER_TWO_NAMES = "gathering_under_two_names"
     IMAGE_UNDER_TWO_NAMES = "image_under_two_names"
     SPLIT_NOT_USED = "split_not_used"
     GATHERING_IN_TEST = "gathering_in_test"
 
 
+_REASON = {
+    NameKind.UNCERTAIN: LeftOutReason.UNCERTAIN_NAME,
+    NameKind.HYBRID_FORMULA: LeftOutReason.HYBRID_FORMULA,
+    NameKind.MISAPPLIED: LeftOutReason.MISAPPLIED_NAME,
+}
+
+
 @dataclass(frozen=True)
 class TaxonLookup:
-    """The taxa of a job by the keys of all their names (``names.Name.key``): accepted names, synonyms, genera."""
+    """The taxa of a job by the keys of all their names (``Name.key``): accepted names, synonyms, genera."""
 
     accepted: Mapping[str, str]
     synonyms: Mapping[str, str]
@@ -63,29 +72,30 @@ class TaxonLookup:
         return cls(accepted, synonyms, genera)
 
     @classmethod
-    def of_names(cls, names: Sequence[str]) -> "TaxonLookup":
-        """Treat every name as accepted; the commonest of several spellings is used for all."""
+    def of_names(cls, names: Sequence[Name]) -> "TaxonLookup":
+        """Treat every name as accepted, hybrid formulas too; the commonest of several spellings is used for all."""
         spellings: dict[str, Counter[str]] = {}
-        for name in names:
-            parsed = read_name(name)
-            if not parsed.uncertain:
+        for parsed in names:
+            if parsed.kind not in (NameKind.UNCERTAIN, NameKind.MISAPPLIED):
                 spellings.setdefault(parsed.key, Counter())[parsed.canonical] += 1
         commonest = {key: min(counts, key=lambda text: (-counts[text], text)) for key, counts in spellings.items()}
         return cls(commonest, {}, {})
 
-    def label_name(self, name: str) -> str | LeftOutReason:
+    def label_name(self, name: Name) -> str | LeftOutReason:
         """Return the name of the label for ``name``, or the reason why there is none.
+
+        A doubtful name has a label only if the job lists it as such, and a hybrid formula also that of its genus.
 
         A variety or subspecies has the label of its species, unless the job lists it itself. A variety of a synonym has
         not, since it may belong to another species, as *Nauclea parvifolia* var. *diversifolia* does.
         """
-        parsed = read_name(name)
-        if parsed.uncertain:
-            return LeftOutReason.UNCERTAIN_NAME
-        label = self.accepted.get(parsed.key) or self.synonyms.get(parsed.key)
-        if label is None and parsed.species is not None:
-            label = self.accepted.get(read_name(parsed.species).key)
-        return label or self.genera.get(parsed.key.split(" ", 1)[0]) or LeftOutReason.NAME_NOT_IN_JOB
+        label = self.accepted.get(name.key) or self.synonyms.get(name.key)
+        if label is None and name.kind in DOUBTFUL:
+            genus = self.genera.get(read_name(name.genus).key) if name.genus else None
+            return genus if genus and name.kind is NameKind.HYBRID_FORMULA else _REASON[name.kind]
+        if label is None and name.species is not None:
+            label = self.accepted.get(read_name(name.species).key)
+        return label or self.genera.get(name.key.split(" ", 1)[0]) or LeftOutReason.NAME_NOT_IN_JOB
 
 
 def taxonomy_of(taxa: TaxaSettings | None, labels: "pd.Series", catalog: "pd.DataFrame") -> Taxonomy:

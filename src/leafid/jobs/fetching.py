@@ -40,6 +40,10 @@ class FetchingSettings(Section):
     """Attempts for each request before it is a failure. Pauses that a host asks for are always observed."""
     timeout: Annotated[float, Field(gt=0, le=600)] = 60.0
     """Seconds without any data after which an attempt fails."""
+    least_rate: Annotated[int, Field(ge=0)] = 500
+    """Bytes per second below which, over ``timeout`` seconds, a transfer is given up."""
+    longest_transfer: Annotated[float, Field(gt=0)] = 1800.0
+    """Seconds after which the transfer of one image or reply is given up. Archives are limited by their rate only."""
     first_pause: Annotated[float, Field(gt=0, le=60)] = 1.0
     """Pause before the second attempt, in seconds. It doubles with each further attempt, with random variation."""
     longest_pause: Annotated[float, Field(gt=0, le=3600)] = 300.0

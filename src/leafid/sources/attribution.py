@@ -3,14 +3,14 @@
 They may be published with a model. They contain no coordinates, localities or names of collectors.
 """
 
-import csv
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from leafid.files import write_text, written_atomically
+from leafid.files import write_text
 from leafid.jobs import Job
 from leafid.statements import LIMITS
+from leafid.tables import write_frame
 from leafid.version import __version__
 
 if TYPE_CHECKING:
@@ -43,11 +43,7 @@ def write_attribution(catalog: "pd.DataFrame", job: Job) -> list[Path]:
     public = catalog[catalog["accessURI"].notna()]
     folder = job.data_folder
     table = folder / "ATTRIBUTION.csv"
-    with written_atomically(table) as temporary, temporary.open("w", encoding="utf-8", newline="") as opened:
-        writer = csv.writer(opened, lineterminator="\n")
-        writer.writerow(ATTRIBUTION_COLUMNS)
-        rows = public[list(ATTRIBUTION_COLUMNS)].itertuples(index=False, name=None)
-        writer.writerows([_csv_cell(value) for value in row] for row in rows)
+    write_frame(public[list(ATTRIBUTION_COLUMNS)], table)
     texts = {
         "ATTRIBUTION.md": attribution(public, job.name),
         "CITATION.md": citation(public, job.name),
@@ -172,10 +168,4 @@ def _images(count: int) -> str:
 
 def _cell(text: str) -> str:
     """Escape a value of unknown origin for a cell of a Markdown table."""
-    return text.replace("\\", "\\\\").replace("|", "\\|").replace("<", "&lt;").replace("\n", " ")
-
-
-def _csv_cell(value: object) -> str:
-    """Write a missing value as an empty cell; quote values that a spreadsheet would run as a formula."""
-    text = "" if value is None or value != value else str(value)
-    return f"'{text}" if text.startswith(("=", "+", "-", "@", "\t", "\r")) else text
+    return " ".join(text.replace("\\", "\\\\").replace("|", "\\|").replace("<", "&lt;").split())

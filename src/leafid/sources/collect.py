@@ -1,6 +1,5 @@
 """Collect the images of a job's sources into its catalog. Each image is decoded once; unreadable ones are failures."""
 
-import csv
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -11,7 +10,7 @@ from typing import TYPE_CHECKING
 from leafid.catalog import COLUMNS, FAILURE_COLUMNS, relative_to_catalog, write_catalog
 from leafid.cores import usable_cores
 from leafid.errors import ImageError, SourceError
-from leafid.files import sha256_of, written_atomically
+from leafid.files import sha256_of
 from leafid.images import open_image
 from leafid.jobs import FolderSource, Job, TableSource
 from leafid.progress import OnProgress
@@ -21,6 +20,7 @@ from leafid.sources.folder import find_in_folder
 from leafid.sources.public_sources import ProgressBar, fetch_public, no_progress_bar, web_sources
 from leafid.sources.source_result import Failure, ImageFileInfo, SourceFailureReason, SourceImage, SourceResult
 from leafid.sources.table import find_in_table
+from leafid.tables import write_table
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -71,7 +71,8 @@ def collect(job: Job, *, progress_bar: ProgressBar = no_progress_bar) -> Collect
     failures_path = job.catalog_path.with_name("failures.csv")
     write_failures(failures, failures_path)
     if not rows:
-        raise SourceError(_no_images_message(job, failures, failures_path))
+        notes = [note for result in results for note in result.notes]
+        raise SourceError("\n".join([_no_images_message(job, failures, failures_path), *notes]))
     catalog = _catalog_frame(rows)
     write_catalog(catalog, job.catalog_path)
     if web:
@@ -94,11 +95,8 @@ def find_local(source: FolderSource | TableSource) -> SourceResult:
 
 def write_failures(failures: Sequence[Failure], path: Path) -> None:
     """Write ``failures.csv``. Without failures it contains the header alone."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with written_atomically(path) as temporary, temporary.open("w", encoding="utf-8", newline="") as opened:
-        writer = csv.writer(opened, lineterminator="\n")
-        writer.writerow(FAILURE_COLUMNS)
-        writer.writerows((one.path, one.source, str(one.reason), one.detail) for one in failures)
+    rows = ((one.path, one.source, str(one.reason), one.detail) for one in failures)
+    write_table(path, FAILURE_COLUMNS, rows)
 
 
 def _decode_all(images: Sequence[SourceImage], on_progress: OnProgress) -> Iterable[ImageFileInfo | Failure]:

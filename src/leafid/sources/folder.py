@@ -1,24 +1,43 @@
 """Source ``folder``: a folder of folders, each named by its taxon."""
 
 import os
+import unicodedata
 from collections import Counter
 from collections.abc import Iterator
+from dataclasses import dataclass, field
 from pathlib import Path
 
+from leafid.catalog import SPLIT_WORDS
 from leafid.errors import SourceError
 from leafid.images import IMAGE_EXTENSIONS
 from leafid.jobs import FolderSource
 from leafid.sources.source_result import Failure, SourceFailureReason, SourceImage, SourceResult
 
+SYSTEM_FOLDERS = {
+    "@eadir", "#recycle", "$recycle.bin", "__macosx", "__pycache__", "lost+found", "system volume information",
+    "thumbs.db", "desktop.ini",
+}  # fmt: skip
+"""Names, in lower case, that systems and programs create beside the user's; also every name that begins with a dot."""
+
+
+@dataclass
+class _Remarks:
+    """What was seen beside images: files by extension, and entries of the system that were left out, by name."""
+
+    other_files: Counter[str] = field(default_factory=Counter)
+    system: Counter[str] = field(default_factory=Counter)
+
 
 def find_in_folder(source: FolderSource) -> SourceResult:
     """Find the images of a folder of folders; images may be at any depth below the folder of their taxon.
 
-    Images directly in the outer folder have no taxon and are failures. Notes count the files without an image extension
-    and name the taxon folders without images.
+    If all folders are named train, val, test or the like, those inside are the taxa, and the outer name is the column
+    ``split``. Hidden folders and those of systems are left out. Images directly in the outer folder have no taxon and
+    are failures. Notes count the files without an image extension and name the taxon folders without images.
 
     Raises:
-        SourceError: the outer folder does not exist, is not a folder, or may not be read.
+        SourceError: the outer folder does not exist, is not a folder, or may not be read; or folders of a split stand
+            beside others.
     """
     outer = source.path
     if not outer.exists():
@@ -27,31 +46,62 @@ def find_in_folder(source: FolderSource) -> SourceResult:
         )
     if not outer.is_dir():
         raise SourceError(f"sources: {outer} is a file; `kind: folder` takes a folder of folders named by taxa.")
-    result = SourceResult()
-    other_files: Counter[str] = Counter()
-    for entry in _entries(outer):
-        if entry.is_dir():
-            images = _images_below(entry, other_files)
-            if not images:
-                result.notes.append(f"{entry}: no images in this folder")
-            name = taxon_of_folder(entry.name)
-            result.images += [SourceImage(image, str(outer), {"scientificName": name}) for image in images]
-        elif _is_image(entry):
-            detail = "is outside the folders named by taxa; move it into the folder of its taxon"
-            result.failures.append(Failure(str(entry), str(outer), SourceFailureReason.NO_TAXON, detail))
-        else:
-            other_files[entry.suffix.lower()] += 1
-    if other_files:
-        result.notes.append(f"{outer}: {_described(other_files)} without the extension of an image")
+    result, remarks = SourceResult(), _Remarks()
+    entries = list(_entries(outer, remarks))
+    splits = _split_folders([entry for entry in entries if entry.is_dir()], outer)
+    for entry in entries:
+        if entry not in splits:
+            _add_entry(entry, outer, {}, result, remarks)
+            continue
+        for inner in _entries(entry, remarks):
+            _add_entry(inner, entry, {"split": splits[entry]}, result, remarks)
+    if splits:
+        names = ", ".join(entry.name for entry in splits)
+        result.notes.append(
+            f"{outer}: its folders {names} are parts of a split, and the folders in them are the taxa. To train with "
+            "this split, set `curation: {split: {by: column}}`; otherwise it is drawn anew"
+        )
+    if remarks.other_files:
+        result.notes.append(f"{outer}: {_described(remarks.other_files)} without the extension of an image")
+    if remarks.system:
+        names = ", ".join(f"{name} ({count})" for name, count in remarks.system.most_common(5))
+        result.notes.append(f"{outer}: hidden files and folders of systems are left out: {names}")
     return result
+
+
+def _split_folders(folders: list[Path], outer: Path) -> dict[Path, str]:
+    """Return train, val or test for each folder if the folders are those of a split, else nothing."""
+    splits = {folder: SPLIT_WORDS[folder.name.lower()] for folder in folders if folder.name.lower() in SPLIT_WORDS}
+    if not splits or len(splits) == len(folders):
+        return splits
+    others = ", ".join(folder.name for folder in folders if folder not in splits)
+    raise SourceError(
+        f"sources: {outer} has folders of a split ({', '.join(folder.name for folder in splits)}) beside others "
+        f"({others[:200]}). Name folders by taxa only, or put the taxa into folders train, val and test."
+    )
+
+
+def _add_entry(entry: Path, outer: Path, values: dict[str, str], result: SourceResult, remarks: _Remarks) -> None:
+    """Add the images of one folder of a taxon; an image beside such folders is a failure."""
+    if entry.is_dir():
+        images = _images_below(entry, remarks)
+        if not images:
+            result.notes.append(f"{entry}: no images in this folder")
+        named = {"scientificName": taxon_of_folder(entry.name), **values}
+        result.images += [SourceImage(image, str(outer), named) for image in images]
+    elif _is_image(entry):
+        detail = "is outside the folders named by taxa; move it into the folder of its taxon"
+        result.failures.append(Failure(str(entry), str(outer), SourceFailureReason.NO_TAXON, detail))
+    else:
+        remarks.other_files[entry.suffix.lower()] += 1
 
 
 def taxon_of_folder(name: str) -> str:
     """Return the taxon that a folder is named by: ``Mitragyna_speciosa`` is ``Mitragyna speciosa``."""
-    return " ".join(name.replace("_", " ").split())
+    return " ".join(unicodedata.normalize("NFC", name).replace("_", " ").split())
 
 
-def _images_below(folder: Path, other_files: Counter[str]) -> list[Path]:
+def _images_below(folder: Path, remarks: _Remarks) -> list[Path]:
     """List images at any depth in the order of their paths; count other files by extension; follow each link once."""
     images: list[Path] = []
     visited: set[str] = set()
@@ -61,21 +111,30 @@ def _images_below(folder: Path, other_files: Counter[str]) -> list[Path]:
             folders.clear()
             continue
         visited.add(real)
-        folders.sort()
-        for file in sorted(files):
+        remarks.system.update(name for name in (*folders, *files) if _is_of_system(name))
+        folders[:] = sorted(name for name in folders if not _is_of_system(name))
+        for file in sorted(name for name in files if not _is_of_system(name)):
             path = Path(current) / file
             if _is_image(path):
                 images.append(path)
             else:
-                other_files[path.suffix.lower()] += 1
+                remarks.other_files[path.suffix.lower()] += 1
     return images
 
 
-def _entries(folder: Path) -> Iterator[Path]:
+def _entries(folder: Path, remarks: _Remarks) -> Iterator[Path]:
+    """Yield the entries of a folder but those of the system, which are counted."""
     try:
-        yield from sorted(folder.iterdir())
+        entries = sorted(folder.iterdir())
     except OSError as error:
         _raise_source_error(error)
+        return
+    remarks.system.update(entry.name for entry in entries if _is_of_system(entry.name))
+    yield from (entry for entry in entries if not _is_of_system(entry.name))
+
+
+def _is_of_system(name: str) -> bool:
+    return name.startswith(".") or name.lower() in SYSTEM_FOLDERS
 
 
 def _raise_source_error(error: OSError) -> None:

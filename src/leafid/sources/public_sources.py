@@ -1,7 +1,6 @@
 """Fetch the images of a job's public sources: resolve names, search, plan, fetch, and report every outcome."""
 
 import asyncio
-import csv
 import sqlite3
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
@@ -10,7 +9,6 @@ from pathlib import Path
 from typing import TypeVar
 
 from leafid.errors import OutputError, SourceError
-from leafid.files import written_atomically
 from leafid.jobs import GbifDownloadSource, GbifSearchSource, IdigbioSource, Job, WebSource
 from leafid.progress import OnProgress
 from leafid.sources.fetching.byte_estimate import ByteEstimate, estimate_bytes
@@ -27,6 +25,7 @@ from leafid.sources.providers.name_resolution import ResolvedTaxa, read_lock, re
 from leafid.sources.providers.occurrences import Occurrence
 from leafid.sources.providers.publisher_archive import read_archive
 from leafid.sources.source_result import Failure, ImageFileInfo, SourceImage, SourceResult
+from leafid.tables import write_table
 
 T = TypeVar("T")
 
@@ -235,7 +234,4 @@ def _outcome(planned: PlannedImage, journal: Journal) -> tuple[FetchOutcome | No
 
 def _write_media(journal: Journal, path: Path) -> None:
     """List every medium found, with the reason where it was not taken."""
-    with written_atomically(path) as temporary, temporary.open("w", encoding="utf-8", newline="") as opened:
-        writer = csv.writer(opened, lineterminator="\n")
-        writer.writerow(MEDIA_COLUMNS)
-        writer.writerows(journal.media())
+    write_table(path, MEDIA_COLUMNS, journal.media())

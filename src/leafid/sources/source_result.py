@@ -5,6 +5,9 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
 
+MAX_LISTED_FAILURES = 1000
+"""Rows of one file that cannot be read are listed up to this number, and counted beyond."""
+
 
 class SourceFailureReason(StrEnum):
     """Why a file or row does not become a catalog row, in addition to the reasons of ``FailureReason``."""
@@ -14,6 +17,7 @@ class SourceFailureReason(StrEnum):
     WEB_ADDRESS = "web_address"
     WRONG_FIELDS = "wrong_fields"
     CHANGED = "changed"
+    UNREADABLE_RECORD = "unreadable_record"
 
 
 @dataclass(frozen=True)

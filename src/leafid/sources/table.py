@@ -1,7 +1,5 @@
 """Source ``table``: a CSV file with one row per image."""
 
-import csv
-import io
 from collections.abc import Sequence
 from difflib import get_close_matches
 from pathlib import Path
@@ -9,10 +7,19 @@ from pathlib import Path
 from leafid.catalog import COLUMNS
 from leafid.errors import SourceError
 from leafid.jobs import TableSource
-from leafid.sources.source_result import Failure, SourceFailureReason, SourceImage, SourceResult
+from leafid.sources.source_result import (
+    MAX_LISTED_FAILURES,
+    Failure,
+    SourceFailureReason,
+    SourceImage,
+    SourceResult,
+)
+from leafid.tables import MISSING_WORDS, Table, TableError, read_table
 
 MEASURED_COLUMNS = ("image_id", "width", "height")
 """Catalog columns that ``collect`` always measures from the image file; those of a table are ignored."""
+
+_NOT_FREE_TEXT = {column.name for column in COLUMNS} - {"licenseStatement", "rightsHolder", "creator"}
 
 
 def find_in_table(source: TableSource) -> SourceResult:
@@ -24,7 +31,8 @@ def find_in_table(source: TableSource) -> SourceResult:
         SourceError: the file is missing, not UTF-8, without header, or lacks columns that the job names; or no row
             matches ``only``.
     """
-    header, rows = _read(source.path)
+    table = _read(source.path)
+    header = table.header
     columns = _file_columns(source, header)
     result = SourceResult()
     ignored = [column for column in MEASURED_COLUMNS if column in columns]
@@ -33,21 +41,24 @@ def find_in_table(source: TableSource) -> SourceResult:
             f"{source.path}: measured from the image files, not read from the table: {', '.join(ignored)}"
         )
     selected = 0
-    for line, fields in rows:
+    for line, reason in table.wrong[:MAX_LISTED_FAILURES]:
+        detail = f"{source.path.name}:{line}: {reason}"
+        result.failures.append(Failure("", f"{source.path}, line {line}", SourceFailureReason.WRONG_FIELDS, detail))
+    if len(table.wrong) > MAX_LISTED_FAILURES:
+        detail = f"{len(table.wrong) - MAX_LISTED_FAILURES} more rows that do not fit the header"
+        result.failures.append(Failure("", str(source.path), SourceFailureReason.WRONG_FIELDS, detail))
+    for line, fields in table.rows:
         location = f"{source.path}, line {line}"
-        if len(fields) != len(header):
-            detail = f"{len(fields)} fields where the header has {len(header)}"
-            result.failures.append(Failure("", location, SourceFailureReason.WRONG_FIELDS, detail))
-            selected += 1
-            continue
         row = dict(zip(header, (field.strip() for field in fields), strict=True))
         if any(row[column] != value for column, value in source.only.items()):
             continue
         selected += 1
-        values = {name: row[column] for name, column in columns.items() if row[column]}
+        values = {name: row[column] for name, column in columns.items()}
+        others_are = any(values[name] == "NA" for name in values if name in _NOT_FREE_TEXT - {"institutionCode"})
+        values = {name: text for name, text in values.items() if not _is_missing(name, text, others_are)}
         _add_row(values, location, source.path.parent, result)
-    if not selected:
-        raise SourceError(_no_row_message(source, header, rows))
+    if not selected and not table.wrong:
+        raise SourceError(_no_row_message(source, table))
     return result
 
 
@@ -67,32 +78,29 @@ def _add_row(values: dict[str, str], location: str, folder: Path, result: Source
         result.images.append(SourceImage(folder / path, location, values))
 
 
-def _read(path: Path) -> tuple[list[str], list[tuple[int, list[str]]]]:
-    """Read header and rows with their line numbers; the delimiter is comma, semicolon or tab, as in the header."""
+def _read(path: Path) -> Table:
+    """Read the file; its rows without the spaces around values."""
     if not path.is_file():
         raise SourceError(
             f"sources: there is no file {path}. Relative paths start at the current folder, {Path.cwd()}."
         )
     try:
-        text = path.read_text(encoding="utf-8-sig")
-    except UnicodeDecodeError:
-        raise SourceError(f"sources: {path} is not UTF-8. Save it as 'CSV UTF-8'.") from None
-    except OSError as error:
-        raise SourceError(f"sources: {path} cannot be read: {error.strerror}.") from None
-    first = text.split("\n", 1)[0]
-    delimiter = max(",;\t", key=first.count)
-    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter)
-    try:
-        rows = [(reader.line_num, fields) for fields in reader if any(field.strip() for field in fields)]
-    except csv.Error as error:
-        raise SourceError(f"sources: {path}, line {reader.line_num}: {error}.") from None
-    if not rows:
-        raise SourceError(f"sources: {path} is empty. It needs a header line with a column for path and name.")
-    header = [field.strip() for field in rows[0][1]]
-    repeated = sorted({column for column in header if header.count(column) > 1})
-    if repeated:
-        raise SourceError(f"sources: {path} has columns of the same name: {', '.join(map(repr, repeated))}.")
-    return header, rows[1:]
+        return read_table(path)
+    except TableError as error:
+        raise SourceError(f"sources: {error}") from None
+
+
+def _is_missing(column: str, text: str, others_are: bool) -> bool:
+    """Whether a value means that there is none, such as R's ``NA``.
+
+    Only catalog columns are judged, not free text. ``NA`` is also the code of a herbarium (U.S. National Arboretum), so
+    as institutionCode it is missing only if the row has it in another column.
+    """
+    if not text:
+        return True
+    if text not in MISSING_WORDS or column not in _NOT_FREE_TEXT:
+        return False
+    return column != "institutionCode" or text != "NA" or others_are
 
 
 def _file_columns(source: TableSource, header: Sequence[str]) -> dict[str, str]:
@@ -122,13 +130,13 @@ def _missing_message(key: str, column: str, header: Sequence[str]) -> str:
     return f"  {key}: there is no column {column!r}.{guess}"
 
 
-def _no_row_message(source: TableSource, header: Sequence[str], rows: Sequence[tuple[int, list[str]]]) -> str:
+def _no_row_message(source: TableSource, table: Table) -> str:
     if not source.only:
         return f"sources: {source.path} has a header and no rows."
     lines = [f"sources: no row of {source.path} has all the values of `only`:"]
     for column, value in source.only.items():
-        index = header.index(column)
-        present = sorted({fields[index] for _, fields in rows if len(fields) == len(header)})
+        index = table.header.index(column)
+        present = sorted({fields[index] for _, fields in table.rows})
         shown = ", ".join(present[:12]) + (", ..." if len(present) > 12 else "")
         lines.append(f"  {column}: the job asks for {value!r}; the file has {shown}")
     return "\n".join(lines)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from leafid.catalog import FAILURE_COLUMNS
 from leafid.curation.auditing.audit_result import NearDuplicatePair, TaxonCounts
 from leafid.curation.curate import CuratedCatalog
+from leafid.tables import read_frame
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -38,12 +39,10 @@ def _counted(values: "pd.Series") -> dict[str, int]:
 
 def failure_counts(catalog_path: Path) -> dict[str, int]:
     """Count the images that are missing in the catalog by the reason in ``failures.csv``, if that exists."""
-    import pandas as pd
-
     path = catalog_path.with_name("failures.csv")
     if not path.is_file():
         return {}
-    failures = pd.read_csv(path, dtype=str, keep_default_na=False)
+    failures = read_frame(path)
     return _counted(failures["reason"]) if list(failures.columns) == list(FAILURE_COLUMNS) else {}
 
 
@@ -51,14 +50,12 @@ def near_duplicate_pairs(
     catalog: "pd.DataFrame", curated: CuratedCatalog, catalog_path: Path
 ) -> tuple[NearDuplicatePair, ...]:
     """Describe the pairs of ``near_duplicates.csv``, if that exists."""
-    import pandas as pd
-
     path = catalog_path.with_name("near_duplicates.csv")
     if not path.is_file():
         return ()
     rows = catalog.drop_duplicates("image_id").set_index("image_id")
     splits = dict(zip(curated.split["image_id"], curated.split["split"], strict=True))
-    pairs = pd.read_csv(path, dtype={"image_id": str, "other_image_id": str, "distance": int})
+    pairs = read_frame(path).astype({"distance": int})
     described = []
     for one, other, distance in pairs.itertuples(index=False, name=None):
         if one not in rows.index or other not in rows.index:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO, get_args, get_type_hints
 
 from leafid.files import written_atomically
 from leafid.identify.records import COLUMNS, Candidate, CitedSpecimen, Record, Status, record_from_dict, record_to_dict
+from leafid.tables import FORMULA_STARTS, csv_row, escape_formula
 
 if TYPE_CHECKING:
     import pyarrow
@@ -72,18 +73,9 @@ def parse_candidates(text: str) -> tuple[Candidate, ...]:
     return candidates
 
 
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")
-"""Spreadsheets evaluate a cell that begins with one of these as a formula (CSV injection)."""
-
-
 def csv_path(path: str) -> str:
     """Return a path that no spreadsheet evaluates: ``=1.jpg`` becomes ``./=1.jpg``, the same file."""
-    return f"./{path}" if path.startswith(_FORMULA) else path
-
-
-def escape_formula(value: str) -> str:
-    """Put an apostrophe before a value that a spreadsheet would evaluate, or that begins with an apostrophe."""
-    return f"'{value}" if value.startswith((*_FORMULA, "'")) else value
+    return f"./{path}" if path.startswith(FORMULA_STARTS) else path
 
 
 def _csv_line(record: Record) -> bytes:
@@ -102,9 +94,7 @@ def _csv_line(record: Record) -> bytes:
 
 
 def _csv_row(cells: Sequence[str | float]) -> bytes:
-    text = io.StringIO()
-    csv.writer(text, lineterminator="\r\n").writerow(cells)  # csv quotes only the characters of its line end
-    return text.getvalue().removesuffix("\r\n").encode("utf-8") + b"\n"
+    return csv_row(cells).encode("utf-8")
 
 
 def _csv_record(line: bytes) -> Record:

@@ -6,10 +6,13 @@ to a public address first and to a private one later.
 """
 
 import ipaddress
+import re
 import socket
 from collections.abc import Callable
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
+
+from yarl import URL
 
 from leafid.errors import SourceError
 
@@ -36,7 +39,7 @@ def check_address(url: str, *, allow_private: bool) -> str:
         parts = urlsplit(url)
         host, port = parts.hostname, parts.port
     except ValueError as error:
-        raise RefusedAddressError(f"{url!r} is not a valid web address ({error})") from None
+        raise RefusedAddressError(f"{url[:500]!r} is not a valid web address ({error})") from None
     if parts.scheme not in ("http", "https") or not host:
         raise RefusedAddressError(f"{url!r} is not a web address; only http and https are fetched")
     if parts.username or parts.password:
@@ -46,6 +49,26 @@ def check_address(url: str, *, allow_private: bool) -> str:
         if host == "localhost" or host.endswith((".localhost", ".local", ".internal")):
             raise RefusedAddressError(f"{host} is this machine or a local network")
     return f"{host}:{port or (443 if parts.scheme == 'https' else 80)}"
+
+
+def host_of(url: str) -> str:
+    """Return the host and port as written in an address, in lower case; empty for an address that is not valid."""
+    try:
+        return urlsplit(url).netloc.lower()
+    except ValueError:
+        return ""
+
+
+def as_written(url: str) -> URL:
+    """Return an address for a request without rewriting its escapes; only characters that need one are escaped.
+
+    Raises:
+        ValueError: the address is not valid.
+    """
+    if not url.isascii() and not (urlsplit(url).hostname or "").isascii():
+        return URL(url)  # a host in another script: written in its ASCII form (IDNA)
+    with_percent = re.sub(r"%(?![0-9A-Fa-f]{2})", "%25", url)
+    return URL(quote(with_percent, safe="%/:?#[]@!$&'()*+,;=~", errors="surrogateescape"), encoded=True)
 
 
 def socket_factory(*, allow_private: bool) -> Callable[[AddressInfo], socket.socket]:

@@ -61,5 +61,5 @@ async def _content_length(client: WebClient, url: str) -> int | None:
     try:
         async with client.request("HEAD", url, headers={"Accept-Encoding": "identity"}) as response:
             return response.content_length if response.status == 200 else None
-    except FetchError:
+    except (FetchError, ValueError):  # an address that is not valid is a failure when it is fetched
         return None

@@ -1,10 +1,12 @@
 """Download one file to disk: continue after an interruption, and check that the file is an image."""
 
 import re
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import aiohttp
 
+from leafid.sources.fetching.body import pieces_of
 from leafid.sources.fetching.fetch_errors import FetchError, check_status
 from leafid.sources.fetching.image_store import SIGNATURE_BYTES, extension_of
 from leafid.sources.fetching.journal import Journal
@@ -12,6 +14,9 @@ from leafid.sources.fetching.web_client import WebClient
 
 RESUMABLE_FROM = 1_000_000
 """Bytes. Files of at least this or of unknown size are continued after an interruption; smaller ones restart."""
+
+JUDGED_BYTES = 1000
+"""An image has its signature in the first 16 bytes; a page or drawing needs more to be named."""
 
 HTML_PAGE = "an HTML page"
 _NON_IMAGE_SIGNATURES = (
@@ -69,25 +74,41 @@ async def download(
             )
         if expected is None or expected >= RESUMABLE_FROM:
             _store_validator(journal, key, response)
-        received = await _receive(response, partial, start, max_bytes, image)
+        pieces = pieces_of(response, client.settings, total_time=image)
+        received = await _receive(response, pieces, partial, start, max_bytes, image)
     if received == 0:
         raise FetchError("empty", "the host sent no bytes", max_attempts=2)
     if expected is not None and received != expected:
         raise FetchError("truncated", f"{received} of {expected} bytes")
 
 
-async def _receive(response: aiohttp.ClientResponse, partial: Path, start: int, max_bytes: int, image: bool) -> int:
-    """Write the body to disk; return the length of the whole file."""
+async def _receive(
+    response: aiohttp.ClientResponse,
+    pieces: AsyncIterator[bytes],
+    partial: Path,
+    start: int,
+    max_bytes: int,
+    image: bool,
+) -> int:
+    """Write the body to disk; return the length of the whole file.
+
+    An image is judged by its first ``JUDGED_BYTES`` and not by its first packet, which may be a single byte.
+    """
     received, checked = start, start > 0 or not image
+    first = b""
     with partial.open("ab" if start else "wb") as file:
-        async for chunk in response.content.iter_chunked(1 << 18):
-            if not checked:
-                _check_signature(chunk, response)
-                checked = True
-            received += len(chunk)
+        async for piece in pieces:
+            received += len(piece)
             if received > max_bytes:
                 raise FetchError("too_large", f"more than {max_bytes / 1e6:.1f} MB", max_attempts=1)
-            file.write(chunk)
+            file.write(piece)
+            if not checked:
+                first += piece[: JUDGED_BYTES - len(first)]
+                checked = extension_of(first[:SIGNATURE_BYTES]) is not None and len(first) >= SIGNATURE_BYTES
+                if not checked and len(first) >= JUDGED_BYTES:
+                    _check_signature(first, response)
+    if not checked and first:
+        _check_signature(first, response)
     return received
 
 

@@ -10,6 +10,10 @@ _TRANSIENT_STATUSES = (408, 420, 425, 429, 500, 502, 503, 504, 507, 509, 520, 52
 """HTTP statuses after which a retry may succeed, including those of proxies (52x) and of GBIF's rate limit (420)."""
 
 
+LONGEST_PAUSE = 1e9
+"""Seconds; hosts may write pauses of any number of digits."""
+
+
 class FetchError(Exception):
     """One attempt to fetch failed. It is tried again or becomes a failure.
 
@@ -47,7 +51,8 @@ async def check_status(response: aiohttp.ClientResponse) -> None:
     status = response.status
     if status in (200, 201):
         return
-    excerpt = excerpt_of(await response.content.read(2000))
+    compressed = response.headers.get("Content-Encoding", "identity") != "identity"
+    excerpt = "" if compressed else excerpt_of(await response.content.read(2000))
     detail = f"{response.url.host} answered {status}" + (f": {excerpt}" if excerpt else "")
     if status in _TRANSIENT_STATUSES:
         raise FetchError(f"http_{status}", detail, retry_after=retry_after(response))
@@ -58,11 +63,23 @@ def retry_after(response: aiohttp.ClientResponse) -> float | None:
     """Return the pause of a Retry-After header in seconds; the header may give seconds or a date."""
     text = response.headers.get("Retry-After", "").strip()
     if text.isdecimal():
-        return float(text)
+        return min(float(text), LONGEST_PAUSE)
     try:
-        return max(0.0, (parsedate_to_datetime(text) - datetime.now(UTC)).total_seconds())
-    except (ValueError, TypeError):
+        pause = (parsedate_to_datetime(text) - datetime.now(UTC)).total_seconds()
+    except (ValueError, TypeError, ArithmeticError, IndexError):  # a year of 20 digits is an OverflowError
         return None
+    return min(max(0.0, pause), LONGEST_PAUSE)
+
+
+def unexpected_error(error: Exception) -> FetchError:
+    """Return the failure of one address for an exception that no step of fetching expects.
+
+    Addresses and replies of strangers raise what they will; none of it may end the run.
+    """
+    if isinstance(error, ValueError):
+        return FetchError("refused_address", f"an address cannot be asked for: {str(error)[:200]}", max_attempts=1)
+    detail = f"unexpected {type(error).__name__}: {str(error)[:200]}; please report it with the address"
+    return FetchError("unexpected", detail, max_attempts=1)
 
 
 def excerpt_of(body: bytes) -> str:

@@ -7,6 +7,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+from leafid.sources.fetching.body import MAX_JSON_PARTS
 from leafid.sources.fetching.fetch_errors import FetchError
 from leafid.sources.fetching.web_client import WebClient
 
@@ -15,6 +16,14 @@ MANIFEST_PREFIX = "iiif-manifest:"
 SERVICE_PREFIX = "iiif-image:"
 """Prefix of the base address of an image service in plans and the journal."""
 
+MAX_INFO_BYTES = 1_000_000
+MAX_MANIFEST_BYTES = 10_000_000
+"""Largest manifest; those of books with thousands of pages have some megabytes."""
+MAX_WRAPPERS = 10
+MAX_SERVICES = 100
+MAX_PIXELS_A_SIDE = 10_000_000
+
+_IMAGE_SERVICE = re.compile(r"ImageService\d|iiif\.io/api/image|/image-api/|^level[012]$|\blevel[012]\b")
 _IMAGE_ADDRESS = re.compile(
     r"^(?P<base>https?://\S+)/(?:full|square|pct:[\d.,]+|\d+,\d+,\d+,\d+)"
     r"/(?:\^?(?:full|max|pct:[\d.]+|\d+,|,\d+|!?\d+,\d+))/!?[\d.]+/(?:default|color|gray|native|bitonal)\.[a-z0-9]{3,4}$"
@@ -44,12 +53,13 @@ async def resolve_image_url(client: WebClient, planned: str, max_side: int) -> s
     """
     if planned.startswith(MANIFEST_PREFIX):
         address = planned.removeprefix(MANIFEST_PREFIX)
-        base, plain = _first_image(await client.fetch_json(address), address)
+        manifest = await client.fetch_json(address, max_bytes=MAX_MANIFEST_BYTES, max_parts=MAX_JSON_PARTS)
+        base, plain = _first_image(manifest, address)
         if base is None:
             return plain
     else:
         base = planned.removeprefix(SERVICE_PREFIX)
-    info = await client.fetch_json(f"{base}/info.json")
+    info = await client.fetch_json(f"{base}/info.json", max_bytes=MAX_INFO_BYTES, max_parts=MAX_JSON_PARTS)
     if not isinstance(info, dict):
         raise FetchError("iiif", f"{base}/info.json does not describe an image", max_attempts=1)
     return _image_request(base, info, max_side)
@@ -62,19 +72,48 @@ def _first_image(manifest: Any, address: str) -> tuple[str | None, str]:  # noqa
             resource = manifest["sequences"][0]["canvases"][0]["images"][0]["resource"]
         else:
             resource = manifest["items"][0]["items"][0]["items"][0]["body"]
-        if isinstance(resource, list):
-            resource = resource[0]
-        if resource.get("type") == "Choice" or resource.get("@type") == "oa:Choice":
-            resource = (resource.get("items") or [resource.get("default")])[0]
-        services = resource.get("service") or []
-        service = services[0] if isinstance(services, list) and services else services
-        base = _identifier(service) if service else None
+        resource = _unwrapped(resource)
+        base = _image_service(resource.get("service"))
         plain = _identifier(resource)
     except (KeyError, IndexError, TypeError, AttributeError):
         raise FetchError("iiif", f"{address} is not an IIIF manifest with an image", max_attempts=1) from None
     if base is None and not plain:
         raise FetchError("iiif", f"{address} names no image", max_attempts=1)
     return (base.rstrip("/") if base else image_service_of(plain)), plain
+
+
+def _unwrapped(resource: Any) -> Mapping[str, Any]:  # noqa: ANN401 -- untrusted JSON
+    """Return the image inside lists, choices (the first) and SpecificResource (its ``source``)."""
+    for _ in range(MAX_WRAPPERS):
+        if isinstance(resource, str):
+            return {"id": resource}
+        if isinstance(resource, list):
+            resource = resource[0]
+        elif resource.get("type") == "Choice" or resource.get("@type") == "oa:Choice":
+            resource = (resource.get("items") or [resource.get("default")])[0]
+        elif resource.get("type") == "SpecificResource" or resource.get("@type") == "oa:SpecificResource":
+            resource = resource.get("source") or resource.get("full")
+        else:
+            break
+    return {**resource}
+
+
+def _image_service(services: Any) -> str | None:  # noqa: ANN401 -- untrusted JSON
+    """Return the base address of the image service among services of several kinds, such as physical dimensions."""
+    listed = services if isinstance(services, list) else [services]
+    known = [service for service in listed[:MAX_SERVICES] if isinstance(service, dict) and _identifier(service)]
+    image = next((service for service in known if _IMAGE_SERVICE.search(_described(service))), None)
+    unnamed = next((service for service in known if not _described(service).strip()), None)
+    found = image or unnamed
+    return _identifier(found) if found else None
+
+
+def _described(service: Mapping[str, Any]) -> str:
+    """Return the texts that name the kind of a service."""
+    values = (service.get(key) for key in ("type", "@type", "profile", "@context"))
+    return " ".join(
+        text for value in values for text in (value if isinstance(value, list) else [value]) if isinstance(text, str)
+    )
 
 
 def _identifier(resource: Mapping[str, Any]) -> str:
@@ -124,7 +163,8 @@ def _is_level0(info: Mapping[str, Any]) -> bool:
 
 def _listed_size(info: Mapping[str, Any], allowed: int) -> str | None:
     """Return the largest listed size within the limit, or the smallest of all."""
-    listed = [size for size in info.get("sizes") or () if isinstance(size, dict)]
+    sizes_of_server = info.get("sizes")
+    listed = [size for size in (sizes_of_server if isinstance(sizes_of_server, list) else ()) if isinstance(size, dict)]
     sizes = sorted(
         (w, h)
         for size in listed
@@ -145,4 +185,5 @@ def _version(info: Mapping[str, Any]) -> int:
 
 
 def _positive_int(value: object) -> int | None:
-    return value if isinstance(value, int) and not isinstance(value, bool) and value > 0 else None
+    usable = isinstance(value, int) and not isinstance(value, bool) and 0 < value <= MAX_PIXELS_A_SIDE
+    return value if usable else None

@@ -83,7 +83,7 @@ class ImageFetcher:
         self._journal.__exit__(None, None, None)
 
     async def _fetch(self, address: str, number: int) -> Path:
-        extension = Path(urlsplit(address).path).suffix.lower()
+        extension = Path(address.split("?", 1)[0]).suffix.lower()
         file = self._folder / f"{number}{extension if extension in RAW_EXTENSIONS else ''}"
         try:
             try:
@@ -119,7 +119,10 @@ class ImageFetcher:
 
 def _with_iiif_prefix(address: str) -> str:
     """Add the prefix of manifests and image services that are recognised by their address."""
-    parts = urlsplit(address)
+    try:
+        parts = urlsplit(address)
+    except ValueError:
+        return address  # refused when it is asked for
     if parts.path.endswith(_INFO):
         return SERVICE_PREFIX + urlunsplit(parts._replace(path=parts.path.removesuffix(_INFO), query="", fragment=""))
     if is_manifest(address, None, None) or parts.path.lower().endswith(".json"):

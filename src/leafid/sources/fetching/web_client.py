@@ -6,8 +6,8 @@ many clients do not return together. A host that fails repeatedly is not contact
 """
 
 import asyncio
-import json
 import random
+import sqlite3
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
@@ -18,9 +18,11 @@ from urllib.parse import urlencode, urljoin
 
 import aiohttp
 
+from leafid.errors import LeafidError
 from leafid.jobs import FetchingSettings
-from leafid.sources.fetching.addresses import RefusedAddressError, check_address, socket_factory
-from leafid.sources.fetching.fetch_errors import FetchError, check_status, excerpt_of, retry_after
+from leafid.sources.fetching.addresses import RefusedAddressError, as_written, check_address, socket_factory
+from leafid.sources.fetching.body import parse_json, read_body
+from leafid.sources.fetching.fetch_errors import FetchError, check_status, retry_after, unexpected_error
 from leafid.version import __version__
 
 T = TypeVar("T")
@@ -76,7 +78,11 @@ class WebClient:
         )
         self._session = aiohttp.ClientSession(
             connector=connector,
-            headers={"User-Agent": f"leafid/{__version__} ({settings.contact or 'no contact given'})"},
+            headers={
+                "User-Agent": f"leafid/{__version__} ({settings.contact or 'no contact given'})",
+                "Accept-Encoding": "gzip, deflate",
+            },
+            auto_decompress=False,  # see body.pieces_of: bodies are unpacked in pieces of limited size
             timeout=aiohttp.ClientTimeout(total=None, sock_connect=settings.timeout, sock_read=settings.timeout),
             cookie_jar=aiohttp.DummyCookieJar(),
         )
@@ -96,17 +102,16 @@ class WebClient:
         query: Mapping[str, str | list[str]] | None = None,
         body: object | None = None,
         authorization: str | None = None,
+        max_bytes: int | None = None,
+        max_parts: int | None = None,
     ) -> Any:  # noqa: ANN401 -- JSON
         """Query a service (GET, or POST with a JSON ``body``) and return its JSON reply.
 
         Raises:
-            FetchError: after the last attempt.
+            FetchError: after the last attempt, or if the reply is no JSON, or beyond ``max_bytes`` or ``max_parts``.
         """
-        reply = await self.fetch_bytes(url, query=query, body=body, authorization=authorization)
-        try:
-            return json.loads(reply)
-        except ValueError:
-            raise FetchError("not_json", f"{url} answered without JSON: {excerpt_of(reply)}", max_attempts=1) from None
+        reply = await self.fetch_bytes(url, query=query, body=body, authorization=authorization, max_bytes=max_bytes)
+        return parse_json(reply, url, max_parts=max_parts)
 
     async def fetch_bytes(
         self,
@@ -115,6 +120,7 @@ class WebClient:
         query: Mapping[str, str | list[str]] | None = None,
         body: object | None = None,
         authorization: str | None = None,
+        max_bytes: int | None = None,
     ) -> bytes:
         """As ``fetch_json``, but return the bytes of the reply."""
         address = f"{url}?{urlencode(query, doseq=True)}" if query else url
@@ -124,19 +130,14 @@ class WebClient:
                 "GET" if body is None else "POST", address, json=body, authorization=authorization
             ) as response:
                 await check_status(response)
-                received = bytearray()
-                async for chunk in response.content.iter_chunked(1 << 16):
-                    received += chunk
-                    if len(received) > MAX_REPLY_BYTES:
-                        raise FetchError(
-                            "too_large", f"{url} answered with over {MAX_REPLY_BYTES} bytes", max_attempts=1
-                        )
-                return bytes(received)
+                return await read_body(response, self.settings, max_bytes or MAX_REPLY_BYTES)
 
         return await self.with_retries(attempt)
 
     async def with_retries(self, attempt: Callable[[], Awaitable[T]]) -> T:
         """Retry transient errors with exponential backoff.
+
+        Any exception but those of disk and journal costs this address alone: it becomes a FetchError.
 
         Raises:
             FetchError: of the last attempt.
@@ -146,14 +147,17 @@ class WebClient:
         while True:
             try:
                 return await attempt()
-            except FetchError as error:
+            except (OSError, LeafidError, sqlite3.Error):
+                raise
+            except Exception as caught:
+                error = caught if isinstance(caught, FetchError) else unexpected_error(caught)
                 tried += 1
                 if tried >= min(settings.attempts, error.max_attempts or settings.attempts):
-                    raise
+                    raise error from None
                 doubled = settings.first_pause * 2 ** (tried - 1)
                 pause = min(settings.longest_pause, doubled) * self._random.uniform(0.5, 1.0)
                 if error.retry_after is not None and error.retry_after > settings.longest_pause:
-                    raise
+                    raise error from None
                 await asyncio.sleep(pause)  # _wait_for_turn waits for the pause of Retry-After
 
     @asynccontextmanager
@@ -168,7 +172,9 @@ class WebClient:
     ) -> AsyncIterator[aiohttp.ClientResponse]:
         """Send one request, follow redirects, and hold the host's slot while the body is read.
 
-        ``authorization`` is sent to the first host only, never to the target of a redirect to another.
+        Addresses are asked for exactly as given, since a signature holds for one spelling only. Cookies are kept within
+        one chain of redirects, since some hosts set one and redirect to the same address. ``authorization`` is sent to
+        the first host only, never to the target of a redirect to another.
 
         Raises:
             FetchError: the address is refused, the host does not answer, or the connection breaks.
@@ -177,6 +183,7 @@ class WebClient:
             raise RuntimeError("use WebClient as an async context manager")
         credentials = {"Authorization": authorization} if authorization else {}
         first_host_key = None
+        cookies: aiohttp.CookieJar | None = None
         for _ in range(MAX_REDIRECTS + 1):
             try:
                 host_key = check_address(url, allow_private=self.settings.allow_private_addresses)
@@ -187,13 +194,16 @@ class WebClient:
             async with host.slots:
                 await self._wait_for_turn(host, host_key)
                 with _FaultCounter(host, host_key, self.settings.longest_pause):
-                    response = await self._session.request(
-                        method,
-                        url,
-                        headers={**(headers or {}), **(credentials if host_key == first_host_key else {})},
-                        json=json,
-                        allow_redirects=False,
-                    )
+                    target = as_written(url)
+                    async with asyncio.timeout(self.settings.longest_transfer):
+                        response = await self._session.request(
+                            method,
+                            target,
+                            headers={**(headers or {}), **(credentials if host_key == first_host_key else {})},
+                            json=json,
+                            allow_redirects=False,
+                            cookies=cookies.filter_cookies(target) if cookies else None,
+                        )
                     try:
                         self._apply_retry_after(host, response)
                         if response.status not in _REDIRECTS or "Location" not in response.headers:
@@ -201,6 +211,11 @@ class WebClient:
                             return
                     finally:
                         response.release()
+                    if response.cookies:
+                        cookies = cookies or aiohttp.CookieJar(
+                            unsafe=True
+                        )  # unsafe: also of hosts that are IP addresses
+                        cookies.update_cookies(response.cookies, target)
                     url = urljoin(url, response.headers["Location"])
                     if response.status == 303 or (response.status in (301, 302) and method == "POST"):
                         method, json = "GET", None
@@ -240,6 +255,8 @@ class _FaultCounter:
             self._host.record_success()
         elif isinstance(error, FetchError) and error.retry_after is None:
             self._host.record_fault(self._longest_pause)
+        if isinstance(error, ValueError) and not isinstance(error, aiohttp.ClientError):
+            raise unexpected_error(error) from None  # hosts such as a..b, and what yarl and idna refuse
         if not isinstance(error, aiohttp.ClientError | TimeoutError | ConnectionError):
             return
         refused = _refused_address(error)

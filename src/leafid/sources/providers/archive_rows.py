@@ -3,9 +3,17 @@
 import re
 from collections.abc import Mapping
 
+from leafid.scientific_names import Name, read_determination
 from leafid.sources.providers.licences import read_licence
-from leafid.sources.providers.occurrences import Medium, Occurrence, no_taxon_failure, without_missing
-from leafid.sources.providers.scientific_names import CanonicalName, TaxonMatcher, canonical_name
+from leafid.sources.providers.occurrences import (
+    Medium,
+    Occurrence,
+    addresses_in,
+    no_taxon_failure,
+    with_qualifier,
+    without_missing,
+)
+from leafid.sources.providers.taxon_matching import TaxonMatcher
 from leafid.sources.source_result import Failure
 
 BASIS = {
@@ -22,14 +30,15 @@ MEDIUM_TERMS = (
     "thumbnailAccessURI",
 )  # fmt: skip
 OCCURRENCE_TERMS = (
-    "scientificName", "acceptedScientificName", "species", "genus", "specificEpithet", "infraspecificEpithet",
+    "scientificName", "verbatimScientificName", "verbatimIdentification", "acceptedScientificName", "species", "genus",
+    "specificEpithet", "infraspecificEpithet",
     "identificationQualifier", "taxonKey", "acceptedTaxonKey", "speciesKey", "genusKey", "family", "institutionCode",
     "catalogNumber", "recordedBy", "recordNumber", "eventDate", "year", "month", "day", "identifiedBy", "typeStatus",
     "basisOfRecord", "license", "rights", "rightsHolder", "references", "gbifID", "datasetKey", "associatedMedia",
 )  # fmt: skip
 NAME_TERMS = (
-    "scientificname", "acceptedscientificname", "species", "genus", "specificepithet", "identificationqualifier",
-    "acceptedtaxonkey", "taxonkey", "specieskey", "genuskey",
+    "scientificname", "verbatimscientificname", "verbatimidentification", "acceptedscientificname", "species", "genus",
+    "specificepithet", "identificationqualifier", "acceptedtaxonkey", "taxonkey", "specieskey", "genuskey",
 )  # fmt: skip
 """Terms, in lower case, that decide whether a row belongs to the taxa of the job."""
 
@@ -46,13 +55,15 @@ def parse_occurrence(
     name = published_name(fields)
     if name is None:
         return no_taxon_failure(source, identifier, fields.get("scientificname"))
-    entry = matcher.match(name, taxon_keys(fields))
-    catalog_name = matcher.catalog_name(name, entry)
+    match = matcher.place(name, taxon_keys(fields))
+    catalog_name = match.catalog_name
     gbif_id = fields.get("gbifid")
     values = without_missing(
         {
             "scientificName": catalog_name,
-            "verbatimIdentification": fields.get("scientificname"),
+            "verbatimIdentification": with_qualifier(
+                fields.get("scientificname"), fields.get("identificationqualifier")
+            ),
             "acceptedTaxonKey": fields.get("acceptedtaxonkey"),
             "taxonRank": "species" if " " in catalog_name else "genus",
             "genus": catalog_name.split(" ", 1)[0],
@@ -74,15 +85,23 @@ def parse_occurrence(
         }
     )
     licence = read_licence(fields.get("license"), fields.get("rights"))
-    return Occurrence(source, identifier, values, licence, media)
+    return Occurrence(source, identifier, values, licence, media, match.left_because)
 
 
-def parse_medium(fields: Mapping[str, str]) -> Medium:
-    """Parse one row of media; several terms may contain the address."""
-    addresses = [fields[term.lower()] for term in ADDRESS_TERMS if term.lower() in fields]
-    web = [address for address in dict.fromkeys(addresses) if address.lower().startswith(("http://", "https://"))]
+def parse_media(fields: Mapping[str, str]) -> tuple[Medium, ...]:
+    """Parse one row of media; several terms may contain the address, and one cell several addresses."""
+    cells = dict.fromkeys(found for term in ADDRESS_TERMS if (found := addresses_in(fields.get(term.lower(), ""))))
+    if not cells:
+        return (_medium(fields, None, ()),)
+    first, *others = cells
+    if len(first) > 1:
+        return tuple(_medium(fields, address, ()) for address in first)
+    return (_medium(fields, first[0], tuple(address for cell in others for address in cell)),)
+
+
+def _medium(fields: Mapping[str, str], address: str | None, fallbacks: tuple[str, ...]) -> Medium:
     return Medium(
-        identifier=web[0] if web else None,
+        identifier=address,
         references=fields.get("references") or fields.get("furtherinformationurl"),
         type=fields.get("type"),
         format=fields.get("format") or fields.get("bestqualityformat"),
@@ -93,24 +112,17 @@ def parse_medium(fields: Mapping[str, str]) -> Medium:
         licence=read_licence(*(fields.get(term.lower()) for term in LICENCE_TERMS)),
         width=_positive_int(fields.get("pixelxdimension")),
         height=_positive_int(fields.get("pixelydimension")),
-        fallbacks=tuple(web[1:]),
+        fallbacks=fallbacks,
     )
 
 
-def published_name(fields: Mapping[str, str]) -> CanonicalName | None:
-    """Return the accepted name if GBIF gives one, or else the name on the label; only the genus if it is uncertain."""
-    if "cf" in fields.get("identificationqualifier", "").lower() or "aff" in fields.get("identificationqualifier", ""):
-        return canonical_name(fields.get("genus") or fields.get("scientificname", "").split(" ")[0])
-    for term in ("species", "acceptedscientificname", "scientificname"):
-        name = canonical_name(fields.get(term, ""))
-        if name is not None and (name.species or term == "scientificname"):
-            break
-    else:
-        name = None
-    parts = (fields.get("genus"), fields.get("specificepithet"))
-    if (name is None or name.species is None) and parts[0]:
-        return canonical_name(" ".join(part for part in parts if part)) or name
-    return name
+def published_name(fields: Mapping[str, str]) -> Name | None:
+    """Return the accepted name if GBIF gives one, or else the name on the label; see ``read_determination``."""
+    parts = " ".join(part for term in ("genus", "specificepithet") if (part := fields.get(term)))
+    written = ("verbatimscientificname", "verbatimidentification", "scientificname")
+    accepted = (fields.get("species"), fields.get("acceptedscientificname"))
+    labels = [*(fields.get(term) for term in written), parts]
+    return read_determination(labels, accepted, fields.get("identificationqualifier"))
 
 
 def taxon_keys(fields: Mapping[str, str]) -> tuple[str | None, ...]:
@@ -123,7 +135,7 @@ def _date(fields: Mapping[str, str]) -> str | None:
     parts = [fields.get(term, "") for term in ("year", "month", "day")]
     known = []
     for part in parts:
-        if not part.isdecimal() or int(part) == 0:
+        if not re.fullmatch(r"\d{1,4}", part) or int(part) == 0:
             break
         known.append(part.zfill(2))
     return "-".join(known) or None
@@ -142,4 +154,4 @@ def normalised_basis(text: str) -> str:
 
 
 def _positive_int(text: str | None) -> int | None:
-    return int(text) if text and text.isdecimal() and int(text) > 0 else None
+    return int(text) if text and re.fullmatch(r"\d{1,9}", text) and int(text) > 0 else None

@@ -5,11 +5,13 @@ compression ratio (ZIP bombs) and overlong lines are refused. Format: Darwin Cor
 """
 
 import codecs
-import csv
 import io
+import lzma
+import struct
 import zipfile
 import zlib
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import IO
@@ -19,6 +21,7 @@ from defusedxml import ElementTree
 from defusedxml.common import DefusedXmlException
 
 from leafid.errors import SourceError
+from leafid.tables import MISSING_WORDS, encoding_of, quoted_records
 
 MAX_META_BYTES = 5_000_000
 MAX_LINE_LENGTH = 4_000_000
@@ -27,6 +30,21 @@ MAX_COMPRESSION_RATIO = 300
 """Largest ratio of unpacked to packed size of a member; tables of occurrences have 5 to 30."""
 RATIO_CHECKED_ABOVE = 50_000_000
 """Bytes. Smaller members are read whatever their ratio, since they cannot fill a disk."""
+
+MAX_COLUMNS = 10_000
+MAX_HEADER_LINES = 1000
+MAX_UNREADABLE_ROWS = 10_000
+"""After so many rows that cannot be read, an archive is refused unless more rows can be."""
+SNIFFED_BYTES = 200_000
+"""Bytes by which encoding and line ends are recognised."""
+
+_DAMAGE = (
+    zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError, OSError, NotImplementedError, ValueError, RuntimeError,
+    struct.error, OverflowError,
+)  # fmt: skip
+"""What the readers of zip files raise on damaged ones."""
+_NO_ENCODINGS = ("idna", "punycode", "unicode_escape", "raw_unicode_escape", "undefined", "utf-7")
+"""Codecs of Python that are no encoding of a file of text."""
 
 _ESCAPES = {"\\t": "\t", "\\n": "\n", "\\r": "\r", "\\r\\n": "\r\n", "\\\\": "\\", "\\u0001": "\x01", "\\|": "|"}
 
@@ -45,6 +63,7 @@ class Table:
     encoding: str
     delimiter: str
     quote: str
+    line_end: str
     header_lines: int
     id_index: int | None
     terms: Mapping[str, tuple[int, ...]]
@@ -79,9 +98,11 @@ class DarwinCoreArchive:
         self._zip: zipfile.ZipFile | None = None
         self._root = ""
         if path.is_dir():
-            self._members = {file.relative_to(path).as_posix(): file for file in path.rglob("*") if file.is_file()}
+            self._members = _files_inside(path)
         else:
             self._zip = _open_zip(path)
+            # Programs on Windows write backslashes between folders.
+            self._in_zip = {info.filename.replace("\\", "/"): info for info in self._zip.infolist()}
         self._root = self._find_root()
         self.core, self.extensions = self._describe()
 
@@ -102,11 +123,14 @@ class DarwinCoreArchive:
         """
         if self._root + name not in self._names():
             return None
-        with self._open(name) as member:
+        return self._content(name, limit).decode("utf-8-sig", "replace")
+
+    def _content(self, name: str, limit: int) -> bytes:
+        with self._reading(name) as member:
             content = member.read(limit + 1)
         if len(content) > limit:
             raise SourceError(f"{self.path}: {name} is longer than {limit / 1e6:g} MB.")
-        return content.decode("utf-8-sig", "replace")
+        return content
 
     def rows(self, table: Table, wanted: Iterable[str]) -> Iterator[Row | UnreadableRow]:
         """Yield the rows of a table in the order of its files, with the fields of ``wanted`` terms only.
@@ -129,35 +153,56 @@ class DarwinCoreArchive:
                     continue
                 values = defaults.copy()
                 for index, term in cells:  # of several columns of one term, the first non-empty one counts
-                    if index < width and fields[index] and (text := fields[index].strip()) and text != "\\N":
+                    if (
+                        index < width
+                        and fields[index]
+                        and (text := fields[index].strip())
+                        and not _is_missing(term, text)
+                    ):
                         values[term] = text
                 identifier = str(line) if table.id_index is None else fields[table.id_index].strip()
                 yield Row(identifier, values)
 
     def _lines(self, table: Table, location: str) -> Iterator[tuple[int, list[str] | str]]:
         """Yield (line number, fields or the reason why the line cannot be read)."""
-        try:
-            with self._open(location) as member:
-                text = io.TextIOWrapper(member, encoding=table.encoding, errors="replace", newline="\n")
-                for _ in range(table.header_lines):  # not parsed as CSV, since some headers contain a stray quote
-                    _readline(text, location)
-                if table.quote:
-                    yield from _quoted(text, table, location)
-                else:
-                    yield from _plain(text, table, location)
-        except (zipfile.BadZipFile, zlib.error, EOFError, OSError) as error:
-            raise SourceError(f"{self.path}: {location} is damaged: {error}.") from None
+        with self._reading(location) as member:
+            start = member.read(SNIFFED_BYTES)
+        encoding = encoding_of(start) or table.encoding  # a byte order mark is right where meta.xml is not
+        newline = _line_end(start.decode(encoding, "replace"), table.line_end)
+        unreadable = 0
+        with self._reading(location) as member:
+            text = io.TextIOWrapper(member, encoding=encoding, errors="replace", newline=newline)
+            header = ""
+            for _ in range(table.header_lines):  # not parsed as CSV, since some headers contain a stray quote
+                header = _readline(text, location)
+            parsed = _quoted(text, table, location, header) if table.quote else _plain(text, table, location)
+            for read, (line, fields) in enumerate(parsed, start=1):
+                unreadable += isinstance(fields, str)
+                if unreadable > MAX_UNREADABLE_ROWS and unreadable > read / 2:
+                    raise SourceError(
+                        f"{self.path}: {unreadable} of the first {read} rows of {location} cannot be read (line "
+                        f"{line}: {fields}). It is not the table that meta.xml describes."
+                    )
+                yield line, fields
 
-    def _open(self, name: str) -> IO[bytes]:
+    @contextmanager
+    def _reading(self, name: str) -> Iterator[IO[bytes]]:
+        """Open a member; whatever a damaged archive raises names the member.
+
+        Raises:
+            SourceError: the member is missing or damaged.
+        """
         full = self._root + name
         if full not in self._names():
             raise SourceError(f"{self.path}: meta.xml names the file {name}, which is not in the archive.")
-        if self._zip is None:
-            return self._members[full].open("rb")
-        return self._zip.open(full)
+        try:
+            with self._members[full].open("rb") if self._zip is None else self._zip.open(self._in_zip[full]) as opened:
+                yield opened
+        except _DAMAGE as error:
+            raise SourceError(f"{self.path}: {name} is damaged: {error or type(error).__name__}.") from None
 
     def _names(self) -> Iterable[str]:
-        return self._members if self._zip is None else self._zip.NameToInfo
+        return self._members if self._zip is None else self._in_zip
 
     def _find_root(self) -> str:
         """Return the folder of ``meta.xml`` inside the archive, with a trailing slash."""
@@ -172,8 +217,9 @@ class DarwinCoreArchive:
 
     def _describe(self) -> tuple[Table, tuple[Table, ...]]:
         try:
-            root = ElementTree.fromstring(self.text("meta.xml") or "", forbid_dtd=True)
-        except (ParseError, DefusedXmlException, ValueError) as error:
+            # As bytes: the parser knows UTF-16 and the encoding that the XML declaration names.
+            root = ElementTree.fromstring(self._content("meta.xml", MAX_META_BYTES), forbid_dtd=True)
+        except (ParseError, DefusedXmlException, ValueError, LookupError, RecursionError) as error:
             raise SourceError(f"{self.path}: meta.xml cannot be read: {error or type(error).__name__}.") from None
         core = [_table(child, self.path, "id") for child in root if _local_name(child) == "core"]
         if len(core) != 1:
@@ -181,13 +227,23 @@ class DarwinCoreArchive:
         return core[0], tuple(_table(child, self.path, "coreid") for child in root if _local_name(child) == "extension")
 
 
+def _files_inside(folder: Path) -> dict[str, Path]:
+    """Return the files of a folder by name; links that leave the folder are refused."""
+    real = folder.resolve()
+    files = {file.relative_to(folder).as_posix(): file for file in folder.rglob("*") if file.is_file()}
+    for name, file in files.items():
+        if not file.resolve().is_relative_to(real):
+            raise SourceError(f"{folder}: {name} is a link to a file outside the archive; it is refused.")
+    return files
+
+
 def _open_zip(path: Path) -> zipfile.ZipFile:
     try:
         opened = zipfile.ZipFile(path)
     except FileNotFoundError:
         raise SourceError(f"There is no archive {path}. Relative paths start at {Path.cwd()}.") from None
-    except (zipfile.BadZipFile, OSError, NotImplementedError) as error:
-        raise SourceError(f"{path} is not a readable .zip archive: {error}.") from None
+    except _DAMAGE as error:
+        raise SourceError(f"{path} is not a readable .zip archive: {error or type(error).__name__}.") from None
     for info in opened.infolist():
         if info.flag_bits & 1:
             raise SourceError(f"{path}: {info.filename} is protected by a password.")
@@ -216,10 +272,10 @@ def _table(element: Element, path: Path, id_tag: str) -> Table:
     defaults: dict[str, str] = {}
     for field in (child for child in element if _local_name(child) == "field"):
         term = _short_term(field.get("term", ""))
-        index = _parse_int(field.get("index"))
+        index = _bounded(field.get("index"), MAX_COLUMNS, f"index of {term}", path)
         if index is not None:
             terms[term] = (*terms.get(term, ()), index)
-        elif field.get("default"):
+        if field.get("default"):  # for empty cells where the field has a column too
             defaults[term] = field.get("default", "")
     return Table(
         row_type=element.get("rowType", ""),
@@ -227,27 +283,25 @@ def _table(element: Element, path: Path, id_tag: str) -> Table:
         encoding=_encoding(element.get("encoding", "UTF-8"), path),
         delimiter=_unescaped(element.get("fieldsTerminatedBy", ",")) or ",",
         quote=_unescaped(element.get("fieldsEnclosedBy", '"'))[:1],
-        header_lines=_parse_int(element.get("ignoreHeaderLines")) or 0,
-        id_index=_parse_int(identifier.get("index")) if identifier is not None else None,
+        line_end=_unescaped(element.get("linesTerminatedBy", "\\n")),
+        header_lines=_bounded(element.get("ignoreHeaderLines"), MAX_HEADER_LINES, "ignoreHeaderLines", path) or 0,
+        id_index=_bounded(identifier.get("index"), MAX_COLUMNS, "index", path) if identifier is not None else None,
         terms=terms,
         defaults=defaults,
     )
 
 
-def _quoted(text: io.TextIOWrapper, table: Table, location: str) -> Iterator[tuple[int, list[str] | str]]:
-    reader = csv.reader(
-        _limited(text, location), delimiter=table.delimiter[:1], quotechar=table.quote, doublequote=True, strict=False
-    )
-    while True:
-        try:
-            fields = next(reader)
-        except StopIteration:
-            return
-        except csv.Error as error:
-            yield reader.line_num + table.header_lines, str(error)
-            continue
-        if fields:
-            yield reader.line_num + table.header_lines, fields
+def _is_missing(term: str, text: str) -> bool:
+    """Whether a value means that there is none; ``NA`` is also the code of a herbarium."""
+    return text in MISSING_WORDS and not (term == "institutioncode" and text == "NA")
+
+
+def _quoted(text: io.TextIOWrapper, table: Table, location: str, header: str) -> Iterator[tuple[int, list[str] | str]]:
+    """Yield records whose values may be quoted; the header, if any, shows how many values there are."""
+    named = next(quoted_records([header], table.delimiter, table.quote), (0, ""))[1] if header else ""
+    width = None if isinstance(named, str) else len(named)
+    for line, fields in quoted_records(_limited(text, location), table.delimiter, table.quote, width):
+        yield line + table.header_lines, fields
 
 
 def _plain(text: io.TextIOWrapper, table: Table, location: str) -> Iterator[tuple[int, list[str] | str]]:
@@ -284,14 +338,36 @@ def _unescaped(text: str) -> str:
     return _ESCAPES.get(text, text)
 
 
-def _parse_int(text: str | None) -> int | None:
-    return int(text) if text is not None and text.strip().isdecimal() else None
+def _bounded(text: str | None, limit: int, what: str, path: Path) -> int | None:
+    """Return a whole number of meta.xml up to a limit; None where it is missing or no number.
+
+    Raises:
+        SourceError: it is larger.
+    """
+    digits = (text or "").strip().lstrip("0") or (text or "").strip()[-1:]
+    if not (digits.isascii() and digits.isdecimal()):
+        return None
+    if len(digits) > 9 or int(digits) > limit:
+        raise SourceError(f"{path}: meta.xml gives {digits[:20]} as {what}; the largest number is {limit}.")
+    return int(digits)
+
+
+def _line_end(sample: str, stated: str) -> str:
+    """Return the character that ends lines: the one that meta.xml states, unless the file has only the other."""
+    wanted = "\r" if stated == "\r" else "\n"
+    other = "\n" if wanted == "\r" else "\r"
+    return other if wanted not in sample and other in sample else wanted
 
 
 def _encoding(name: str, path: Path) -> str:
     """Return the codec; UTF-8 is read with or without a byte order mark."""
     try:
         found = codecs.lookup(name.strip() or "utf-8").name
-    except LookupError:
-        raise SourceError(f"{path}: meta.xml names an unknown encoding, {name!r}.") from None
+        if found in _NO_ENCODINGS:
+            raise LookupError
+        "a".encode(found)  # a LookupError for codecs between bytes or texts, such as zlib and rot13
+    except (LookupError, ValueError):
+        raise SourceError(
+            f"{path}: meta.xml names the encoding {name[:50]!r}, which is no encoding of text. UTF-8 is usual."
+        ) from None
     return "utf-8-sig" if found == "utf-8" else found

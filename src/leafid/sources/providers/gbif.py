@@ -2,18 +2,29 @@
 
 import json
 from collections.abc import AsyncIterator, Mapping
+from functools import partial
 from typing import Any
 from urllib.parse import urlencode
 
 from leafid.errors import SourceError
-from leafid.jobs import GbifSearchSource, Job
+from leafid.jobs import GbifSearchSource, Job, TaxonEntry
+from leafid.scientific_names import read_determination
 from leafid.sources.fetching.fetch_errors import FetchError
 from leafid.sources.fetching.journal import Journal
 from leafid.sources.fetching.web_client import WebClient
 from leafid.sources.providers.licences import read_licence
 from leafid.sources.providers.name_resolution import ResolvedTaxa
-from leafid.sources.providers.occurrences import Medium, Occurrence, no_taxon_failure, text_or_none, without_missing
-from leafid.sources.providers.scientific_names import TaxonMatcher, canonical_name
+from leafid.sources.providers.occurrences import (
+    Medium,
+    Occurrence,
+    no_taxon_failure,
+    one_by_address,
+    record_or_failure,
+    text_or_none,
+    with_qualifier,
+    without_missing,
+)
+from leafid.sources.providers.taxon_matching import TaxonMatcher
 from leafid.sources.source_result import Failure
 
 PAGE_SIZE = 300
@@ -40,7 +51,8 @@ async def search_gbif(
     if job.taxa is None or not job.taxa.entries:
         raise SourceError("sources: kind gbif_search needs the taxa of the job. Add a section `taxa`.")
     matcher = TaxonMatcher(job.taxa, taxa.keys)
-    for entry, resolved in taxa.by_entry.items():
+    entries = {entry.name: entry for entry in job.taxa.entries}
+    for name, resolved in taxa.by_entry.items():
         query: dict[str, str | list[str]] = {
             "taxonKey": resolved.key,
             "checklistKey": resolved.checklist,
@@ -56,13 +68,16 @@ async def search_gbif(
         while True:
             page = await _page(query, offset, client, journal)
             for record in page["results"]:
-                yield parse_occurrence(record, source.kind, resolved.checklist, matcher, queried=entry)
+                parse = partial(
+                    parse_occurrence, record, source.kind, resolved.checklist, matcher, queried=entries.get(name)
+                )
+                yield record_or_failure(source.kind, _key(record), parse)
             offset += len(page["results"])
             if page.get("endOfRecords", True) or not page["results"]:
                 break
             if offset + PAGE_SIZE > MAX_OFFSET:
                 yield (
-                    f"GBIF has {page.get('count')} records with images of {entry}; its search returns only the first "
+                    f"GBIF has {page.get('count')} records with images of {name}; its search returns only the first "
                     f"{offset}. To get all of them use `kind: gbif_download` instead of gbif_search."
                 )
                 break
@@ -91,7 +106,7 @@ async def _page(
 
 
 def parse_occurrence(
-    record: Mapping[str, Any], source: str, checklist: str, matcher: TaxonMatcher, *, queried: str | None = None
+    record: Mapping[str, Any], source: str, checklist: str, matcher: TaxonMatcher, *, queried: TaxonEntry | None = None
 ) -> Occurrence | Failure:
     """Parse one record of the search.
 
@@ -100,20 +115,22 @@ def parse_occurrence(
         source: kind of the source, for messages.
         checklist: key of the checklist in which the job's taxa were resolved.
         matcher: finds the entry of the job.
-        queried: name of the entry whose key was queried; the record belongs to it unless another entry matches.
+        queried: the entry whose key was queried; the record belongs to it unless another entry matches.
     """
-    key = str(record.get("key") or record.get("gbifID") or "")
+    key = _key(record)
     usage = _usage(record, checklist)
     published = text_or_none(record.get("scientificName"))
-    name = canonical_name(usage["species"] or usage["name"] or published or "")
+    qualifier = text_or_none(record.get("identificationQualifier"))
+    written = (text_or_none(record.get(term)) for term in ("verbatimScientificName", "verbatimIdentification"))
+    name = read_determination([*written, published], (usage["species"], usage["name"]), qualifier)
     if name is None:
         return no_taxon_failure(source, key, published)
-    entry = matcher.match(name, usage["keys"]) or matcher.match(canonical_name(queried or ""))
-    catalog_name = matcher.catalog_name(name, entry)
+    match = matcher.place(name, usage["keys"], queried=queried)
+    catalog_name = match.catalog_name
     values = without_missing(
         {
             "scientificName": catalog_name,
-            "verbatimIdentification": published,
+            "verbatimIdentification": with_qualifier(published, qualifier),
             "acceptedTaxonKey": usage["key"],
             "taxonRank": "species" if " " in catalog_name else "genus",
             "genus": catalog_name.split(" ", 1)[0],
@@ -133,8 +150,14 @@ def parse_occurrence(
         }
     )
     licence = read_licence(text_or_none(record.get("license")))
-    media = tuple(parse_medium(medium) for medium in record.get("media") or () if isinstance(medium, dict))
-    return Occurrence(source, key, values, licence, media)
+    listed = [parse_medium(medium) for medium in record.get("media") or () if isinstance(medium, dict)]
+    media = tuple(one for medium in listed for one in one_by_address(medium))
+    return Occurrence(source, key, values, licence, media, match.left_because)
+
+
+def _key(record: object) -> str:
+    """Return the key of a record for messages; empty if it has none."""
+    return text_or_none((record.get("key") or record.get("gbifID")) if isinstance(record, dict) else None) or ""
 
 
 def parse_medium(medium: Mapping[str, Any]) -> Medium:

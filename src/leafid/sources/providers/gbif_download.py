@@ -5,6 +5,7 @@ import base64
 import json
 import netrc
 import os
+import re
 from collections.abc import AsyncIterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -103,7 +104,10 @@ async def request_download(predicate: Mapping[str, Any], taxa: ResolvedTaxa, cli
         if error.reason == "http_413":
             raise SourceError("GBIF refuses the request as too complex. Split the taxa over several jobs.") from None
         raise SourceError(f"GBIF refused the request. {error.detail}") from None
-    return reply.decode("utf-8", "replace").strip().strip('"')
+    key = reply.decode("utf-8", "replace").strip().strip('"')
+    if not re.fullmatch(r"[\w-]{1,100}", key):  # it becomes part of a path
+        raise SourceError(f"GBIF answered the request for a download with {key[:100]!r} instead of a key.")
+    return key
 
 
 def credentials(host: str) -> tuple[str, str]:
@@ -139,9 +143,11 @@ async def _wait_until_ready(
             if error.reason == "http_404":
                 journal.set_download_key(predicate_text, None)
             raise SourceError(f"GBIF download {key}: {error.detail}") from None
+        if not isinstance(description, dict):
+            raise SourceError(f"GBIF download {key}: the description of GBIF cannot be read.")
         status = str(description.get("status"))
         if status == READY_STATUS:
-            return description if isinstance(description, dict) else {}
+            return description
         if status not in PENDING_STATUSES:
             journal.set_download_key(predicate_text, None)  # the next call requests a new one
             reason = FAILED_STATUSES.get(status, f"its status is {status}")

@@ -3,17 +3,28 @@
 import json
 from collections import defaultdict
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 from leafid.errors import SourceError
 from leafid.jobs import IdigbioSource, Job, TaxonEntry
+from leafid.scientific_names import Name, NameKind, read_determination, read_name
 from leafid.sources.fetching.fetch_errors import FetchError
 from leafid.sources.fetching.journal import Journal
 from leafid.sources.fetching.web_client import WebClient
 from leafid.sources.providers.licences import Licence, read_licence
 from leafid.sources.providers.name_resolution import ResolvedTaxa
-from leafid.sources.providers.occurrences import Medium, Occurrence, no_taxon_failure, text_or_none, without_missing
-from leafid.sources.providers.scientific_names import CanonicalName, TaxonMatcher, canonical_name
+from leafid.sources.providers.occurrences import (
+    Medium,
+    Occurrence,
+    no_taxon_failure,
+    one_by_address,
+    record_or_failure,
+    text_or_none,
+    with_qualifier,
+    without_missing,
+)
+from leafid.sources.providers.taxon_matching import TaxonMatcher
 from leafid.sources.source_result import Failure
 
 PAGE_SIZE = 1000
@@ -59,10 +70,10 @@ async def search_idigbio(
         media = _MediaSearch(client, journal, {**_record_query(name), "basisofrecord": BASIS[source.domain]})
         by_record: dict[str, list[Mapping[str, Any]]] = defaultdict(list)
         async for medium in media.items():
-            for record in (medium.get("indexTerms") or {}).get("records") or ():
-                by_record[str(record)].append(medium)
+            for record in _records_of(medium):
+                by_record[record].append(medium)
         if media.truncated:
-            yield f"iDigBio has {media.count} media of {name}; its search returns only {MAX_OFFSET}."
+            yield f"iDigBio has {media.count} media of {name.canonical}; its search returns only {MAX_OFFSET}."
         new = [record for record in by_record if record not in known]
         known.update(new)
         for first in range(0, len(new), RECORDS_PER_REQUEST):
@@ -71,21 +82,23 @@ async def search_idigbio(
                 yield one
 
 
-def _queries(entries: Sequence[TaxonEntry]) -> Iterable[tuple[TaxonEntry, CanonicalName]]:
+def _queries(entries: Sequence[TaxonEntry]) -> Iterable[tuple[TaxonEntry, Name]]:
     """Yield one query for each name and synonym of each entry."""
     for entry in entries:
         for text in (entry.name, *entry.synonyms):
-            name = canonical_name(text)
-            if name is not None:
+            name = read_name(text)
+            if name.genus is not None:
                 yield entry, name
 
 
-def _record_query(name: CanonicalName) -> dict[str, object]:
-    query: dict[str, object] = {"genus": name.genus.lower()}
-    if name.species:
-        query["specificepithet"] = name.species.lower()
-    if name.infraspecific:
-        query["infraspecificepithet"] = name.infraspecific.split()[-1].lower()
+def _record_query(name: Name) -> dict[str, object]:
+    """Return the query of a name; a name that is no certain one is queried by its genus."""
+    query: dict[str, object] = {"genus": str(name.genus).lower()}
+    epithets = (name.binomial or "").lower().replace("× ", "").split()[1:]
+    if name.kind is NameKind.NAME and epithets:
+        query["specificepithet"] = epithets[0]
+        if name.species:
+            query["infraspecificepithet"] = name.canonical.split()[-1].lower()
     return query
 
 
@@ -105,7 +118,8 @@ class _MediaSearch:
             query = {"rq": self._records, "mq": {}, "limit": PAGE_SIZE, "offset": offset, "sort": ["uuid"]}
             page = await _search_page("media", query, self._client, self._journal)
             items = page["items"]
-            self.count = int(page.get("itemCount") or 0)
+            count = page.get("itemCount")
+            self.count = count if isinstance(count, int) else 0
             for item in items:
                 yield item
             offset += len(items)
@@ -128,15 +142,37 @@ async def _records(
     """Request records by uuid, and join them with their media."""
     query = {"rq": {"uuid": list(uuids)}, "limit": len(uuids), "sort": ["uuid"]}
     page = await _search_page("records", query, client, journal)
-    returned = {str(record.get("uuid")): record for record in page["items"]}
+    returned = {str(record.get("uuid")): record for record in page["items"] if isinstance(record, dict)}
     publishers = {str(one.get("uuid")): one for one in page.get("attribution") or () if isinstance(one, dict)}
     for uuid in uuids:
         if uuid in returned:
             base = client.settings.idigbio_media_url
-            media = tuple(parse_medium(medium, base) for medium in by_record[uuid])
-            yield parse_occurrence(returned[uuid], media, source.kind, matcher, entry, publishers)
+            found = (returned[uuid], by_record[uuid], base)
+            parse = partial(_joined_record, *found, source, matcher, entry, publishers)
+            yield record_or_failure(source.kind, uuid, parse)
         else:
             yield Failure(uuid, source.kind, "no_record", "iDigBio lists the record but does not return it")
+
+
+def _records_of(medium: object) -> list[str]:
+    """Return the identifiers of the records of a medium."""
+    terms = medium.get("indexTerms") if isinstance(medium, dict) else None
+    records = terms.get("records") if isinstance(terms, dict) else None
+    return [record for record in records if isinstance(record, str)] if isinstance(records, list) else []
+
+
+def _joined_record(
+    record: Mapping[str, Any],
+    media: Sequence[Mapping[str, Any]],
+    media_url: str,
+    source: IdigbioSource,
+    matcher: TaxonMatcher,
+    entry: TaxonEntry,
+    publishers: Mapping[str, Mapping[str, Any]],
+) -> Occurrence | Failure:
+    """Parse a record and its media."""
+    parsed = tuple(one for medium in media for one in one_by_address(parse_medium(medium, media_url)))
+    return parse_occurrence(record, parsed, source.kind, matcher, entry, publishers)
 
 
 async def _search_page(
@@ -177,18 +213,21 @@ def parse_occurrence(
     index = record.get("indexTerms") or {}
     published = text_or_none(data.get("dwc:scientificName")) or text_or_none(index.get("scientificname"))
     indexed = " ".join(part for key in ("genus", "specificepithet") if (part := text_or_none(index.get(key))))
-    name = canonical_name(published or "") or canonical_name(indexed)
+    parts = " ".join(part for key in ("dwc:genus", "dwc:specificEpithet") if (part := text_or_none(data.get(key))))
+    qualifier = text_or_none(data.get("dwc:identificationQualifier"))
+    labels = (text_or_none(data.get("dwc:verbatimIdentification")), published, parts, indexed)
+    name = read_determination(labels, qualifier=qualifier)
     if name is None:
         return no_taxon_failure(source, uuid, published)
-    if name.species is None and text_or_none(data.get("dwc:genus")) and text_or_none(data.get("dwc:specificEpithet")):
-        name = canonical_name(f"{data['dwc:genus']} {data['dwc:specificEpithet']}") or name
-    entry = matcher.match(name) or matcher.match(canonical_name(indexed)) or queried
-    catalog_name = matcher.catalog_name(name, entry)
+    match = matcher.place(name, queried=matcher.match(read_name(indexed)) or queried)
+    catalog_name = match.catalog_name
     publisher = publishers.get(str(index.get("recordset")), {})
     values = without_missing(
         {
             "scientificName": catalog_name,
-            "verbatimIdentification": _joined(data, "dwc:scientificName", "dwc:scientificNameAuthorship"),
+            "verbatimIdentification": with_qualifier(
+                _joined(data, "dwc:scientificName", "dwc:scientificNameAuthorship"), qualifier
+            ),
             "taxonRank": "species" if " " in catalog_name else "genus",
             "genus": catalog_name.split(" ", 1)[0],
             "family": text_or_none(data.get("dwc:family")),
@@ -205,7 +244,7 @@ def parse_occurrence(
             or f"https://portal.idigbio.org/portal/records/{uuid}",
         }
     )
-    return Occurrence(source, uuid, values, parse_licence(data), media)
+    return Occurrence(source, uuid, values, parse_licence(data), media, match.left_because)
 
 
 def parse_medium(item: Mapping[str, Any], media_url: str) -> Medium:

@@ -1,19 +1,20 @@
 """Plan one image for each occurrence, check its licence, and record why other media are excluded."""
 
 import json
+from collections import Counter
 from collections.abc import AsyncIterable
 from dataclasses import dataclass, field
 from hashlib import sha256
-from urllib.parse import urlsplit
 
 from leafid.jobs import Job, WebSource
 from leafid.progress import OnProgress
+from leafid.sources.fetching.addresses import host_of
 from leafid.sources.fetching.iiif import MANIFEST_PREFIX, SERVICE_PREFIX
 from leafid.sources.fetching.journal import Journal
 from leafid.sources.providers.licences import effective_licence
 from leafid.sources.providers.media_choice import choose_medium
 from leafid.sources.providers.occurrences import Medium, Occurrence
-from leafid.sources.source_result import Failure
+from leafid.sources.source_result import MAX_LISTED_FAILURES, Failure
 
 BATCH_ROWS = 500
 
@@ -47,11 +48,14 @@ async def plan_source(
     """
     rows: list[tuple[str, ...]] = []
     excluded: list[tuple[str, ...]] = []
+    unlisted: Counter[str] = Counter()
     async for one in found:
         if isinstance(one, str):
             plan.notes.append(one)
         elif isinstance(one, Failure):
-            plan.failures.append(one)
+            unlisted[str(one.reason)] += 1
+            if unlisted[str(one.reason)] <= MAX_LISTED_FAILURES:
+                plan.failures.append(one)
         else:
             plan.occurrences += 1
             _plan_occurrence(one, source.domain, job, rows, excluded)
@@ -61,6 +65,10 @@ async def plan_source(
             rows.clear()
             excluded.clear()
     journal.add_to_plan(rows, excluded)
+    for reason, count in unlisted.items():
+        if count > MAX_LISTED_FAILURES:
+            detail = f"{count - MAX_LISTED_FAILURES} more records that are not listed"
+            plan.failures.append(Failure("", source.kind, reason, detail))
 
 
 def _plan_occurrence(
@@ -74,6 +82,10 @@ def _plan_occurrence(
 
     if not occurrence.media:
         exclude(None, "", "the record has no media")
+    if occurrence.left_because:
+        for medium in occurrence.media:
+            exclude(medium, "", occurrence.left_because)
+        return
     allowed: list[Medium] = []
     for medium in occurrence.media:
         licence, owner = effective_licence(medium.licence, occurrence.licence)
@@ -115,7 +127,7 @@ def _planned_row(
         row.get("institutionCode") or row.get("datasetKey") or "",
         licence.name,
         sha256(f"{job.seed} {address}".encode()).hexdigest(),
-        urlsplit(address).netloc.lower(),
+        host_of(address),
         address,
         json.dumps(urls),
         json.dumps({column: value for column, value in row.items() if value}, ensure_ascii=False),

@@ -9,10 +9,21 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from urllib.parse import unquote, urlsplit
 
+from leafid.sources.fetching.addresses import host_of, is_web_address
 from leafid.sources.fetching.iiif import MANIFEST_PREFIX, SERVICE_PREFIX, image_service_of, is_manifest
 from leafid.sources.providers.occurrences import Medium
 
-_IMAGE_TYPES = ("stillimage", "image", "images", "still image", "photograph", "photo")
+_IMAGE_WORDS = re.compile(
+    r"still ?images?|images?|2d ?image|photos?|photographs?|picture|scan|imagen(es)?( fija)?|imagem( estática)?"
+    r"|imágenes|image fixe|fotos?|fotografías?|fotografia|photographie|immagini|immagine|bild(er)?|standbild|afbeelding"
+    r"|jpe?g|jpg|jfif|png|tiff?|gif|bmp|webp|heic|heif|avif|jp2|jpx|jpeg2000"
+)
+"""A type or format, in lower case, that means an image: DCMI types in several languages, MIME types and extensions."""
+_OTHER_WORDS = re.compile(
+    r"moving ?image|video|movie|audio|sound|text|html?|pdf|interactive ?resource|dataset|model|3d|event|software"
+    r"|service|physical ?object|collection|mp[34]|mpeg|wav|zip|csv|xml|svg(\+xml)?"
+)
+"""A type or format, in lower case, that means something else."""
 _LABEL = re.compile(r"\b(labels?|etiket(te)?n?|etiquettes?|envelopes?|packet|annotation slip|field ?notes?)\b")
 _OF_LABEL = re.compile(
     r"^(the )?labels?$|\blabel (only|photo|image)\b|\b(photo|image|picture|scan) of (the |its )?labels?\b"
@@ -77,24 +88,22 @@ def choose_medium(media: Sequence[Medium], *, domain: str) -> MediumChoice:
 
 def _reason_unusable(medium: Medium, domain: str) -> str | None:
     """Return why a medium cannot be the image, or None if it can."""
-    kind = (medium.type or "").rsplit("/", 1)[-1].lower()
     form = (medium.format or "").lower()
     if medium.identifier is None:
         if ".dzi" in (medium.references or "").lower():
             return "only deep-zoom tiles (.dzi), no file"
         return "only a page about it (references), no address of a file" if medium.references else "no address"
-    if urlsplit(medium.identifier).scheme.lower() not in ("http", "https"):
+    if not is_web_address(medium.identifier):
         return "not a web address"
     if form == "dzi" or medium.identifier.lower().split("?")[-1].endswith(".dzi"):
         return "deep-zoom tiles (.dzi), no file"
-    if "/image/cache/" in medium.identifier and urlsplit(medium.identifier).hostname == "api.gbif.org":
+    if "/image/cache/" in medium.identifier and host_of(medium.identifier) == "api.gbif.org":
         return "GBIF's image cache, which is not for bulk"
     if is_manifest(medium.identifier, medium.format, medium.type):
         return None
-    if kind and kind not in _IMAGE_TYPES and not any(part.strip() in _IMAGE_TYPES for part in kind.split(";")):
-        return f"its type is {medium.type}"
-    if form and not form.startswith(("image", "application/octet", "jp", "png", "tif")):
-        return f"its format is {medium.format}"
+    other = _reason_not_an_image(medium)
+    if other is not None:
+        return other
     # A description is prose ("sheet with label and barcode"), in which only a full phrase is evidence.
     title, prose = _title_and_address(medium), _words(medium.description)
     if _LABEL.search(title) or _OF_LABEL.search(prose):
@@ -102,6 +111,37 @@ def _reason_unusable(medium: Medium, domain: str) -> str | None:
     if domain == "specimen" and (_LIVING.search(title) or _OF_LIVING.search(prose)):
         return "a photo of the living plant"
     return None
+
+
+def _reason_not_an_image(medium: Medium) -> str | None:
+    """Return why type and format do not mean an image, or None.
+
+    Publishers swap the two and use words of their own, so each is read as either. A word that is known as something
+    else decides; without a known word, the address must have the extension of an image.
+    """
+    statements = {"type": medium.type, "format": medium.format}
+    meanings = {name: _meaning(text) for name, text in statements.items() if text and text.strip()}
+    for name, meaning in meanings.items():
+        if meaning == "other":
+            return f"its {name} is {statements[name]}"
+    if "image" in meanings.values():
+        return None
+    unknown = {name: statements[name] for name, meaning in meanings.items() if meaning is None}
+    path = (medium.identifier or "").split("?", 1)[0].lower()
+    if not unknown or _IMAGE_WORDS.fullmatch(path.rsplit(".", 1)[-1]):
+        return None
+    return "; ".join(f"its {name} is {text}" for name, text in unknown.items())
+
+
+def _meaning(text: str) -> str | None:
+    """Return what a type or format means: ``image``, ``other``, ``file`` (any), or None if no word is known."""
+    words = re.sub(r"[_\s]+", " ", text.strip().lower().lstrip("."))
+    parts = [part.strip() for part in re.split(r"[/;,|]|\bdcmitype:|#", words) if part.strip()]
+    if any(_OTHER_WORDS.fullmatch(part) for part in parts):
+        return "other"
+    if any(_IMAGE_WORDS.fullmatch(part) for part in parts):
+        return "image"
+    return "file" if "octet-stream" in parts else None
 
 
 def _rank_medium(medium: Medium) -> _RankedMedium:
@@ -146,13 +186,16 @@ def _same_view(best: _RankedMedium, other: _RankedMedium) -> bool:
 
 
 def _stem(one: _RankedMedium) -> str:
-    name = unquote(urlsplit(str(one.medium.identifier)).path).rsplit("/", 1)[-1].lower()
+    name = unquote(str(one.medium.identifier).split("?", 1)[0]).rsplit("/", 1)[-1].lower()
     return re.sub(r"[_-]?(tn|thumb|lg|large|small|full|original)?\.[a-z0-9]{3,4}$", "", name)
 
 
 def _title_and_address(medium: Medium) -> str:
     """Return the words of a medium's title and address in lower case."""
-    parts = urlsplit(medium.identifier or "")
+    try:
+        parts = urlsplit(medium.identifier or "")
+    except ValueError:  # an address that is not valid is a failure when it is asked for
+        return _words(medium.title)
     return " ".join(_words(text) for text in (medium.title, unquote(parts.path), unquote(parts.query)))
 
 

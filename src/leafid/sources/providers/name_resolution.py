@@ -165,7 +165,10 @@ async def _resolve_name(
         return locked
     rank = entry.rank if entry else None
     match = await _match_name(name, rank, key, taxa.checklist, client)
-    problem = _match_problem(match, name, rank, key)
+    try:
+        problem = _match_problem(match, name, rank, key)
+    except (AttributeError, TypeError, KeyError):
+        raise UnclearNameError("the reply of the checklist cannot be read") from None
     if problem is not None:
         raise UnclearNameError(problem)
     usage = match["usage"]

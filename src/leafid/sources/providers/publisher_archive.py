@@ -5,7 +5,8 @@ Core and extension are separate files in any order. The rows that belong to the 
 
 import re
 from collections import Counter
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from functools import partial
 from hashlib import sha256
 from pathlib import Path
 
@@ -21,7 +22,7 @@ from leafid.sources.providers.archive_rows import (
     NAME_TERMS,
     OCCURRENCE_TERMS,
     normalised_basis,
-    parse_medium,
+    parse_media,
     parse_occurrence,
     published_name,
     taxon_keys,
@@ -29,8 +30,8 @@ from leafid.sources.providers.archive_rows import (
 from leafid.sources.providers.archive_store import ArchiveStore
 from leafid.sources.providers.darwin_core_archive import DarwinCoreArchive, Table, UnreadableRow
 from leafid.sources.providers.name_resolution import ResolvedTaxa
-from leafid.sources.providers.occurrences import Medium, Occurrence
-from leafid.sources.providers.scientific_names import TaxonMatcher
+from leafid.sources.providers.occurrences import Medium, Occurrence, addresses_in, record_or_failure
+from leafid.sources.providers.taxon_matching import TaxonMatcher
 from leafid.sources.source_result import Failure, SourceFailureReason
 
 MULTIMEDIA = (
@@ -42,7 +43,6 @@ MULTIMEDIA = (
 OCCURRENCE = "http://rs.tdwg.org/dwc/terms/occurrence"
 MAX_ARCHIVE_BYTES = 200_000_000_000
 
-_ADDRESS = re.compile(r"https?://[^\s|;,\"<>]+(?:,[^\s|;,\"<>]+)*")
 _DOWNLOAD_DOI = re.compile(r"10\.15468/dl\.[a-z0-9]+")
 
 
@@ -53,16 +53,16 @@ async def fetch_archive(url: str, path: Path, client: WebClient, journal: Journa
         SourceError: it cannot be fetched.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(f".{path.name}.partial")
+    unfinished = path.with_name(f".{path.name}.partial")
 
     async def attempt() -> None:
-        await download(client, journal, url, url, partial, max_bytes=MAX_ARCHIVE_BYTES, image=False)
+        await download(client, journal, url, url, unfinished, max_bytes=MAX_ARCHIVE_BYTES, image=False)
 
     try:
         await client.with_retries(attempt)
     except FetchError as error:
         raise SourceError(f"The archive {url} cannot be fetched. {error.detail}") from None
-    partial.replace(path)
+    unfinished.replace(path)
 
 
 async def read_archive(
@@ -118,8 +118,8 @@ def read_occurrences(
         for media_table in media_tables:
             yield from _store_media(archive, media_table, store, source)
         for identifier, fields, media in store.records_with_media():
-            parsed = tuple(parse_medium(medium) for medium in media) or _associated_media(fields)
-            yield parse_occurrence(identifier, fields, parsed, matcher, source, doi)
+            parse = partial(_parse_record, identifier, fields, media, matcher, source, doi)
+            yield record_or_failure(source, identifier, parse)
 
 
 def _store_records(
@@ -127,10 +127,11 @@ def _store_records(
 ) -> Iterator[Failure | str]:
     """Store the rows with a taxon of the job and the right basisOfRecord."""
     belongs_to_job = _RowFilter(matcher)
-    rows_read = 0
+    rows_read = unreadable = 0
     other_bases: Counter[str] = Counter()
     for row in archive.rows(archive.core, OCCURRENCE_TERMS):
         if isinstance(row, UnreadableRow):
+            unreadable += 1
             yield Failure(row.location, f"{source} {archive.path}", SourceFailureReason.WRONG_FIELDS, row.reason)
             continue
         rows_read += 1
@@ -146,7 +147,9 @@ def _store_records(
     wanted = "pressed specimens" if domain == "specimen" else "photos of living plants"
     others = ", ".join(f"{count} {kind}" for kind, count in other_bases.most_common(5))
     yield (
-        f"{archive.path}: {rows_read} records; {store.records} {wanted} of the job's taxa"
+        f"{archive.path}: {rows_read} records"
+        + (f" and {unreadable} rows that cannot be read" if unreadable else "")
+        + f"; {store.records} {wanted} of the job's taxa"
         + (f"; not used because of their basisOfRecord: {others}" if others else "")
     )
 
@@ -161,9 +164,22 @@ def _store_media(archive: DarwinCoreArchive, media_table: Table, store: ArchiveS
             store.add_medium(row.identifier, row.fields)
 
 
+def _parse_record(
+    identifier: str,
+    fields: Mapping[str, str],
+    media: Sequence[Mapping[str, str]],
+    matcher: TaxonMatcher,
+    source: str,
+    doi: str | None,
+) -> Occurrence | Failure:
+    """Parse a record with its media."""
+    parsed = tuple(one for medium in media for one in parse_media(medium)) or _associated_media(fields)
+    return parse_occurrence(identifier, fields, parsed, matcher, source, doi)
+
+
 def _associated_media(fields: Mapping[str, str]) -> tuple[Medium, ...]:
     """Return media from the addresses in associatedMedia, for archives without a table of media."""
-    return tuple(Medium(identifier=address) for address in _ADDRESS.findall(fields.get("associatedmedia", "")))
+    return tuple(Medium(identifier=address) for address in addresses_in(fields.get("associatedmedia", "")))
 
 
 class _RowFilter:
@@ -179,7 +195,7 @@ class _RowFilter:
         if decision is None:
             if len(self._decisions) > 100_000:  # bounds memory; archives rarely have so many names
                 self._decisions.clear()
-            decision = self._matcher.match(published_name(fields), taxon_keys(fields)) is not None
+            decision = self._matcher.concerns(published_name(fields), taxon_keys(fields))
             self._decisions[name] = decision
         return decision
 
