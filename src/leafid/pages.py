@@ -11,6 +11,9 @@ from typing import BinaryIO
 
 TIFF_EXTENSIONS = frozenset((".tif", ".tiff"))
 
+TIFF_STARTS = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
+"""First bytes of TIFF 6.0 and BigTIFF files."""
+
 MAX_PAGES = 10_000
 """Largest number of pages; a file with more is treated as damaged."""
 
