@@ -170,6 +170,6 @@ def _checked_profile(chromaticities: Sequence[float], gamma: float | None) -> by
     if gamma is None and np.allclose(values, SRGB, atol=0.002):
         return None
     try:
-        return matrix_profile(values, gamma)  # type: ignore[arg-type] # eight values, checked above
+        return matrix_profile(values, gamma)
     except (np.linalg.LinAlgError, struct.error):  # primaries on one line
         return None

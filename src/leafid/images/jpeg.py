@@ -51,7 +51,8 @@ def decode_jpeg(content: bytes, image: Image.Image, *, reduced: bool) -> Image.I
     try:
         pixels = simplejpeg.decode_jpeg(content, colours, min_width=width, min_height=height)
     except ValueError as error:
-        return _explain(str(error), len(content))
+        _raise_if_damaged(str(error), len(content))
+        return None
     if pixels.shape[:2] != (image.height, image.width):
         return None
     if colours == "GRAY":
@@ -75,7 +76,7 @@ def count_scans(content: bytes) -> int:
     return scans
 
 
-def _explain(message: str, size: int) -> None:
+def _raise_if_damaged(message: str, size: int) -> None:
     """Raise the error that a warning of libjpeg stands for; return if it is harmless or not about damage."""
     padding = _EXTRANEOUS.search(message)
     if padding and int(padding[1]) <= _MAX_EXTRANEOUS:

@@ -30,7 +30,7 @@ __all__ = ["MAX_ASPECT", "MAX_BYTES", "MAX_PIXELS", "OpenedImage", "open_image"]
 MAX_PIXELS = 200_000_000
 """Larger images are refused as decompression bombs; the largest herbarium scans have 100 million pixels."""
 
-MAX_ASPECT = 100
+MAX_ASPECT = 50
 """Images that are more than this many times as long as wide are refused: they show no leaf, and drawing or reducing
 them in proportion is not possible."""
 
