@@ -5,7 +5,7 @@ import struct
 import zlib
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import pytest
@@ -102,7 +102,7 @@ def test_a_strip_too_narrow_for_a_leaf_is_refused_in_words(tmp_path: Path, size:
 )
 @pytest.mark.parametrize("order", ["<", ">"])
 def test_grey_of_every_depth_keeps_its_brightness(
-    tmp_path: Path, kind: type, top: float, photometric: str, order: Any
+    tmp_path: Path, kind: type, top: float, photometric: str, order: Literal["<", ">"]
 ) -> None:
     grey = np.full((40, 30), 180 / 255)
     grey[:20] = 1.0
@@ -178,8 +178,13 @@ def test_a_profile_of_srgb_changes_no_pixel(tmp_path: Path) -> None:
     assert open_image(tmp_path / "s.png").rgb.tobytes() == open_image(tmp_path / "made.png").rgb.tobytes() == plain
 
 
-@pytest.mark.parametrize("ending", [".jpg", ".png", ".tif", ".webp", ".heic"])
-@pytest.mark.parametrize("space", ["R03", "two"])
+@pytest.mark.parametrize(
+    ("ending", "space"),
+    [
+        *((ending, "R03") for ending in (".jpg", ".png", ".webp", ".heic")),
+        *((ending, "two") for ending in (".jpg", ".png", ".webp", ".heic", ".tif")),
+    ],
+)
 def test_adobe_rgb_in_the_exif_alone_is_converted(tmp_path: Path, ending: str, space: str) -> None:
     import pillow_heif
 
@@ -189,10 +194,10 @@ def test_adobe_rgb_in_the_exif_alone_is_converted(tmp_path: Path, ending: str, s
     inner[0xA001] = 2 if space == "two" else 65535
     if space == "R03":
         inner[0xA005] = {1: "R03\0"}
-    Image.new("RGB", (60, 40), ADOBE_GREEN).save(tmp_path / f"photo{ending}", exif=exif, quality=100)
+    Image.new("RGB", (60, 40), ADOBE_GREEN).save(tmp_path / f"photo{ending}", exif=exif.tobytes(), quality=100)
     assert _near(tmp_path / f"photo{ending}", GREEN, tolerance=4)
     inner[0xA001], inner[0xA005] = 1, {1: "R98\0"}
-    Image.new("RGB", (60, 40), ADOBE_GREEN).save(tmp_path / f"photo{ending}", exif=exif, quality=100)
+    Image.new("RGB", (60, 40), ADOBE_GREEN).save(tmp_path / f"photo{ending}", exif=exif.tobytes(), quality=100)
     assert _near(tmp_path / f"photo{ending}", ADOBE_GREEN, tolerance=4)
 
 
@@ -240,9 +245,9 @@ def test_metadata_never_cost_a_png(tmp_path: Path) -> None:
 
 def test_damaged_pixels_of_a_png_fail_all_the_same(tmp_path: Path) -> None:
     content = bytearray(_png(GREEN))
-    content[content.index(b"IDAT") + 8] ^= 0xFF
+    content[content.index(b"IDAT") + 12] ^= 0xFF
     (tmp_path / "photo.png").write_bytes(content)
-    assert _failure(tmp_path / "photo.png").reason in (FailureReason.UNREADABLE, FailureReason.TRUNCATED)
+    assert _failure(tmp_path / "photo.png").reason is FailureReason.DAMAGED
 
 
 def test_the_extensions_follow_what_is_decoded() -> None:

@@ -48,7 +48,10 @@ def source_profile(image: Image.Image, content: bytes) -> bytes | None:
     """
     codes = _code_points(image, content)
     if codes is not None and codes[0] in _PRIMARIES and codes[1] in _TRANSFERS:
-        return None if codes[0] == 1 and _TRANSFERS[codes[1]] is None else _profile_of_codes(codes)
+        if codes[0] != 1 or _TRANSFERS[codes[1]] is not None:
+            return matrix_profile(_PRIMARIES[codes[0]], _TRANSFERS[codes[1]])
+        if image.format == "PNG":  # in HEIF and AVIF, encoders write sRGB by default, whatever the EXIF says
+            return None
     embedded = image.info.get("icc_profile") or _jpeg2000_profile(image, content)
     if embedded:
         return bytes(embedded)
@@ -109,10 +112,6 @@ def _curve(gamma: float | None) -> bytes:
 
 def _xyz(values: Sequence[float] | NDArray[np.float64]) -> bytes:
     return b"XYZ \0\0\0\0" + struct.pack(">3i", *(round(float(value) * 65536) for value in values))
-
-
-def _profile_of_codes(codes: tuple[int, int]) -> bytes:
-    return matrix_profile(_PRIMARIES[codes[0]], _TRANSFERS[codes[1]])
 
 
 def _code_points(image: Image.Image, content: bytes) -> tuple[int, int] | None:

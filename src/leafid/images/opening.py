@@ -20,7 +20,7 @@ from leafid.images.file_content import MAX_BYTES, FileContent, read_content
 from leafid.images.formats import image_error, supported_formats
 from leafid.images.jpeg import decode_jpeg
 from leafid.images.memory import budget
-from leafid.images.png import SIGNATURE, without_metadata, without_profile
+from leafid.images.png import SIGNATURE, check_pixels, pixels_alone, without_metadata
 from leafid.images.tiff import decode_tiff, tiff_page
 from leafid.pages import TIFF_STARTS, file_and_page, page_frames
 from leafid.raw_photos import RAW_EXTENSIONS, embedded_preview
@@ -98,7 +98,8 @@ def open_image(path: Path, *, needed_side: int | None = None, max_pixels: int = 
         content = FileContent.of(embedded_preview(content.all()))
     attempts = [content]
     if content.start.startswith(SIGNATURE):  # the second and third only if the one before fails
-        attempts += [content.changed(without_metadata), content.changed(without_profile)]
+        attempts += [content.changed(without_metadata), content.changed(pixels_alone)]
+        check_pixels(content.all())
     for attempt in attempts[:-1]:
         try:
             return _open(attempt, page, raw, needed_side, max_pixels)

@@ -3,6 +3,8 @@
 import zlib
 from collections.abc import Iterator
 
+from leafid.errors import FailureReason, ImageError
+
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
 
 _NEEDED = frozenset((b"tRNS", b"gAMA", b"cHRM", b"sRGB", b"iCCP", b"cICP", b"eXIf", b"pHYs", b"acTL", b"fcTL", b"fdAT"))
@@ -23,12 +25,23 @@ def without_metadata(content: bytes) -> bytes:
     return b"".join(kept)
 
 
-def without_profile(content: bytes) -> bytes:
-    """Return a PNG file without metadata, colour profile and EXIF, which may be damaged too."""
-    dropped = (b"iCCP", b"eXIf")
+def pixels_alone(content: bytes) -> bytes:
+    """Return a PNG file without metadata, colour space and EXIF, which may be damaged inside."""
     plain = without_metadata(content)
-    kept = [plain[start:end] for kind, start, end in _chunks(plain) if kind not in dropped]
+    kept = [plain[start:end] for kind, start, end in _chunks(plain) if kind[:1].isupper() or kind in (b"tRNS", b"fdAT")]
     return SIGNATURE + b"".join(kept)
+
+
+def check_pixels(content: bytes) -> None:
+    """Check the checksums of the pixels, which Pillow does not.
+
+    Raises:
+        ImageError: one is wrong.
+    """
+    for kind, start, end in _chunks(content):
+        if kind in (b"IHDR", b"PLTE", b"IDAT") and end - start == 12 + _number(content, start):
+            if zlib.crc32(memoryview(content)[start + 4 : end - 4]) != _number(content, end - 4):
+                raise ImageError(FailureReason.DAMAGED, "part of the picture is lost (a wrong checksum of its pixels)")
 
 
 def coding_independent_colour(content: bytes) -> tuple[int, int] | None:
