@@ -2,7 +2,6 @@
 
 from typing import TYPE_CHECKING, BinaryIO
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
@@ -84,6 +83,8 @@ def _values(page: "tifffile.TiffPage", content: FileContent, frame: int, channel
 
 
 def _opencv_values(page: "tifffile.TiffPage", content: FileContent, frame: int) -> NDArray[np.generic]:
+    import cv2  # only here: importing it takes a tenth of a second
+
     encoded = np.frombuffer(content.all(), np.uint8)
     if int(page.photometric) == 0:
         raise _unsupported(page)  # OpenCV inverts some depths and not others
