@@ -62,10 +62,13 @@ class FailureReason(StrEnum):
     EMPTY = "empty"
     NOT_AN_IMAGE = "not_an_image"
     TRUNCATED = "truncated"
+    DAMAGED = "damaged"
     TOO_LARGE = "too_large"
+    TOO_NARROW = "too_narrow"
     UNSUPPORTED = "unsupported"
     UNREADABLE = "unreadable"
     NOT_FETCHED = "not_fetched"
+    NOT_PROCESSED = "not_processed"
 
 
 class ImageError(LeafidError):

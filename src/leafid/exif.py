@@ -14,6 +14,8 @@ from PIL import ExifTags, Image
 MAX_CAMERA_LENGTH = 100
 """Longest camera name, in characters; longer names are cut."""
 
+_TIFF_STARTS = (b"II*\0", b"MM\0*")
+
 COORDINATE_DECIMALS = 6
 """Decimal places of degrees, equal to a tenth of a metre."""
 
@@ -43,13 +45,41 @@ def read_capture_info(image: Image.Image) -> CaptureInfo:
 
 def read_raw_capture_info(content: bytes) -> CaptureInfo:
     """Read the EXIF of a raw photo that is a TIFF file, as most are; other formats give no values."""
+    return _capture_info(lambda: _raw_exif(content)) if content.startswith(_TIFF_STARTS) else NO_CAPTURE_INFO
 
-    def load() -> Image.Exif:
-        exif = Image.Exif()
-        exif.load(b"Exif\0\0" + content)
-        return exif
 
-    return _capture_info(load) if content.startswith((b"II*\0", b"MM\0*")) else NO_CAPTURE_INFO
+def _raw_exif(content: bytes) -> Image.Exif:
+    exif = Image.Exif()
+    exif.load(b"Exif\0\0" + content)
+    return exif
+
+
+def is_adobe_rgb(image: Image.Image) -> bool:
+    """Return whether the EXIF says that the values are in Adobe RGB (1998).
+
+    Most cameras write "uncalibrated" as the colour space, and R03 as the index of interoperability (DCF 2.0); some
+    write 2 as the colour space.
+    """
+    try:
+        return _says_adobe_rgb(image.getexif())
+    except Exception:  # Pillow raises many types for damaged EXIF; the image itself may be good
+        return False
+
+
+def is_raw_adobe_rgb(content: bytes) -> bool:
+    """Return whether a raw photo that is a TIFF file says that its preview is in Adobe RGB (1998)."""
+    try:
+        return _says_adobe_rgb(_raw_exif(content)) if content.startswith(_TIFF_STARTS) else False
+    except Exception:  # as above
+        return False
+
+
+def _says_adobe_rgb(exif: Image.Exif) -> bool:
+    colour_space = _ifd(exif, ExifTags.IFD.Exif).get(ExifTags.Base.ColorSpace, exif.get(ExifTags.Base.ColorSpace))
+    if colour_space == 2:
+        return True
+    interoperability = _text(_ifd(exif, ExifTags.IFD.Interop).get(ExifTags.Interop.InteropIndex))
+    return colour_space in (None, 0xFFFF) and interoperability == "R03"
 
 
 def _capture_info(load: Callable[[], Image.Exif]) -> CaptureInfo:

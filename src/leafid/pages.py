@@ -5,14 +5,21 @@ An existing file with such a name takes precedence. Reduced copies and masks in 
 
 import os
 import re
+import stat
 import struct
 from pathlib import Path
 from typing import BinaryIO
 
-TIFF_EXTENSIONS = frozenset((".tif", ".tiff"))
+from leafid.file_names import existing_form
+
+TIFF_STARTS = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
+"""First bytes of TIFF 6.0 and BigTIFF files."""
 
 MAX_PAGES = 10_000
 """Largest number of pages; a file with more is treated as damaged."""
+
+_NOT_BLOCKING = getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
+"""Flags with which opening a pipe does not wait for a writer; Windows has no such pipes."""
 
 _PAGE = re.compile(r"(?P<file>.+)#page=(?P<page>[1-9]\d{0,4})", re.DOTALL | re.ASCII)
 _NO_PAGES = 0b101  # NewSubfileType: bit 0 a reduced copy, bit 2 a mask
@@ -34,14 +41,23 @@ def file_and_page(path: Path) -> tuple[Path, int | None]:
 
 
 def pages_of_file(path: Path) -> int:
-    """Return the number of pages of a TIFF file, reading a few bytes of each; 1 for damaged and other files."""
+    """Return the number of pages of a TIFF file, reading a few bytes of each; 1 for damaged and other files.
+
+    The first bytes tell whether it is a TIFF file, since scanning programs also write such files as ``.jpg``.
+    """
     try:
-        if not path.is_file():  # opening a pipe or a device may block forever
-            return 1
-        with path.open("rb") as opened:
-            return len(page_frames(opened))
+        handle = os.open(existing_form(path), os.O_RDONLY | _NOT_BLOCKING)
     except (OSError, ValueError):
         return 1
+    with os.fdopen(handle, "rb", buffering=4096) as opened:
+        try:
+            if not stat.S_ISREG(os.fstat(handle).st_mode):  # a pipe or a device
+                return 1
+            starts_as_tiff = opened.read(4) in TIFF_STARTS
+            opened.seek(0)
+            return len(page_frames(opened)) if starts_as_tiff else 1
+        except (OSError, ValueError):
+            return 1
 
 
 def page_frames(opened: BinaryIO) -> tuple[int, ...]:

@@ -1,5 +1,6 @@
 """The commands as processes: fast help, one-sentence errors without traceback, documented exit codes."""
 
+import os
 import re
 import resource
 import subprocess
@@ -128,3 +129,25 @@ def test_a_defect_is_saved_to_a_file_and_not_printed(tmp_path: Path) -> None:
     report = re.search(r"\S+leafid-defect-\S+\.txt", finished.stderr)
     assert report is not None
     assert "broken on purpose" in Path(report.group()).read_text()
+
+
+@pytest.mark.parametrize("encoding", ["cp1252", "ascii", "latin-1"])
+def test_output_in_a_small_encoding_has_replacement_characters(tmp_path: Path, encoding: str) -> None:
+    Image.new("RGB", (90, 120), (60, 170, 70)).save(tmp_path / "葉.jpg")
+    ran = subprocess.run(
+        [LEAFID, "preview", "葉.jpg", "-o", "葉o.png"],
+        capture_output=True,
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONIOENCODING": encoding},
+        timeout=120,
+        check=False,
+    )
+    assert ran.returncode == ExitCode.OK, ran.stderr
+    assert ran.stdout.startswith(b"?o.png: ") and (tmp_path / "葉o.png").is_file()
+
+
+def test_previewing_a_strip_is_refused_in_one_sentence(tmp_path: Path) -> None:
+    Image.new("RGB", (5000, 2)).save(tmp_path / "strip.png")
+    ran = leafid("preview", "strip.png", "-o", "look.png", cwd=tmp_path)
+    assert ran.returncode == ExitCode.USER_ERROR and not (tmp_path / "look.png").exists()
+    assert ran.stderr.startswith("leafid: strip.png cannot be shown: too_narrow: 5000 x 2 pixels")

@@ -40,7 +40,7 @@ def test_a_folder_gives_its_images_sorted_and_counts_what_it_leaves_out(photos: 
     assert inputs.other_files == {".txt": 1, ".xmp": 1, "": 1} and inputs.hidden == 1
     assert inputs.remarks == (
         "3 files in folders left out, without an image extension: 1 without extension, 1 .txt, 1 .xmp.",
-        "1 hidden file or folder left out.",
+        "1 hidden or system file or folder left out.",
     )
 
 
@@ -53,8 +53,9 @@ def test_the_order_is_that_of_the_arguments_and_a_file_named_twice_is_listed_twi
 
 
 def test_a_named_file_is_an_image_whatever_its_name_even_if_missing(photos: Path) -> None:
-    assert _found("photos/notes.txt", "nowhere.jpg", "photos/.hidden.jpg") == [
-        "photos/notes.txt",
+    (photos / "notes.txt").rename(photos / "scan.old")
+    assert _found("photos/scan.old", "nowhere.jpg", "photos/.hidden.jpg") == [
+        "photos/scan.old",
         "nowhere.jpg",
         "photos/.hidden.jpg",
     ]
@@ -99,6 +100,35 @@ def test_a_table_lists_images_relative_to_itself(photos: Path, start: str, delim
     assert _found("photos/list.csv") == [f"photos/{name}" for name in names]
 
 
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-32"])
+def test_text_files_list_one_image_on_each_line(photos: Path, encoding: str) -> None:
+    (photos / "list.txt").write_text("b/2.JPG\r\n\r\nhttps://example.org/葉.jpg\r\n", encoding=encoding, newline="")
+    assert _found("photos/list.txt") == ["photos/b/2.JPG", "https://example.org/葉.jpg"]
+    (photos / "list.tsv").write_text("id\tpath\n1\tb/a, left.jpg\n", encoding=encoding)
+    assert _found("photos/list.tsv") == ["photos/b/a, left.jpg"]
+
+
+def test_a_picture_named_txt_is_a_picture(photos: Path) -> None:
+    Image.new("L", (8, 8)).save(photos / "scan.txt", "PNG")
+    assert _found("photos/scan.txt", "nowhere.txt") == ["photos/scan.txt", "nowhere.txt"]
+
+
+def test_rows_of_another_length_and_two_columns_of_one_name_are_refused(photos: Path) -> None:
+    Path("comma.csv").write_text("path\na.jpg\nb, left.jpg\n")
+    Path("twice.csv").write_text("path,path\na.jpg,zz.jpg\n")
+    Path("cut.csv").write_text("id,path\n1,a.jpg\n2\n")
+    with pytest.raises(UsageError) as error:
+        find_inputs(["comma.csv", "twice.csv", "cut.csv"])
+    assert "comma.csv:3: 2 values, the header has 1" in str(error.value)
+    assert "twice.csv: has 2 columns path" in str(error.value)
+    assert "cut.csv:3: 1 values, the header has 2" in str(error.value)
+
+
+def test_empty_cells_at_the_end_of_a_row_are_harmless(photos: Path) -> None:
+    Path("wide.csv").write_text("path,note\na.jpg,x,,\n")
+    assert _found("wide.csv") == ["a.jpg"]
+
+
 def test_a_parquet_table_lists_images_relative_to_itself(photos: Path) -> None:
     names = ["b/2.JPG", "nowhere.jpg", "b/2.JPG"]
     pd.DataFrame({"id": range(3), "path": names}).to_parquet(photos / "list.parquet")
@@ -129,6 +159,24 @@ def test_standard_input_lists_images(photos: Path, monkeypatch: pytest.MonkeyPat
         assert _found("-", "photos/b/1.png") == [*map(os.fsdecode, names), "photos/b/1.png"]
 
 
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"\xef\xbb\xbfphotos/a.tif\r\nb.jpg\r\n",
+        "photos/a.tif\r\nb.jpg\r\n".encode("utf-16"),
+        "\ufeffphotos/a.tif\nb.jpg\n".encode("utf-16-be"),
+        "photos/a.tif\r\nb.jpg\r\n".encode("utf-16-le"),
+    ],
+)
+def test_standard_input_of_windows_programs(photos: Path, monkeypatch: pytest.MonkeyPatch, content: bytes) -> None:
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(content)))
+    assert _found("-") == ["photos/a.tif", "b.jpg"]
+
+
+def test_a_file_named_like_standard_input_is_a_file(photos: Path) -> None:
+    assert _found("./-") == ["-"]
+
+
 def test_an_empty_standard_input_and_empty_lines_are_reported(photos: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for content, message in [(b"", "standard input: contains no path"), (b"a.jpg\n\nb.jpg\n", "line 2: is empty")]:
         monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(content)))
@@ -148,6 +196,16 @@ def test_shards_divide_the_list_into_equal_parts(length: int, parts: int) -> Non
 def test_invalid_shards_are_refused(wrong: str) -> None:
     with pytest.raises(UsageError, match="such as 3/16"):
         select_shard([], wrong)
+
+
+def test_folders_of_systems_are_left_out_unless_they_are_named(photos: Path) -> None:
+    for name in ("@eaDir/a.tif/THUMB_M.jpg", "$RECYCLE.BIN/S-1-5/$R1.jpg", "#recycle/old.jpg", ".trash/x.jpg"):
+        (photos / name).parent.mkdir(parents=True, exist_ok=True)
+        (photos / name).touch()
+    inputs = find_inputs(["photos"])
+    assert len(inputs.paths) == 4
+    assert "5 hidden or system files and folders left out." in inputs.remarks
+    assert _found("photos/$RECYCLE.BIN") == ["photos/$RECYCLE.BIN/S-1-5/$R1.jpg"]
 
 
 def test_links_are_followed_and_loops_are_not(photos: Path, tmp_path: Path) -> None:
@@ -189,6 +247,9 @@ def test_each_page_of_a_tiff_is_listed(photos: Path) -> None:
     pages = ["photos/book.tif#page=1", "photos/book.tif#page=2"]
     assert _found("photos/book.tif") == pages
     assert _found("list.csv") == ["photos/one.TIFF", *pages]
+    (photos / "book.jpg").write_bytes(scan.read_bytes())
+    assert _found("photos/book.jpg") == ["photos/book.jpg#page=1", "photos/book.jpg#page=2"]
+    (photos / "book.jpg").unlink()
     assert _found("photos/book.tif#page=2") == ["photos/book.tif#page=2"]
     inputs = find_inputs(["photos"])
     assert inputs.paths[0] == "photos/a.tif" and inputs.paths[4:] == (*pages, "photos/one.TIFF")
@@ -199,8 +260,8 @@ def test_each_page_of_a_tiff_is_listed(photos: Path) -> None:
 
 
 @pytest.mark.timeout(20)
-def test_only_tiff_files_are_opened_to_list_them(photos: Path) -> None:
-    os.mkfifo(photos / "b" / "pipe.jpg")  # opening it would block
+def test_listing_does_not_wait_for_pipes(photos: Path) -> None:
+    os.mkfifo(photos / "b" / "pipe.jpg")  # an ordinary open would wait
     os.mkfifo(photos / "b" / "pipe.tif")
     (photos / "b" / "locked.tif").symlink_to("nowhere.tif")
     assert len(find_inputs(["photos"]).paths) == 7

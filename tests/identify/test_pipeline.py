@@ -5,8 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from leafid.errors import ImageError
+from leafid.errors import FailureReason, ImageError
 from leafid.identify.pipeline import OpenedImage, predict_in_order
+from leafid.identify.prefetch import PrefetchedImage
 from leafid.jobs import Preprocessing
 from tests.identify.small_bundle import TARGET, leaf
 
@@ -60,3 +61,13 @@ def test_an_error_in_inference_is_raised_and_all_threads_end(photos: list[Path])
     with pytest.raises(RuntimeError, match="the engine broke"):
         next(results)
     assert not [thread for thread in threading.enumerate() if thread.name.startswith("leafid-")]
+
+
+def test_an_exception_on_one_image_fails_that_image_alone(photos: list[Path]) -> None:
+    broken = PrefetchedImage("https://example.org/leaf.jpg", None)  # type: ignore[arg-type] # raises AttributeError
+    sources = [*photos[:4], broken, *photos[5:]]
+    batches = list(predict_in_order(sources, PREPROCESSING, list, batch_size=5, workers=2, concurrency=1))
+    images = [opened for batch in batches for opened in batch]
+    failed = [opened for opened in images if isinstance(opened.image, ImageError)]
+    assert len(images) == 12 and [opened.path for opened in failed] == ["https://example.org/leaf.jpg"]
+    assert isinstance(failed[0].image, ImageError) and failed[0].image.reason is FailureReason.NOT_PROCESSED

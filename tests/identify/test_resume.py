@@ -10,7 +10,7 @@ from pyarrow import parquet
 
 from leafid.errors import OutputError
 from leafid.files import Existing
-from leafid.identify import Identifier, Record, identify_to_file, read_records, watch_folder, write_report
+from leafid.identify import Identifier, Record, Status, identify_to_file, read_records, watch_folder, write_report
 from leafid.identify.outputs.writers import open_output
 from leafid.identify.records import RENAMED_COLUMNS, CitedSpecimen
 from tests.identify.small_bundle import COLOURS
@@ -95,3 +95,31 @@ def test_a_result_with_old_columns_names_the_new_ones(
         with pytest.raises(OutputError, match=message):
             watch_folder(identifier, tmp_path, output)
     assert output.read_bytes() == before and not (tmp_path / "report.html").exists()
+
+
+@pytest.mark.parametrize("name", ["results.csv", "results.jsonl"])
+def test_failed_images_are_tried_again_on_request(
+    identifier: Identifier, photos: list[Path], tmp_path: Path, name: str
+) -> None:
+    late = tmp_path / "late.png"
+    paths = [late, photos[0], tmp_path / "never.png"]
+    identify_to_file(identifier, paths, tmp_path / name)
+    late.write_bytes(photos[1].read_bytes())
+    identify_to_file(identifier, paths, tmp_path / name, existing="resume")
+    assert [record.status for record in read_records(tmp_path / name)].count(Status.FAILED) == 2
+    summary = identify_to_file(identifier, paths, tmp_path / name, existing="resume", retry_failed=True)
+    found = {record.path: record.status for record in read_records(tmp_path / name)}
+    assert len(found) == summary.images == 3 and found[str(late)] is not Status.FAILED
+    assert found[str(tmp_path / "never.png")] is Status.FAILED
+    assert not list(tmp_path.glob(".*"))
+
+
+def test_a_result_of_another_bundle_keeps_its_failed_records(
+    identifier: Identifier, photos: list[Path], tmp_path: Path
+) -> None:
+    (failed,) = identifier.identify([tmp_path / "gone.png"])
+    output = _write(tmp_path / "results.csv", replace(failed, bundle="other@1"))
+    before = output.read_bytes()
+    with pytest.raises(OutputError, match="identified by the bundle other@1"):
+        identify_to_file(identifier, [tmp_path / "gone.png"], output, existing="resume", retry_failed=True)
+    assert output.read_bytes() == before

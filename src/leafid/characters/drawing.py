@@ -12,6 +12,7 @@ from leafid.characters.comparison import compare, describe, describe_fit
 from leafid.characters.images import MAX_LEAVES, FoundLeaf, MeasuredImage, measure_file
 from leafid.characters.measurement import Lines
 from leafid.characters.values import NotMeasuredReason
+from leafid.images import guard_image
 
 MIDRIB, VEIN, WIDEST, ANGLE = (0, 70, 220), (215, 0, 30), (0, 130, 70), (190, 0, 190)
 
@@ -34,9 +35,11 @@ def preview_characters(path: Path, *, leaves: int = MAX_LEAVES, px_per_mm: float
     """Draw the measured leaves of an image file.
 
     Raises:
-        ImageError: the file cannot be read.
+        ImageError: the file cannot be read or drawn.
     """
-    return draw_characters(measure_file(path, leaves=leaves, px_per_mm=px_per_mm), title=path.name)
+    measured = measure_file(path, leaves=leaves, px_per_mm=px_per_mm)
+    with guard_image(path):
+        return draw_characters(measured, title=path.name)
 
 
 def draw_characters(measured: MeasuredImage, *, title: str = "") -> Image.Image:

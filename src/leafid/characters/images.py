@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from leafid.characters.measurement import MeasuredLeaf, measure_leaf
 from leafid.characters.values import LeafCharacters, NotMeasuredReason
-from leafid.images import OpenedImage, open_image
+from leafid.images import OpenedImage, guard_image, open_image
 from leafid.sheets import CropKind, CropPlan, PlantMask, cut_crop, find_crops, find_plant, find_ruler_scale
 
 MAX_LEAVES = 6
@@ -58,10 +58,11 @@ def measure_file(
     """Measure the leaves of an image file; arguments as in `measure_image`.
 
     Raises:
-        ImageError: the file cannot be read.
+        ImageError: the file cannot be read or measured.
     """
-    opened = open_image(path, needed_side=_NEEDED_SIDE)
-    return measure_image(opened, leaves=leaves, px_per_mm=px_per_mm, rulers=rulers)
+    with guard_image(path):
+        opened = open_image(path, needed_side=_NEEDED_SIDE)
+        return measure_image(opened, leaves=leaves, px_per_mm=px_per_mm, rulers=rulers)
 
 
 def measure_image(

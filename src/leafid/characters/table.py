@@ -18,6 +18,7 @@ from leafid.characters.values import CHARACTERS, LeafCharacters, Measurement
 from leafid.cores import usable_cores
 from leafid.errors import ExitCode, ImageError, OutputError
 from leafid.files import Existing, written_atomically
+from leafid.images import guard_image
 from leafid.progress import OnProgress
 from leafid.version import __version__
 
@@ -202,13 +203,20 @@ def _limit_threads() -> None:
 
 def image_rows(path: Path, leaves: int, px_per_mm: float | None = None) -> list[dict[str, str]]:
     """Measure one image and return its rows, at least one; missing values have no key."""
-    from leafid.characters.images import measure_file
-
     image_cells = {"path": _path_text(path), "leafid_version": __version__}
     try:
-        measured = measure_file(path, leaves=leaves, px_per_mm=px_per_mm, rulers=True)
+        with guard_image(path):
+            return _measured_rows(path, image_cells, leaves, px_per_mm)
     except ImageError as error:
         return [image_cells | {"status": RowStatus.FAILED, "reason": str(error)}]
+
+
+def _measured_rows(
+    path: Path, image_cells: dict[str, str], leaves: int, px_per_mm: float | None
+) -> list[dict[str, str]]:
+    from leafid.characters.images import measure_file
+
+    measured = measure_file(path, leaves=leaves, px_per_mm=px_per_mm, rulers=True)
     if measured.not_measured is not None:
         return [image_cells | {"status": RowStatus.NOT_MEASURED, "reason": measured.not_measured}]
     rows = []

@@ -1,9 +1,8 @@
 """The commands. Each declares its options and calls the library; heavy packages are imported when a command runs."""
 
+import io
 import logging
 import sys
-import tempfile
-import traceback
 import warnings
 
 import typer
@@ -22,6 +21,7 @@ from leafid.cli.preview import preview
 from leafid.cli.synthesize import synthesize
 from leafid.cli.train import prepare, sweep, train
 from leafid.cli.watch import watch
+from leafid.defects import save_defect
 from leafid.errors import ExitCode, LeafidError, UsageError
 from leafid.statements import LIMITS
 from leafid.text import printable
@@ -99,6 +99,9 @@ class _PrintableFormatter(logging.Formatter):
 
 def main() -> None:
     """Run the program. Print a mistake of the user as one sentence; save the traceback of a defect to a file."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):  # not when a caller has replaced it
+            stream.reconfigure(errors="replace")  # cp1252 and ASCII lack letters of names; a run must not end for that
     handler = logging.StreamHandler()
     handler.setFormatter(_PrintableFormatter("%(message)s"))
     logging.basicConfig(handlers=[handler])
@@ -111,8 +114,7 @@ def main() -> None:
     except LeafidError as error:
         print(printable(f"leafid: {error}", keep="\n"), file=sys.stderr)
         sys.exit(ExitCode.USER_ERROR)
-    except Exception:
-        with tempfile.NamedTemporaryFile("w", prefix="leafid-defect-", suffix=".txt", delete=False) as report:
-            report.write(f"leafid {__version__}\n{sys.argv}\n{traceback.format_exc()}")
-        print(f"leafid: this is a defect of leafid. Please report it with the file {report.name}", file=sys.stderr)
+    except Exception as error:
+        report = save_defect(error)
+        print(f"leafid: this is a defect of leafid. Please report it with the file {report}", file=sys.stderr)
         sys.exit(ExitCode.INTERNAL_ERROR)

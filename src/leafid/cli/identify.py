@@ -42,8 +42,8 @@ def identify(
         list[str],
         typer.Argument(
             metavar="PATH...",
-            help="Photos, folders, globs, web addresses (also IIIF), CSV or Parquet tables with a path column; - for a "
-            "list on standard input.",
+            help="Photos, folders, globs, web addresses (also IIIF), tables with a path column (CSV, TSV, Parquet), "
+            "text files with a path on each line; - for a list on standard input.",
         ),
     ],
     output: Annotated[
@@ -99,6 +99,9 @@ def identify(
     resume: Annotated[
         bool, typer.Option("--resume", help="Keep existing records and identify the remaining images.")
     ] = False,
+    retry_failed: Annotated[
+        bool, typer.Option("--retry-failed", help="With --resume: also try images again whose records are failed.")
+    ] = False,
     force: Annotated[bool, typer.Option("--force", help="Replace an existing output.")] = False,
     device: DeviceOption = Device.AUTO,
     engine: EngineOption = EngineChoice.AUTO,
@@ -135,6 +138,7 @@ def identify(
         allow_private_addresses=allow_private_addresses,
         shard=shard,
         existing=existing_output(resume, force),
+        retry_failed=retry_failed,
         device=device.value,
         engine=engine.value,
         cluster=engine_cluster.value,

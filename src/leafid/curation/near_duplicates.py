@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from leafid.catalog import image_paths
 from leafid.curation.conflicts import image_content_ids
 from leafid.errors import ImageError
-from leafid.images import open_image
+from leafid.images import guard_image, open_image
 from leafid.jobs import Job
 from leafid.progress import OnProgress
 from leafid.tables import TableError, read_frame, write_table
@@ -127,10 +127,10 @@ def _hash_or_error(path: Path) -> str | ImageError:
     import imagehash
 
     try:
-        image = open_image(path, needed_side=HASHED_SIDE).rgb
+        with guard_image(path):
+            hashed = imagehash.phash(open_image(path, needed_side=HASHED_SIDE).rgb, hash_size=16).hash
     except ImageError as error:
         return error
-    hashed = imagehash.phash(image, hash_size=16).hash
     return np.packbits(hashed).tobytes().hex()
 
 

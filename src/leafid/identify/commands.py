@@ -14,6 +14,7 @@ from leafid.identify.engines.engine_choice import suggest_export
 from leafid.identify.identifier import TOP_CANDIDATES, Identifier, IdentifyOptions
 from leafid.identify.inputs import find_inputs, select_shard
 from leafid.identify.outputs.darwin_core import write_darwin_core
+from leafid.identify.outputs.failed_records import check_retry
 from leafid.identify.outputs.report import HeatMaps, write_report
 from leafid.identify.outputs.report_files import MAX_ROWS_IN_FILE, is_report_folder
 from leafid.identify.outputs.terminal import MAX_TERMINAL_RECORDS, record_line, records_table, summary_table
@@ -54,6 +55,7 @@ class IdentifySettings:
     allow_private_addresses: bool
     shard: str | None
     existing: Existing
+    retry_failed: bool
     device: str
     engine: EngineName | Literal["auto"]
     cluster: Literal["none", "ray"]
@@ -150,6 +152,10 @@ def watch_photos(settings: WatchSettings) -> ExitCode:
 def _check_outputs(settings: IdentifySettings) -> None:
     if settings.existing == "resume" and settings.output is None:
         raise UsageError("--resume continues a result file. Name it with -o.")
+    if settings.retry_failed and (settings.existing != "resume" or settings.output is None):
+        raise UsageError("--retry-failed tries the failed images of a result again. Add --resume.")
+    if settings.retry_failed and settings.output is not None:
+        check_retry(settings.output)
     if settings.heat_maps != "none" and settings.report is None:
         raise UsageError("--heat-maps adds heat maps to the report. Name the report with --report results.html")
     if settings.output is not None:
@@ -189,7 +195,13 @@ def _identify(
             records, summary = identify_to_list(identifier, paths, on_progress=on_progress, **options)
             return (lambda: records), summary
         summary = identify_to_file(
-            identifier, paths, output, existing=settings.existing, on_progress=on_progress, **options
+            identifier,
+            paths,
+            output,
+            existing=settings.existing,
+            retry_failed=settings.retry_failed,
+            on_progress=on_progress,
+            **options,
         )
         return (lambda: read_records(output)), summary
 

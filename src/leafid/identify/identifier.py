@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from leafid.bundle import BundleInfo, read_bundle
 from leafid.cores import usable_cores
-from leafid.errors import UsageError
+from leafid.errors import ImageError, UsageError
 from leafid.exif import CaptureInfo
 from leafid.identify.engines.engine import Engine, EngineName
 from leafid.identify.engines.engine_choice import choose_engine
@@ -19,6 +19,7 @@ from leafid.identify.leaf_characters import character_values
 from leafid.identify.pipeline import OpenedImage, predict_in_order
 from leafid.identify.prefetch import prefetch
 from leafid.identify.records import Candidate, CitedSpecimen, Record, Status
+from leafid.images import guard_image
 from leafid.jobs import FetchingSettings
 from leafid.sheets import PreparedImage
 from leafid.trust import (
@@ -177,17 +178,30 @@ class Identifier:
                     yield from records
 
     def _predict(self, batch: Sequence[OpenedImage], top: int, keep_location: bool) -> Iterator[Record]:
-        identifications = iter(
-            self._decide([opened.image for opened in batch if isinstance(opened.image, PreparedImage)])
-        )
-        for opened in batch:
-            if isinstance(opened.image, PreparedImage):
-                metadata = _photo_metadata(opened.image.shot, keep_location)
-                yield self._identified(opened, *next(identifications), top, metadata)
-            else:
-                yield self._record(opened.path, Status.FAILED, reason=str(opened.image))
+        qualities = [self._quality(opened) for opened in batch]
+        usable = [
+            (opened.image, quality)
+            for opened, quality in zip(batch, qualities, strict=True)
+            if isinstance(opened.image, PreparedImage) and not isinstance(quality, ImageError)
+        ]
+        identifications = iter(self._decide([image for image, _ in usable], [quality for _, quality in usable]))
+        for opened, quality in zip(batch, qualities, strict=True):
+            failure = quality if isinstance(opened.image, PreparedImage) else opened.image
+            if isinstance(failure, ImageError) or not isinstance(opened.image, PreparedImage):
+                yield self._record(opened.path, Status.FAILED, reason=str(failure))
+                continue
+            try:
+                identification, embedding = next(identifications)
+                with guard_image(opened.path):
+                    metadata = _photo_metadata(opened.image.shot, keep_location)
+                    record = self._identified(opened, identification, embedding, top, metadata)
+            except ImageError as error:
+                record = self._record(opened.path, Status.FAILED, reason=str(error))
+            yield record
 
-    def _decide(self, images: Sequence[PreparedImage]) -> list[tuple[Identification, NDArray[np.float32]]]:
+    def _decide(
+        self, images: Sequence[PreparedImage], qualities: Sequence[ImageQuality | None]
+    ) -> list[tuple[Identification, NDArray[np.float32]]]:
         """Return the decision and the embedding (F,) of each image."""
         if not images:
             return []
@@ -198,21 +212,26 @@ class Identifier:
             scores = [float(value) for value in values]
         rows = calibrated_probabilities(output.logits, self.info.calibration)
         identifications = [
-            decide(row, self.info, ood_score=score, quality=self._quality(image))
-            for row, score, image in zip(rows, scores, images, strict=True)
+            decide(row, self.info, ood_score=score, quality=quality)
+            for row, score, quality in zip(rows, scores, qualities, strict=True)
         ]
         return list(zip(identifications, output.embeddings, strict=True))
 
-    def _quality(self, image: PreparedImage) -> ImageQuality | None:
-        """Measure the quality of an image if the bundle has limits on it; None if it has none.
+    def _quality(self, opened: OpenedImage) -> ImageQuality | ImageError | None:
+        """Measure the quality of an image if the bundle has limits on it; None if it has none or the image failed.
 
         Only then, because finding the plant takes longer than a forward pass. Full resolution is needed: on fewer
         pixels some views without a plant are taken to show one.
         """
         limits = self.info.decision
-        if limits.min_side is None and limits.min_sharpness is None and not limits.needs_plant:
+        without_limits = limits.min_side is None and limits.min_sharpness is None and not limits.needs_plant
+        if without_limits or isinstance(opened.image, ImageError):
             return None
-        return image_quality(image, self.info.preprocessing)
+        try:
+            with guard_image(opened.path):
+                return image_quality(opened.image, self.info.preprocessing)
+        except ImageError as error:
+            return error
 
     def _identified(
         self,

@@ -10,10 +10,11 @@ from pathlib import Path
 from typing import TypeVar
 
 from leafid.errors import UsageError
-from leafid.identify.input_lists import STANDARD_INPUT, TABLE_ENDINGS, read_input_list, read_standard_input
+from leafid.file_names import is_hidden_or_system
+from leafid.identify.input_lists import STANDARD_INPUT, is_input_list, read_input_list, read_standard_input
 from leafid.identify.records import unicode_path
 from leafid.images import IMAGE_EXTENSIONS
-from leafid.pages import TIFF_EXTENSIONS, page_path, pages_of_file
+from leafid.pages import page_path, pages_of_file
 from leafid.sources import is_web_address
 
 T = TypeVar("T")
@@ -27,7 +28,8 @@ class Inputs:
         paths: one entry per future record: a file, a page of a TIFF file (``scan.tif#page=2``), or a web address. An
             image named twice is listed twice.
         other_files: number of files in folders without an image extension, by extension (``""`` for none).
-        hidden: number of files and folders in folders whose name begins with a dot.
+        hidden: number of files and folders in folders that are hidden or the system's: names that begin with a dot,
+            recycle bins, thumbnails of network storage.
         repeated_folders: number of times a link led to a folder that had been searched already.
         empty_folders: named folders without an image.
         multipage_files: number of TIFF files with several pages, whose pages are listed separately.
@@ -50,7 +52,8 @@ class Inputs:
             )
             remarks.append(f"{_counted(count, 'file')} in folders left out, without an image extension: {kinds}.")
         if self.hidden:
-            remarks.append(f"{_counted(self.hidden, 'hidden file or folder', 'hidden files and folders')} left out.")
+            kinds = ("hidden or system file or folder", "hidden or system files and folders")
+            remarks.append(f"{_counted(self.hidden, *kinds)} left out.")
         if self.repeated_folders:
             remarks.append(
                 f"{_counted(self.repeated_folders, 'folder')} reached again through a link and searched once."
@@ -69,14 +72,16 @@ def find_inputs(arguments: Sequence[str | Path]) -> Inputs:
       path. Links are followed; each folder is searched once. A subfolder that has an image extension but contains no
       image, or that cannot be read, remains in the list and gives a failed record.
     - ``*``, ``?``, ``[...]`` and ``**`` are expanded if the shell has not done so.
-    - A ``.csv`` or ``.parquet`` file lists images in its column ``path``, relative to the table, one per row.
-    - ``-`` reads a list from standard input, one path per line, or separated by NUL.
+    - A ``.csv``, ``.tsv`` or ``.parquet`` file lists images in its column ``path``, a ``.txt`` file one on each line,
+      relative to the file.
+    - ``-`` reads a list from standard input, one path per line, or separated by NUL; ``./-`` is a file of this name.
     - ``http://`` and ``https://`` begin the address of an image, of an IIIF image service, or of an IIIF manifest,
       which means its first image. Tables and lists may contain addresses too.
     - Anything else is taken as an image, whatever its name; a file that does not exist gives a failed record.
 
     A file named twice gives two records, so that a table and its results agree row by row. The exception is a TIFF
-    file with several pages, which gives a record per page; only TIFF files are opened here, to count their pages.
+    file with several pages, whatever its extension, which gives a record per page. The first bytes of each file are
+    read here; only TIFF files are read further, to count their pages.
 
     Raises:
         UsageError: a glob matches nothing, a table cannot be used, or no image is found; all mistakes are listed.
@@ -87,7 +92,9 @@ def find_inputs(arguments: Sequence[str | Path]) -> Inputs:
     hidden = repeated = 0
     mistakes: list[str] = []
     for argument in _expanded(arguments, mistakes):
-        if is_web_address(str(argument)):
+        if argument == STANDARD_INPUT:  # a path `./-` is not a str here
+            named += read_standard_input(mistakes)
+        elif is_web_address(str(argument)):
             named.append(str(argument))
         elif os.path.isdir(argument):
             folder = _search(Path(argument))
@@ -97,9 +104,7 @@ def find_inputs(arguments: Sequence[str | Path]) -> Inputs:
             named += folder.images
             if not folder.images:
                 empty.append(Path(argument))
-        elif str(argument) == STANDARD_INPUT:
-            named += read_standard_input(mistakes)
-        elif Path(argument).suffix.lower() in TABLE_ENDINGS:
+        elif is_input_list(Path(argument)):
             named += read_input_list(Path(argument), mistakes)
         else:
             named.append(argument)
@@ -148,7 +153,7 @@ def expand_pages(named: Iterable[str | Path]) -> tuple[tuple[str, ...], int]:
     counted: dict[Path, int] = {}
     for path in named:
         pages = 1
-        if isinstance(path, Path) and path.suffix.lower() in TIFF_EXTENSIONS:
+        if isinstance(path, Path):
             pages = counted[path] if path in counted else counted.setdefault(path, pages_of_file(path))
         if pages == 1:
             paths.append(str(path))
@@ -162,7 +167,7 @@ def _expanded(arguments: Iterable[str | Path], mistakes: list[str]) -> list[str 
     """Expand globs. The name of an existing file or a web address is not a glob."""
     paths: list[str | Path] = []
     for argument in map(str, arguments):
-        if is_web_address(argument):
+        if is_web_address(argument) or argument == STANDARD_INPUT:
             paths.append(argument)
             continue
         if os.path.lexists(argument) or not glob.has_magic(argument):
@@ -212,7 +217,7 @@ def _search(top: Path) -> _Folder:
         for entry in entries:
             path = folder / entry.name
             ending = path.suffix.lower()
-            if entry.name.startswith("."):
+            if is_hidden_or_system(entry.name):
                 found.hidden += 1
             elif os.path.isdir(path):  # unlike DirEntry.is_dir, returns False for a link to itself
                 enter(path)

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, TypeVar
 from leafid.errors import ImageError
 from leafid.identify.leaf_characters import measure_best_leaf
 from leafid.identify.prefetch import PrefetchedImage
+from leafid.images import guard_image
 from leafid.jobs import Preprocessing
 from leafid.sheets import PreparedImage, prepare_file
 
@@ -91,7 +92,10 @@ def predict_in_order(
 def _open(source: str | Path | PrefetchedImage, preprocessing: Preprocessing, characters: bool) -> OpenedImage:
     name = source.address if isinstance(source, PrefetchedImage) else os.fspath(source)
     try:
-        with source.local_file() if isinstance(source, PrefetchedImage) else nullcontext(Path(source)) as file:
+        with (
+            guard_image(name),
+            source.local_file() if isinstance(source, PrefetchedImage) else nullcontext(Path(source)) as file,
+        ):
             image = prepare_file(file, preprocessing)
             return OpenedImage(name, image, measure_best_leaf(file) if characters else None)
     except ImageError as failure:

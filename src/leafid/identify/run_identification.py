@@ -8,6 +8,7 @@ from typing import Unpack
 
 from leafid.files import Existing
 from leafid.identify.identifier import Identifier, IdentifyOptions
+from leafid.identify.outputs.failed_records import remove_failed_records
 from leafid.identify.outputs.parquet_files import ROWS_PER_FILE
 from leafid.identify.outputs.writers import open_output
 from leafid.identify.ray_cluster import ClusterIdentifier
@@ -23,6 +24,7 @@ def identify_to_file(
     output: Path,
     *,
     existing: Existing = "refuse",
+    retry_failed: bool = False,
     rows_per_file: int = ROWS_PER_FILE,
     on_progress: OnProgress | None = None,
     **options: Unpack[IdentifyOptions],
@@ -35,6 +37,7 @@ def identify_to_file(
         output: the result file; missing parent folders are created.
         existing: what to do with an existing output: ``refuse``; ``resume``, which keeps its records and adds the
             missing ones in order; or ``replace``. To resume without an output is to start.
+        retry_failed: on resume, identify the images of failed records again; their new records come last.
         rows_per_file: number of records from which a ``.parquet`` output is a folder of part files.
         on_progress: called with the number of paths done so far.
         options: see ``Identifier.identify``. Records are written in batches of a forward pass.
@@ -43,6 +46,8 @@ def identify_to_file(
         OutputError: the output exists, cannot be written, or cannot be resumed because it contains incompatible
             records (see ``check_resumable``) or records of images that are not among ``paths``.
     """
+    if retry_failed and existing == "resume" and output.exists():
+        remove_failed_records(output, ResumeState(identifier, paths, output, options).add)
     resumed = ResumeState(identifier, paths, output, options)
     with open_output(output, existing=existing, on_existing=resumed.add, rows_per_file=rows_per_file) as writer:
         remaining = resumed.remaining_paths()

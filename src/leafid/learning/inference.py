@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from torch.utils.data import DataLoader, Dataset
 
 from leafid.errors import ImageError
+from leafid.images import guard_image
 from leafid.jobs import Preprocessing
 from leafid.learning.data.bags import Bags
 from leafid.learning.devices import worker_count
@@ -122,11 +123,13 @@ class _Files(Dataset[_Read]):
         return len(self.paths)
 
     def __getitem__(self, index: int) -> _Read:
+        path = self.paths[index]
         try:
-            image = prepare_file(self.paths[index], self.preprocessing)
+            with guard_image(path):
+                image = prepare_file(path, self.preprocessing)
+                return _Read(index, image, self.inspect(image) if self.inspect else None)
         except ImageError as error:
             return _Read(index, error)
-        return _Read(index, image, self.inspect(image) if self.inspect else None)
 
 
 def _collate(items: Sequence[_Read]) -> _Batch:

@@ -123,4 +123,7 @@ def downscale(image: NDArray[np.uint8], max_side: int) -> NDArray[np.uint8]:
     scale = max_side / max(image.shape[:2])
     if scale >= 1:
         return image
+    if round(min(image.shape[:2]) * scale) < 1:  # a very narrow image keeps one row or column
+        size = (max(1, round(image.shape[1] * scale)), max(1, round(image.shape[0] * scale)))
+        return np.asarray(cv2.resize(image, size, interpolation=cv2.INTER_AREA), dtype=np.uint8)
     return np.asarray(cv2.resize(image, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA), dtype=np.uint8)

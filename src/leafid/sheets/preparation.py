@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageOps
 
 from leafid.exif import NO_CAPTURE_INFO, CaptureInfo
-from leafid.images import OpenedImage, open_image
+from leafid.images import OpenedImage, guard_image, open_image
 from leafid.jobs import Preprocessing
 from leafid.sheets.crop_plan import CropKind, view_side
 
@@ -46,9 +46,10 @@ def prepare_file(path: Path, preprocessing: Preprocessing, *, enlarged: float = 
     """Open an image at the required size and prepare it; arguments as in ``prepare``.
 
     Raises:
-        ImageError: the file cannot be read; see ``leafid.images.open_image``.
+        ImageError: the file cannot be read or prepared; see ``leafid.images``.
     """
-    return prepare(open_for_views(path, preprocessing, enlarged=enlarged), preprocessing, enlarged=enlarged)
+    with guard_image(path):
+        return prepare(open_for_views(path, preprocessing, enlarged=enlarged), preprocessing, enlarged=enlarged)
 
 
 def open_for_views(path: Path, preprocessing: Preprocessing, *, enlarged: float = 1.0) -> OpenedImage:

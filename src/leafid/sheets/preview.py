@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
-from leafid.images import OpenedImage
+from leafid.images import OpenedImage, guard_image
 from leafid.jobs import Preprocessing
 from leafid.sheets.crop_cutting import cut_crop
 from leafid.sheets.crop_plan import CropKind, CropPlan
@@ -46,9 +46,10 @@ def preview_image(path: Path, preprocessing: Preprocessing) -> Image.Image:
     """Draw what the network will see of an image file; see ``draw_preview``.
 
     Raises:
-        ImageError: the file cannot be read.
+        ImageError: the file cannot be read or drawn.
     """
-    return draw_preview(open_for_views(path, preprocessing), preprocessing, title=path.name)
+    with guard_image(path):
+        return draw_preview(open_for_views(path, preprocessing), preprocessing, title=path.name)
 
 
 def draw_preview(image: OpenedImage, preprocessing: Preprocessing, *, title: str = "") -> Image.Image:

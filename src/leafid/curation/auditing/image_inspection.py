@@ -9,7 +9,7 @@ import numpy as np
 from PIL import Image
 
 from leafid.curation.auditing.region_features import PlantMask, RegionFeatures, region_features
-from leafid.images import open_image
+from leafid.images import guard_image, open_image
 
 INSPECTED_SIDE = 384
 """Shorter side, in pixels, to which images are reduced."""
@@ -31,15 +31,16 @@ def inspect_image(
     """Open an image once and compute what is requested.
 
     Raises:
-        ImageError: the file cannot be read.
+        ImageError: the file cannot be read or inspected.
     """
-    rgb = open_image(path, needed_side=INSPECTED_SIDE).rgb
-    scale = INSPECTED_SIDE / min(rgb.size)
-    if scale < 1:
-        size = (max(1, round(rgb.width * scale)), max(1, round(rgb.height * scale)))
-        rgb = rgb.resize(size, Image.Resampling.BOX)
-    features = region_features(np.asarray(rgb, dtype=np.uint8), plant_mask) if with_features else None
-    return InspectedImage(features, _thumbnail(rgb) if with_thumbnail else None)
+    with guard_image(path):
+        rgb = open_image(path, needed_side=INSPECTED_SIDE).rgb
+        scale = INSPECTED_SIDE / min(rgb.size)
+        if scale < 1:
+            size = (max(1, round(rgb.width * scale)), max(1, round(rgb.height * scale)))
+            rgb = rgb.resize(size, Image.Resampling.BOX)
+        features = region_features(np.asarray(rgb, dtype=np.uint8), plant_mask) if with_features else None
+        return InspectedImage(features, _thumbnail(rgb) if with_thumbnail else None)
 
 
 def _thumbnail(rgb: Image.Image) -> str:

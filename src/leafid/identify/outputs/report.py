@@ -20,7 +20,7 @@ from leafid.identify.leaf_characters import draw_best_leaf, has_characters
 from leafid.identify.outputs.report_files import ReportWriter, open_report
 from leafid.identify.records import Record, Status, record_to_dict
 from leafid.identify.summary import Tally
-from leafid.images import open_image
+from leafid.images import guard_image, open_image
 from leafid.progress import OnProgress
 from leafid.sources import is_web_address
 from leafid.statements import LIMITS_LONG
@@ -131,11 +131,12 @@ def _pictures(record: Record) -> _Pictures:
         return _Pictures()
     path = Path(record.path)
     try:
-        thumbnail = open_image(path, needed_side=min(_THUMBNAIL_SIZE)).rgb
-        leaf = draw_best_leaf(path, longest=_LEAF_SIDE) if has_characters(record) else None
+        with guard_image(path):
+            thumbnail = open_image(path, needed_side=min(_THUMBNAIL_SIZE)).rgb
+            thumbnail.thumbnail(_THUMBNAIL_SIZE)
+            leaf = draw_best_leaf(path, longest=_LEAF_SIDE) if has_characters(record) else None
     except ImageError:
         return _Pictures()
-    thumbnail.thumbnail(_THUMBNAIL_SIZE)
     return _Pictures(_jpeg(thumbnail), None if leaf is None else _jpeg(leaf))
 
 

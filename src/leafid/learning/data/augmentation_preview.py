@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
+from leafid.images import guard_image
 from leafid.jobs import Preprocessing, Strength
 from leafid.learning.data.augmentation import augment, margin, unaugmented
 from leafid.learning.data.leaf_augmentations import LEAF_AUGMENTATIONS
@@ -29,8 +30,13 @@ def preview_augmentation(path: Path, preprocessing: Preprocessing, *, seed: int 
         seed: of all random draws.
 
     Raises:
-        ImageError: the file cannot be read.
+        ImageError: the file cannot be read or drawn.
     """
+    with guard_image(path):
+        return _preview(path, preprocessing, seed)
+
+
+def _preview(path: Path, preprocessing: Preprocessing, seed: int) -> Image.Image:
     prepared = prepare_file(path, preprocessing, enlarged=margin("medium"))
     views = {kind: view for view, kind in reversed(list(zip(prepared.views, prepared.kinds, strict=True)))}
     seeds = np.random.default_rng(seed)

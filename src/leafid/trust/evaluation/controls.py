@@ -13,7 +13,7 @@ from PIL import Image
 
 from leafid.bundle import Bundle
 from leafid.errors import ImageError
-from leafid.images import OpenedImage, open_image
+from leafid.images import OpenedImage, guard_image, open_image
 from leafid.jobs import Preprocessing
 from leafid.progress import OnProgress
 from leafid.sheets import PreparedImage, prepare
@@ -86,7 +86,8 @@ def control_results(
     read = []
     for index, path in enumerate(files):
         try:
-            images = _prepare_parts(path, bundle.info.preprocessing)
+            with guard_image(path):
+                images = _prepare_parts(path, bundle.info.preprocessing)
         except ImageError:
             continue
         bags = Bags.of([image.views for image in images.values()], [image.kinds for image in images.values()])

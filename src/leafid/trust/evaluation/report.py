@@ -13,7 +13,7 @@ from PIL import Image
 from leafid.errors import ImageError
 from leafid.files import write_text
 from leafid.html import page_template
-from leafid.images import open_image
+from leafid.images import guard_image, open_image
 from leafid.statements import LIMITS, LIMITS_LONG
 from leafid.taxonomy import Taxonomy
 from leafid.trust.evaluation.plots import (
@@ -113,10 +113,11 @@ def _png_url(figure: "Figure") -> str:
 def _thumbnail(path: Path) -> str | None:
     """Return a thumbnail of an image as a data URL; None when it can no longer be read."""
     try:
-        rgb = open_image(path, needed_side=max(THUMBNAIL)).rgb
+        with guard_image(path):
+            rgb = open_image(path, needed_side=max(THUMBNAIL)).rgb
+            rgb.thumbnail(THUMBNAIL, Image.Resampling.BOX)
     except ImageError:
         return None
-    rgb.thumbnail(THUMBNAIL, Image.Resampling.BOX)
     content = io.BytesIO()
     rgb.save(content, "JPEG", quality=72)
     return _data_url(content.getvalue(), "jpeg")

@@ -10,7 +10,8 @@ from PIL import Image
 
 from leafid.bundle import BundleInfo, read_bundle
 from leafid.files import written_atomically
-from leafid.sheets import prepare_file
+from leafid.images import guard_image
+from leafid.sheets import PreparedImage, prepare_file
 from leafid.statements import LIMITS
 from leafid.trust.calibration import calibrated_probabilities
 from leafid.trust.explanation.heat_maps import ExplainedView, HeatMap, explain_image, heat_map, view_weights
@@ -50,22 +51,29 @@ def explain_file(bundle_folder: Path, photo: Path, *, device: str = "auto") -> E
         ImageError: the photo cannot be read.
         UsageError: the device does not exist.
     """
-    import torch
-
-    from leafid.learning import Bags, choose_device, load_network
+    from leafid.learning import choose_device, load_network
 
     bundle = read_bundle(bundle_folder)
-    prepared = prepare_file(photo, bundle.info.preprocessing)
     chosen_device = choose_device(device)
     network = load_network(bundle).to(chosen_device)
+    with guard_image(photo):
+        return _explain(network, bundle.info, prepare_file(photo, bundle.info.preprocessing))
+
+
+def _explain(network: "Network", info: BundleInfo, prepared: PreparedImage) -> Explanation:
+    import torch
+
+    from leafid.learning import Bags
+
+    device = next(network.parameters()).device
     with torch.inference_mode():
-        output = network(Bags.of([prepared.views], [prepared.kinds]).to(chosen_device))
-    (probabilities,) = calibrated_probabilities(output.logits.float().cpu().numpy(), bundle.info.calibration)
+        output = network(Bags.of([prepared.views], [prepared.kinds]).to(device))
+    (probabilities,) = calibrated_probabilities(output.logits.float().cpu().numpy(), info.calibration)
     labels = tuple(int(label) for label in np.argsort(-probabilities, kind="stable")[:2])
     return Explanation(
-        bundle=bundle.info.identifier,
-        candidates=tuple((bundle.info.taxonomy.names[label], float(probabilities[label])) for label in labels),
-        views=explain_image(network, prepared, labels, bundle.info.calibration),
+        bundle=info.identifier,
+        candidates=tuple((info.taxonomy.names[label], float(probabilities[label])) for label in labels),
+        views=explain_image(network, prepared, labels, info.calibration),
     )
 
 
@@ -144,6 +152,10 @@ class HeatOverlays:
         Raises:
             ImageError: the photo cannot be read.
         """
+        with guard_image(photo):
+            return self._draw(photo, names, longest)
+
+    def _draw(self, photo: Path, names: tuple[str, str], longest: int) -> tuple[Image.Image, Image.Image]:
         prepared = prepare_file(photo, self.info.preprocessing)
         view = prepared.views[int(np.argmax(view_weights(self.network, prepared)))]
         first, second = (heat_map(self.network, view, self.info.taxonomy.names.index(name)) for name in names)

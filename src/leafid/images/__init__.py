@@ -1,0 +1,21 @@
+"""Image files as upright sRGB images of 8 bits, or an ``ImageError`` with a coded reason.
+
+``opening`` is the entry; ``jpeg``, ``png`` and ``tiff`` handle what Pillow does not, ``colour_space`` finds the profile
+that the values are in, ``conversion`` turns all modes and depths into sRGB, ``guard`` turns any exception on one image
+into its ``ImageError``.
+"""
+
+from leafid.images.formats import FORMATS, IMAGE_EXTENSIONS
+from leafid.images.guard import guard_image
+from leafid.images.opening import MAX_ASPECT, MAX_BYTES, MAX_PIXELS, OpenedImage, open_image
+
+__all__ = [
+    "FORMATS",
+    "IMAGE_EXTENSIONS",
+    "MAX_ASPECT",
+    "MAX_BYTES",
+    "MAX_PIXELS",
+    "OpenedImage",
+    "guard_image",
+    "open_image",
+]

@@ -1,0 +1,258 @@
+"""Open image files as upright sRGB images at the size needed, or fail with a coded reason.
+
+Every mode and format (grey, palette, CMYK, 16 bits, floats, alpha, progressive, HEIC, a page of a TIFF, the preview of
+a raw photo) gives an upright RGB image of 8 bits, or an ``ImageError``. A truncated file is a failure and never padded
+with grey; metadata never cost a photo.
+"""
+
+import math
+from dataclasses import dataclass
+from pathlib import Path
+
+from PIL import Image, UnidentifiedImageError
+from PIL.Jpeg2KImagePlugin import Jpeg2KImageFile
+
+from leafid.errors import FailureReason, ImageError
+from leafid.exif import NO_CAPTURE_INFO, CaptureInfo, is_raw_adobe_rgb, read_capture_info, read_raw_capture_info
+from leafid.images.colour_space import ADOBE_GAMMA, ADOBE_RGB, matrix_profile, source_profile
+from leafid.images.conversion import convert_to_srgb
+from leafid.images.file_content import MAX_BYTES, FileContent, read_content
+from leafid.images.formats import image_error, supported_formats
+from leafid.images.jpeg import decode_jpeg
+from leafid.images.memory import budget
+from leafid.images.png import SIGNATURE, check_pixels, pixels_alone, without_metadata
+from leafid.images.tiff import decode_tiff, tiff_page
+from leafid.pages import TIFF_STARTS, file_and_page, page_frames
+from leafid.raw_photos import RAW_EXTENSIONS, embedded_preview
+
+__all__ = ["MAX_ASPECT", "MAX_BYTES", "MAX_PIXELS", "OpenedImage", "open_image"]
+
+MAX_PIXELS = 200_000_000
+"""Larger images are refused as decompression bombs; the largest herbarium scans have 100 million pixels."""
+
+MAX_ASPECT = 50
+"""Images that are more than this many times as long as wide are refused: they show no leaf, and drawing or reducing
+them in proportion is not possible."""
+
+REDUCED_ABOVE = 30_000_000
+"""Decoded images with more pixels are reduced to the needed side before their colours are converted."""
+
+_TRANSPOSE = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
+"""The transposition that makes an image upright, by EXIF orientation."""
+
+Image.MAX_IMAGE_PIXELS = None  # open_image checks the size itself before decoding
+
+
+@dataclass(frozen=True)
+class OpenedImage:
+    """An upright image in sRGB with 8 bits.
+
+    Attributes:
+        rgb: the pixels; may be smaller than the original (see ``open_image``).
+        width: width of the upright original, in pixels.
+        height: height of the upright original, in pixels.
+        pages: number of pages or frames in the file; ``rgb`` is the first or the one that the path names.
+        capture: date, camera and position from the EXIF.
+    """
+
+    rgb: Image.Image
+    width: int
+    height: int
+    pages: int
+    capture: CaptureInfo = NO_CAPTURE_INFO
+
+
+@dataclass(frozen=True)
+class _Raw:
+    """What a raw photo says about its preview."""
+
+    capture: CaptureInfo
+    adobe_rgb: bool
+
+
+def open_image(path: Path, *, needed_side: int | None = None, max_pixels: int = MAX_PIXELS) -> OpenedImage:
+    """Open an image file.
+
+    Args:
+        path: the file; ``scan.tif#page=2`` is the second page of ``scan.tif`` (see ``leafid.pages``).
+        needed_side: shorter side, in pixels, that the caller needs. JPEG and JPEG 2000 are decoded at the smallest of
+            1/8, 1/4, 1/2 of their size that keeps it, which is several times faster; other images of more than
+            ``REDUCED_ABOVE`` pixels are reduced likewise. None: full size.
+        max_pixels: larger images are refused before decoding.
+
+    Raises:
+        ImageError: with the reason why the file cannot be read.
+    """
+    file, page = file_and_page(path)
+    content, raw = read_content(file), None
+    if file.suffix.lower() in RAW_EXTENSIONS and not content.start.startswith(b"\xff\xd8\xff"):
+        raw = _Raw(read_raw_capture_info(content.all()), is_raw_adobe_rgb(content.all()))
+        content = FileContent.of(embedded_preview(content.all()))
+    attempts = [content]
+    if content.start.startswith(SIGNATURE):  # the second and third only if the one before fails
+        attempts += [content.changed(without_metadata), content.changed(pixels_alone)]
+        check_pixels(content.all())
+    for attempt in attempts[:-1]:
+        try:
+            return _open(attempt, page, raw, needed_side, max_pixels)
+        except ImageError as failure:
+            if failure.reason in (FailureReason.TOO_LARGE, FailureReason.TOO_NARROW, FailureReason.MISSING):
+                raise
+    return _open(attempts[-1], page, raw, needed_side, max_pixels)
+
+
+def _open(
+    content: FileContent, page: int | None, raw: _Raw | None, needed_side: int | None, max_pixels: int
+) -> OpenedImage:
+    try:
+        with Image.open(content.opened(), formats=supported_formats()) as image:
+            pages = _seek_page(image, content, page)
+            full = image.size
+            _check_size(full, max_pixels)
+            if needed_side is not None and image.format in ("JPEG", "MPO"):
+                image.draft(None, _draft_size(full, needed_side))
+            elif needed_side is not None and isinstance(image, Jpeg2KImageFile):
+                image.reduce = _jpeg2000_reduction(content.start, full, needed_side)
+            capture = raw.capture if raw else read_capture_info(image)  # before decoding, which closes TIFF files
+            profile = source_profile(image, content.start)
+            if profile is None and raw and raw.adobe_rgb:
+                profile = matrix_profile(ADOBE_RGB, ADOBE_GAMMA)
+            reduction = _reduction(_decoded_size(image), needed_side)
+            with budget.reserved(_memory(image, content, reduction)):
+                decoded, orientation = _decode(image, content, reduced=image.size != full)
+                rgb = _upright(convert_to_srgb(decoded, profile, reduction=reduction), orientation)
+    except ImageError:
+        raise
+    except MemoryError:
+        raise ImageError(FailureReason.TOO_LARGE, "not enough memory to decode it") from None
+    except Exception as error:  # decoders raise many types for damaged files
+        if isinstance(error, UnidentifiedImageError) and content.start.startswith(TIFF_STARTS):
+            return _open_tiff(content, page, raw, needed_side, max_pixels)
+        raise image_error(content.start, content.size, error) from None
+    width, height = full if orientation < 5 else full[::-1]
+    return OpenedImage(rgb=rgb, width=width, height=height, pages=pages, capture=capture)
+
+
+def _open_tiff(
+    content: FileContent, page: int | None, raw: _Raw | None, needed_side: int | None, max_pixels: int
+) -> OpenedImage:
+    """Open a TIFF file of a kind that Pillow does not know."""
+    frames = page_frames(content.opened())
+    frame = _frame(frames, page)
+    found = tiff_page(content.opened(), frame)
+    full = (found.imagewidth, found.imagelength)
+    _check_size(full, max_pixels)
+    reduction = _reduction(full, needed_side)
+    values = full[0] * full[1] * found.samplesperpixel
+    with budget.reserved(values * (1 + max(1, found.bitspersample // 8)) + 4 * full[0] * full[1] // reduction**2):
+        decoded = decode_tiff(found, content, frame)
+        orientation = int(found.tags[274].value) if 274 in found.tags else 1
+        orientation = orientation if orientation in _TRANSPOSE else 1
+        profile = decoded.info.pop("icc_profile", None)
+        rgb = _upright(convert_to_srgb(decoded, profile, reduction=reduction), orientation)
+    width, height = full if orientation < 5 else full[::-1]
+    capture = raw.capture if raw else read_raw_capture_info(content.all())
+    return OpenedImage(rgb=rgb, width=width, height=height, pages=len(frames), capture=capture)
+
+
+def _check_size(size: tuple[int, int], max_pixels: int) -> None:
+    """Refuse an image with too many pixels, or of a form that cannot show a leaf."""
+    width, height = size
+    if width * height > max_pixels:
+        raise ImageError(
+            FailureReason.TOO_LARGE, f"{width} x {height} pixels; the limit is {max_pixels / 1e6:g} million"
+        )
+    if max(size) > MAX_ASPECT * min(size):
+        raise ImageError(
+            FailureReason.TOO_NARROW, f"{width} x {height} pixels; a leaf is not visible in so narrow a strip"
+        )
+
+
+def _decode(image: Image.Image, content: FileContent, *, reduced: bool) -> tuple[Image.Image, int]:
+    """Decode an opened image; return it with its EXIF orientation."""
+    if image.format in ("JPEG", "MPO"):
+        decoded = decode_jpeg(content.all(), image, reduced=reduced)
+        if decoded is not None:
+            return decoded, _orientation(image)
+    image.load()
+    return image, _orientation(image)  # after decoding, which rotates TIFF and HEIC
+
+
+def _upright(rgb: Image.Image, orientation: int) -> Image.Image:
+    upright = rgb.transpose(_TRANSPOSE[orientation]) if orientation in _TRANSPOSE else rgb
+    upright.info = {}  # a saved copy of the pixels must not contain the position
+    return upright
+
+
+def _decoded_size(image: Image.Image) -> tuple[int, int]:
+    """Return the size that decoding gives; JPEG 2000 keeps the full size in ``Image.size`` until then."""
+    halvings = image.reduce if isinstance(image, Jpeg2KImageFile) and isinstance(image.reduce, int) else 0
+    return -(-image.width // 2**halvings), -(-image.height // 2**halvings)
+
+
+def _reduction(size: tuple[int, int], needed_side: int | None) -> int:
+    """Return 1, 2, 4 or 8: by what to divide the size of a very large image; its shorter side stays as needed."""
+    if needed_side is None or size[0] * size[1] <= REDUCED_ABOVE:
+        return 1
+    return next((factor for factor in (8, 4, 2) if min(size) // factor >= needed_side), 1)
+
+
+def _memory(image: Image.Image, content: FileContent, reduction: int) -> int:
+    """Return about how many bytes decoding and conversion take, with the file."""
+    width, height = _decoded_size(image)
+    native = {"1": 1, "L": 1, "P": 1, "LA": 4, "I;16": 2, "I;16B": 2, "I;16L": 2}.get(image.mode, 4)
+    if image.format in ("JPEG", "MPO"):
+        native += 3  # decoded apart, then copied
+    elif image.format in ("HEIF", "AVIF", "JPEG2000"):
+        native += 8  # planes of the decoder
+    per_pixel = native + (0 if image.mode == "RGB" and reduction == 1 else 4 / reduction**2)
+    coefficients = 6 * math.prod(image.size) if image.info.get("progressive") else 0
+    return content.in_memory + round(width * height * per_pixel) + coefficients
+
+
+def _seek_page(image: Image.Image, content: FileContent, page: int | None) -> int:
+    """Seek to a page of a TIFF file, the first if None; return the number of pages, or of frames in other formats."""
+    if image.format != "TIFF":
+        if page is not None:
+            raise ImageError(FailureReason.MISSING, f"no page {page}: only TIFF files have pages")
+        return int(getattr(image, "n_frames", 1))
+    frames = page_frames(content.opened())
+    image.seek(_frame(frames, page))
+    return len(frames)
+
+
+def _frame(frames: tuple[int, ...], page: int | None) -> int:
+    if page is not None and page > len(frames):
+        raise ImageError(FailureReason.MISSING, f"there is no page {page}; the file has {len(frames)}")
+    return frames[(page or 1) - 1]
+
+
+def _orientation(image: Image.Image) -> int:
+    """Return the EXIF orientation, 1 (upright) to 8; 1 if it is missing or invalid."""
+    try:
+        orientation = image.getexif().get(0x0112)
+    except Exception:  # Pillow raises many types for damaged EXIF; the pixels may be good
+        return 1
+    return orientation if isinstance(orientation, int) and orientation in _TRANSPOSE else 1
+
+
+def _draft_size(full: tuple[int, int], needed_side: int) -> tuple[int, int]:
+    """Return the size to request from the JPEG decoder, with the same proportions and shorter side ``needed_side``."""
+    scale = min(1.0, needed_side / min(full))
+    return max(1, round(full[0] * scale)), max(1, round(full[1] * scale))
+
+
+def _jpeg2000_reduction(content: bytes, full: tuple[int, int], needed_side: int) -> int:
+    """Return how often to halve a JPEG 2000 image: at most three times, and at most its number of levels."""
+    coding_style = content.find(b"\xff\x52", content.find(b"\xff\x4f\xff\x51"))  # marker COD after SOC and SIZ
+    levels = content[coding_style + 9] if 0 <= coding_style < len(content) - 9 else 0
+    wanted = int(math.log2(max(1.0, min(full) / needed_side)))
+    return min(wanted, levels, 3)
