@@ -23,7 +23,6 @@ from leafid.identify.records import Record
 from leafid.identify.run_identification import identify_to_file, identify_to_list
 from leafid.identify.summary import Summary
 from leafid.identify.watch import check_watch, watch_folder
-from leafid.installation import require_torch
 from leafid.jobs import FetchingSettings
 from leafid.progress import progress_bar
 
@@ -86,8 +85,6 @@ def identify_photos(settings: IdentifySettings) -> ExitCode:
     inputs = find_inputs(settings.images)
     paths = inputs.paths if settings.shard is None else select_shard(inputs.paths, settings.shard)
     _check_image_count(settings, len(paths))
-    if settings.cluster == "none":
-        require_torch()
     console = Console()
     for remark in inputs.remarks:
         _print(console, remark, style="dim")
@@ -126,7 +123,6 @@ def watch_photos(settings: WatchSettings) -> ExitCode:
     from rich.console import Console
 
     check_watch(settings.folder, settings.output, interval=settings.interval, settle=settings.settle)
-    require_torch()
     console = Console()
     identifier = Identifier.load(settings.bundle, device=settings.device, engine=settings.engine)
     _print(console, f"Watching {settings.folder}. Stop with Ctrl-C.")

@@ -6,10 +6,14 @@ from concurrent.futures import Future
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from leafid.errors import ImageError
 from leafid.jobs import FetchingSettings
-from leafid.sources import ImageFetcher, is_web_address
+from leafid.sources import is_web_address
+
+if TYPE_CHECKING:
+    from leafid.sources import ImageFetcher
 
 MAX_PREFETCHED = 32
 """Web images that are fetched ahead of the one needed next."""
@@ -60,7 +64,7 @@ def _in_order(
     fetcher: ImageFetcher | None = None
     for path in paths:
         if isinstance(path, str) and is_web_address(path):
-            fetcher = fetcher or stack.enter_context(ImageFetcher(settings))
+            fetcher = fetcher or stack.enter_context(_image_fetcher(settings))
             waiting.append((path, fetcher.start(path)))
         else:
             waiting.append(path)
@@ -68,6 +72,12 @@ def _in_order(
             yield _resolve(waiting.popleft())
     while waiting:
         yield _resolve(waiting.popleft())
+
+
+def _image_fetcher(settings: FetchingSettings) -> "ImageFetcher":
+    from leafid.sources import ImageFetcher  # imports aiohttp, which takes longer than a forward pass
+
+    return ImageFetcher(settings)
 
 
 def _resolve(entry: str | Path | tuple[str, Future[Path]]) -> str | Path | PrefetchedImage:

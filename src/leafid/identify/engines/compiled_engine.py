@@ -4,11 +4,13 @@
     BUNDLE/engines/openvino/parity.json         ``Parity``
     BUNDLE/engines/onnx/224.onnx ...
 
-Only the backbone is compiled. Pooling and head take about a thousandth of the time and stay in torch.
+Only the backbone is compiled. Pooling and head take about a thousandth of the time and run in numpy, so that torch is
+not imported.
 """
 
 from collections.abc import Sequence
 from datetime import datetime
+from itertools import groupby
 from pathlib import Path
 
 import numpy as np
@@ -21,6 +23,7 @@ from leafid.errors import BundleError
 from leafid.files import sha256_of
 from leafid.identify.engines.compiled_formats import INT8, CompiledName, FeatureExtractor, load_model, require_engine
 from leafid.identify.engines.engine import EngineName, EngineOutput
+from leafid.identify.engines.pooling_head import KINDS, PoolingHead
 from leafid.jobs import Preprocessing
 from leafid.sheets import PreparedImage
 
@@ -96,11 +99,8 @@ class CompiledEngine:
 
     def __init__(self, bundle: Bundle, name: CompiledName, folder: Path, *, cores: int | None = None) -> None:
         """Load the models in a folder. ``load_compiled`` checks their parity first."""
-        from leafid.learning import load_network
-
         self.name: EngineName = name
-        network = load_network(bundle)
-        self._pooling, self._head = network.pooling, network.head
+        self._pooling_head = PoolingHead(bundle)
         self.concurrency = cores or usable_cores()
         self._models: dict[int, FeatureExtractor] = {
             side: load_model(folder, name, side, threads=self.concurrency)
@@ -109,20 +109,23 @@ class CompiledEngine:
 
     def predict(self, images: Sequence[PreparedImage]) -> EngineOutput:
         """Return logits and embeddings, one row per image."""
-        import torch
+        views = [
+            (view, index, KINDS.index(kind))
+            for index, image in enumerate(images)
+            for view, kind in zip(image.views, image.kinds, strict=True)
+        ]
+        views.sort(key=lambda entry: len(entry[0]))  # a model takes views of one size
+        features = np.concatenate(
+            [self._features([view for view, _, _ in group]) for _, group in groupby(views, lambda entry: len(entry[0]))]
+        )
+        image_index, kinds = (np.array(column) for column in list(zip(*views, strict=True))[1:])
+        return EngineOutput(*self._pooling_head(features, image_index, kinds, len(images)))
 
-        from leafid.learning import Bags
-
-        bags = Bags.of([image.views for image in images], [image.kinds for image in images])
-        with torch.inference_mode():
-            features = torch.cat([torch.from_numpy(self._features(pixels.numpy())) for pixels in bags.pixels])
-            embeddings, _ = self._pooling(features, torch.cat(bags.image_index), torch.cat(bags.kinds), bags.images)
-            return EngineOutput(self._head(embeddings).numpy(), embeddings.numpy())
-
-    def _features(self, pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
-        model = self._models[pixels.shape[-1]]
-        parts = [pixels[start : start + _MAX_VIEWS_PER_CALL] for start in range(0, len(pixels), _MAX_VIEWS_PER_CALL)]
-        return np.concatenate([model(np.ascontiguousarray(part)) for part in parts])
+    def _features(self, views: Sequence[NDArray[np.uint8]]) -> NDArray[np.float32]:
+        """Return the features (V, F) of views (S, S, 3) of one size."""
+        model = self._models[len(views[0])]
+        parts = [views[start : start + _MAX_VIEWS_PER_CALL] for start in range(0, len(views), _MAX_VIEWS_PER_CALL)]
+        return np.concatenate([model(np.ascontiguousarray(np.stack(part).transpose(0, 3, 1, 2))) for part in parts])
 
 
 def view_sides(preprocessing: Preprocessing) -> tuple[int, ...]:
