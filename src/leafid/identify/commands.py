@@ -6,7 +6,7 @@ from datetime import date, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from leafid.bundle import read_bundle
+from leafid.bundle import BundleInfo, read_bundle
 from leafid.errors import ExitCode, UsageError
 from leafid.files import Existing
 from leafid.identify.engines.engine import EngineName
@@ -89,6 +89,7 @@ def identify_photos(settings: IdentifySettings) -> ExitCode:
     for remark in inputs.remarks:
         _print(console, remark, style="dim")
     identifier = _load_identifier(settings, len(paths), console)
+    _warn_if_uncalibrated(identifier.info, console)
     records, summary = _identify(settings, identifier, paths)
     _print_result(settings, identifier, records, summary, console)
     _write_derived_outputs(settings, identifier, records, summary, console)
@@ -125,6 +126,7 @@ def watch_photos(settings: WatchSettings) -> ExitCode:
     check_watch(settings.folder, settings.output, interval=settings.interval, settle=settings.settle)
     console = Console()
     identifier = Identifier.load(settings.bundle, device=settings.device, engine=settings.engine)
+    _warn_if_uncalibrated(identifier.info, console)
     _print(console, f"Watching {settings.folder}. Stop with Ctrl-C.")
     summary = watch_folder(
         identifier,
@@ -174,6 +176,16 @@ def _load_identifier(settings: IdentifySettings, images: int, console: "Console"
         if suggestion := suggest_export(read_bundle(settings.bundle), identifier.engine):
             _print(console, suggestion, style="dim")
     return identifier
+
+
+def _warn_if_uncalibrated(info: BundleInfo, console: "Console") -> None:
+    if info.calibration.fitted_on is None:
+        _print(
+            console,
+            f"The bundle {info.name} was never calibrated: its probabilities are not reliable, and no photo is "
+            "rejected as an unknown taxon. `leafid train` calibrates it at its end.",
+            style="yellow",
+        )
 
 
 def _identify(
