@@ -23,11 +23,12 @@ from leafid.identify.records import Record
 from leafid.identify.run_identification import identify_to_file, identify_to_list
 from leafid.identify.summary import Summary
 from leafid.identify.watch import check_watch, watch_folder
-from leafid.jobs import FetchingSettings
 from leafid.progress import progress_bar
 
 if TYPE_CHECKING:
     from rich.console import Console
+
+    from leafid.jobs import FetchingSettings
 
 Records = Callable[[], Iterable[Record]]
 """Returns the records of a finished run, from memory or from the result file."""
@@ -66,8 +67,17 @@ class IdentifySettings:
             "top": self.top or TOP_CANDIDATES,
             "characters": self.characters,
             "keep_location": self.keep_location,
-            "fetching": FetchingSettings(contact=self.contact, allow_private_addresses=self.allow_private_addresses),
+            "fetching": self._fetching,
         }
+
+    @property
+    def _fetching(self) -> "FetchingSettings | None":
+        """Settings for images from the web; None, the defaults, does not import their class."""
+        if self.contact is None and not self.allow_private_addresses:
+            return None
+        from leafid.jobs import FetchingSettings
+
+        return FetchingSettings(contact=self.contact, allow_private_addresses=self.allow_private_addresses)
 
 
 def identify_photos(settings: IdentifySettings) -> ExitCode:

@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from leafid.errors import ImageError
-from leafid.jobs import FetchingSettings
 from leafid.sources import is_web_address
 
 if TYPE_CHECKING:
+    from leafid.jobs import FetchingSettings
     from leafid.sources import ImageFetcher
 
 MAX_PREFETCHED = 32
@@ -43,7 +43,7 @@ class PrefetchedImage:
 
 @contextmanager
 def prefetch(
-    paths: Iterable[str | Path], settings: FetchingSettings
+    paths: Iterable[str | Path], settings: "FetchingSettings | None"
 ) -> Iterator[Iterator[str | Path | PrefetchedImage]]:
     """Yield the paths in order, with each web address replaced by its fetched image.
 
@@ -51,14 +51,14 @@ def prefetch(
 
     Args:
         paths: files and web addresses; may be endless, no more than ``MAX_PREFETCHED`` are taken ahead.
-        settings: how images are fetched. No connection is opened before the first address.
+        settings: how images are fetched; None: the defaults of a job. No connection is opened before the first address.
     """
     with ExitStack() as stack:
         yield _in_order(paths, settings, stack)
 
 
 def _in_order(
-    paths: Iterable[str | Path], settings: FetchingSettings, stack: ExitStack
+    paths: Iterable[str | Path], settings: "FetchingSettings | None", stack: ExitStack
 ) -> Iterator[str | Path | PrefetchedImage]:
     waiting: deque[str | Path | tuple[str, Future[Path]]] = deque()
     fetcher: ImageFetcher | None = None
@@ -74,10 +74,11 @@ def _in_order(
         yield _resolve(waiting.popleft())
 
 
-def _image_fetcher(settings: FetchingSettings) -> "ImageFetcher":
+def _image_fetcher(settings: "FetchingSettings | None") -> "ImageFetcher":
+    from leafid.jobs import FetchingSettings
     from leafid.sources import ImageFetcher  # imports aiohttp, which takes longer than a forward pass
 
-    return ImageFetcher(settings)
+    return ImageFetcher(settings or FetchingSettings())
 
 
 def _resolve(entry: str | Path | tuple[str, Future[Path]]) -> str | Path | PrefetchedImage:
