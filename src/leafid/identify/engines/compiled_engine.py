@@ -118,7 +118,8 @@ class CompiledEngine:
         features = np.concatenate(
             [self._features([view for view, _, _ in group]) for _, group in groupby(views, lambda entry: len(entry[0]))]
         )
-        image_index, kinds = (np.array(column) for column in list(zip(*views, strict=True))[1:])
+        image_index = np.array([index for _, index, _ in views])
+        kinds = np.array([kind for _, _, kind in views])
         return EngineOutput(*self._pooling_head(features, image_index, kinds, len(images)))
 
     def _features(self, views: Sequence[NDArray[np.uint8]]) -> NDArray[np.float32]:
