@@ -90,6 +90,22 @@ def test_what_needs_torch_says_so_where_it_is_not_installed(exported: Path) -> N
     assert done.returncode == 2 and "torch and torchvision cannot be imported" in done.stderr
 
 
+@pytest.mark.skipif(not is_installed("openvino"), reason="leafid[openvino] is not installed")
+def test_a_cached_model_is_used_again_and_a_damaged_one_is_replaced(
+    exported: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if "openvino" not in exported.name:
+        pytest.skip("ONNX Runtime needs no cache")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    for _ in range(2):
+        assert TARGET in _identify(exported, "--engine", "openvino").stdout
+        (blob,) = tmp_path.glob("leafid/engines/*/*.blob")
+        blob.chmod(0o600)
+        blob.write_bytes(blob.read_bytes()[:1000])
+    monkeypatch.setenv("XDG_CACHE_HOME", "/dev/null")
+    assert TARGET in _identify(exported, "--engine", "openvino").stdout
+
+
 def _identify(folder: Path, *options: str, missing: tuple[str, ...] = ()) -> subprocess.CompletedProcess[str]:
     code = RUN.format(missing=missing, heavy=HEAVY)
     command = [sys.executable, "-c", code, "identify", "bundle", "leaf.png", *options]

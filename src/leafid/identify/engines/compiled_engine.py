@@ -23,6 +23,7 @@ from leafid.errors import BundleError
 from leafid.files import sha256_of
 from leafid.identify.engines.compiled_formats import INT8, CompiledName, FeatureExtractor, load_model, require_engine
 from leafid.identify.engines.engine import EngineName, EngineOutput
+from leafid.identify.engines.model_cache import model_cache
 from leafid.identify.engines.pooling_head import KINDS, PoolingHead
 from leafid.jobs import Preprocessing
 from leafid.sheets import PreparedImage
@@ -38,7 +39,7 @@ INT8_AGREEMENT = 0.95
 """INT8: smallest accepted share of images with the same top-1 taxon as torch."""
 
 PARITY = "parity.json"
-_MAX_VIEWS_PER_CALL = 64
+_MAX_PIXELS_PER_CALL = 4 * 224**2  # feature maps of more pixels do not fit into the processor's cache: twice as slow
 
 
 class Parity(BaseModel):
@@ -97,13 +98,15 @@ class CompiledEngine:
 
     views_per_batch = 8
 
-    def __init__(self, bundle: Bundle, name: CompiledName, folder: Path, *, cores: int | None = None) -> None:
-        """Load the models in a folder. ``load_compiled`` checks their parity first."""
+    def __init__(
+        self, bundle: Bundle, name: CompiledName, folder: Path, *, cores: int | None = None, cache: Path | None = None
+    ) -> None:
+        """Load the models in a folder, as ``load_model`` does. ``load_compiled`` checks their parity first."""
         self.name: EngineName = name
         self._pooling_head = PoolingHead(bundle)
         self.concurrency = cores or usable_cores()
         self._models: dict[int, FeatureExtractor] = {
-            side: load_model(folder, name, side, threads=self.concurrency)
+            side: load_model(folder, name, side, threads=self.concurrency, cache=cache)
             for side in view_sides(bundle.info.preprocessing)
         }
 
@@ -124,8 +127,9 @@ class CompiledEngine:
 
     def _features(self, views: Sequence[NDArray[np.uint8]]) -> NDArray[np.float32]:
         """Return the features (V, F) of views (S, S, 3) of one size."""
-        model = self._models[len(views[0])]
-        parts = [views[start : start + _MAX_VIEWS_PER_CALL] for start in range(0, len(views), _MAX_VIEWS_PER_CALL)]
+        side = len(views[0])
+        model, most = self._models[side], max(1, _MAX_PIXELS_PER_CALL // side**2)
+        parts = [views[start : start + most] for start in range(0, len(views), most)]
         return np.concatenate([model(np.ascontiguousarray(np.stack(part).transpose(0, 3, 1, 2))) for part in parts])
 
 
@@ -142,7 +146,8 @@ def engine_folder(bundle: Bundle, name: CompiledName) -> Path:
 def load_compiled(bundle: Bundle, name: CompiledName, *, cores: int | None = None) -> CompiledEngine:
     """Check and load an engine of a bundle. Raises what ``check_parity`` raises."""
     check_parity(bundle, name)
-    return CompiledEngine(bundle, name, engine_folder(bundle, name), cores=cores)
+    cache = model_cache(bundle.info.weights_sha256)
+    return CompiledEngine(bundle, name, engine_folder(bundle, name), cores=cores, cache=cache)
 
 
 def check_parity(bundle: Bundle, name: CompiledName) -> Parity:

@@ -106,7 +106,9 @@ def write_model(
     onnx_file.unlink()
 
 
-def load_model(folder: Path, name: CompiledName, side: int, *, threads: int = 1) -> FeatureExtractor:
+def load_model(
+    folder: Path, name: CompiledName, side: int, *, threads: int = 1, cache: Path | None = None
+) -> FeatureExtractor:
     """Load a model that ``write_model`` wrote.
 
     Args:
@@ -114,6 +116,8 @@ def load_model(folder: Path, name: CompiledName, side: int, *, threads: int = 1)
         name: the engine that runs it.
         side: side of the views in pixels.
         threads: number of concurrent calls, each in one thread; further calls wait.
+        cache: folder in which OpenVINO keeps the model as it is compiled for this machine, so that the next start is
+            faster; None: it is compiled each time.
     """
     path = model_path(folder, name, side)
     if _RUNTIMES[name] == "onnxruntime":
@@ -123,12 +127,14 @@ def load_model(folder: Path, name: CompiledName, side: int, *, threads: int = 1)
         session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
         return lambda pixels: np.asarray(session.run(["features"], {"pixels": pixels})[0], np.float32)
     openvino = _openvino()
-    settings = {
+    settings: dict[str, str | int | bool] = {
         "INFERENCE_PRECISION_HINT": "f32",  # newer CPUs would use bfloat16, so that output would depend on the machine
         "NUM_STREAMS": threads,
         "INFERENCE_NUM_THREADS": threads,
         "ENABLE_CPU_PINNING": False,  # threads that decode images use the same cores
     }
+    if cache is not None:
+        settings["CACHE_DIR"] = str(cache)
     compiled = openvino.Core().compile_model(path, "CPU", settings)
     requests: SimpleQueue[Any] = SimpleQueue()
     for _ in range(threads):

@@ -64,7 +64,7 @@ def _fastest(bundle: Bundle, cores: int | None) -> CompiledEngine | None:
     fastest = max(speedups, key=speedups.__getitem__, default=None)
     if fastest is None or (speedups[fastest] <= 1 and find_spec("torch") is not None):
         return None
-    return CompiledEngine(bundle, fastest, engine_folder(bundle, fastest), cores=cores)
+    return load_compiled(bundle, fastest, cores=cores)
 
 
 def _on_cpu(device: str) -> bool:
