@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from numpy.typing import NDArray
 from safetensors.torch import load_file, save_file
 
 from leafid.bundle import Bundle, write_bundle
@@ -64,11 +65,12 @@ def test_weights_that_do_not_fit_are_refused(bundle: Bundle) -> None:
         PoolingHead(bundle)
 
 
-def _features(length: int, views: int, random: np.random.Generator) -> np.ndarray:
+def _features(length: int, views: int, random: np.random.Generator) -> NDArray[np.float32]:
     """Return features (V, F) such as a backbone gives: triangles of second moments are those of some vectors."""
     side = int(np.sqrt(2 * length))
     if side * (side + 1) // 2 != length:
         return random.normal(size=(views, length)).astype(np.float32)
     rows, columns = np.triu_indices(side)
     vectors = np.maximum(random.normal(size=(views, 200, side)), 0)  # of a map of 200 places
-    return np.einsum("vpi,vpj->vij", vectors, vectors)[:, rows, columns].astype(np.float32) / 200
+    moments = np.einsum("vpi,vpj->vij", vectors, vectors) / 200
+    return np.asarray(moments[:, rows, columns], np.float32)

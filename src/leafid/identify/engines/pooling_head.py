@@ -65,10 +65,11 @@ class PoolingHead:
         weights = exponentials / np.bincount(image_index, exponentials, images)[image_index]
         by_image = np.zeros((images, len(features)), dtype=np.float32)  # (N, V), so that pooling is a matrix product
         by_image[image_index, np.arange(len(features))] = weights
-        embeddings = by_image @ features
+        embeddings: NDArray[np.float32] = by_image @ features
         if self._square_root is not None:
             embeddings = self._square_root(embeddings)
-        return embeddings @ self._weight.T + self._bias, embeddings
+        logits: NDArray[np.float32] = embeddings @ self._weight.T + self._bias
+        return logits, embeddings
 
 
 class MatrixSquareRoot:
