@@ -13,6 +13,12 @@ SHARED = Path(__file__).resolve().parents[2] / "shared"
 """Real data beside the checkout, where there is any; it is not part of the project."""
 
 
+@pytest.fixture(scope="session", autouse=True)
+def _own_cache(tmp_path_factory: pytest.TempPathFactory) -> None:
+    """Keep the cache of the user who runs the tests as it is; subprocesses inherit the variable."""
+    os.environ["XDG_CACHE_HOME"] = str(tmp_path_factory.mktemp("cache"))
+
+
 @pytest.fixture(scope="session")
 def shared() -> Path:
     """Return the folder of real data beside the checkout; without it, the test is skipped."""

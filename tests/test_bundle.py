@@ -200,3 +200,31 @@ def test_colleagues_can_read_the_weights(bundle: Bundle) -> None:
     umask = os.umask(0o022)
     os.umask(umask)
     assert (bundle.folder / "model.safetensors").stat().st_mode & 0o777 == 0o666 & ~umask
+
+
+def test_single_weights_are_read_without_torch(bundle: Bundle) -> None:
+    assert np.array_equal(bundle.arrays("weight")["weight"], np.arange(6.0).reshape(2, 3))
+    with pytest.raises(BundleError, match=r"model\.safetensors cannot be read.*bias.*Copy the bundle again"):
+        bundle.arrays("weight", "bias")
+
+
+def test_the_contact_and_absolute_paths_of_a_job_are_not_kept(bundle: Bundle) -> None:
+    job = {
+        "fetching": {"contact": "someone@example.org", "gbif_url": "https://api.gbif.org"},
+        "sources": [{"kind": "folder", "path": "/home/someone/sheets"}, {"kind": "folder", "path": "data/sheets"}],
+        "model": {"weights": "C:\\Users\\someone\\weights.pth", "backbone": "mobilenet_v2"},
+        "output": {"runs": "~/runs", "data": None},
+        "seed": 3,
+    }
+    values = bundle.info.provenance.model_dump() | {"job": job}
+    info = bundle.info.model_copy(update={"provenance": Provenance.model_validate(values)})
+    written = write_bundle(bundle.folder, info, {"weight": torch.zeros(1)}, "# Card\n")
+    text = (written.folder / "bundle.json").read_text()
+    assert "someone" not in text
+    assert read_bundle(written.folder).info.provenance.job == {
+        "fetching": {"gbif_url": "https://api.gbif.org"},
+        "sources": [{"kind": "folder", "path": "sheets"}, {"kind": "folder", "path": "data/sheets"}],
+        "model": {"weights": "weights.pth", "backbone": "mobilenet_v2"},
+        "output": {"runs": "runs", "data": None},
+        "seed": 3,
+    }

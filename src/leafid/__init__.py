@@ -9,16 +9,13 @@ The packages form layers; each imports only packages to its right:
 bundle to new photos and writes records. ``characters`` measures leaves. ``demo`` draws a synthetic herbarium and is
 independent of the other packages.
 
-``import leafid`` is fast, because torch is imported when an ``Identifier`` is loaded.
+Packages declare their public names in ``__init__.pyi`` and import the module of a name when the name is first used
+(PEP 562). A command therefore imports only what it runs: a photo is identified by a compiled engine without torch.
 """
 
 import os
-from typing import TYPE_CHECKING
 
-from leafid.version import __version__
-
-if TYPE_CHECKING:
-    from leafid.identify import Identifier
+import lazy_loader
 
 # OpenCV reads this on import. leafid parallelises over processes, with which OpenCV's own threads would compete; and a
 # process that is forked while such threads exist can deadlock.
@@ -27,13 +24,4 @@ os.environ.setdefault("OPENCV_FOR_THREADS_NUM", "1")
 # is many times slower whenever another process uses the cores; with 0, it is slower when it runs alone.
 os.environ.setdefault("GOMP_SPINCOUNT", "1000")
 
-__all__ = ["Identifier", "__version__"]
-
-
-def __getattr__(name: str) -> object:
-    """Import ``Identifier`` on first access (PEP 562)."""
-    if name == "Identifier":
-        from leafid.identify import Identifier
-
-        return Identifier
-    raise AttributeError(f"module 'leafid' has no attribute {name!r}")
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

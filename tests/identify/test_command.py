@@ -45,6 +45,7 @@ def test_a_list_on_standard_input_in_shards_with_all_outputs(
     assert [record.path for record in read_records(tmp_path / "half.csv")] == photos[3:]
     with (tmp_path / "dwc.csv").open(encoding="utf-8", newline="") as opened:
         assert [row["associatedMedia"] for row in csv.DictReader(opened)] == photos[3:]
+    assert "The bundle colours was never calibrated" in shown.stdout
     assert "data:image/jpeg" in (tmp_path / "report.html").read_text(encoding="utf-8")
     assert "Darwin Core: dwc.csv, 3 rows\n" in shown.stdout and "Report: report.html" in shown.stdout
 

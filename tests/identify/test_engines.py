@@ -172,7 +172,7 @@ def test_an_engine_with_other_output_is_refused(
     bundle: Path, photos: list[Path], name: CompiledName, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     original = CompiledEngine._features
-    monkeypatch.setattr(CompiledEngine, "_features", lambda self, pixels: original(self, 255 - pixels))
+    monkeypatch.setattr(CompiledEngine, "_features", lambda self, views: original(self, [255 - view for view in views]))
     with pytest.raises(BundleError, match=r"was not written, because an export needs differences of at most 0.001"):
         export_engine(bundle, name, photos)
     assert not list((bundle / "engines").iterdir())

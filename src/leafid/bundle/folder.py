@@ -38,6 +38,20 @@ class Bundle:
         except (SafetensorError, OSError) as error:
             raise BundleError(f"{self.folder / WEIGHTS} cannot be read: {error}. Copy the bundle again.") from None
 
+    def arrays(self, *names: str) -> "dict[str, NDArray[np.generic]]":
+        """Load the weights with these names only, without torch.
+
+        Raises:
+            BundleError: the bundle has no such weights, or they are damaged.
+        """
+        from safetensors import SafetensorError, safe_open
+
+        try:
+            with safe_open(self.folder / WEIGHTS, framework="numpy") as weights:
+                return {name: weights.get_tensor(name) for name in names}
+        except (SafetensorError, OSError) as error:
+            raise BundleError(f"{self.folder / WEIGHTS} cannot be read: {error}. Copy the bundle again.") from None
+
     def references(self) -> "dict[str, NDArray[np.generic]]":
         """Load the features of the train and val images; see ``update_bundle``.
 

@@ -3,9 +3,10 @@
 import hashlib
 import json
 from datetime import datetime
+from pathlib import PurePosixPath, PureWindowsPath
 from typing import Annotated, Any, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
 from leafid.jobs.model import Pooling, Scales
 from leafid.jobs.sheets import Preprocessing
@@ -141,10 +142,34 @@ class Decision(_FrozenModel):
     """Whether to reject an image on which no plant is found."""
 
 
-class Provenance(_FrozenModel):
-    """Origin of the model: enough to train it again."""
+def _without_private_values(job: dict[str, Any]) -> dict[str, Any]:
+    public: dict[str, Any] = _with_short_paths(job)
+    if isinstance(public.get("fetching"), dict):
+        public["fetching"].pop("contact", None)
+    return public
 
-    job: dict[str, Any]
+
+def _with_short_paths(value: Any) -> Any:  # noqa: ANN401 -- any value of a job
+    """Reduce absolute paths, of this or another operating system, to their last part."""
+    if isinstance(value, dict):
+        return {key: _with_short_paths(inner) for key, inner in value.items()}
+    if isinstance(value, list | tuple):
+        return [_with_short_paths(inner) for inner in value]
+    if isinstance(value, str):
+        for path in (PureWindowsPath(value), PurePosixPath(value)):
+            if path.is_absolute() or value.startswith("~"):
+                return path.name
+    return value
+
+
+class Provenance(_FrozenModel):
+    """Origin of the model: enough to train it again on another machine.
+
+    ``job`` is kept without the trainer's contact, and with the last part only of an absolute path, which may name a
+    person or a machine.
+    """
+
+    job: Annotated[dict[str, Any], AfterValidator(_without_private_values)]
     created: datetime
     seed: int
     catalog_sha256: str

@@ -6,7 +6,7 @@ from datetime import date, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from leafid.bundle import read_bundle
+from leafid.bundle import BundleInfo, read_bundle
 from leafid.errors import ExitCode, UsageError
 from leafid.files import Existing
 from leafid.identify.engines.engine import EngineName
@@ -24,12 +24,12 @@ from leafid.identify.records import Record
 from leafid.identify.run_identification import identify_to_file, identify_to_list
 from leafid.identify.summary import Summary
 from leafid.identify.watch import check_watch, watch_folder
-from leafid.installation import require_torch
-from leafid.jobs import FetchingSettings
 from leafid.progress import progress_bar
 
 if TYPE_CHECKING:
     from rich.console import Console
+
+    from leafid.jobs import FetchingSettings
 
 Records = Callable[[], Iterable[Record]]
 """Returns the records of a finished run, from memory or from the result file."""
@@ -69,8 +69,17 @@ class IdentifySettings:
             "top": self.top or TOP_CANDIDATES,
             "characters": self.characters,
             "keep_location": self.keep_location,
-            "fetching": FetchingSettings(contact=self.contact, allow_private_addresses=self.allow_private_addresses),
+            "fetching": self._fetching,
         }
+
+    @property
+    def _fetching(self) -> "FetchingSettings | None":
+        """Settings for images from the web; None, the defaults, does not import their class."""
+        if self.contact is None and not self.allow_private_addresses:
+            return None
+        from leafid.jobs import FetchingSettings
+
+        return FetchingSettings(contact=self.contact, allow_private_addresses=self.allow_private_addresses)
 
 
 def identify_photos(settings: IdentifySettings) -> ExitCode:
@@ -88,12 +97,11 @@ def identify_photos(settings: IdentifySettings) -> ExitCode:
     inputs = find_inputs(settings.images)
     paths = inputs.paths if settings.shard is None else select_shard(inputs.paths, settings.shard)
     _check_image_count(settings, len(paths))
-    if settings.cluster == "none":
-        require_torch()
     console = Console()
     for remark in inputs.remarks:
         _print(console, remark, style="dim")
     identifier = _load_identifier(settings, len(paths), console)
+    _warn_if_uncalibrated(identifier.info, console)
     records, summary = _identify(settings, identifier, paths)
     _print_result(settings, identifier, records, summary, console)
     _write_derived_outputs(settings, identifier, records, summary, console)
@@ -128,9 +136,9 @@ def watch_photos(settings: WatchSettings) -> ExitCode:
     from rich.console import Console
 
     check_watch(settings.folder, settings.output, interval=settings.interval, settle=settings.settle)
-    require_torch()
     console = Console()
     identifier = Identifier.load(settings.bundle, device=settings.device, engine=settings.engine)
+    _warn_if_uncalibrated(identifier.info, console)
     _print(console, f"Watching {settings.folder}. Stop with Ctrl-C.")
     summary = watch_folder(
         identifier,
@@ -184,6 +192,16 @@ def _load_identifier(settings: IdentifySettings, images: int, console: "Console"
         if suggestion := suggest_export(read_bundle(settings.bundle), identifier.engine):
             _print(console, suggestion, style="dim")
     return identifier
+
+
+def _warn_if_uncalibrated(info: BundleInfo, console: "Console") -> None:
+    if info.calibration.fitted_on is None:
+        _print(
+            console,
+            f"The bundle {info.name} was never calibrated: its probabilities are not reliable, and no photo is "
+            "rejected as an unknown taxon. `leafid train` calibrates it at its end.",
+            style="yellow",
+        )
 
 
 def _identify(

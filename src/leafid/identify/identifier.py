@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal, Self, TypedDict
+from typing import TYPE_CHECKING, Any, Literal, Self, TypedDict
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,7 +20,6 @@ from leafid.identify.pipeline import OpenedImage, predict_in_order
 from leafid.identify.prefetch import prefetch
 from leafid.identify.records import Candidate, CitedSpecimen, Record, Status
 from leafid.images import guard_image
-from leafid.jobs import FetchingSettings
 from leafid.sheets import PreparedImage
 from leafid.trust import (
     Identification,
@@ -33,6 +32,9 @@ from leafid.trust import (
     ood_scores,
 )
 from leafid.version import __version__
+
+if TYPE_CHECKING:
+    from leafid.jobs import FetchingSettings
 
 TOP_CANDIDATES = 5
 """Number of candidates in a record by default."""
@@ -49,7 +51,7 @@ class IdentifyOptions(TypedDict, total=False):
     top: int
     characters: bool
     keep_location: bool
-    fetching: FetchingSettings | None
+    fetching: "FetchingSettings | None"
 
 
 @dataclass(frozen=True)
@@ -121,7 +123,7 @@ class Identifier:
         top: int = TOP_CANDIDATES,
         characters: bool = False,
         keep_location: bool = False,
-        fetching: FetchingSettings | None = None,
+        fetching: "FetchingSettings | None" = None,
     ) -> Iterator[Record]:
         """Yield one record for each path, in order, in constant memory.
 
@@ -145,7 +147,7 @@ class Identifier:
         threads, size = self.cores if workers == "auto" else workers, self.batch_size(batch_size)
         if min(size, threads, top) < 1:
             raise UsageError(f"batch_size ({batch_size}), workers ({workers}) and top ({top}) must be at least 1.")
-        return self._records(paths, size, threads, top, characters, keep_location, fetching or FetchingSettings())
+        return self._records(paths, size, threads, top, characters, keep_location, fetching)
 
     def batch_size(self, setting: int | Literal["auto"] = "auto") -> int:
         """Return the number of images in a forward pass for the argument ``batch_size`` of ``identify``."""
@@ -161,7 +163,7 @@ class Identifier:
         top: int,
         characters: bool,
         keep_location: bool,
-        fetching: FetchingSettings,
+        fetching: "FetchingSettings | None",
     ) -> Iterator[Record]:
         with prefetch(paths, fetching) as available:
             predicted = predict_in_order(

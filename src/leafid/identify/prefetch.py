@@ -6,10 +6,14 @@ from concurrent.futures import Future
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from leafid.errors import ImageError
-from leafid.jobs import FetchingSettings
-from leafid.sources import ImageFetcher, is_web_address
+from leafid.sources import is_web_address
+
+if TYPE_CHECKING:
+    from leafid.jobs import FetchingSettings
+    from leafid.sources import ImageFetcher
 
 MAX_PREFETCHED = 32
 """Web images that are fetched ahead of the one needed next."""
@@ -39,7 +43,7 @@ class PrefetchedImage:
 
 @contextmanager
 def prefetch(
-    paths: Iterable[str | Path], settings: FetchingSettings
+    paths: Iterable[str | Path], settings: "FetchingSettings | None"
 ) -> Iterator[Iterator[str | Path | PrefetchedImage]]:
     """Yield the paths in order, with each web address replaced by its fetched image.
 
@@ -47,20 +51,20 @@ def prefetch(
 
     Args:
         paths: files and web addresses; may be endless, no more than ``MAX_PREFETCHED`` are taken ahead.
-        settings: how images are fetched. No connection is opened before the first address.
+        settings: how images are fetched; None: the defaults of a job. No connection is opened before the first address.
     """
     with ExitStack() as stack:
         yield _in_order(paths, settings, stack)
 
 
 def _in_order(
-    paths: Iterable[str | Path], settings: FetchingSettings, stack: ExitStack
+    paths: Iterable[str | Path], settings: "FetchingSettings | None", stack: ExitStack
 ) -> Iterator[str | Path | PrefetchedImage]:
     waiting: deque[str | Path | tuple[str, Future[Path]]] = deque()
     fetcher: ImageFetcher | None = None
     for path in paths:
         if isinstance(path, str) and is_web_address(path):
-            fetcher = fetcher or stack.enter_context(ImageFetcher(settings))
+            fetcher = fetcher or stack.enter_context(_image_fetcher(settings))
             waiting.append((path, fetcher.start(path)))
         else:
             waiting.append(path)
@@ -68,6 +72,13 @@ def _in_order(
             yield _resolve(waiting.popleft())
     while waiting:
         yield _resolve(waiting.popleft())
+
+
+def _image_fetcher(settings: "FetchingSettings | None") -> "ImageFetcher":
+    from leafid.jobs import FetchingSettings
+    from leafid.sources import ImageFetcher  # imports aiohttp, which takes longer than a forward pass
+
+    return ImageFetcher(settings or FetchingSettings())
 
 
 def _resolve(entry: str | Path | tuple[str, Future[Path]]) -> str | Path | PrefetchedImage:

@@ -13,9 +13,9 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 from numpy.typing import NDArray
-from skimage.segmentation import watershed
 
 from leafid.sheets.outline_cuts import cut_between_notches
+from leafid.sheets.watershed import watershed
 
 # "Of the side" means a share of the mask's long side.
 MIN_LEAF_DIAMETER = 0.018  # of the side; about 8 mm on a sheet
@@ -131,8 +131,7 @@ def _cut_at_necks(blades: NDArray[np.uint8], depth: NDArray[np.float32], smalles
     peak_depth = np.zeros(peak_count, np.float32)
     np.maximum.at(peak_depth, markers.ravel(), smooth.ravel())
     peak_depth[0] = 0
-    # cv2.watershed floods by differences of colour instead of height, so it cannot be used here.
-    labels = np.asarray(watershed(-smooth, markers=markers, mask=blades > 0), dtype=np.int32)  # type: ignore[no-untyped-call]
+    labels = watershed(-smooth, markers, blades)
     necks = _necks(labels, smooth)
     parent = list(range(peak_count))
 
@@ -163,7 +162,7 @@ def _cut_clusters(labels: NDArray[np.int32]) -> NDArray[np.int32]:
         for start, end in lines:
             cv2.line(apart, start, end, 0, 2)  # two pixels wide, so that the parts do not meet at a corner
         count, parts = cv2.connectedComponents(apart, connectivity=4)
-        nearest = np.asarray(watershed(np.zeros(piece.shape), markers=parts, mask=piece > 0), np.int32)  # type: ignore[no-untyped-call]
+        nearest = watershed(np.zeros(piece.shape), np.asarray(parts, np.int32), piece)
         view = cut[y : y + h, x : x + w]
         view[piece > 0] = nearest[piece > 0] + free
         free += count

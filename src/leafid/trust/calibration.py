@@ -2,13 +2,16 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from leafid.bundle import Calibration, FittedOn
 from leafid.trust.bootstrap import bootstrap_weights, gathering_weights, percentile_interval
-from leafid.trust.metric_schemas import CalibrationResult, ReliabilityBin
+
+if TYPE_CHECKING:
+    from leafid.trust.metric_schemas import CalibrationResult, ReliabilityBin
 
 BINS = 15
 """Bins of equal width over the confidence, as in Guo et al. 2017."""
@@ -104,7 +107,7 @@ def _fit_temperature(fitting: CalibrationSet, weights: NDArray[np.float64]) -> f
 
 def calibration_results(
     probabilities: NDArray[np.float64], truth: NDArray[np.int64], gatherings: Sequence[str], *, seed: int = 0
-) -> CalibrationResult:
+) -> "CalibrationResult":
     """Measure calibration: negative log-likelihood, Brier score, expected calibration error (ECE).
 
     Args:
@@ -113,6 +116,8 @@ def calibration_results(
         gatherings: the gathering of each image.
         seed: of the bootstrap.
     """
+    from leafid.trust.metric_schemas import CalibrationResult
+
     rows = np.arange(len(truth))
     nll = -np.log(np.maximum(probabilities[rows, truth], 1e-12))  # the floor keeps a probability of 0 finite
     brier = (probabilities**2).sum(axis=1) - 2 * probabilities[rows, truth] + 1
@@ -128,13 +133,15 @@ def calibration_results(
     )
 
 
-def reliability(probabilities: NDArray[np.float64], truth: NDArray[np.int64]) -> tuple[ReliabilityBin, ...]:
+def reliability(probabilities: NDArray[np.float64], truth: NDArray[np.int64]) -> "tuple[ReliabilityBin, ...]":
     """Return the bins of a reliability diagram: mean confidence and accuracy of the first candidate.
 
     Args:
         probabilities: (N, T), without NaN.
         truth: (N,) labels.
     """
+    from leafid.trust.metric_schemas import ReliabilityBin
+
     confidence, correct = probabilities.max(axis=1), probabilities.argmax(axis=1) == truth
     bins = []
     for index, in_bin in enumerate(_bin_membership(confidence).astype(bool).T):

@@ -18,6 +18,7 @@ Barber & Willett 2023, Distribution-free inference with hierarchical data, arXiv
 """
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,7 +26,9 @@ from numpy.typing import NDArray
 from leafid.bundle import CoverageLevel, PredictionSets
 from leafid.trust.bootstrap import bootstrap_weights, gathering_weights, mean_interval
 from leafid.trust.calibration import CalibrationSet
-from leafid.trust.metric_schemas import PredictionSetResult
+
+if TYPE_CHECKING:
+    from leafid.trust.metric_schemas import PredictionSetResult
 
 REPORTED_COVERAGES = (0.90, 0.95)
 """Coverages that evaluation measures in addition to that of the job."""
@@ -135,7 +138,7 @@ def prediction_set_results(
     fitted: PredictionSets,
     *,
     seed: int = 0,
-) -> tuple[PredictionSetResult, ...]:
+) -> "tuple[PredictionSetResult, ...]":
     """Measure coverage and size of the sets at each level, on images that were not used for fitting.
 
     Args:
@@ -145,6 +148,8 @@ def prediction_set_results(
         fitted: the bundle's.
         seed: of the bootstrap.
     """
+    from leafid.trust.metric_schemas import PredictionSetResult
+
     resamples = bootstrap_weights(gatherings, seed=seed)
     results = []
     for level in fitted.levels:

@@ -4,11 +4,13 @@
     BUNDLE/engines/openvino/parity.json         ``Parity``
     BUNDLE/engines/onnx/224.onnx ...
 
-Only the backbone is compiled. Pooling and head take about a thousandth of the time and stay in torch.
+Only the backbone is compiled. Pooling and head take about a thousandth of the time and run in numpy, so that torch is
+not imported.
 """
 
 from collections.abc import Sequence
 from datetime import datetime
+from itertools import groupby
 from pathlib import Path
 
 import numpy as np
@@ -21,6 +23,8 @@ from leafid.errors import BundleError
 from leafid.files import sha256_of
 from leafid.identify.engines.compiled_formats import INT8, CompiledName, FeatureExtractor, load_model, require_engine
 from leafid.identify.engines.engine import EngineName, EngineOutput
+from leafid.identify.engines.model_cache import model_cache
+from leafid.identify.engines.pooling_head import KINDS, PoolingHead
 from leafid.jobs import Preprocessing
 from leafid.sheets import PreparedImage
 
@@ -35,7 +39,7 @@ INT8_AGREEMENT = 0.95
 """INT8: smallest accepted share of images with the same top-1 taxon as torch."""
 
 PARITY = "parity.json"
-_MAX_VIEWS_PER_CALL = 64
+_MAX_PIXELS_PER_CALL = 4 * 224**2  # feature maps of more pixels do not fit into the processor's cache: twice as slow
 
 
 class Parity(BaseModel):
@@ -94,35 +98,39 @@ class CompiledEngine:
 
     views_per_batch = 8
 
-    def __init__(self, bundle: Bundle, name: CompiledName, folder: Path, *, cores: int | None = None) -> None:
-        """Load the models in a folder. ``load_compiled`` checks their parity first."""
-        from leafid.learning import load_network
-
+    def __init__(
+        self, bundle: Bundle, name: CompiledName, folder: Path, *, cores: int | None = None, cache: Path | None = None
+    ) -> None:
+        """Load the models in a folder, as ``load_model`` does. ``load_compiled`` checks their parity first."""
         self.name: EngineName = name
-        network = load_network(bundle)
-        self._pooling, self._head = network.pooling, network.head
+        self._pooling_head = PoolingHead(bundle)
         self.concurrency = cores or usable_cores()
         self._models: dict[int, FeatureExtractor] = {
-            side: load_model(folder, name, side, threads=self.concurrency)
+            side: load_model(folder, name, side, threads=self.concurrency, cache=cache)
             for side in view_sides(bundle.info.preprocessing)
         }
 
     def predict(self, images: Sequence[PreparedImage]) -> EngineOutput:
         """Return logits and embeddings, one row per image."""
-        import torch
+        views = [
+            (view, index, KINDS.index(kind))
+            for index, image in enumerate(images)
+            for view, kind in zip(image.views, image.kinds, strict=True)
+        ]
+        views.sort(key=lambda entry: len(entry[0]))  # a model takes views of one size
+        features = np.concatenate(
+            [self._features([view for view, _, _ in group]) for _, group in groupby(views, lambda entry: len(entry[0]))]
+        )
+        image_index = np.array([index for _, index, _ in views])
+        kinds = np.array([kind for _, _, kind in views])
+        return EngineOutput(*self._pooling_head(features, image_index, kinds, len(images)))
 
-        from leafid.learning import Bags
-
-        bags = Bags.of([image.views for image in images], [image.kinds for image in images])
-        with torch.inference_mode():
-            features = torch.cat([torch.from_numpy(self._features(pixels.numpy())) for pixels in bags.pixels])
-            embeddings, _ = self._pooling(features, torch.cat(bags.image_index), torch.cat(bags.kinds), bags.images)
-            return EngineOutput(self._head(embeddings).numpy(), embeddings.numpy())
-
-    def _features(self, pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
-        model = self._models[pixels.shape[-1]]
-        parts = [pixels[start : start + _MAX_VIEWS_PER_CALL] for start in range(0, len(pixels), _MAX_VIEWS_PER_CALL)]
-        return np.concatenate([model(np.ascontiguousarray(part)) for part in parts])
+    def _features(self, views: Sequence[NDArray[np.uint8]]) -> NDArray[np.float32]:
+        """Return the features (V, F) of views (S, S, 3) of one size."""
+        side = len(views[0])
+        model, most = self._models[side], max(1, _MAX_PIXELS_PER_CALL // side**2)
+        parts = [views[start : start + most] for start in range(0, len(views), most)]
+        return np.concatenate([model(np.ascontiguousarray(np.stack(part).transpose(0, 3, 1, 2))) for part in parts])
 
 
 def view_sides(preprocessing: Preprocessing) -> tuple[int, ...]:
@@ -138,7 +146,8 @@ def engine_folder(bundle: Bundle, name: CompiledName) -> Path:
 def load_compiled(bundle: Bundle, name: CompiledName, *, cores: int | None = None) -> CompiledEngine:
     """Check and load an engine of a bundle. Raises what ``check_parity`` raises."""
     check_parity(bundle, name)
-    return CompiledEngine(bundle, name, engine_folder(bundle, name), cores=cores)
+    cache = model_cache(bundle.info.weights_sha256)
+    return CompiledEngine(bundle, name, engine_folder(bundle, name), cores=cores, cache=cache)
 
 
 def check_parity(bundle: Bundle, name: CompiledName) -> Parity:

@@ -1,7 +1,7 @@
 """Writing and loading a backbone as ONNX and as OpenVINO IR, for inference on the CPU.
 
-Both formats are written through ONNX. OpenVINO's own converter from torch sends usage reports over the network;
-its runtime, which reads ONNX, does not.
+Both formats are written through ONNX. OpenVINO's own converter sends usage reports over the network, even when it is
+only imported; its runtime, which reads ONNX, does not.
 """
 
 import contextlib
@@ -10,11 +10,13 @@ import importlib.util
 import io
 import logging
 import os
+import sys
 import warnings
 from collections.abc import Callable
 from importlib import import_module
 from pathlib import Path
 from queue import SimpleQueue
+from types import ModuleType
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
@@ -37,6 +39,7 @@ FeatureExtractor = Callable[[NDArray[np.uint8]], NDArray[np.float32]]
 """Maps pixels (V, 3, S, S), uint8 RGB, to features (V, F); S is fixed, V is free."""
 
 _RUNTIMES = {"openvino": "openvino", "onnx": "onnxruntime", "openvino-int8": "openvino", "onnx-int8": "onnxruntime"}
+_CONVERTER = "openvino.tools.ovc"
 _QUANTIZER = "nncf"
 _EXPORTER = "onnx"  # torch.onnx.export needs it
 _ENDINGS = {"openvino": ".xml", "onnxruntime": ".onnx"}
@@ -95,7 +98,7 @@ def write_model(
             onnx = import_module(_EXPORTER)
             onnx.save(_quantize_int8(onnx.load(onnx_file), calibration, input_name="pixels"), onnx_file)
         return
-    openvino = import_module("openvino")
+    openvino = _openvino()
     model = openvino.Core().read_model(onnx_file)
     if calibration is not None:
         model = _quantize_int8(model, calibration)
@@ -103,7 +106,9 @@ def write_model(
     onnx_file.unlink()
 
 
-def load_model(folder: Path, name: CompiledName, side: int, *, threads: int = 1) -> FeatureExtractor:
+def load_model(
+    folder: Path, name: CompiledName, side: int, *, threads: int = 1, cache: Path | None = None
+) -> FeatureExtractor:
     """Load a model that ``write_model`` wrote.
 
     Args:
@@ -111,6 +116,8 @@ def load_model(folder: Path, name: CompiledName, side: int, *, threads: int = 1)
         name: the engine that runs it.
         side: side of the views in pixels.
         threads: number of concurrent calls, each in one thread; further calls wait.
+        cache: folder in which OpenVINO keeps the model as it is compiled for this machine, so that the next start is
+            faster; None: it is compiled each time.
     """
     path = model_path(folder, name, side)
     if _RUNTIMES[name] == "onnxruntime":
@@ -119,13 +126,15 @@ def load_model(folder: Path, name: CompiledName, side: int, *, threads: int = 1)
         options.intra_op_num_threads = 1  # runs in the calling thread
         session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
         return lambda pixels: np.asarray(session.run(["features"], {"pixels": pixels})[0], np.float32)
-    openvino = import_module("openvino")
-    settings = {
+    openvino = _openvino()
+    settings: dict[str, str | int | bool] = {
         "INFERENCE_PRECISION_HINT": "f32",  # newer CPUs would use bfloat16, so that output would depend on the machine
         "NUM_STREAMS": threads,
         "INFERENCE_NUM_THREADS": threads,
         "ENABLE_CPU_PINNING": False,  # threads that decode images use the same cores
     }
+    if cache is not None:
+        settings["CACHE_DIR"] = str(cache)
     compiled = openvino.Core().compile_model(path, "CPU", settings)
     requests: SimpleQueue[Any] = SimpleQueue()
     for _ in range(threads):
@@ -142,6 +151,21 @@ def load_model(folder: Path, name: CompiledName, side: int, *, threads: int = 1)
             requests.put(request)
 
     return features
+
+
+def _openvino() -> ModuleType:
+    """Import the runtime of OpenVINO without its converter.
+
+    ``import openvino`` also imports the converter, unless that raises an ImportError. This takes longer than the rest
+    of the import, and reports each import over the network. ``openvino.tools.ovc`` can still be imported afterwards.
+    """
+    if "openvino" in sys.modules:
+        return sys.modules["openvino"]
+    sys.modules[_CONVERTER] = None  # type: ignore[assignment] # makes the import raise an ImportError
+    try:
+        return import_module("openvino")
+    finally:
+        del sys.modules[_CONVERTER]
 
 
 def _quantize_int8(model: Any, views: NDArray[np.uint8], *, input_name: str | None = None) -> Any:  # noqa: ANN401 -- untyped

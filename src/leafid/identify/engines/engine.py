@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from leafid.bundle import Bundle
+from leafid.installation import require_torch
 from leafid.sheets import PreparedImage
 
 EngineName = Literal["torch", "openvino", "onnx", "openvino-int8", "onnx-int8"]
@@ -47,6 +48,14 @@ class TorchEngine:
     concurrency = 1  # torch parallelises within a call
 
     def __init__(self, bundle: Bundle, *, device: str = "auto", cores: int | None = None) -> None:
+        """Load the network.
+
+        Raises:
+            InstallationError: torch or torchvision is missing, or they do not match.
+            BundleError: the weights do not fit.
+            UsageError: this machine has no such device.
+        """
+        require_torch()
         import torch
 
         from leafid.learning import choose_device, fuse_batch_norm, load_network

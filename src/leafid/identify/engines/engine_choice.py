@@ -1,6 +1,7 @@
 """Choice of the engine that runs a bundle: the one that is named, or the fastest that passed its parity check."""
 
 import logging
+from importlib.util import find_spec
 from typing import Literal
 
 from leafid.bundle import Bundle
@@ -8,6 +9,8 @@ from leafid.errors import BundleError, UsageError
 from leafid.identify.engines.compiled_engine import CompiledEngine, check_parity, engine_folder, load_compiled
 from leafid.identify.engines.compiled_formats import COMPILED, INT8, is_installed
 from leafid.identify.engines.engine import Engine, EngineName, TorchEngine
+from leafid.identify.engines.gpu_detection import may_have_gpu
+from leafid.installation import require_torch
 
 _log = logging.getLogger(__name__)
 
@@ -20,22 +23,20 @@ def choose_engine(
     Args:
         bundle: the bundle.
         name: the engine; one that is named is used or refused, never replaced. ``auto``: on the CPU, the exported
-            engine that was fastest when it was exported, if it is installed, passed parity and was faster than torch;
-            else torch. Export again to measure the speed on another machine.
-        device: see ``Identifier.load``; compiled engines run on the CPU.
+            engine that was fastest when it was exported, if it is installed, passed parity and was faster than torch
+            (or torch is not installed); else torch. Export again to measure the speed on another machine.
+        device: see ``Identifier.load``; compiled engines run on the CPU. With ``auto``, torch is imported to look for a
+            GPU only on a machine that may have one (see ``may_have_gpu``).
         cores: see ``Identifier.load``.
 
     Raises:
-        BundleError, InstallationError: the named engine cannot be used.
+        BundleError, InstallationError: the named engine cannot be used; or torch is needed and not installed.
         UsageError: the named engine does not exist or does not run on that device.
     """
-    from leafid.learning import choose_device
-
     if name == "torch":
         return TorchEngine(bundle, device=device, cores=cores)
-    on_cpu = choose_device(device).type == "cpu"
     if name == "auto":
-        return (_fastest(bundle, cores) if on_cpu else None) or TorchEngine(bundle, device=device, cores=cores)
+        return (_fastest(bundle, cores) if _on_cpu(device) else None) or TorchEngine(bundle, device=device, cores=cores)
     if name not in (*COMPILED, *INT8):
         raise UsageError(f"There is no engine {name!r}. Choose auto, torch, {' or '.join((*COMPILED, *INT8))}.")
     if device not in ("auto", "cpu"):
@@ -52,7 +53,7 @@ def suggest_export(bundle: Bundle, engine: Engine) -> str | None:
 
 
 def _fastest(bundle: Bundle, cores: int | None) -> CompiledEngine | None:
-    """Load the usable compiled engine with the largest speedup; None if none is usable or faster than torch."""
+    """Load the usable compiled engine with the largest speedup; None if none is usable, or torch is as fast."""
     speedups = {}
     for name in COMPILED:
         if engine_folder(bundle, name).is_dir() and is_installed(name):
@@ -61,4 +62,16 @@ def _fastest(bundle: Bundle, cores: int | None) -> CompiledEngine | None:
             except BundleError as error:
                 _log.warning("%s This engine is not used.", error)
     fastest = max(speedups, key=speedups.__getitem__, default=None)
-    return None if fastest is None or speedups[fastest] <= 1 else load_compiled(bundle, fastest, cores=cores)
+    if fastest is None or (speedups[fastest] <= 1 and find_spec("torch") is not None):
+        return None
+    return load_compiled(bundle, fastest, cores=cores)
+
+
+def _on_cpu(device: str) -> bool:
+    """Return whether the network runs on the CPU; torch is imported only if it may find a GPU."""
+    if device == "cpu" or (device == "auto" and not may_have_gpu()):
+        return True
+    require_torch()
+    from leafid.learning import choose_device
+
+    return choose_device(device).type == "cpu"

@@ -1,0 +1,12 @@
+from .collect import CollectionSummary as CollectionSummary
+from .collect import collect as collect
+from .fetching.addresses import is_web_address as is_web_address
+from .fetching.image_fetcher import ImageFetcher as ImageFetcher
+from .providers.licences import read_licence as read_licence
+from .public_sources import DryRun as DryRun
+from .public_sources import dry_run as dry_run
+from .source_result import Failure as Failure
+from .source_result import ImageFileInfo as ImageFileInfo
+from .source_result import SourceFailureReason as SourceFailureReason
+from .source_result import SourceImage as SourceImage
+from .source_result import SourceResult as SourceResult
