@@ -255,7 +255,7 @@ def _finish_run(job: Job, run: Run, trained: _TrainedNetwork) -> None:
         ),
         weights_sha256="",
     )
-    write_bundle(run.bundle_folder, info, trained.tensors, model_card(info, split))
+    write_bundle(run.bundle_folder, info, dict(trained.tensors), model_card(info, split))
     run.record(
         state="finished",
         ended=datetime.now(UTC),

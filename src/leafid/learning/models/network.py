@@ -119,7 +119,7 @@ class Network(nn.Module):
     def logits_of_views(self, pixels: Tensor, scales: Sequence[float] | None = None) -> Tensor:
         """Return the logits (N, T) of views (N, 3, S, S), each as the only view of an image."""
         bags = Bags.of_single_views(pixels)
-        return self._pooled(self.features(pixels, scales), *bags.image_index, *bags.kinds, bags.images)[0]
+        return self._pooled(self.features(pixels, scales), bags.image_index[0], bags.kinds[0], bags.images)[0]
 
     def _pooled(
         self, features: Tensor, image_index: Tensor, kinds: Tensor, images: int
