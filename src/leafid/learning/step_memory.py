@@ -14,7 +14,6 @@ log = logging.getLogger(__name__)
 BYTES_PER_PARAMETER = 20
 """float32: weight, gradient, two moments of AdamW, moving average."""
 
-_PROBE_SIDE = 128  # pixels of the view whose kept tensors are counted
 _BACKWARD_OVERHEAD = 1.3  # gradients and work space beside the kept tensors
 _CGROUP = Path("/sys/fs/cgroup")
 _MEMINFO = Path("/proc/meminfo")
@@ -61,13 +60,17 @@ def bytes_per_image(job: Job, network: Network, device: torch.device) -> int:
     areas = [scale**2 for scale in job.model.scales]
     area = sum(areas) if job.training.scales_per_step == "all" else max(areas)
     half = 0.5 if device.type == "cuda" and job.training.precision != "32" else 1.0
-    return round(kept_bytes_per_pixel(network) * pixels * area * half * _BACKWARD_OVERHEAD)
+    return round(kept_bytes_per_pixel(network, sheets.size) * pixels * area * half * _BACKWARD_OVERHEAD)
 
 
-def kept_bytes_per_pixel(network: Network) -> float:
+def kept_bytes_per_pixel(network: Network, side: int) -> float:
     """Return how many bytes in float32 the backbone keeps for its gradients, for each pixel of a view.
 
-    Counts the tensors that autograd saves in one pass over a small view; feature maps grow with the area of a view.
+    Counts the tensors that autograd saves in one pass over one view; feature maps grow with the area of a view.
+
+    Args:
+        network: not changed.
+        side: of the view, in pixels.
     """
     sizes: dict[int, int] = {}
     parameters = {parameter.untyped_storage().data_ptr() for parameter in network.parameters()}
@@ -80,12 +83,12 @@ def kept_bytes_per_pixel(network: Network) -> float:
 
     training = network.training
     network.eval()  # no dropout, no change of batch norm
-    blank = torch.zeros(1, 3, _PROBE_SIDE, _PROBE_SIDE, dtype=torch.uint8, device=network.mean.device)
+    blank = torch.zeros(1, 3, side, side, dtype=torch.uint8, device=network.mean.device)
     with torch.enable_grad(), torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor):
         features = network.features(blank, scales=[1.0])  # held until its saved tensors are counted
     network.train(training)
     del features
-    return sum(sizes.values()) / _PROBE_SIDE**2
+    return sum(sizes.values()) / side**2
 
 
 def available_bytes(device: torch.device) -> int | None:

@@ -40,4 +40,5 @@ class CalibratedNll(Metric):
         counted = self.trained[labels]
         if not counted.any():  # then all networks are equally good
             return torch.tensor(0.0)
-        return torch.tensor(fit_temperature(logits[counted].numpy(), labels[counted].numpy())[1])
+        _, nll = fit_temperature(logits[counted].numpy(), labels[counted].numpy())
+        return torch.tensor(nll, dtype=torch.float32)
