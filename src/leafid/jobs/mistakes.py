@@ -146,6 +146,8 @@ def _expected(detail: ErrorDetails, key: Key, section: type[BaseModel] | None) -
             return "must be a whole number"
         case "float_parsing" | "float_type":
             return "must be a number"
+        case "finite_number":
+            return "must be a finite number"
         case "bool_parsing" | "bool_type":
             return "must be true or false"
         case "string_type":

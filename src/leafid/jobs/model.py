@@ -70,7 +70,8 @@ class ModelSettings(Section):
     turned by a quarter. Veins and hairs differ in width and direction between leaves. Time grows with the square of
     each size."""
     dropout: Annotated[float, Field(ge=0, lt=1)] = 0.2
-    """Share of the features that is hidden from the head at each training step."""
+    """Share of the features that is hidden from the head at each training step; 0 where the head starts as a probe,
+    because the features that a probe relies on must all be there."""
 
     @field_validator("backbone")
     @classmethod

@@ -17,13 +17,16 @@ class TrainingSettings(Section):
     """How the network is trained: a linear probe of its features, then fine-tuning of all layers.
 
     The probe fits the head to the frozen network in closed form. It takes seconds once the features are computed, and
-    is hard to improve on with few sheets. A network with random weights (``model.weights: none``) has no useful
-    features: it gets no probe, and all its layers have the same learning rate (``first_layer_lr_mult`` is ignored).
+    is hard to improve on with few sheets. Fine-tuning starts at the loss of the probe: batch norm keeps the statistics
+    of the pretrained weights, and a head that was solved has no dropout. A network with random weights
+    (``model.weights: none``) has no useful features: it gets no probe, its batch norm is trained, and all its layers
+    have the same learning rate (``first_layer_lr_mult`` is ignored).
     """
 
     mode: Literal["fine-tune", "probe"] = "fine-tune"
-    """``probe``: the head only, minutes on a laptop. ``fine-tune``: the probe, then all layers, until macro-F1 on val
-    stops rising."""
+    """``probe``: the head only, minutes on a laptop. ``fine-tune``: the probe, then all layers, until the likelihood of
+    val stops rising; at the end the best is kept of the probe, the fine-tuned network, a probe of its features, and
+    averages of the weights of start and end."""
     probe_augmented_copies: Annotated[int, Field(ge=0, le=64)] = 2
     """Augmented copies of each image (see ``augmentation``) to which the probe is fitted, too: variation between copies
     of a leaf does not distinguish taxa. Each copy takes as long as the images themselves."""
@@ -31,9 +34,12 @@ class TrainingSettings(Section):
     """Epochs of fine-tuning, at most; an epoch draws as many images as train has."""
     batch_size: Annotated[int, Field(ge=2, le=4096)] = 32
     """Images per step, over all devices."""
-    views_per_step: Annotated[int, Field(ge=1, le=64)] = 1
-    """Views of an image drawn for each step, of as many kinds as possible; time grows with their number."""
-    learning_rate: Positive = 1e-3
+    views_per_step: Annotated[int, Field(ge=1, le=64)] = 2
+    """Views of an image drawn for each step, of as many kinds as possible; time and memory grow with their number."""
+    scales_per_step: Literal["all", "one"] = "all"
+    """Whether a step sees its views at all ``model.scales``, as identification does, or at one drawn at random, which
+    takes less time and memory."""
+    learning_rate: Positive = 2e-4
     """Peak learning rate of the last layers."""
     first_layer_lr_mult: Annotated[float, Field(gt=0, le=1)] = 0.1
     """Learning rate of the first layers, as a multiple of the last layers'; the layers between are graded."""
@@ -44,7 +50,7 @@ class TrainingSettings(Section):
     ema_epochs: Annotated[float, Field(ge=0)] = 1.0
     """Epochs over which the weights are averaged (exponential moving average, EMA). The average is validated and kept,
     because it varies less than the weights of a single step; 0: no average."""
-    label_smoothing: Share = 0.1
+    label_smoothing: Share = 0.0
     """Share of each label that is distributed over all taxa."""
     higher_ranks: tuple[Literal["genus", "family"], ...] = ()
     """Ranks whose error is averaged with that at species: a prediction in the right genus then costs less. Genus and
@@ -55,13 +61,13 @@ class TrainingSettings(Section):
     balance: Literal["sampling", "loss", "none"] = "sampling"
     """How rare taxa are balanced: draw all taxa equally often (``sampling``), give errors on rare taxa more weight
     (``loss``), or neither (``none``)."""
-    augmentation: Strength = "medium"
+    augmentation: Strength = "light"
     """How much training images are changed. ``light``: rotation by up to 20 degrees, mirroring, scale and brightness.
     ``medium``: any rotation and colour changes; one view in ten to one in three is dried or fresh, torn, eaten by
     insects, under a mounting strip, blurred, or on another paper. ``strong``: each of these about twice as often, and
     stronger. ``leafid preview --augment`` shows them."""
     patience: Annotated[int, Field(ge=1)] = 10
-    """Stop when macro-F1 on val has not risen for this many epochs (early stopping)."""
+    """Stop when the calibrated negative log-likelihood of val has not fallen for this many epochs (early stopping)."""
     gradient_clip: Positive = 1.0
     """Gradients with a larger norm are scaled down to it."""
     device: Literal["auto", "cpu", "cuda", "mps"] = "auto"

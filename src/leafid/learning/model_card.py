@@ -52,8 +52,8 @@ def model_card(info: BundleInfo, split: "pd.DataFrame", measured: Sequence[str] 
         "",
         "## Evaluation",
         "",
-        f"Macro-F1 on val {_score(provenance.val_macro_f1)} after epoch {provenance.best_epoch}. The epoch was chosen "
-        "by this value, so it overestimates the accuracy on new images.",
+        f"Macro-F1 on val {_score(provenance.val_macro_f1)} after epoch {provenance.best_epoch}. The network was "
+        "chosen on val, so it overestimates the accuracy on new images.",
         "",
         *(measured or ("Nothing else has been measured yet. Run `leafid evaluate`.",)),
         "",

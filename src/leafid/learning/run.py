@@ -8,7 +8,7 @@ conflicts.csv  gatherings and images under conflicting names
 metrics.csv    one row per epoch
 training.png   plots of the same
 logs/          TensorBoard and CSV, step by step
-checkpoints/   best.ckpt and last.ckpt
+checkpoints/   start.ckpt (before fine-tuning), best.ckpt and last.ckpt
 bundle/        the trained model
 """
 
@@ -37,6 +37,10 @@ SPLIT, LEFT_OUT, CONFLICTS = "split.csv", "left_out.csv", "conflicts.csv"
 
 RECORDED_PACKAGES = ("torch", "torchvision", "lightning", "albumentations", "numpy", "pillow", "opencv-python-headless")
 """Packages whose version may change the result of a training."""
+
+
+KeptNetwork = Literal["probe", "fine-tuned", "averaged", "probe of the fine-tuned network"]
+"""Networks that a training can end with. ``averaged``: the weights of start and end, averaged (WiSE-FT)."""
 
 
 class LinearProbeInfo(BaseModel):
@@ -68,9 +72,20 @@ class RunInfo(BaseModel):
     taxonomy: Taxonomy
     weights_not_used: tuple[str, ...] = ()
     probe: LinearProbeInfo | None = None
+    logit_scale: float | None = None
+    """Factor of the probe's logits at which fine-tuning began."""
+    kept: KeptNetwork | None = None
+    """The network in the bundle."""
+    val_nll: dict[str, float] = {}
+    """Negative log-likelihood on val, cross-validated, of each network that could be kept."""
     steps: int | None = None
     best_epoch: int | None = None
     val_macro_f1: float | None = None
+
+    @property
+    def kept_probe(self) -> LinearProbeInfo | None:
+        """The probe, if the network in the bundle is the probe; its features were then never fitted to labels."""
+        return self.probe if self.kept in (None, "probe") else None
 
 
 class Run:

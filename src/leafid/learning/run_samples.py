@@ -36,14 +36,17 @@ def split_samples(run: Run, part: Part, *, drawn: int | None) -> ImageDataset:
     return _samples(run, part, augmentation_for(run.job, part), drawn=drawn)
 
 
-def split_embeddings(run: Run, part: Part, network: Network, *, device: torch.device) -> LabelledEmbeddings:
-    """Return the embeddings of one part of the split, in its order; they are cached beside the prepared views.
+def split_embeddings(
+    run: Run, part: Part, network: Network, *, device: torch.device, cached: bool = True
+) -> LabelledEmbeddings:
+    """Return the embeddings of one part of the split, in its order; by default cached beside the prepared views.
 
     Raises:
         RunError: images cannot be read; all of them are listed.
     """
     samples = split_samples(run, part, drawn=None)
-    embeddings = compute_embeddings(network, samples, device=device, workers=worker_count(run.job.training.workers))
+    workers = worker_count(run.job.training.workers)
+    embeddings = compute_embeddings(network, samples, device=device, workers=workers, cached=cached)
     return LabelledEmbeddings(embeddings, np.asarray(samples.labels))
 
 

@@ -1,10 +1,9 @@
 """Training: from a job and its catalog to a run with a bundle."""
 
 import logging
-import shlex
-import sys
 import time
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import NoReturn
@@ -16,55 +15,46 @@ from torch import Tensor
 
 from leafid.bundle import INFO as BUNDLE_INFO
 from leafid.bundle import BundleInfo, Decision, Provenance, write_bundle
-from leafid.curation import training_split, write_conflicts, write_split
 from leafid.errors import RunError
-from leafid.files import exclusive_lock, sha256_of, write_text
-from leafid.jobs import Job, dump_job
+from leafid.files import exclusive_lock
+from leafid.jobs import Job
 from leafid.learning.data.samples import training_loader, validation_loader
 from leafid.learning.devices import choose_device, worker_count
 from leafid.learning.distributed import DistributedRank
 from leafid.learning.fine_tuning.checkpoints import (
     BEST,
     LAST,
-    BestAndLast,
+    START,
+    StartBestAndLast,
     is_complete,
     network_state,
     read_checkpoint,
-    remove_partial,
 )
 from leafid.learning.fine_tuning.epoch_report import EpochReport, OnEpoch
 from leafid.learning.fine_tuning.hierarchical_loss import HierarchicalLoss
 from leafid.learning.fine_tuning.lightning_compat import keyboard_interrupts, quiet_lightning, reraise_worker_errors
 from leafid.learning.fine_tuning.lightning_module import FineTuningModule
+from leafid.learning.fine_tuning.logit_scale import logit_scale
 from leafid.learning.fine_tuning.malloc_tuning import MallocTuning, malloc_tuning_applies
 from leafid.learning.fine_tuning.optimizer import OptimizerSchedule
 from leafid.learning.fine_tuning.trainer import build_trainer
-from leafid.learning.linear_probe.probe import fit_linear_probe
+from leafid.learning.kept_network import choose_kept_network
+from leafid.learning.linear_probe.probe import fit_linear_probe, has_probe
 from leafid.learning.model_card import model_card
 from leafid.learning.models.backbones import network_spec
 from leafid.learning.models.network import Network, build_network
 from leafid.learning.models.pretrained_weights import initialize_network
 from leafid.learning.recipe import resolve_recipe
 from leafid.learning.run import (
-    CONFLICTS,
-    INFO,
-    JOB,
-    LEFT_OUT,
     METRICS,
     PLOT,
-    SPLIT,
     Run,
-    RunInfo,
-    git_commit,
-    job_differences,
-    package_versions,
 )
 from leafid.learning.run_samples import split_samples
+from leafid.learning.run_start import create_run, resume_run
+from leafid.learning.step_memory import warn_of_memory
 
 log = logging.getLogger(__name__)
-
-SETTINGS_FREE_TO_CHANGE = ("training.device", "training.devices", "training.nodes", "training.workers", "output")
-"""Settings that may differ when a run is resumed: they do not change the result."""
 
 WAIT_FOR_RANK_0_S = 1800
 """How long the other processes wait for rank 0, which reads the catalog and compares all images with each other."""
@@ -100,7 +90,7 @@ def _train(
     job: Job, run: Path, device: torch.device, rank: DistributedRank, *, resume: bool, on_epoch: OnEpoch | None
 ) -> Run:
     """Train in the process that writes the run."""
-    opened = _resume_run(job, run, device) if resume else _create_run(job, run, device)
+    opened = resume_run(job, run, device) if resume else create_run(job, run, device)
     if opened.info.state == "finished" and (opened.bundle_folder / BUNDLE_INFO).is_file():
         log.warning("The run %s is finished; there is nothing to resume.", run)
         return opened
@@ -115,9 +105,9 @@ def _train(
 
 @dataclass(frozen=True)
 class _TrainedNetwork:
-    """The best network: its tensors, its epoch (0: the probe), its macro-F1 on val, and the number of all steps."""
+    """The network to keep: its tensors, the epoch behind them (0: none), its macro-F1 on val, and all steps taken."""
 
-    tensors: dict[str, Tensor]
+    tensors: Mapping[str, Tensor]
     best_epoch: int
     val_macro_f1: float
     steps: int
@@ -151,78 +141,34 @@ def _completed_steps(job: Job, run: Run) -> tuple[int | None, bool]:
     return int(checkpoint["global_step"]), is_complete(checkpoint, job.training.max_epochs)
 
 
-def _create_run(job: Job, folder: Path, device: torch.device) -> Run:
-    """Write the run folder; ``run.json`` is written last, so that a folder with it has the job and the split."""
-    if Run.exists(folder) and Run.open(folder).info.state == "finished":
-        raise RunError(
-            f"{folder} is a finished run, and its bundle and evaluations would be lost. Choose another folder with "
-            f"--out, or delete it first."
-        )
-    if (folder / "checkpoints" / LAST).exists():
-        raise RunError(
-            f"{folder} already has a training. Continue it with --resume, or choose another folder with --out."
-        )
-    if folder.exists() and not Run.exists(folder) and any(folder.iterdir()):
-        raise RunError(f"{folder} is not empty and is not a run of leafid. Choose another folder with --out.")
-    curated = training_split(job)
-    for warning in curated.warnings:
-        log.warning("%s", warning)
-    info = RunInfo(
-        state="training",
-        command=shlex.join(sys.argv),
-        started=datetime.now(UTC),
-        device=str(device),
-        git_commit=git_commit(),
-        versions=package_versions(),
-        catalog=job.catalog_path.absolute(),
-        catalog_sha256=sha256_of(job.catalog_path),
-        taxonomy=curated.taxonomy,
-    )
-    write_text(folder / JOB, dump_job(job))
-    write_split(folder / SPLIT, curated.split)
-    curated.left_out.to_csv(folder / LEFT_OUT, index=False, lineterminator="\n")
-    write_conflicts(curated.conflicts, folder / CONFLICTS)
-    write_text(folder / INFO, info.model_dump_json(indent=2) + "\n")
-    return Run(folder, job, info)
-
-
-def _resume_run(job: Job, folder: Path, device: torch.device) -> Run:
-    """Open a run to continue it with the same job."""
-    run = Run.open(folder)
-    changed = job_differences(run.job, job, ignored=SETTINGS_FREE_TO_CHANGE)
-    if changed:
-        listed = "\n".join(f"  {change}" for change in changed)
-        raise RunError(
-            f"The job differs from the one that the run {folder} was started with:\n{listed}\n"
-            f"Use the same settings, or start another run with --out."
-        )
-    remove_partial(run.checkpoints)
-    if run.info.state != "finished":
-        run.record(resumed=run.info.resumed + 1, device=str(device))
-    return run
-
-
 def _train_probe(job: Job, run: Run, device: torch.device) -> _TrainedNetwork:
     """Fit the head to the frozen network."""
     network = _initial_network(job, run)
-    score = fit_linear_probe(run, network, device)
-    if score is None:
+    if not has_probe(run):
         taxa = len(run.info.taxonomy)
         raise RunError(f"A probe needs more training images than there are taxa ({taxa}). Collect more images.")
+    score = fit_linear_probe(run, network, device).val_macro_f1
+    run.record(kept="probe")
     return _TrainedNetwork(network.state_dict(), 0, score, 0)
 
 
 def _fine_tune(
     job: Job, run: Run, device: torch.device, rank: DistributedRank, on_epoch: OnEpoch | None
 ) -> _TrainedNetwork:
-    """Train all layers, from the start or from the last checkpoint."""
+    """Train all layers, from the start or from the last checkpoint, and choose the network to keep."""
     steps, complete = _completed_steps(job, run)
     if not complete:
         _fit(job, run, device, rank, resumed_steps=steps, on_epoch=on_epoch)
     checkpoint = read_checkpoint(run.checkpoints / LAST)
-    state = checkpoint["callbacks"][BestAndLast.__name__]
-    best = read_checkpoint(run.checkpoints / BEST)
-    return _TrainedNetwork(network_state(best), state["best_epoch"] + 1, state["best"][0], checkpoint["global_step"])
+    state = checkpoint["callbacks"][StartBestAndLast.__name__]
+    best = network_state(read_checkpoint(run.checkpoints / BEST))
+    epoch, total = state["best_epoch"] + 1, checkpoint["global_step"]
+    if not has_probe(run):
+        run.record(kept="fine-tuned")
+        return _TrainedNetwork(best, epoch, state["best_macro_f1"], total)
+    start = network_state(read_checkpoint(run.checkpoints / START))
+    kept = choose_kept_network(run, start, best, device)
+    return _TrainedNetwork(kept.tensors, 0 if kept.name == "probe" else epoch, kept.val_macro_f1, total)
 
 
 def _fit(
@@ -235,17 +181,23 @@ def _fit(
     on_epoch: OnEpoch | None = None,
 ) -> None:
     """Fine-tune from the start, or from the last checkpoint (``resumed_steps`` is not None)."""
-    training, seed = job.training, job.seed
+    training, seed, taxa = job.training, job.seed, len(run.info.taxonomy)
     seed_everything(seed, workers=True, verbose=False)
-    score_before: float | None = None
     if resumed_steps is None:
         network = _initial_network(job, run, record=rank.is_first)
-        if job.model.weights != "none" and rank.is_first:  # rank 0 sends its weights to the others
-            score_before = fit_linear_probe(run, network, device)
     else:  # the checkpoint has the weights
-        network = build_network(network_spec(job.model), len(run.info.taxonomy))
+        network = build_network(network_spec(job.model), taxa)
+    network.draws_one_scale = training.scales_per_step == "one"
+    if rank.is_first:
+        warn_of_memory(job, network, device)
     train_samples = split_samples(run, "train", drawn=training.views_per_step)
     val_samples = split_samples(run, "val", drawn=None)
+    loss = HierarchicalLoss.of(training, run.info.taxonomy, train_samples.labels)
+    nll_before: float | None = None
+    if has_probe(run):
+        network.remove_dropout()
+        if resumed_steps is None and rank.is_first:  # rank 0 sends its weights to the others
+            nll_before = _start_from_probe(job, run, network, loss, device)
     workers, pin = worker_count(training.workers), device.type == "cuda"
     train_loader = training_loader(
         train_samples,
@@ -258,20 +210,29 @@ def _fit(
     )
     val_loader = validation_loader(val_samples, batch_size=training.batch_size, workers=workers, pin=pin, rank=rank)
     schedule = OptimizerSchedule.of(job, steps_per_epoch=len(train_loader))
-    loss = HierarchicalLoss.of(training, run.info.taxonomy, train_samples.labels)
-    module = FineTuningModule(network, schedule, loss, mix=training.mix, seed=seed)
+    trained = torch.bincount(torch.tensor(train_samples.labels), minlength=taxa) > 0
+    module = FineTuningModule(network, schedule, loss, mix=training.mix, seed=seed, trained=trained)
     callbacks: list[Callback] = [
         # EMA comes first, so that the others see its metrics and save its weights.
         *([EMAWeightAveraging(decay=schedule.ema_decay)] if schedule.ema_decay else []),
-        EarlyStopping("val_macro_f1", mode="max", patience=training.patience),
-        EpochReport(run.folder / METRICS, run.folder / PLOT, score_before, on_epoch),
-        BestAndLast(run.checkpoints, score_before),
+        EarlyStopping("val_nll", mode="min", min_delta=1e-3, patience=training.patience),
+        EpochReport(run.folder / METRICS, run.folder / PLOT, nll_before, on_epoch),
+        StartBestAndLast(run.checkpoints, saves_start=has_probe(run)),
         *([MallocTuning()] if malloc_tuning_applies(job, device) else []),
     ]
     trainer = build_trainer(job, run, device, callbacks, resumed_steps or 0)
     last = run.checkpoints / LAST if resumed_steps is not None else None
     with reraise_worker_errors():
         trainer.fit(module, train_loader, val_loader, ckpt_path=last, weights_only=True)
+
+
+def _start_from_probe(job: Job, run: Run, network: Network, loss: HierarchicalLoss, device: torch.device) -> float:
+    """Load the probe into the network at the scale of logits that suits the loss; return its calibrated NLL on val."""
+    probe = fit_linear_probe(run, network, device)
+    scale = logit_scale(probe.held_out_logits, probe.held_out_labels, loss, job.training.mix, seed=job.seed)
+    replace(probe, head=probe.head.scaled(scale)).load_into(network)
+    run.record(logit_scale=scale)
+    return probe.val_nll
 
 
 def _initial_network(job: Job, run: Run, *, record: bool = True) -> Network:
@@ -306,7 +267,7 @@ def _finish_run(job: Job, run: Run, trained: _TrainedNetwork) -> None:
         ),
         weights_sha256="",
     )
-    write_bundle(run.bundle_folder, info, trained.tensors, model_card(info, split))
+    write_bundle(run.bundle_folder, info, dict(trained.tensors), model_card(info, split))
     run.record(
         state="finished",
         ended=datetime.now(UTC),

@@ -189,7 +189,7 @@ def _predict_train_val(run: "Run", bundle: Bundle, device: str) -> _TrainVal:
     embeddings = np.concatenate([train.embeddings, val.embeddings])[order]
     is_train = np.asarray(rows["split"] == "train", dtype=bool)
     folds = blocked_folds(labels, list(rows["gathering_id"]))
-    probe = run.info.probe
+    probe = run.info.kept_probe
     return _TrainVal(
         rows=rows,
         labels=labels,

@@ -15,7 +15,7 @@ from lightning.pytorch.plugins.io import TorchCheckpointIO
 from leafid.errors import RunError
 from leafid.files import written_atomically
 
-LAST, BEST = "last.ckpt", "best.ckpt"
+START, BEST, LAST = "start.ckpt", "best.ckpt", "last.ckpt"
 
 
 class AtomicCheckpointIO(TorchCheckpointIO):
@@ -29,56 +29,53 @@ class AtomicCheckpointIO(TorchCheckpointIO):
             torch.save(checkpoint, temporary)
 
 
-def checkpoint_rank(val_macro_f1: float, val_loss: float | None) -> tuple[float, float]:
-    """Return a sort key of epochs, higher is better: macro-F1, then the loss where macro-F1 is equal (few val images).
+def checkpoint_rank(val_nll: float) -> float:
+    """Return a sort key of networks, higher is better: the log-likelihood of val, in thousandths of a nat.
 
-    A loss of None belongs to the network before its first epoch, which stays the best until macro-F1 rises.
+    It distinguishes networks where macro-F1 is equal, which is common with few val images, and it includes how sure a
+    network is of its answers. Smaller differences are rounding errors; the earlier of two equal networks is kept.
     """
-    return round(val_macro_f1, 6), math.inf if val_loss is None else -round(val_loss, 6)
+    return -round(val_nll, 3)
 
 
-class BestAndLast(Checkpoint):
+class StartBestAndLast(Checkpoint):
     """Saves after each epoch: ``best.ckpt`` if its ``checkpoint_rank`` is the highest so far, then ``last.ckpt``.
 
     In this order, a run killed in between resumes from an epoch whose best checkpoint exists.
 
     Args:
         folder: of the checkpoints.
-        score_before: macro-F1 on val before the first epoch (the probe), which may remain the best; None: the network
-            has random weights and is not saved.
+        saves_start: whether to save the network before its first epoch, too (``start.ckpt``).
     """
 
-    def __init__(self, folder: Path, score_before: float | None = None) -> None:
+    def __init__(self, folder: Path, *, saves_start: bool) -> None:
         self.folder = folder
-        self.score_before = score_before
-        self.best = checkpoint_rank(-1.0, None)
-        self.best_epoch = -1
+        self.saves_start = saves_start
+        self.best, self.best_epoch, self.best_macro_f1 = -math.inf, -1, 0.0
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Save the network before its first epoch, if it has a probe."""
-        # Only rank 0 knows the score; all ranks have to take part in saving.
-        score_before = trainer.strategy.broadcast(self.score_before)
-        if score_before is not None and trainer.global_step == 0:
-            self.best = checkpoint_rank(score_before, None)
-            trainer.save_checkpoint(self.folder / BEST)
+        """Save the network before its first epoch."""
+        if self.saves_start and trainer.global_step == 0:
+            trainer.save_checkpoint(self.folder / START)
 
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Save; Lightning calls checkpoint callbacks after all others."""
         metrics = trainer.callback_metrics
-        current = checkpoint_rank(float(metrics["val_macro_f1"]), float(metrics["val_loss"]))
+        current = checkpoint_rank(float(metrics["val_nll"]))
         if current > self.best:
             self.best, self.best_epoch = current, trainer.current_epoch
+            self.best_macro_f1 = float(metrics["val_macro_f1"])
             trainer.save_checkpoint(self.folder / BEST)
         trainer.save_checkpoint(self.folder / LAST)
 
     def state_dict(self) -> dict[str, Any]:
         """Return the state to store in checkpoints."""
-        return {"best": list(self.best), "best_epoch": self.best_epoch}
+        return {"best": self.best, "best_epoch": self.best_epoch, "best_macro_f1": self.best_macro_f1}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Restore the state from a checkpoint."""
-        score, loss = state_dict["best"]
-        self.best, self.best_epoch = (score, loss), state_dict["best_epoch"]
+        self.best, self.best_epoch = state_dict["best"], state_dict["best_epoch"]
+        self.best_macro_f1 = state_dict["best_macro_f1"]
 
 
 def read_checkpoint(path: Path) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 import csv
 import io
+import math
 import sys
 import time
 from collections.abc import Callable
@@ -21,13 +22,15 @@ COLUMNS = (
     "learning_rate",
     "train_loss",
     "val_loss",
+    "val_nll",
     "val_accuracy",
     "val_macro_f1",
     "seconds",
     "images_per_s",
 )
-"""Columns of ``metrics.csv``. ``epoch`` counts from 1; all values are those at its end. ``seconds`` is the time of the
-whole epoch; ``images_per_s`` counts its training steps only, over all devices."""
+"""Columns of ``metrics.csv``. ``epoch`` counts from 1; all values are those at its end. ``val_loss`` is the loss of
+training; ``val_nll`` is the negative log-likelihood at the best temperature, which ranks epochs. ``seconds`` is the
+time of the whole epoch; ``images_per_s`` counts its training steps only, over all devices."""
 
 
 OnEpoch = Callable[[int, float], None]
@@ -40,12 +43,12 @@ class EpochReport(Callback):
     Args:
         metrics: the CSV file.
         plot: the PNG file.
-        score_before: macro-F1 on val of the probe, before the first epoch; a lower epoch is not "best so far".
+        nll_before: ``val_nll`` of the probe, before the first epoch; a worse epoch is not "best so far".
         on_epoch: see ``OnEpoch``.
     """
 
-    def __init__(self, metrics: Path, plot: Path, score_before: float | None, on_epoch: OnEpoch | None) -> None:
-        self.score_before = -1.0 if score_before is None else score_before
+    def __init__(self, metrics: Path, plot: Path, nll_before: float | None, on_epoch: OnEpoch | None) -> None:
+        self.nll_before = math.inf if nll_before is None else nll_before
         self.on_epoch = on_epoch
         self.metrics = metrics
         self.plot = plot
@@ -75,15 +78,14 @@ class EpochReport(Callback):
             "learning_rate": trainer.optimizers[0].param_groups[-1]["lr"],
             "train_loss": values["train_loss_epoch"],
             "val_loss": values["val_loss"],
+            "val_nll": values["val_nll"],
             "val_accuracy": values["val_accuracy"],
             "val_macro_f1": values["val_macro_f1"],
             "seconds": round(time.monotonic() - self._started, 1),
             "images_per_s": self._images_per_s(),
         }
-        before = [checkpoint_rank(earlier["val_macro_f1"], earlier["val_loss"]) for earlier in self.rows]
-        is_best = checkpoint_rank(row["val_macro_f1"], row["val_loss"]) > max(
-            [checkpoint_rank(self.score_before, None), *before]
-        )
+        before = [self.nll_before, *(earlier["val_nll"] for earlier in self.rows)]
+        is_best = checkpoint_rank(row["val_nll"]) > checkpoint_rank(min(before))
         self.rows.append(row)
         if not trainer.is_global_zero:
             return
@@ -91,7 +93,7 @@ class EpochReport(Callback):
         plot_epochs(self.rows, self.plot)
         print(
             f"epoch {row['epoch']}/{trainer.max_epochs} ({row['seconds']:.0f} s): "
-            f"train loss {row['train_loss']:.3f}, val loss {row['val_loss']:.3f}, "
+            f"train loss {row['train_loss']:.3f}, val NLL {row['val_nll']:.3f}, "
             f"val macro-F1 {row['val_macro_f1']:.3f}{' (best so far)' if is_best else ''}",
             file=sys.stderr,
         )
@@ -106,12 +108,12 @@ class EpochReport(Callback):
 
     def state_dict(self) -> dict[str, Any]:
         """Return the state to store in checkpoints."""
-        return {"rows": self.rows, "score_before": self.score_before}
+        return {"rows": self.rows, "nll_before": self.nll_before}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Restore the state from a checkpoint."""
         self.rows = list(state_dict["rows"])
-        self.score_before = state_dict["score_before"]
+        self.nll_before = state_dict["nll_before"]
 
 
 def plot_epochs(rows: list[dict[str, Any]], path: Path) -> None:

@@ -1,5 +1,7 @@
 """The Lightning module: one step, shared by training and validation."""
 
+from typing import Self
+
 import torch
 from lightning.pytorch import LightningModule
 from torch import Tensor, nn
@@ -7,17 +9,23 @@ from torch.optim import Optimizer
 from torchmetrics import MetricCollection
 from torchmetrics.classification import MulticlassAccuracy, MulticlassF1Score
 
+from leafid.errors import RunError
 from leafid.jobs import Mix
 from leafid.learning.data.bags import Bags
 from leafid.learning.data.samples import Batch
+from leafid.learning.fine_tuning.batch_norm import use_running_statistics
+from leafid.learning.fine_tuning.calibrated_nll import CalibratedNll
 from leafid.learning.fine_tuning.hierarchical_loss import HierarchicalLoss
 from leafid.learning.fine_tuning.mixup import mix_batch
 from leafid.learning.fine_tuning.optimizer import OptimizerSchedule, build_optimizer
 from leafid.learning.models.network import Network
 
+STEPS_PER_CHECK = 10
+"""Steps between two checks of the loss; a GPU has to finish its step for a check."""
+
 
 class FineTuningModule(LightningModule):
-    """Fine-tunes a network.
+    """Fine-tunes a network. Batch norm is frozen unless training starts from random weights.
 
     Args:
         network: the network, which is changed in place.
@@ -25,10 +33,18 @@ class FineTuningModule(LightningModule):
         loss: the loss function.
         mix: how the images of a training step are mixed.
         seed: the job's seed.
+        trained: (T,), whether a taxon has training images.
     """
 
     def __init__(
-        self, network: Network, schedule: OptimizerSchedule, loss: HierarchicalLoss, *, mix: Mix, seed: int
+        self,
+        network: Network,
+        schedule: OptimizerSchedule,
+        loss: HierarchicalLoss,
+        *,
+        mix: Mix,
+        seed: int,
+        trained: Tensor,
     ) -> None:
         super().__init__()
         self.network = network
@@ -42,8 +58,19 @@ class FineTuningModule(LightningModule):
             {
                 "val_macro_f1": MulticlassF1Score(taxa, average="macro"),
                 "val_accuracy": MulticlassAccuracy(taxa, average="micro"),
-            }
+                "val_nll": CalibratedNll(trained),
+            },
+            compute_groups=False,  # their states differ
         )
+        self._all_finite: Tensor | None = None
+        self.train()
+
+    def train(self, mode: bool = True) -> Self:
+        """Set the mode; frozen batch norm stays in eval mode."""
+        super().train(mode)
+        if not self.schedule.random_weights:
+            use_running_statistics(self.network)
+        return self
 
     def training_step(self, batch: Batch, batch_index: int) -> Tensor:
         """Return the loss of a training batch."""
@@ -55,12 +82,14 @@ class FineTuningModule(LightningModule):
             norm.momentum = momentum
         images = mix_batch(batch.bags, self.mix)
         loss: Tensor = self.loss(self._logits(images.bags), batch.labels, images.partners, images.shares)
+        self._check_finite(loss, at_once=batch_index % STEPS_PER_CHECK == 0)
         self.log("train_loss", loss, on_step=True, on_epoch=True, batch_size=len(batch.labels), sync_dist=True)
         return loss
 
     def validation_step(self, batch: Batch, batch_index: int) -> None:
         """Add a batch to the metrics of val."""
         logits = self._logits(batch.bags)
+        self._check_finite(logits.sum(), at_once=True)
         self.val_metrics.update(logits, batch.labels)
         self.log("val_loss", self.loss(logits, batch.labels), batch_size=len(batch.labels), sync_dist=True)
 
@@ -73,6 +102,19 @@ class FineTuningModule(LightningModule):
         """Return the optimizer and its learning rate schedule, which advances at every step."""
         optimizer, schedule = build_optimizer(self.network, self.schedule)
         return [optimizer], [{"scheduler": schedule, "interval": "step"}]
+
+    def _check_finite(self, value: Tensor, *, at_once: bool) -> None:
+        """Remember whether all values were finite; raise RunError at the next check if one was not."""
+        finite = torch.isfinite(value.detach())
+        self._all_finite = finite if self._all_finite is None else self._all_finite & finite
+        if at_once and not self._all_finite:
+            rate = self.schedule.learning_rate
+            sixteen = " With training.precision: 16, also try bf16." if self.trainer.precision == "16-mixed" else ""
+            raise RunError(
+                f"The loss is no longer a finite number, in epoch {self.current_epoch + 1} after {self.global_step} "
+                f"steps: training.learning_rate ({rate:g}) is too high. Lower it, for example to {rate / 10:g}, and "
+                f"start another run with --out.{sixteen} No bundle was written."
+            )
 
     def _logits(self, bags: Bags) -> Tensor:
         return self.network(bags).logits.float()  # type: ignore[no-any-return]

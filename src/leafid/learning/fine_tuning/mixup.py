@@ -53,15 +53,13 @@ def mix_batch(bags: Bags, how: Mix) -> MixedBatch:
         for images, kinds in zip(bags.image_index, bags.kinds, strict=True)
     ]
     unmixed = {image for group in counterparts for image, other in group if other is None}
-    cut = how == "cutmix" or (how == "both" and bool(torch.rand(()) < 0.5))
-    box = _box()
-    share = 1 - _area(box) if cut else float(torch.distributions.Beta(MIXUP_ALPHA, MIXUP_ALPHA).sample())
+    share, box = draw_share(how)
     pixels = []
     for views, group in zip(bags.pixels, counterparts, strict=True):
         own = [index for index, (image, _) in enumerate(group) if image not in unmixed]
         other = [index for image, index in group if image not in unmixed and index is not None]
         mixed = views.clone()
-        if cut:
+        if box:
             mixed[own] = _pasted(views[own], views[other], box)
         else:
             mixed[own] = _blended(views[own], views[other], share)
@@ -71,6 +69,14 @@ def mix_batch(bags: Bags, how: Mix) -> MixedBatch:
     shares = torch.where(is_unmixed, 1.0, share)
     device = bags.pixels[0].device
     return MixedBatch(replace(bags, pixels=tuple(pixels)), partners.to(device), shares.to(device))
+
+
+def draw_share(how: Mix) -> tuple[float, tuple[int, int, int, int] | None]:
+    """Draw the share of a mixed image that is its own, and CutMix's box on the grid (None: mixup)."""
+    if how == "cutmix" or (how == "both" and bool(torch.rand(()) < 0.5)):
+        box = _box()
+        return 1 - _area(box), box
+    return float(torch.distributions.Beta(MIXUP_ALPHA, MIXUP_ALPHA).sample()), None
 
 
 def _counterparts(images: list[int], kinds: list[int], partners: list[int]) -> list[tuple[int, int | None]]:

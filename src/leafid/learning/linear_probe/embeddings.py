@@ -51,7 +51,7 @@ class LabelledEmbeddings:
 
 
 def compute_embeddings(
-    network: Network, samples: ImageDataset, *, device: torch.device, workers: int
+    network: Network, samples: ImageDataset, *, device: torch.device, workers: int, cached: bool = True
 ) -> NDArray[np.float32]:
     """Return the embeddings (N, F) of images, from a cache beside the prepared views where they were computed before.
 
@@ -60,12 +60,13 @@ def compute_embeddings(
         samples: the images with all their views.
         device: where to compute.
         workers: processes that read views.
+        cached: read from the cache, and write to it.
     """
     path = samples.store.folder / f"embeddings-{_digest(network, samples)}.npy"
-    if path.is_file():
-        cached: NDArray[np.float32] = np.load(path, allow_pickle=False)
-        if len(cached) == len(samples):
-            return cached
+    if cached and path.is_file():
+        found: NDArray[np.float32] = np.load(path, allow_pickle=False)
+        if len(found) == len(samples):
+            return found
     loader = DataLoader(samples, batch_size=BATCH_SIZE, collate_fn=collate, num_workers=workers)
     fused, rows = fuse_batch_norm(network, device), []
     with torch.inference_mode(), progress_bar("Features") as on_progress:
@@ -73,6 +74,8 @@ def compute_embeddings(
             rows.append(fused(batch.bags.to(device)).embeddings.float().cpu().numpy())
             on_progress(sum(map(len, rows)), len(samples))
     embeddings = np.concatenate(rows)
+    if not cached:
+        return embeddings
     content = io.BytesIO()
     np.save(content, embeddings, allow_pickle=False)
     with written_atomically(path) as temporary:

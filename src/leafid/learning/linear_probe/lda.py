@@ -60,7 +60,11 @@ class ShrunkLda:
         self.mean_variance = self.variances.sum() / values.shape[1]
 
     def head(self, shrinkage: float) -> LinearHead:
-        """Return the head for a shrinkage between 0 (exclusive) and 1."""
+        """Return the head for a shrinkage between 0 (exclusive) and 1.
+
+        Its rows and biases have mean 0 over the known taxa. All rows of a solved head share a component many times as
+        large as their differences. Softmax ignores it, but in 16-bit floats its rounding errors exceed the differences.
+        """
         isotropic = shrinkage * self.mean_variance
         projected = self.means @ self.axes.T  # (T, R)
         # Inverse covariance: 1 / isotropic outside the R principal axes, 1 / (shrunk variance) along them.
@@ -68,6 +72,7 @@ class ShrunkLda:
         weight = self.means / isotropic + correction @ self.axes
         with np.errstate(divide="ignore"):
             bias = -0.5 * (weight * self.means).sum(axis=1) + np.log(self.priors)
+        weight, bias = weight - weight[self.known].mean(axis=0), bias - bias[self.known].mean()
         bias[~self.known] = EXCLUDED_LOGIT
         return LinearHead(weight, bias)
 

@@ -11,6 +11,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from leafid.errors import RunError
 from leafid.learning.fine_tuning.lightning_compat import reraise_worker_errors
 from leafid.learning.linear_probe.embeddings import LabelledEmbeddings
 from leafid.learning.linear_probe.folds import blocked_folds, min_training_images
@@ -18,6 +19,7 @@ from leafid.learning.linear_probe.lda import LinearHead, ShrunkLda
 from leafid.learning.models.network import Network
 from leafid.learning.run import LinearProbeInfo, Run
 from leafid.learning.run_samples import augmented_copy_embeddings, split_embeddings
+from leafid.learning.temperature import fit_temperature
 
 SHRINKAGES = (0.02, 0.05, 0.1, 0.2, 0.4, 0.6, 0.8, 0.9)
 """Grid of shrinkages: the share of the covariance that is replaced by a multiple of the identity."""
@@ -34,11 +36,18 @@ class LinearProbe:
         head: its weights and biases.
         shrinkage: the one of ``SHRINKAGES`` with the lowest negative log-likelihood on held-out images.
         val_macro_f1: macro-F1 on val.
+        val_nll: negative log-likelihood of val after temperature scaling; images of unknown taxa do not count.
+        held_out_logits: (M, T), at the temperature of the head, of the images that chose shrinkage and temperature:
+            val, and train out of fold.
+        held_out_labels: (M,), their labels.
     """
 
     head: LinearHead
     shrinkage: float
     val_macro_f1: float
+    val_nll: float
+    held_out_logits: NDArray[np.float64]
+    held_out_labels: NDArray[np.int64]
 
     def load_into(self, network: Network) -> None:
         """Copy the head into a network."""
@@ -48,23 +57,28 @@ class LinearProbe:
             layer.bias.copy_(torch.from_numpy(self.head.bias))
 
 
-def fit_linear_probe(run: Run, network: Network, device: torch.device) -> float | None:
-    """Fit the probe of a run, load it into the network and record it.
+def has_probe(run: Run) -> bool:
+    """Return whether the network of a run starts as a probe: pretrained weights, and more training images than taxa."""
+    return run.job.model.weights != "none" and int((run.split["split"] == "train").sum()) > len(run.info.taxonomy)
 
-    Returns:
-        Macro-F1 on val. None where there are not more training images than taxa; the head then stays random.
+
+def fit_linear_probe(run: Run, network: Network, device: torch.device) -> LinearProbe:
+    """Fit the probe of a run that has one (see ``has_probe``), load it into the network and record it.
 
     Raises:
-        RunError: images cannot be read; all of them are listed.
+        RunError: images cannot be read (all of them are listed), or the network's features are not finite.
     """
     started = time.monotonic()
     rows = run.split
     gatherings = list(rows.loc[rows["split"] == "train", "gathering_id"])
-    if len(gatherings) <= network.taxa:
-        return None
     with reraise_worker_errors():
         train, val = (split_embeddings(run, part, network, device=device) for part in ("train", "val"))
         copies = augmented_copy_embeddings(run, network, device=device)
+    if not (np.isfinite(train.embeddings).all() and np.isfinite(val.embeddings).all()):
+        raise RunError(
+            f"The network gives features that are not finite numbers. Its weights ({run.job.model.weights}) are "
+            "damaged, or belong to another kind of network: name others in model.weights."
+        )
     probe = fit_probe_head(
         train,
         val,
@@ -77,7 +91,7 @@ def fit_linear_probe(run: Run, network: Network, device: torch.device) -> float 
     seconds = round(time.monotonic() - started, 1)
     run.record(probe=LinearProbeInfo(shrinkage=probe.shrinkage, val_macro_f1=probe.val_macro_f1, seconds=seconds))
     print(f"probe ({seconds:.0f} s): val macro-F1 {probe.val_macro_f1:.3f}", file=sys.stderr)
-    return probe.val_macro_f1
+    return probe
 
 
 def fit_probe_head(
@@ -119,12 +133,16 @@ def fit_probe_head(
     labels = np.concatenate([images.labels for _, images in held_out])
     candidates = []
     for shrinkage in SHRINKAGES:
-        logits = [lda.head(shrinkage).logits(images.embeddings) for lda, images in held_out]
-        temperature, loss = _fit_temperature(np.concatenate(logits), labels)
+        logits = np.concatenate([lda.head(shrinkage).logits(images.embeddings) for lda, images in held_out])
+        # The lower limit is 1: discriminant analysis of few images is never too little confident.
+        temperature, loss = fit_temperature(logits, labels, lowest=1.0)
         head = full.head(shrinkage)
-        predicted = head.logits(val.embeddings).argmax(axis=1)
-        score = float(f1_score(val.labels, predicted, average="macro", zero_division=0))
-        candidates.append((loss, LinearProbe(head.scaled(1 / temperature), shrinkage, score)))
+        val_logits = head.logits(val.embeddings)
+        score = float(f1_score(val.labels, val_logits.argmax(axis=1), average="macro", zero_division=0))
+        counted = full.known[val.labels]
+        nll = fit_temperature(val_logits[counted], val.labels[counted])[1] if counted.any() else 0.0
+        probe = LinearProbe(head.scaled(1 / temperature), shrinkage, score, nll, logits / temperature, labels)
+        candidates.append((loss, probe))
     return min(candidates, key=lambda candidate: candidate[0])[1]
 
 
@@ -178,18 +196,3 @@ def _without(
     if copies is None:
         return kept
     return kept.concatenate(copies.subset(np.tile(~held_out, len(copies) // len(images))))
-
-
-def _fit_temperature(logits: NDArray[np.float64], labels: NDArray[np.int64]) -> tuple[float, float]:
-    """Return the temperature, at least 1, with the lowest mean negative log-likelihood, and that likelihood.
-
-    The lower limit is 1 because a few images that are all classified correctly would drive it to 0 (certainty).
-    """
-    from scipy.optimize import minimize_scalar
-    from scipy.special import log_softmax
-
-    def loss(log_temperature: float) -> float:
-        return float(-log_softmax(logits / np.exp(log_temperature), axis=1)[np.arange(len(labels)), labels].mean())
-
-    found = minimize_scalar(loss, bounds=(0.0, 10.0), method="bounded")
-    return float(np.exp(found.x)), float(found.fun)

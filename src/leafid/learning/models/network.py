@@ -41,12 +41,18 @@ class Network(nn.Module):
 
     Works in channels-last memory order, which is faster on CPUs, and on GPUs with mixed precision.
 
+    Pooling and head calculate in float32, also under autocast: a solved head multiplies small differences of features
+    by large weights, so that 16-bit floats would change its predictions.
+
     Args:
         backbone: from pixels (N, 3, S, S) to features (N, F) or, with covariance pooling, maps (N, C, h, w).
         features: F.
         taxa: T.
         spec: the description stored in the bundle.
         covariance: pools maps into features; None: the backbone gives features.
+
+    Attributes:
+        draws_one_scale: in training, whether each call sees one scale, drawn at random, instead of all.
     """
 
     mean: Tensor
@@ -66,6 +72,7 @@ class Network(nn.Module):
         self.backbone = backbone
         self.summary = covariance or nn.Identity()  # the attribute's name is part of the weights' names in bundles
         self.pooling = AttentionPooling(features, MatrixSquareRoot(features) if covariance else None)
+        self.draws_one_scale = False
         self.head = nn.Sequential(nn.Dropout(spec.dropout), nn.Linear(features, taxa))
         # Not part of the state: they come from the spec, which the bundle stores beside the weights.
         self.register_buffer("mean", _per_channel(spec.mean), persistent=False)
@@ -78,10 +85,12 @@ class Network(nn.Module):
         layer: nn.Linear = self.head[1]  # type: ignore[assignment]
         return layer
 
+    def remove_dropout(self) -> None:
+        """Never hide features from the head: one that was solved relies on all of them."""
+        self.head[0] = nn.Dropout(0.0)
+
     def features(self, pixels: Tensor, scales: Sequence[float] | None = None) -> Tensor:
         """Return the features (N, F) of pixels (N, 3, S, S), uint8 RGB, averaged over scales.
-
-        In training one scale is drawn per call: all of them would multiply time and memory.
 
         Args:
             pixels: the views.
@@ -89,7 +98,7 @@ class Network(nn.Module):
         """
         images = normalized(pixels, self.mean, self.std)
         sizes = list(enumerate(scales or self.spec.scales))
-        if self.training and len(sizes) > 1:
+        if self.training and self.draws_one_scale and len(sizes) > 1:
             sizes = [sizes[int(torch.randint(len(sizes), ()))]]
         by_scale: list[Tensor] = []
         for index, scale in sizes:
@@ -101,18 +110,24 @@ class Network(nn.Module):
     def forward(self, bags: Bags) -> NetworkOutput:
         """Classify each image of the bags by all its views."""
         features = [self.features_in_chunks(pixels) for pixels in bags.pixels]
-        embeddings, weights = self.pooling(
+        logits, embeddings, weights = self._pooled(
             torch.cat(features), torch.cat(bags.image_index), torch.cat(bags.kinds), bags.images
         )
         parts = torch.split(weights, [len(part) for part in features])
-        return NetworkOutput(self.head(embeddings), embeddings, parts)
+        return NetworkOutput(logits, embeddings, parts)
 
     def logits_of_views(self, pixels: Tensor, scales: Sequence[float] | None = None) -> Tensor:
         """Return the logits (N, T) of views (N, 3, S, S), each as the only view of an image."""
         bags = Bags.of_single_views(pixels)
-        embeddings, _ = self.pooling(self.features(pixels, scales), *bags.image_index, *bags.kinds, bags.images)
-        logits: Tensor = self.head(embeddings)
-        return logits
+        return self._pooled(self.features(pixels, scales), bags.image_index[0], bags.kinds[0], bags.images)[0]
+
+    def _pooled(
+        self, features: Tensor, image_index: Tensor, kinds: Tensor, images: int
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        """Return logits, embeddings and attention weights from the features of views, calculated in float32."""
+        with torch.autocast(features.device.type, enabled=False):
+            embeddings, weights = self.pooling(features.float(), image_index, kinds, images)
+            return self.head(embeddings), embeddings, weights
 
     def features_in_chunks(self, pixels: Tensor) -> Tensor:
         """Return the features as ``features`` does; without gradients, a few views at a time."""

@@ -1,0 +1,80 @@
+"""The network that a fine-tuning ends with is the one with the highest likelihood on val."""
+
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from leafid.bundle import read_bundle
+from leafid.learning import Run, build_network
+from leafid.learning.kept_network import (
+    average_weights,
+    choose_kept_network,
+    cross_validated_nll,
+    gathering_folds,
+    probe_as_solved,
+)
+from leafid.learning.temperature import fit_temperature
+
+CPU = torch.device("cpu")
+
+
+def _copy(run: Run, folder: Path) -> Run:
+    shutil.copytree(run.folder, folder)
+    return Run.open(folder)
+
+
+def test_a_probe_of_good_features_is_kept_when_their_head_is_bad(trained: Run, tmp_path: Path) -> None:
+    run, good = _copy(trained, tmp_path / "run"), read_bundle(trained.folder).tensors()
+    torch.manual_seed(0)
+    start = build_network(read_bundle(trained.folder).info.network, taxa=2).state_dict()
+    tuned = good | {"head.1.weight": -good["head.1.weight"]}
+    kept = choose_kept_network(run, start, tuned, CPU)
+    assert kept.name == run.info.kept == "probe of the fine-tuned network"
+    assert torch.equal(kept.tensors["backbone.conv1.0.weight"], good["backbone.conv1.0.weight"])
+    assert kept.val_nll == min(run.info.val_nll.values(), key=lambda nll: abs(nll - kept.val_nll))
+    assert run.info.val_nll[kept.name] == min(run.info.val_nll.values())
+    assert run.info.kept_probe is None  # its features know the labels of train: nothing is out of fold
+
+
+def test_equal_networks_keep_the_probe_that_training_started_from(trained: Run, tmp_path: Path) -> None:
+    run, good = _copy(trained, tmp_path / "run"), read_bundle(trained.folder).tensors()
+    kept = choose_kept_network(run, good, good, CPU)
+    assert run.info.val_nll["probe"] == run.info.val_nll["fine-tuned"] == run.info.val_nll["averaged"]
+    assert kept.name in ("probe", "probe of the fine-tuned network")
+
+
+def test_averages_lie_between_start_and_end() -> None:
+    start, tuned = (
+        {"head.1.weight": torch.full((2, 3), value), "count": torch.tensor(int(value))} for value in (2.0, 4.0)
+    )
+    averaged = average_weights(start, tuned, 0.25)
+    assert torch.equal(averaged["head.1.weight"], torch.full((2, 3), 2.5))
+    assert averaged["count"] == 4
+    assert torch.equal(probe_as_solved(start, 0.5)["head.1.weight"], torch.full((2, 3), 4.0))
+
+
+def test_gatherings_stay_in_one_fold() -> None:
+    folds = gathering_folds(["b", "a", "b", "c", "a", "d", "e", "f"])
+    assert folds[0] == folds[2] and folds[1] == folds[4]
+    assert set(folds.tolist()) == {0, 1, 2, 3, 4}
+
+
+def test_many_options_are_no_advantage() -> None:
+    """Options that are all noise: the best of forty looks good on the images that chose it, and not on others."""
+    random = np.random.default_rng(0)
+    labels, folds = random.integers(0, 3, 40), np.arange(40) % 5
+    options = [random.normal(0, 2, (40, 3)) for _ in range(40)]
+    in_sample = min(fit_temperature(logits, labels)[1] for logits in options)
+    cross_validated = cross_validated_nll(options, labels, folds)
+    assert in_sample < np.log(3) < cross_validated + 0.02
+    assert cross_validated_nll([3 * np.eye(3)[labels]], labels, folds) < 0.1
+    assert np.isfinite(cross_validated_nll(options, labels, np.zeros(40, dtype=np.int64)))  # one gathering
+
+
+def test_few_correct_answers_do_not_give_certainty() -> None:
+    temperature, nll = fit_temperature(np.eye(3), np.arange(3))
+    assert temperature == pytest.approx(0.25, rel=1e-2)
+    assert nll > 0.01
