@@ -10,6 +10,7 @@ from leafid.demo.gatherings import Gathering, SheetSpec, sheet_spec
 from leafid.demo.herbaria import HERBARIA, Herbarium
 from leafid.demo.herbarium import DEFAULT_PX_PER_MM, draw_herbarium, truth_record
 from leafid.demo.leaf import DrawnLeaf, Vein, draw_leaf, leaf_look
+from leafid.demo.photograph import DrawnPhotograph, PhotographedLeaf, draw_photograph
 from leafid.demo.sheet import STEM, DrawnSheet, SheetLeaf, draw_sheet
 from leafid.demo.taxa import DEMO_TAXA, Interval, LeafRanges, leaf_ranges
 from leafid.demo.traits import LeafTraits, Plant, PlantLook, sample_leaf, sample_plant
@@ -20,6 +21,7 @@ __all__ = [
     "HERBARIA",
     "STEM",
     "DrawnLeaf",
+    "DrawnPhotograph",
     "DrawnSheet",
     "Furniture",
     "Gathering",
@@ -27,6 +29,7 @@ __all__ = [
     "Interval",
     "LeafRanges",
     "LeafTraits",
+    "PhotographedLeaf",
     "Plant",
     "PlantLook",
     "SheetLeaf",
@@ -34,6 +37,7 @@ __all__ = [
     "Vein",
     "draw_herbarium",
     "draw_leaf",
+    "draw_photograph",
     "draw_sheet",
     "fold",
     "insect_holes",
