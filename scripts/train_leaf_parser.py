@@ -1,0 +1,303 @@
+r"""Train the two networks of the leaf parser on drawn pictures and MIT-licensed masks; resumes where it stopped.
+
+    python scripts/train_leaf_parser.py --out runs/leaf-parser --scenes runs/scenes --minutes 75 --shared ../shared
+    python scripts/train_leaf_parser.py --out runs/leaf-parser --export src/leafid/sheets/leaf_parser/weights
+
+One process trains, one makes samples, one draws further scenes while there is time. `--minutes` is the time to train,
+all runs together: the learning rate falls along it. Real masks come from every second sheet of SHARED/sheets/
+masks_kymillev and every second leaf of SHARED/veins/coffee; the others are for measuring. Without `--shared` only
+drawings are used.
+"""
+
+import argparse
+import copy
+import itertools
+import json
+import multiprocessing
+import os
+import time
+from collections import defaultdict
+from collections.abc import Iterator
+from pathlib import Path
+
+import cv2
+import numpy as np
+import torch
+from leaf_parser_samples import leaf_sample, mask_sample, overview_sample, readable
+from leaf_parser_scenes import Scene, draw_into, real_scenes
+from torch import Tensor
+from torch.nn import functional
+from torch.utils.data import DataLoader, IterableDataset
+
+from leafid.sheets.leaf_parser.graph import leaf_graph, overview_graph
+from leafid.sheets.leaf_parser.network import GraphNetwork, folded_weights
+from leafid.sheets.leaf_parser.weights import write_weights
+
+BATCH = 8
+RATE, DECAY = 2e-3, 1e-2
+AVERAGED = 0.998
+REAL_SHARE = 0.06
+"""Share of samples that come from real masks."""
+REPORTED, SAVED = 25, 100
+"""Steps to a line, and to a checkpoint."""
+
+Batch = dict[str, Tensor]
+
+
+class Samples(IterableDataset[Batch]):
+    """Endless batches of both kinds of samples from the scenes that lie in a folder at that time."""
+
+    def __init__(self, folder: Path, shared: Path | None, seed: int) -> None:
+        self.folder, self.shared, self.seed = folder, shared, seed
+
+    def __iter__(self) -> Iterator[Batch]:
+        """Make batches: each scene gives one overview and up to two leaves."""
+        cv2.setNumThreads(1)
+        random = np.random.default_rng(self.seed)
+        real = [] if self.shared is None else real_scenes(self.shared, half=0)
+        overviews: list[dict[str, np.ndarray]] = []
+        leaves: list[dict[str, np.ndarray]] = []
+        paths: list[Path] = []
+        for number in itertools.count():
+            if number % 200 == 0:
+                paths = sorted(self.folder.glob("*.npz"))
+            if real and random.random() < REAL_SHARE:
+                scene = real[int(random.integers(len(real)))]
+            else:
+                scene = Scene.load(paths[int(random.integers(len(paths)))])
+            if len(overviews) < BATCH:
+                shown = overview_sample(scene, random)
+                overviews.append({"overview": shown.pixels, "maps": shown.maps, "weights": shown.weights})
+            if len(leaves) < BATCH:
+                leaves += _leaf_samples(scene, random)
+            if len(overviews) >= BATCH and len(leaves) >= BATCH:
+                yield _stacked(overviews[:BATCH]) | _stacked(leaves[:BATCH])
+                overviews, leaves = overviews[BATCH:], leaves[BATCH:]
+
+
+def _leaf_samples(scene: Scene, random: np.random.Generator) -> list[dict[str, np.ndarray]]:
+    if scene.kind == "leaf":
+        samples = [mask_sample(scene, random)]
+    else:
+        chosen = random.permutation(readable(scene))[:2]
+        samples = [leaf_sample(scene, int(number), random) for number in chosen]
+    return [{"view": sample.pixels, "prior": sample.prior} | sample.targets for sample in samples]
+
+
+def _stacked(samples: list[dict[str, np.ndarray]]) -> Batch:
+    return {
+        name: torch.from_numpy(
+            np.stack([sample[name] if sample[name].dtype == np.uint8 else np.float32(sample[name]) for sample in samples])
+        )
+        for name in samples[0]
+    }
+
+
+def peak_loss(logits: Tensor, targets: Tensor, weights: Tensor) -> Tensor:
+    """Focal loss of heat maps (Law & Deng 2018, CornerNet), over the number of peaks."""
+    likely = functional.logsigmoid(logits), functional.logsigmoid(-logits)
+    chance = torch.sigmoid(logits)
+    peaks = (targets > 0.99).float() * weights
+    hit = peaks * likely[0] * (1 - chance) ** 2
+    miss = (weights - peaks) * likely[1] * chance**2 * (1 - targets) ** 4
+    return -(hit + miss).sum() / peaks.sum().clamp(min=1)
+
+
+def mask_loss(logits: Tensor, targets: Tensor, weights: Tensor) -> Tensor:
+    """Cross-entropy plus Dice over each map of the batch."""
+    entropy = functional.binary_cross_entropy_with_logits(logits, targets, reduction="none")
+    mean = (entropy * weights).sum() / weights.sum().clamp(min=1)
+    chance = torch.sigmoid(logits) * weights
+    overlap = (2 * (chance * targets).sum(dim=(2, 3)) + 20) / ((chance + targets * weights).sum(dim=(2, 3)) + 20)
+    there = (weights.sum(dim=(2, 3)) > 0).float()
+    return mean + 0.5 * ((1 - overlap) * there).sum() / there.sum().clamp(min=1)
+
+
+def weighted(values: Tensor, weights: Tensor) -> Tensor:
+    """Weighted mean."""
+    return (values * weights).sum() / weights.sum().clamp(min=1e-3)
+
+
+def overview_losses(maps: Tensor, targets: Tensor, weights: Tensor) -> dict[str, Tensor]:
+    """Parts of the loss of the overview network."""
+    vectors = functional.smooth_l1_loss(maps[:, 3:], targets[:, 3:], beta=0.05, reduction="none")
+    return {
+        "areas": mask_loss(maps[:, :2], targets[:, :2], weights[:, :2]),
+        "centres": 0.3 * peak_loss(maps[:, 2], targets[:, 2], weights[:, 2]),
+        "to_centre": weighted(vectors[:, :2], weights[:, 3:5]),
+        "to_ends": weighted(vectors[:, 2:], weights[:, 5:]),
+    }
+
+
+def leaf_losses(outputs: tuple[Tensor, ...], batch: Batch) -> dict[str, Tensor]:
+    """Parts of the loss of the leaf network."""
+    fine, coarse, rows, facts = (output.float() for output in outputs)
+    weights = {name: batch[f"{name}_weight"] for name in ("fine", "coarse", "rows", "facts")}
+    away = functional.smooth_l1_loss(coarse[:, 2], batch["coarse"][:, 2], beta=0.02, reduction="none")
+    signal = functional.binary_cross_entropy_with_logits(rows, batch["rows"], reduction="none")
+    on_peaks = weights["rows"] * torch.cat([1 + 3 * batch["rows"][:, :2], torch.ones_like(rows[:, 2:])], dim=1)
+    known = functional.binary_cross_entropy_with_logits(facts, batch["facts"], reduction="none")
+    return {
+        "blade": mask_loss(fine[:, :1], batch["fine"][:, :1], weights["fine"][:, :1]),
+        "lines": mask_loss(fine[:, 1:], batch["fine"][:, 1:], weights["fine"][:, 1:]),
+        "ends": 0.2 * peak_loss(coarse[:, :2], batch["coarse"][:, :2], weights["coarse"][:, :2]),
+        "courses": 2 * weighted(away, weights["coarse"][:, 2]),
+        "counts": 2 * weighted(signal[:, :2], on_peaks[:, :2]),
+        "seen": 0.3 * weighted(signal[:, 2:], on_peaks[:, 2:]),
+        "facts": 0.3 * weighted(known, weights["facts"]),
+    }
+
+
+class Trainer:
+    """Both networks, their optimiser and moving averages, and how long they have been trained."""
+
+    def __init__(self, out: Path, device: torch.device, seconds: float) -> None:
+        torch.manual_seed(17)
+        self.out, self.device, self.seconds = out, device, seconds
+        graphs = (overview_graph(), leaf_graph())
+        self.networks = torch.nn.ModuleDict({graph.name: GraphNetwork(graph, normalised=True) for graph in graphs})
+        _expect_little(self.networks)
+        self.networks.to(device, memory_format=torch.channels_last)
+        self.averages = copy.deepcopy(self.networks).eval()
+        self.optimiser = torch.optim.AdamW(self.networks.parameters(), lr=RATE, weight_decay=DECAY)
+        self.step, self.elapsed, self.before = 0, 0.0, time.monotonic()
+
+    def load(self) -> bool:
+        """Go on from the checkpoint, where there is one."""
+        path = self.out / "checkpoint.pt"
+        if not path.exists():
+            return False
+        state = torch.load(path, map_location=self.device, weights_only=True)
+        self.networks.load_state_dict(state["networks"])
+        self.averages.load_state_dict(state["averages"])
+        self.optimiser.load_state_dict(state["optimiser"])
+        self.step, self.elapsed = state["step"], state["elapsed"]
+        return True
+
+    def save(self) -> None:
+        """Write the checkpoint; the one before is there until it is complete."""
+        parts = {name: getattr(self, name).state_dict() for name in ("networks", "averages", "optimiser")}
+        torch.save(parts | {"step": self.step, "elapsed": self.elapsed}, self.out / "checkpoint.partial")
+        (self.out / "checkpoint.partial").rename(self.out / "checkpoint.pt")
+
+    def learn(self, batch: Batch) -> dict[str, float]:
+        """One step of both networks."""
+        warm = min(1.0, (self.step + 1) / 100)
+        share = min(1.0, self.elapsed / self.seconds)
+        for group in self.optimiser.param_groups:
+            group["lr"] = RATE * warm * (0.01 + 0.99 * (1 + np.cos(np.pi * share)) / 2)
+        self.networks.train()
+        parts = self.losses(self.networks, {name: value.to(self.device) for name, value in batch.items()})
+        total = torch.stack(list(parts.values())).sum()
+        self.optimiser.zero_grad()
+        total.backward()  # type: ignore[no-untyped-call]
+        torch.nn.utils.clip_grad_norm_(self.networks.parameters(), 5.0)
+        self.optimiser.step()
+        self.step += 1
+        self._average()
+        now = time.monotonic()
+        self.elapsed += now - self.before
+        self.before = now
+        return {name: float(value.detach()) for name, value in parts.items()}
+
+    def losses(self, networks: torch.nn.ModuleDict, batch: Batch) -> dict[str, Tensor]:
+        """All parts of the loss on a batch."""
+        overview = _pixels(batch["overview"])
+        views = torch.cat([_pixels(batch["view"]), batch["prior"][:, None] * 2 - 1], dim=1)
+        with torch.autocast(self.device.type, torch.bfloat16):
+            maps = networks["overview"](overview.contiguous(memory_format=torch.channels_last))[0]
+            outputs = networks["leaf"](views.contiguous(memory_format=torch.channels_last))
+        return overview_losses(maps.float(), batch["maps"], batch["weights"]) | leaf_losses(outputs, batch)
+
+    @torch.no_grad()
+    def _average(self) -> None:
+        keep = min(AVERAGED, (1 + self.step) / (10 + self.step))
+        for mean, value in zip(
+            self.averages.state_dict().values(), self.networks.state_dict().values(), strict=True
+        ):
+            if mean.is_floating_point():
+                mean.lerp_(value, 1 - keep)
+            else:
+                mean.copy_(value)
+
+    def export(self, folder: Path) -> None:
+        """Write the averaged weights, folded, in half precision."""
+        for name, network in self.averages.items():
+            write_weights(folder, name, folded_weights(network))
+
+
+@torch.no_grad()
+def _expect_little(networks: torch.nn.ModuleDict) -> None:
+    """Begin with what is true of most pixels: no centre, end or line."""
+    for network, head, channels in (
+        ("overview", "maps", slice(2, 3)),
+        ("leaf", "coarse", slice(0, 2)),
+        ("leaf", "fine", slice(1, 4)),
+        ("leaf", "rows", slice(0, 2)),
+    ):
+        networks[network].convolutions[head].bias[channels] = -4.0
+
+
+def _pixels(images: Tensor) -> Tensor:
+    return images.permute(0, 3, 1, 2).float() / 127.5 - 1
+
+
+def draw_on(folder: Path, first: int, last: int) -> None:
+    """Draw further scenes beside the training."""
+    os.nice(3)
+    cv2.setNumThreads(1)
+    for _ in draw_into(folder, iter(range(first, last))):
+        pass
+
+
+def main() -> None:
+    """Train and report, or export."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--out", type=Path, required=True, help="folder of the checkpoint and the log")
+    parser.add_argument("--scenes", type=Path, help="folder of drawn scenes; default: OUT/scenes")
+    parser.add_argument("--shared", type=Path, help="folder with sheets/masks_kymillev and veins/coffee")
+    parser.add_argument("--minutes", type=float, default=200, help="time to train, all runs together")
+    parser.add_argument("--first", type=int, default=200, help="scenes drawn before training begins")
+    parser.add_argument("--last", type=int, default=20_000, help="scenes drawn at most")
+    parser.add_argument("--threads", type=int, default=1, help="threads of the training process")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--export", type=Path, help="write the weights here instead of training")
+    options = parser.parse_args()
+    options.out.mkdir(parents=True, exist_ok=True)
+    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    trainer = Trainer(options.out, device, 60 * options.minutes)
+    resumed = trainer.load()
+    if options.export:
+        trainer.export(options.export)
+        return
+    print(f"{'going on' if resumed else 'beginning'} at step {trainer.step}, {trainer.elapsed / 60:.1f} min", flush=True)
+    torch.set_num_threads(options.threads)
+    scenes = options.scenes or options.out / "scenes"
+    for number, _ in enumerate(draw_into(scenes, iter(range(options.first))), start=1):
+        if number % 50 == 0:
+            print(f"{number}/{options.first} scenes", flush=True)
+    drawing = multiprocessing.get_context("spawn").Process(target=draw_on, args=(scenes, options.first, options.last), daemon=True)
+    drawing.start()
+    loader = DataLoader(
+        Samples(scenes, options.shared, options.seed + trainer.step), batch_size=None, num_workers=1, prefetch_factor=4
+    )
+    recent: dict[str, list[float]] = defaultdict(list)
+    trainer.before = time.monotonic()
+    for batch in loader:
+        for name, value in trainer.learn(batch).items():
+            recent[name].append(value)
+        done = trainer.elapsed >= trainer.seconds
+        if trainer.step % REPORTED == 0 or done:
+            means = {name: round(float(np.mean(values[-4 * REPORTED :])), 4) for name, values in recent.items()}
+            print(f"{trainer.step} ({trainer.elapsed / 60:.1f} of {options.minutes:g} min) {means}", flush=True)
+            with (options.out / "log.jsonl").open("a") as log:
+                log.write(json.dumps({"step": trainer.step, "minutes": trainer.elapsed / 60} | means) + "\n")
+        if trainer.step % SAVED == 0 or done:
+            trainer.save()
+        if done:
+            break
+    drawing.terminate()
+
+
+if __name__ == "__main__":
+    main()

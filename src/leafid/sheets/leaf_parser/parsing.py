@@ -1,0 +1,199 @@
+"""The leaf parser: leaves of a picture of any kind, each with mask, ends, midrib, secondary veins and their number."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from leafid.sheets.leaf_parser.counting import counted, evidence, quality, read_calibration
+from leafid.sheets.leaf_parser.engines import EngineName, Network, networks
+from leafid.sheets.leaf_parser.graph import VIEW_HEIGHT, VIEW_WIDTH
+from leafid.sheets.leaf_parser.leaf_view import LeafView, half_width_of, leaf_view
+from leafid.sheets.leaf_parser.overview import decode_overview, letterboxed
+from leafid.sheets.leaf_parser.parsed_leaf import NotWhole, ParsedLeaf, Points, SecondaryCount
+from leafid.sheets.leaf_parser.reading import Departure, Side, ViewReading, read_view
+from leafid.sheets.leaf_parser.weights import FOLDER
+
+Map = NDArray[np.float32]
+
+MOST_LEAVES = 8
+_SURE = 0.5  # probability from which a leaf is folded, overlapped, cut
+_BLADE = 0.5
+
+
+def parse_leaves(
+    rgb: NDArray[np.uint8],
+    *,
+    most: int = MOST_LEAVES,
+    least_score: float = 0.3,
+    engine: EngineName | None = None,
+    folder: Path = FOLDER,
+) -> tuple[ParsedLeaf, ...]:
+    """Find the leaves of a picture and read each.
+
+    Args:
+        rgb: uint8 (H, W, 3); a leaf should be 400 pixels long or more for its veins to be read as well as they can be.
+        most: leaves to read; those that cover most of the picture come first.
+        least_score: leaves that are less sure are left out, 0 to 1.
+        engine: what runs the networks; None for the fastest that is installed.
+        folder: where weights and calibration lie.
+
+    Returns:
+        The leaves, the largest first.
+
+    Raises:
+        ValueError: the array is not of this type.
+        WeightsError, InstallationError: see `networks`.
+    """
+    _check(rgb)
+    overview, leaf_network = networks(engine, folder)
+    square, factor = letterboxed(rgb)
+    found = [
+        leaf for leaf in decode_overview(overview(_normalised(square)[None])["maps"]) if leaf.score >= least_score
+    ]
+    found.sort(key=lambda leaf: -float(leaf.cells.sum()))
+    parsed = []
+    for leaf in found[:most]:
+        prior = _in_picture(leaf.cells, rgb.shape[:2], factor)
+        base, apex = leaf.base / factor, leaf.apex / factor
+        rows, columns = np.nonzero(leaf.cells)
+        cells = (np.stack([columns, rows], axis=1) + 0.5) * (4 / factor)
+        parsed.append(_read(rgb, base, apex, half_width_of(cells, base, apex), prior, leaf.score, leaf_network, folder))
+    return tuple(leaf for leaf in parsed if leaf is not None)
+
+
+def parse_leaf_between(
+    rgb: NDArray[np.uint8], base: Points, apex: Points, *, engine: EngineName | None = None, folder: Path = FOLDER
+) -> ParsedLeaf | None:
+    """Read the one leaf whose base and apex are given by hand; None where no blade is seen between them.
+
+    Args:
+        rgb: uint8 (H, W, 3).
+        base: [2] column and row where petiole and blade meet.
+        apex: [2] tip of the blade.
+        engine: as in `parse_leaves`.
+        folder: as in `parse_leaves`.
+
+    Raises:
+        ValueError: the array is not of this type, or both points are one.
+    """
+    _check(rgb)
+    base, apex = np.asarray(base, np.float64), np.asarray(apex, np.float64)
+    if float(np.hypot(*(base - apex))) < 8:
+        raise ValueError(f"base {base.tolist()} and apex {apex.tolist()} must be at least 8 pixels apart")
+    _, network = networks(engine, folder)
+    empty = np.zeros(rgb.shape[:2], np.float32)
+    first = _answer(rgb, empty, leaf_view(base, apex, None), network)
+    rows, columns = np.nonzero(first.blade >= _BLADE)
+    inside = leaf_view(base, apex, None).to_picture((np.stack([columns, rows], axis=1) + 0.5) * 2)
+    # The second look has the width and the mask that the first one found.
+    return _read(rgb, base, apex, half_width_of(inside, base, apex), empty, 1.0, network, folder, turn=False)
+
+
+def _check(rgb: NDArray[np.uint8]) -> None:
+    if rgb.dtype != np.uint8 or rgb.ndim != 3 or rgb.shape[2] != 3:
+        raise ValueError(f"rgb must be uint8 (H, W, 3), but is {rgb.dtype} {rgb.shape}")
+
+
+def _normalised(image: NDArray[np.uint8]) -> Map:
+    return np.ascontiguousarray(np.moveaxis(image, 2, 0), np.float32) / 127.5 - 1
+
+
+def _in_picture(cells: Map, shape: tuple[int, ...], factor: float) -> Map:
+    """Shares of cells as a map of the picture, at most 1,024 pixels on a side: only its coarse form matters."""
+    height, width = shape[:2]
+    across, down = width * factor / 4, height * factor / 4
+    matrix = np.array([[across / width, 0, 0], [0, down / height, 0]])
+    matrix[:, 2] = matrix[:, :2] @ [0.5, 0.5] - 0.5
+    return np.asarray(
+        cv2.warpAffine(cells, matrix, (width, height), flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP), np.float32
+    )
+
+
+def _answer(rgb: NDArray[np.uint8], prior: Map, view: LeafView, network: Network) -> ViewReading:
+    shown = _normalised(view.cut(rgb))
+    mask = view.cut_mask(prior)[None] * 2 - 1
+    return read_view(network(np.concatenate([shown, mask])[None]))
+
+
+def _read(
+    rgb: NDArray[np.uint8],
+    base: Points,
+    apex: Points,
+    half_width: float | None,
+    prior: Map,
+    score: float,
+    network: Network,
+    folder: Path,
+    *,
+    turn: bool = True,
+) -> ParsedLeaf | None:
+    view = leaf_view(base, apex, half_width)
+    reading = _answer(rgb, prior, view, network)
+    if turn and reading.facts["upside_down"] > _SURE:
+        view = leaf_view(apex, base, half_width)
+        reading = _answer(rgb, prior, view, network)
+    return _in_pixels(reading, view, rgb.shape[:2], score, folder)
+
+
+def _in_pixels(
+    reading: ViewReading, view: LeafView, shape: tuple[int, ...], score: float, folder: Path
+) -> ParsedLeaf | None:
+    corners = view.to_picture(
+        np.array([[0, 0], [VIEW_WIDTH, 0], [0, VIEW_HEIGHT], [VIEW_WIDTH, VIEW_HEIGHT]], np.float64)
+    )
+    low = np.clip(np.floor(corners.min(axis=0)).astype(int), 0, None)
+    high = np.minimum(np.ceil(corners.max(axis=0)).astype(int), [shape[1], shape[0]])
+    if (high <= low).any():
+        return None
+    mask = view.paste(reading.blade, (int(low[0]), int(low[1]), int(high[0]), int(high[1]))) >= _BLADE
+    rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
+    if not len(rows):
+        return None
+    mask = mask[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
+    left, top = int(low[0] + columns[0]), int(low[1] + rows[0])
+    threshold = read_calibration(folder)["threshold"][0]
+    sides = [_counted_side(reading, side, view, threshold, folder) for side in (reading.left, reading.right)]
+    base, apex = view.to_picture(np.stack([reading.base, reading.apex]))
+    return ParsedLeaf(
+        box=(left, top, left + mask.shape[1], top + mask.shape[0]),
+        mask=np.ascontiguousarray(mask),
+        base=base,
+        apex=apex,
+        midrib=view.to_picture(reading.midrib),
+        petiole=None if reading.petiole is None else view.to_picture(reading.petiole),
+        left=tuple(view.to_picture(departure.course) for departure in sides[0][0]),
+        right=tuple(view.to_picture(departure.course) for departure in sides[1][0]),
+        count_left=sides[0][1],
+        count_right=sides[1][1],
+        veins_visible=reading.facts["veins_visible"],
+        reasons=_reasons(reading, np.stack([base, apex]), shape),
+        face="abaxial" if reading.facts["abaxial"] > _SURE else "adaxial",
+        score=score,
+    )
+
+
+def _counted_side(
+    reading: ViewReading, side: Side, view: LeafView, threshold: float, folder: Path
+) -> tuple[tuple[Departure, ...], SecondaryCount]:
+    departures = counted(side, threshold)
+    length = max(float(reading.base[1] - reading.apex[1]), 1.0)
+    low, high = (float(np.clip((reading.base[1] - row) / length, 0, 1)) for row in side.seen)
+    sure = quality(evidence(reading, side, view.px_scale, threshold), folder)
+    return departures, SecondaryCount(len(departures), sure, (low, high))
+
+
+def _reasons(reading: ViewReading, ends: Points, shape: tuple[int, ...]) -> tuple[NotWhole, ...]:
+    margin = 0.02 * float(np.hypot(*(ends[0] - ends[1])))
+    outside = bool((ends < -margin).any() or (ends > np.array([shape[1], shape[0]]) + margin).any())
+    facts = reading.facts
+    cut = outside or facts["cut"] > _SURE
+    reasons = {
+        NotWhole.CUT_BY_FRAME: cut,
+        NotWhole.OVERLAPPED: facts["overlapped"] > _SURE,
+        NotWhole.FOLDED: facts["folded"] > _SURE,
+    }
+    return tuple(reason for reason, holds in reasons.items() if holds)
