@@ -6,19 +6,20 @@ that real pictures do not share (domain randomisation, Ward & Moghadam 2020).
 
 import cv2
 import numpy as np
-import numpy.typing as npt
 
-from leafid.demo.leaf import Image8
-from leafid.demo.outline import Points
-from leafid.demo.photographs.arrangements import ARRANGEMENTS
+from leafid.demo.photographs.arrangements import ARRANGEMENTS, out_of_focus
 from leafid.demo.photographs.camera import photographed
 from leafid.demo.photographs.grounds import GROUNDS
 from leafid.demo.photographs.light import sample_light
 from leafid.demo.photographs.negatives import NEGATIVES
 from leafid.demo.photographs.scene import Scene
-from leafid.demo.photographs.stage import LaidLeaf, Stage
+from leafid.demo.photographs.seen import seen_leaf
+from leafid.demo.photographs.stage import Stage
+from leafid.demo.photographs.things import put_border, put_watermark
 from leafid.demo.photographs.truth import DrawnPhotograph, PhotographedLeaf
 from leafid.errors import UsageError
+
+__all__ = ["LARGEST", "SMALLEST", "DrawnPhotograph", "PhotographedLeaf", "draw_photograph"]
 
 SMALLEST, LARGEST = 150, 4000
 """Range of the long side in pixels."""
@@ -52,16 +53,25 @@ def draw_photograph(seed: int, *, long_side: int | None = None) -> DrawnPhotogra
     cut_out = rng.random() < 0.1
     ground = _ground(arrangement, cut_out, rng)
     light = sample_light(rng)
-    stage = Stage(GROUNDS[ground](shape, pixels), light, shadows=not cut_out and ground not in ("sky", "foliage"))
+    floating = cut_out or ground in ("sky", "foliage")
+    stage = Stage(GROUNDS[ground](shape, pixels), light, floating=floating)
     scene = Scene(stage, rng, pixels)
+    if ground in ("foliage", "sky", "grass") and rng.random() < 0.6:
+        out_of_focus(scene, int(rng.integers(1, 8)), sharp=0.014)
     if arrangement in NEGATIVES:
         NEGATIVES[arrangement](scene)
     else:
         ARRANGEMENTS[arrangement][0](scene)
+    if ground == "foliage" and rng.random() < 0.15:
+        out_of_focus(scene, int(rng.integers(1, 3)), sharp=0.03)
     if cut_out:
         _frayed(stage, rng)
-    image = photographed(stage.image, pixels)
-    leaves = tuple(leaf for laid in stage.leaves if (leaf := _truth(laid, stage.owner, image)) is not None)
+    if rng.random() < 0.04:
+        put_border(scene)
+    if rng.random() < 0.06:
+        put_watermark(scene)
+    image = photographed(stage.image, stage.owner > 0, pixels)
+    leaves = tuple(leaf for laid in stage.leaves if (leaf := seen_leaf(laid, stage.owner, image)) is not None)
     return DrawnPhotograph(image, leaves, arrangement, "cut out" if cut_out else ground)
 
 
@@ -98,79 +108,3 @@ def _frayed(stage: Stage, rng: np.random.Generator) -> None:
         stage.image[near & bare] = 1 - pure if rng.random() < 0.5 else np.float32(rng.random())
         bare = bare & ~near
     stage.image[bare] = pure
-
-
-def _truth(laid: LaidLeaf, owner: npt.NDArray[np.int16], image: Image8) -> PhotographedLeaf | None:
-    """Return what is known of a leaf, or nothing where too little of it is seen to be asked for."""
-    leaf, patch = laid.leaf, laid.leaf.patch
-    column, row = patch.offset
-    height, width = owner.shape
-    h, w = patch.alpha.shape
-    top, left, bottom, right = max(row, 0), max(column, 0), min(row + h, height), min(column + w, width)
-    if top >= bottom or left >= right:
-        return None
-    inner = np.s_[top - row : bottom - row, left - column : right - column]
-    visible = owner[top:bottom, left:right] == laid.number
-    whole = (leaf.whole[inner] >= 0.5) | visible
-    shown = np.argwhere(visible)
-    if len(shown) < 12 or np.ptp(shown, axis=0).max() + 1 < 0.05 * min(height, width):
-        return None
-    present = patch.alpha[inner] >= 0.5
-    seen, inside = float(visible.sum()), float(whole.sum())
-    area = max(leaf.whole_area, inside)
-    cut = min(top - row, 3) + min(left - column, 3) > 0 or right < column + w or bottom < row + h
-    return PhotographedLeaf(
-        offset=(left, top),
-        visible=visible,
-        whole=whole,
-        visible_fraction=min(seen / area, 1.0),
-        cut_by_frame=bool(cut and inside < 0.99 * leaf.whole_area),
-        overlapped=bool(seen < 0.9 * present.sum()),
-        folded=leaf.folded,
-        face=leaf.face,
-        base_xy=leaf.midrib[0],
-        apex_xy=leaf.midrib[-1],
-        petiole=laid.petiole,
-        midrib=leaf.midrib,
-        left=leaf.left,
-        right=leaf.right,
-        veins_visible=_contrast(leaf.left + leaf.right, visible, (left, top), leaf.vein_px, image),
-    )
-
-
-def _contrast(
-    lines: tuple[Points, ...],
-    visible: npt.NDArray[np.bool_],
-    offset: tuple[int, int],
-    vein_px: float,
-    image: Image8,
-) -> float:
-    """Colour difference between seen secondaries and the blade on both sides of them, 1 for 20 or more (L*a*b*).
-
-    Means over each vein are compared, so that noise does not count as contrast; a vein that only parts light from
-    shade counts by half the difference of its sides.
-    """
-    height, width = visible.shape
-    area = image[offset[1] : offset[1] + height, offset[0] : offset[0] + width]
-    lab = cv2.cvtColor(area.astype(np.float32) / 255, cv2.COLOR_RGB2LAB)
-    aside = max(1.5 * vein_px, 1.5)
-    differences = []
-    for line in lines:
-        inner = line[len(line) // 8 : max(7 * len(line) // 8, 4)] - offset
-        if len(inner) < 3:
-            continue
-        tangent = np.gradient(inner, axis=0)
-        normal = np.stack([-tangent[:, 1], tangent[:, 0]], axis=1)
-        normal /= np.maximum(np.hypot(*normal.T), 1e-9)[:, None]
-        spots = np.stack([inner, inner + aside * normal, inner - aside * normal]).astype(int)  # [3, N, 2]
-        within = ((spots >= 0) & (spots < (width, height))).all(axis=(0, 2))
-        spots = spots[:, within]
-        if spots.shape[1] < 3:
-            continue
-        seen = visible[spots[..., 1], spots[..., 0]].all(axis=0)
-        if seen.sum() < 3:
-            continue
-        vein, one, other = lab[spots[:, seen, 1], spots[:, seen, 0]].mean(axis=1)
-        edge = np.linalg.norm(one - other) / 2
-        differences.append(float(np.hypot(np.linalg.norm(vein - (one + other) / 2), 0.5 * edge)))
-    return min(float(np.mean(differences)) / 20, 1.0) if differences else 0.0

@@ -36,13 +36,13 @@ def single(scene: Scene) -> None:
     centre = (0.5 + scene.rng.uniform(-room, room, 2)) * (scene.width, scene.height)
     if scene.rng.random() < 0.3:
         put_card(scene)
-    scene.put_leaf(scene.centred(form, centre, direction, length), direction, length, form=form)
+    scene.put_leaf(scene.centred(centre, direction, length), direction, length, form=form)
 
 
 def scattered(scene: Scene) -> None:
     """Two to seven leaves laid down here and there, some of them of another plant."""
     count = int(scene.rng.integers(2, 8))
-    length = scene.short * scene.rng.uniform(0.25, 0.75) * min(1.0, 1.6 / math.sqrt(count))
+    length = scene.short * scene.rng.uniform(0.4, 0.95) * min(1.0, 1.6 / math.sqrt(count))
     if scene.rng.random() < 0.25:
         put_card(scene)
     for _ in range(count):
@@ -50,7 +50,7 @@ def scattered(scene: Scene) -> None:
             scene.another_plant()
         direction, own = _any_direction(scene), length * scene.rng.uniform(0.6, 1.3)
         form = scene.form()
-        scene.put_leaf(scene.centred(form, _somewhere(scene, 0.12), direction, own), direction, own, form=form)
+        scene.put_leaf(scene.centred(_somewhere(scene, 0.12), direction, own), direction, own, form=form)
 
 
 def rows(scene: Scene) -> None:
@@ -63,7 +63,7 @@ def rows(scene: Scene) -> None:
         form = scene.form()
         fit = min(cell[1], cell[0] * 100 / form.width)
         direction, own = tilt + scene.rng.normal(0, 0.12), fit * scene.rng.uniform(0.7, 0.98)
-        scene.put_leaf(scene.centred(form, centre, direction, own), direction, own, form=form)
+        scene.put_leaf(scene.centred(centre, direction, own), direction, own, form=form)
 
 
 def _attach(scene: Scene, node: Points, direction: float, length: float) -> None:
@@ -168,7 +168,7 @@ def pile(scene: Scene) -> None:
         direction = rng.uniform(0, 2 * math.pi) if same is None else same + rng.normal(0, 0.35)
         centre = np.array([scene.width, scene.height]) / 2 + rng.normal(0, spread, 2)
         form, own = scene.form(), length * rng.uniform(0.7, 1.2)
-        scene.put_leaf(scene.centred(form, centre, direction, own), direction, own, form=form)
+        scene.put_leaf(scene.centred(centre, direction, own), direction, own, form=form)
 
 
 def overlaid(scene: Scene) -> None:
@@ -178,7 +178,7 @@ def overlaid(scene: Scene) -> None:
         form, direction = scene.form(), _any_direction(scene)
         length = scene.fitting(form, direction) * rng.uniform(0.6, 1.15)
         centre = (0.5 + rng.normal(0, 0.17, 2)) * (scene.width, scene.height)
-        scene.put_leaf(scene.centred(form, centre, direction, length), direction, length, form=form)
+        scene.put_leaf(scene.centred(centre, direction, length), direction, length, form=form)
 
 
 def close(scene: Scene) -> None:
@@ -188,7 +188,7 @@ def close(scene: Scene) -> None:
         form, direction = scene.form(), rng.uniform(0, 2 * math.pi)
         length = scene.fitting(form, direction) * rng.uniform(1.1, 2.4)
         centre = (0.5 + rng.normal(0, 0.3, 2)) * (scene.width, scene.height)
-        scene.put_leaf(scene.centred(form, centre, direction, length), direction, length, form=form)
+        scene.put_leaf(scene.centred(centre, direction, length), direction, length, form=form)
 
 
 def held(scene: Scene) -> None:
@@ -228,6 +228,16 @@ def hedge(scene: Scene) -> None:
         elif draw < 0.16:
             put_flower(scene, at, rng.uniform(0.03, 0.1) * scene.short)
         scene.put_leaf(at, drooping + rng.normal(0, 0.9), length * rng.uniform(0.5, 1.25))
+
+
+def out_of_focus(scene: Scene, count: int, *, sharp: float) -> None:
+    """Put leaves out of focus, of this and other plants; `sharp` is their least blur relative to the short side."""
+    for _ in range(count):
+        if scene.rng.random() < 0.3:
+            scene.another_plant()
+        length = scene.short * scene.rng.uniform(0.2, 1.0)
+        sigma = max(scene.short * scene.rng.uniform(sharp, 3 * sharp), 2.0)
+        scene.put_blurred(_somewhere(scene, -0.1), scene.rng.uniform(0, 2 * math.pi), length, sigma)
 
 
 ARRANGEMENTS: dict[str, tuple[Callable[[Scene], None], float]] = {

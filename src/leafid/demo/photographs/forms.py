@@ -7,7 +7,8 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from leafid.demo.outline import Blade, Points, blade_outline
+from leafid.demo.outline import Points, blade_outline
+from leafid.demo.photographs.margins import inside, lobed, of_side, palmate, toothed
 from leafid.demo.photographs.veins import VeinHabit, run_veins
 from leafid.demo.taxa import APEX_FORMS, BASE_FORMS
 from leafid.demo.traits import LeafTraits
@@ -49,7 +50,9 @@ class Plant:
     teeth_form: str
     """`serrate`, `crenate` or `ragged`."""
     lobes: float
-    """Depth of pinnate lobes relative to the half-width; 0 for none."""
+    """Depth of lobes relative to the half-width (pinnate) or the radius (palmate); 0 for none."""
+    palmate: int
+    """Number of main veins from the base: 3, 5 or 7, or 0 where there is one only."""
     petiole: float
     undulation: float
 
@@ -59,7 +62,8 @@ def sample_plant(rng: np.random.Generator) -> Plant:
     mitragynoid = rng.random() < 0.35
     ratio = float(np.clip(np.exp(rng.normal(0.62, 0.22 if mitragynoid else 0.45)), 0.75, 6.5))
     pairs = int(rng.integers(8, 18)) if mitragynoid else int(np.clip(np.exp(rng.normal(2.1, 0.45)), 3, 20))
-    angle = float(np.clip(rng.normal(58, 13), 28, 86))
+    # Steep veins cannot fill a broad blade.
+    angle = float(np.clip(rng.normal(58, 13), max(28, np.degrees(np.arctan(1.1 / ratio))), 86))
     course = rng.random()
     if course < 0.3:  # ends in the margin
         turn, reach, loop = rng.uniform(-6, 18), rng.uniform(0.93, 1.0), 0.0
@@ -69,11 +73,12 @@ def sample_plant(rng: np.random.Generator) -> Plant:
         turn, reach, loop = rng.uniform(0, 35), rng.uniform(0.72, 0.93), rng.uniform(0.8, 1.0)
     toothed = not mitragynoid and rng.random() < 0.35
     lobed = not mitragynoid and not toothed and pairs <= 8 and rng.random() < 0.3
+    main_veins = int(rng.choice([3, 5, 7])) if not mitragynoid and rng.random() < 0.05 else 0
     habit = VeinHabit(
         pairs=(pairs, pairs),
         angle=angle,
         angle_gradient=float(rng.normal(6, 14)),
-        turn=float(turn),
+        turn=float(min(turn, angle - 15)),
         reach=float(reach),
         loop=float(loop),
         first=float(rng.uniform(0.0, 0.10)),
@@ -97,7 +102,8 @@ def sample_plant(rng: np.random.Generator) -> Plant:
         teeth=float(rng.uniform(0.02, 0.12)) if toothed else 0.0,
         teeth_number=int(rng.integers(8, 60)),
         teeth_form=str(rng.choice(["serrate", "crenate", "ragged"], p=[0.6, 0.25, 0.15])),
-        lobes=float(rng.uniform(0.2, 0.65)) if lobed else 0.0,
+        lobes=float(rng.uniform(0.15, 0.65)) if lobed or main_veins else 0.0,
+        palmate=main_veins,
         petiole=float(rng.choice([0.0, rng.uniform(2, 15), rng.uniform(15, 60)], p=[0.1, 0.5, 0.4])),
         undulation=float(rng.choice([0.0, rng.uniform(0, 0.1), rng.uniform(0.1, 0.3)], p=[0.3, 0.4, 0.3])),
     )
@@ -105,6 +111,8 @@ def sample_plant(rng: np.random.Generator) -> Plant:
 
 def sample_leaf(plant: Plant, rng: np.random.Generator) -> LeafForm:
     """Sample one leaf of a plant."""
+    if plant.palmate:
+        return _palmate_leaf(plant, rng)
     pairs = [int(np.clip(plant.pairs + rng.choice([-1, 0, 0, 1]), 3, 20)) for _ in range(2)]
     ratio = plant.ratio * float(np.exp(rng.normal(0, 0.07)))
     traits = LeafTraits(
@@ -132,13 +140,13 @@ def sample_leaf(plant: Plant, rng: np.random.Generator) -> LeafForm:
     left, right, minor = veins.left, veins.right, veins.minor
     outline = blade.polygon()
     if plant.lobes:
-        lobed = {side: _lobed(blade, side, line, plant.lobes) for side, line in ((-1, left), (1, right))}
-        blade = replace(blade, y=lobed[1][:, 1], left=lobed[-1][:, 0], right=lobed[1][:, 0])
+        cut = {side: lobed(blade, side, line, plant.lobes) for side, line in ((-1, left), (1, right))}
+        blade = replace(blade, y=cut[1][:, 1], left=cut[-1][:, 0], right=cut[1][:, 0])
         outline = blade.polygon()
-        left, right = (_inside(blade, side, lines) for side, lines in ((-1, left), (1, right)))
-        minor = (*_inside(blade, -1, _of_side(minor, -1)), *_inside(blade, 1, _of_side(minor, 1)))
+        left, right = (inside(blade, side, lines) for side, lines in ((-1, left), (1, right)))
+        minor = (*inside(blade, -1, of_side(minor, -1)), *inside(blade, 1, of_side(minor, 1)))
     elif plant.teeth:
-        outline = _toothed(outline, plant, blade.width_mm() / 2, rng)
+        outline = toothed(outline, plant.teeth_number, plant.teeth * blade.width_mm() / 2, plant.teeth_form, rng)
     return LeafForm(
         outline=outline,
         left=left,
@@ -150,52 +158,16 @@ def sample_leaf(plant: Plant, rng: np.random.Generator) -> LeafForm:
     )
 
 
-def _lobed(blade: Blade, side: int, secondaries: tuple[Points, ...], depth: float) -> Points:
-    """Return half-widths and heights [N, 2] of one side cut into lobes in which the secondaries end."""
-    y = np.linspace(blade.y[0], blade.y[-1], 400)
-    ends = np.maximum.accumulate([line[-1, 1] + 1e-3 * i for i, line in enumerate(secondaries)])
-    phase = np.interp(y, ends, np.arange(len(ends)), left=-0.5, right=len(ends) - 0.5)
-    below = np.clip(y / max(float(ends[0]), 1.0), 0, 1)
-    phase = np.where(y < ends[0], -0.45 * (1 - below), phase)
-    notch = (0.5 - 0.5 * np.cos(2 * np.pi * phase)) ** 1.5
-    fade = np.clip((LENGTH - y) / (0.2 * LENGTH), 0, 1) * np.clip(y / (0.1 * LENGTH), 0, 1)
-    return np.stack([blade.half_width(side, y) * (1 - depth * notch * fade), y], axis=1)
-
-
-def _inside(blade: Blade, side: int, lines: tuple[Points, ...]) -> tuple[Points, ...]:
-    """Cut lines off where they first leave the blade."""
-    kept = []
-    for line in lines:
-        out = np.flatnonzero(np.abs(line[:, 0]) > 0.98 * blade.half_width(side, line[:, 1]))
-        out = out[out > 2]
-        kept.append(line[: out[0]] if len(out) else line)
-    return tuple(kept)
-
-
-def _of_side(lines: tuple[Points, ...], side: int) -> tuple[Points, ...]:
-    return tuple(line for line in lines if side * line[:, 0].sum() > 0)
-
-
-def _toothed(outline: Points, plant: Plant, half: float, rng: np.random.Generator) -> Points:
-    """Set teeth on the outline, pointing to the apex on both sides."""
-    closed = np.concatenate([outline, outline[:1]])
-    at = np.concatenate([[0], np.cumsum(np.hypot(*np.diff(closed, axis=0).T))])
-    even = np.linspace(0, at[-1], 24 * plant.teeth_number + 1)[:-1]
-    line = np.stack([np.interp(even, at, closed[:, i]) for i in (0, 1)], axis=1)
-    apex = int(line[:, 1].argmax())
-    share = even / at[-1]
-    middle = share[apex]
-    # Along the right side towards the apex and down the left side the phase runs upwards on both.
-    phase = np.where(share <= middle, share / middle, (1 - share) / (1 - middle)) * plant.teeth_number
-    phase = phase + 0.25 * np.sin(phase * rng.uniform(0.2, 0.5) + rng.uniform(0, 6))
-    if plant.teeth_form == "serrate":
-        height = (phase % 1) ** 1.5
-    elif plant.teeth_form == "crenate":
-        height = np.abs(np.sin(np.pi * phase))
-    else:
-        height = np.interp(np.arange(len(line)), np.arange(0, len(line), 5), rng.random(-(-len(line) // 5)))
-    tangent = np.roll(line, -1, axis=0) - np.roll(line, 1, axis=0)
-    outward = np.stack([tangent[:, 1], -tangent[:, 0]], axis=1)
-    outward /= np.maximum(np.hypot(*outward.T), 1e-9)[:, None]
-    fade = np.clip(line[:, 1] / (0.08 * LENGTH), 0, 1) * np.clip((LENGTH - line[:, 1]) / (0.03 * LENGTH), 0, 1)
-    return np.asarray(line + (plant.teeth * half * height * fade)[:, None] * outward)
+def _palmate_leaf(plant: Plant, rng: np.random.Generator) -> LeafForm:
+    outline, left, right, minor = palmate(plant.palmate, plant.lobes, LENGTH, rng)
+    if plant.teeth:
+        outline = toothed(outline, 2 * plant.teeth_number, 0.5 * plant.teeth * LENGTH, plant.teeth_form, rng)
+    return LeafForm(
+        outline=outline,
+        left=left,
+        right=right,
+        minor=minor,
+        width=float(np.ptp(outline[:, 0])),
+        petiole=plant.petiole * float(rng.uniform(0.7, 1.3)),
+        undulation=0.0,
+    )

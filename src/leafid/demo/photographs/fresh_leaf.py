@@ -37,6 +37,8 @@ class FreshLeaf:
     """[h, w] coverage of the whole blade, also where a fold hides it; same patch as `patch`."""
     whole_area: float
     """Area of the whole blade in pixels, also outside the frame."""
+    outside: float
+    """Share of that area that lies outside the frame."""
     face: Face
     folded: bool
     midrib: Points
@@ -80,7 +82,7 @@ def draw_fresh_leaf(
         under = hidden[0]
         below, below_alpha = brush.paint(surface.to_px(halves[under]), own[other], under)
         image, alpha = brush.paint(surface.to_px(halves[1 - under]), own[face], 1 - under)
-        image = image * alpha[..., None] + below * 0.8 * (1 - alpha[..., None])
+        image = np.asarray(image * alpha[..., None] + below * 0.8 * (1 - alpha[..., None]), dtype=np.float32)
         alpha = np.maximum(alpha, below_alpha)
     else:
         image, alpha = brush.paint(outline, own[face])
@@ -93,20 +95,34 @@ def draw_fresh_leaf(
         hole = surface.to_px(_blot(form, rng, rng.uniform(0.004, 0.03))) - box[:2]
         gone = np.zeros(alpha.shape, np.uint8)
         fill(gone, hole, 255)
-        alpha = alpha * (1 - gone.astype(np.float32) / 255)
-        whole = np.minimum(whole, 1 - gone.astype(np.float32) / 255)
-    secondaries = {"left": form.left, "right": form.right}
+        stays = 1 - _share(gone)
+        alpha, whole = alpha * stays, np.minimum(whole, stays)
+    polygons = [surface.to_px(part) for part in halves] if hidden else [outline]
+    area = sum(_area(polygon) for polygon in polygons)
     return FreshLeaf(
         patch=Patch(image, alpha, (int(box[0]), int(box[1]))),
         whole=whole,
-        whole_area=_area(outline) if not hidden else sum(_area(surface.to_px(half)) for half in halves),
+        whole_area=area,
+        outside=1 - _inside_frame(polygons, frame) / max(area, 1e-9),
         face=face,
         folded=flap or bool(hidden),
         midrib=surface.to_px(axis),
-        left=tuple(surface.to_px(line) for line in secondaries["left"]),
-        right=tuple(surface.to_px(line) for line in secondaries["right"]),
+        left=brush.left,
+        right=brush.right,
         vein_px=own[face].vein_width * LENGTH * pose.scale,
     )
+
+
+def mapped(surface: Surface, lines: tuple[Points, ...]) -> tuple[Points, ...]:
+    """Return lines of the blade in pixels."""
+    if not lines:
+        return ()
+    ends = np.cumsum([len(line) for line in lines])[:-1]
+    return tuple(np.split(surface.to_px(np.concatenate(lines)), ends))
+
+
+def _share(layer: Image8) -> Image32:
+    return np.asarray(layer.astype(np.float32) / 255, dtype=np.float32)
 
 
 def _own_look(look: FreshLook, rng: np.random.Generator) -> FreshLook:
@@ -125,6 +141,26 @@ def _box(outline: Points, frame: tuple[int, int]) -> npt.NDArray[np.int64] | Non
 def _area(polygon: Points) -> float:
     x, y = polygon[:, 0], polygon[:, 1]
     return float(abs(np.dot(x, np.roll(y, 1)) - np.dot(y, np.roll(x, 1))) / 2)
+
+
+def _inside_frame(polygons: list[Points], frame: tuple[int, int]) -> float:
+    """Area of polygons inside the frame [H, W] in pixels: Sutherland and Hodgman's clipping at its four edges."""
+    total = 0.0
+    for polygon in polygons:
+        part = polygon
+        for axis, limit, sign in ((0, 0.0, 1), (0, float(frame[1]), -1), (1, 0.0, 1), (1, float(frame[0]), -1)):
+            if len(part) == 0:
+                break
+            depth = sign * (part[:, axis] - limit)
+            after = np.roll(part, -1, axis=0)
+            depth_after = np.roll(depth, -1)
+            crosses = (depth >= 0) != (depth_after >= 0)
+            t = depth / np.where(crosses, depth - depth_after, 1)
+            cut = part + t[:, None] * (after - part)
+            both = np.stack([part, cut], axis=1).reshape(-1, 2)
+            part = both[np.stack([depth >= 0, crosses], axis=1).reshape(-1)]
+        total += _area(part) if len(part) > 2 else 0.0
+    return total
 
 
 def _halves(outline: Points, axis: Points) -> tuple[Points, Points]:
@@ -158,12 +194,18 @@ class _Brush:
         self.shape = (int(box[3] - box[1]), int(box[2] - box[0]))
         self.scale = surface.pose.scale
         self.length = self.scale * LENGTH
+        self.left, self.right = (mapped(surface, lines) for lines in (form.left, form.right))
+
+    @property
+    def secondaries(self) -> tuple[Points, ...]:
+        """All secondaries in pixels of the picture."""
+        return self.left + self.right
 
     def paint(self, polygon: Points, look: FreshLook, half: int | None = None) -> tuple[Image32, Image32]:
         """Return image [h, w, 3] and coverage [h, w] of the blade, or of its left (0) or right (1) half."""
         coverage = np.zeros(self.shape, np.uint8)
         fill(coverage, polygon - self.corner, 255)
-        alpha = coverage.astype(np.float32) / 255
+        alpha = _share(coverage)
         midrib, veins, minor = self._veins(look)
         slope_x, slope_y = self._relief(midrib, veins, minor, look)
         bent = self._bent(half)
@@ -171,27 +213,24 @@ class _Brush:
         colour = self._colours(coverage, midrib, veins, minor, look)
         image = colour * (matt[..., None] * np.array(self.light.colour, np.float32))
         image += shine[..., None] * np.array(self.light.shine, np.float32)
-        return np.clip(image, 0, 1).astype(np.float32), alpha
+        return np.asarray(np.clip(image, 0, 1), dtype=np.float32), alpha
 
     def _veins(self, look: FreshLook) -> tuple[Image32, Image32, Image32]:
         """Draw midrib, secondaries and lesser veins on layers [h, w] of their own, 0..1."""
         layers = np.zeros((3, *self.shape), np.uint8)
-        # The midrib is a little bent by the veins that leave it; 41 nodes are smooth enough at 4,000 px.
         y = np.linspace(0, LENGTH, 41)
         midrib = self.surface.to_px(np.stack([np.zeros_like(y), y], axis=1)) - self.corner
         _stroke(layers[0], midrib, look.midrib_width * self.length, 0.15 * look.midrib_width * self.length)
         width = look.vein_width * self.length
-        for line in self.form.left + self.form.right:
-            _stroke(layers[1], self.surface.to_px(line) - self.corner, width, 0.3 * width)
+        for line in self.secondaries:
+            _stroke(layers[1], line - self.corner, width, 0.3 * width)
         if look.minor_contrast > 0 and self.form.minor:
             width = look.minor_width * self.length
             thickness = max(round(width), 1)
-            ends = np.cumsum([len(line) for line in self.form.minor])[:-1]
-            points = fixed_point(self.surface.to_px(np.concatenate(self.form.minor)) - self.corner)
+            lines = [fixed_point(line - self.corner) for line in mapped(self.surface, self.form.minor)]
             strength = 255 * min(width / thickness, 1.0)
-            cv2.polylines(layers[2], np.split(points, ends), False, (strength,), thickness, cv2.LINE_AA, 4)
-        midrib, veins, minor = (layer.astype(np.float32) / 255 for layer in layers)
-        return midrib, veins, minor
+            cv2.polylines(layers[2], lines, False, (strength,), thickness, cv2.LINE_AA, 4)
+        return _share(layers[0]), _share(layers[1]), _share(layers[2])
 
     def _relief(self, midrib: Image32, veins: Image32, minor: Image32, look: FreshLook) -> tuple[Image32, Image32]:
         """Slopes [h, w] of veins and of the blade that is raised between them."""
@@ -205,8 +244,8 @@ class _Brush:
             height += look.quilt * 0.32 * gap * cv2.GaussianBlur(bulge, (0, 0), max(0.07 * gap, 0.5))
         grain = 0.02 * self.length
         height += 0.006 * self.length * look.mottle * smooth_noise(self.rng, self.shape, 4 * grain)
-        if look.grain > 0.3:
-            height += 0.12 * grain * look.grain * smooth_noise(self.rng, self.shape, max(0.45 * grain, 1.2))
+        if look.grain > 0.5:
+            height += 0.07 * grain * look.grain * smooth_noise(self.rng, self.shape, max(0.45 * grain, 1.2))
         height = np.asarray(cv2.GaussianBlur(height, (0, 0), 0.6), dtype=np.float32)
         return (
             np.asarray(cv2.Sobel(height, cv2.CV_32F, 1, 0, ksize=3, scale=1 / 8), dtype=np.float32),
@@ -215,16 +254,10 @@ class _Brush:
 
     def _bent(self, half: int | None) -> Image32:
         """Slope [h, w, 2] of the bent blade; both halves apart, so that the fold at the midrib stays sharp."""
-        sides = []
-        for side in (0, 1):
-            if half is not None and half != side:
-                continue
-            layer = self._half_slope(side)
-            sides.append(layer)
-        if len(sides) == 1:
-            return sides[0]
-        y = np.array([-0.3 * LENGTH, 1.1 * LENGTH])
-        y = np.linspace(y[0], y[1], 50)
+        if half is not None:
+            return self._half_slope(half)
+        sides = [self._half_slope(side) for side in (0, 1)]
+        y = np.linspace(-0.3, 1.1, 50) * LENGTH
         reach = 0.9 * self.form.width
         ring = np.concatenate(
             [np.stack([np.zeros_like(y), y], axis=1), np.stack([np.full_like(y, -reach), y], axis=1)[::-1]]
@@ -244,10 +277,10 @@ class _Brush:
         slopes = self.surface.slopes(centres.reshape(-1, 2)).reshape(centres.shape)
         shape = (self.shape[0] // _COARSE + 2, self.shape[1] // _COARSE + 2)
         layer = np.zeros((*shape, 3), np.float32)
-        for i in range(grid.shape[0] - 1):
-            for j in range(grid.shape[1] - 1):
-                cell = np.stack([corners[i, j], corners[i, j + 1], corners[i + 1, j + 1], corners[i + 1, j]])
-                cv2.fillConvexPoly(layer, np.round(cell * 16).astype(np.int32), (*slopes[i, j], 1.0), cv2.LINE_8, 4)
+        cells = np.stack([corners[:-1, :-1], corners[:-1, 1:], corners[1:, 1:], corners[1:, :-1]], axis=2)
+        cells = np.round(cells * 16).reshape(-1, 4, 2).astype(np.int32)
+        for cell, (x, y) in zip(cells, slopes.reshape(-1, 2).tolist(), strict=True):
+            cv2.fillConvexPoly(layer, cell, (x, y, 1.0), cv2.LINE_8, 4)
         smooth = cv2.GaussianBlur(layer, (0, 0), max(0.03 * self.length / _COARSE, 0.8))
         smooth = smooth[..., :2] / np.maximum(smooth[..., 2:], 1e-3)
         full = cv2.resize(smooth, (shape[1] * _COARSE, shape[0] * _COARSE), interpolation=cv2.INTER_LINEAR)
@@ -326,3 +359,16 @@ def _turned_over(
     shade = 1 - 0.35 * cv2.GaussianBlur(flap, (0, 0), max(0.012 * surface.pose.scale * LENGTH, 0.5))
     image = image * shade[..., None] * (1 - flap[..., None]) + turned * flap[..., None]
     return np.asarray(image, dtype=np.float32), np.maximum(alpha * (1 - beyond), flap).astype(np.float32)
+
+
+def blurred(leaf: FreshLeaf, sigma: float, factor: int) -> Patch:
+    """Return a leaf far from the focus, enlarged `factor` times; `sigma` is the blur in pixels after that."""
+    patch = leaf.patch
+    rim = int(3 * sigma / factor) + 1
+    alpha = cv2.copyMakeBorder(patch.alpha, rim, rim, rim, rim, cv2.BORDER_CONSTANT, value=0)
+    image = cv2.copyMakeBorder(patch.image * patch.alpha[..., None], rim, rim, rim, rim, cv2.BORDER_CONSTANT, value=0)
+    layers = cv2.GaussianBlur(np.dstack([image, alpha]), (0, 0), sigma / factor)
+    layers = cv2.resize(layers, (alpha.shape[1] * factor, alpha.shape[0] * factor), interpolation=cv2.INTER_LINEAR)
+    colour = layers[..., :3] / np.maximum(layers[..., 3:], 1e-3)
+    corner = (int((patch.offset[0] - rim) * factor), int((patch.offset[1] - rim) * factor))
+    return Patch(np.asarray(colour, np.float32), np.asarray(layers[..., 3], np.float32), corner)

@@ -38,7 +38,8 @@ def bark(scene: Scene) -> None:
 
 def flowers(scene: Scene) -> None:
     """Flowers or fruits."""
-    for _ in range(int(scene.rng.choice([1, 2, scene.rng.integers(3, 30)]))):
+    count = int(scene.rng.integers(1, 3) if scene.rng.random() < 0.6 else scene.rng.integers(3, 30))
+    for _ in range(count):
         put_flower(scene, _at(scene), scene.rng.uniform(0.04, 0.35) * scene.short)
 
 

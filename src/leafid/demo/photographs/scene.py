@@ -6,7 +6,7 @@ import numpy as np
 
 from leafid.demo.outline import Points
 from leafid.demo.photographs.forms import LENGTH, LeafForm, Plant, sample_leaf, sample_plant
-from leafid.demo.photographs.fresh_leaf import draw_fresh_leaf
+from leafid.demo.photographs.fresh_leaf import blurred, draw_fresh_leaf
 from leafid.demo.photographs.looks import PlantLook, sample_look, varied
 from leafid.demo.photographs.stage import Stage, curve, stalk
 from leafid.demo.photographs.surface import Pose, Surface
@@ -136,12 +136,24 @@ class Scene:
         if leaf is not None:
             self.stage.lay_leaf(leaf, petiole, self.habit.lift * length)
 
+    def put_blurred(self, centre: Points, direction: float, length: float, sigma: float) -> None:
+        """Put a leaf out of focus; it is no leaf of the truth. `sigma` is its blur in pixels."""
+        factor = max(int(sigma / 2), 1)  # nothing finer is left of it
+        form = self.form()
+        base = self.centred(centre, direction, length)
+        pose = self.pose(base / factor, direction, length / factor)
+        frame = (-(-self.height // factor), -(-self.width // factor))
+        face: Face = "abaxial" if self.rng.random() < self.habit.below else "adaxial"
+        leaf = draw_fresh_leaf(form, self.look, face, pose, self.stage.light, frame, self.pixels)
+        if leaf is not None:
+            self.stage.lay(blurred(leaf, sigma, factor), 0.0)
+
     def put_stem(self, line: Points, start: float, end: float) -> None:
         """Put a stem along a line [N, 2]; widths in pixels."""
         own = varied(self.look.stalk, self.rng)
         self.stage.lay(stalk(line, start, end, own, self.pixels), self.habit.lift * 10 * start)
 
-    def centred(self, form: LeafForm, centre: Points, direction: float, length: float) -> Points:
+    def centred(self, centre: Points, direction: float, length: float) -> Points:
         """Return where the base must be for the middle of the midrib to lie at `centre`."""
         heading = np.array([np.sin(direction), -np.cos(direction)])
         return np.asarray(centre - 0.5 * length * heading)

@@ -1,5 +1,6 @@
-"""The picture while it is being drawn: things are laid on it from the back to the front, and who owns a pixel is kept."""
+"""The picture while it is being drawn: things are laid on it from back to front, and who owns a pixel is kept."""
 
+import itertools
 from dataclasses import dataclass
 
 import cv2
@@ -28,10 +29,10 @@ class LaidLeaf:
 class Stage:
     """Image [H, W, 3] RGB in 0..1, and owners [H, W]: 0 ground, `THING`, or the number of a leaf from 1."""
 
-    def __init__(self, ground: Image32, light: Light, *, shadows: bool) -> None:
+    def __init__(self, ground: Image32, light: Light, *, floating: bool) -> None:
         self.image = ground
         self.light = light
-        self.shadows = shadows and light.shadow > 0
+        self.floating = floating  # too far from the ground to cast a shadow on it
         self.owner: npt.NDArray[np.int16] = np.zeros(ground.shape[:2], np.int16)
         self.leaves: list[LaidLeaf] = []
 
@@ -51,7 +52,7 @@ class Stage:
         height, width = self.shape
         column, row = patch.offset
         h, w = patch.alpha.shape
-        if self.shadows and lift > 0.3:
+        if lift > 0.3:
             self._cast(patch, lift)
         top, left = max(row, 0), max(column, 0)
         bottom, right = min(row + h, height), min(column + w, width)
@@ -84,6 +85,8 @@ class Stage:
         else:
             alpha = cv2.GaussianBlur(alpha, (0, 0), soft)
         dark = 1 - self.light.shadow * alpha[top - row : bottom - row, left - column : right - column]
+        if self.floating:
+            dark = np.where(self.owner[top:bottom, left:right] == 0, 1, dark)
         self.image[top:bottom, left:right] *= dark[..., None].astype(np.float32)
 
 
@@ -106,5 +109,5 @@ def curve(*points: Points, steps: int = 24) -> Points:
     t = np.linspace(0, 1, steps)[:, None]
     level = [np.broadcast_to(np.asarray(p, np.float64), (steps, 2)) for p in points]
     while len(level) > 1:
-        level = [(1 - t) * a + t * b for a, b in zip(level[:-1], level[1:], strict=True)]
+        level = [(1 - t) * a + t * b for a, b in itertools.pairwise(level)]
     return np.asarray(level[0])

@@ -95,18 +95,10 @@ class Surface:
 
     def slopes(self, points: Points) -> npt.NDArray[np.float64]:
         """Slope of the surface [N, 2] per pixel along columns and rows, where the blade is at these points."""
-        step = 0.5
-        centre = self.in_space(points)
-        u = self.in_space(points + [step, 0]) - self.in_space(points - [step, 0])
-        v = self.in_space(points + [0, step]) - centre
+        across, along = np.array([0.5, 0.0]), np.array([0.0, 0.5])
+        u = self.in_space(points + across) - self.in_space(points - across)
+        v = self.in_space(points + along) - self.in_space(points)
         normal = np.cross(u, v)
         z = np.where(np.abs(normal[:, 2]) < 0.15 * np.linalg.norm(normal, axis=1) + 1e-9, np.nan, normal[:, 2])
         gradient = np.stack([-normal[:, 0] / z, normal[:, 1] / z], axis=1)
         return np.nan_to_num(np.clip(gradient, -3, 3))
-
-    def flipped_share(self, points: Points) -> float:
-        """Share of the surface at these points that turns its other side to the camera."""
-        u = self.to_px(points + [0.5, 0]) - self.to_px(points - [0.5, 0])
-        v = self.to_px(points + [0, 0.5]) - self.to_px(points - [0, 0.5])
-        # Columns grow to the right and rows downwards: a blade seen from above has a negative cross product.
-        return float(np.mean(u[:, 0] * v[:, 1] - u[:, 1] * v[:, 0] >= 0))

@@ -34,7 +34,7 @@ def rounded(line: Points, start: float, end: float, colour: RGB, rng: np.random.
     inner = cv2.GaussianBlur(layer, (0, 0), max(0.22 * start, 0.6)).astype(np.float32) / 255
     light = 0.35 + 0.75 * inner**1.5 + 0.02 * rng.standard_normal((height, width), dtype=np.float32)
     image = np.clip(np.array(colour, np.float32) * light[..., None], 0, 1).astype(np.float32)
-    return Patch(image, layer.astype(np.float32) / 255, (int(low[0]), int(low[1])))
+    return Patch(image, np.asarray(layer / 255, np.float32), (int(low[0]), int(low[1])))
 
 
 def put_finger(scene: Scene, tip: Points, direction: float, width: float, skin: RGB) -> None:
@@ -70,7 +70,7 @@ def put_flat(scene: Scene, polygon: Points, colour: RGB, lift: float) -> None:
     fill(layer, polygon - low, 255)
     image: Image32 = np.empty((height, width, 3), np.float32)
     image[:] = colour
-    scene.stage.lay(Patch(image, layer.astype(np.float32) / 255, (int(low[0]), int(low[1]))), lift)
+    scene.stage.lay(Patch(image, np.asarray(layer / 255, np.float32), (int(low[0]), int(low[1]))), lift)
 
 
 def put_card(scene: Scene) -> None:
@@ -119,7 +119,7 @@ def _write(card: Image32, text: str, at: tuple[int, int], height: float, ink: fl
 def put_flower(scene: Scene, centre: Points, size: float) -> None:
     """Put a flower, a head or a fruit: coloured lobes around a middle; `size` is its radius in pixels."""
     rng = scene.rng
-    petals = int(rng.choice([0, rng.integers(3, 9), rng.integers(10, 40)]))
+    petals = int(rng.integers(*((0, 1), (3, 9), (10, 40))[int(rng.integers(3))]))
     own = colorsys.hsv_to_rgb(float(rng.choice([rng.uniform(0.75, 1.18), rng.random()])) % 1,
                               float(rng.uniform(0.0, 0.95)), float(rng.uniform(0.4, 1.0)))  # fmt: skip
     turn, slim = rng.uniform(0, 6), rng.uniform(0.6, 1.6) * np.pi / max(petals, 1)
@@ -137,3 +137,30 @@ def put_flower(scene: Scene, centre: Points, size: float) -> None:
     radius = size if petals == 0 else size * rng.uniform(0.1, 0.4)
     spot = np.repeat(centre[None], 2, axis=0)
     scene.stage.lay(rounded(spot, 2 * radius, 2 * radius, middle, scene.pixels), 0.1 * radius)
+
+
+def put_border(scene: Scene) -> None:
+    """Put a frame around the picture, sometimes with round corners, as on web pages; it covers what it covers."""
+    rng, (height, width) = scene.rng, scene.stage.shape
+    edge = int(rng.uniform(0, 0.05) * scene.short)
+    corner = int(rng.uniform(0.02, 0.2) * scene.short) if rng.random() < 0.6 else 0
+    opening = np.zeros((height, width), np.uint8)
+    cv2.rectangle(opening, (edge + corner, edge), (width - 1 - edge - corner, height - 1 - edge), 255, -1)
+    cv2.rectangle(opening, (edge, edge + corner), (width - 1 - edge, height - 1 - edge - corner), 255, -1)
+    for x in (edge + corner, width - 1 - edge - corner):
+        for y in (edge + corner, height - 1 - edge - corner):
+            cv2.circle(opening, (x, y), corner, 255, -1, cv2.LINE_AA)
+    tone = np.full((height, width, 3), rng.choice([0.0, 1.0, rng.random()]), np.float32)
+    scene.stage.lay(Patch(tone, np.asarray(1 - opening / 255, np.float32), (0, 0)), 0.0)
+
+
+def put_watermark(scene: Scene) -> None:
+    """Write over the picture; what is under the letters still counts as seen."""
+    rng, image = scene.rng, scene.stage.image
+    layer = np.zeros(scene.stage.shape, np.uint8)
+    size = rng.uniform(0.03, 0.12) * scene.short
+    text = "".join(rng.choice(list("AEIONRSTLM aeionrstlm.@2019")) for _ in range(int(rng.integers(5, 30))))
+    at = (int(rng.uniform(0, 0.6) * scene.width), int(rng.uniform(0.1, 1) * scene.height))
+    cv2.putText(layer, text, at, cv2.FONT_HERSHEY_SIMPLEX, size / 22, (255,), max(int(size / 12), 1), cv2.LINE_AA)
+    share = (layer / 255 * rng.uniform(0.2, 1)).astype(np.float32)[..., None]
+    image += share * (np.float32(rng.choice([0.0, 1.0])) - image)

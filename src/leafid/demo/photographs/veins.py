@@ -5,6 +5,7 @@ How near, and how far it follows, makes the types of Ellis et al. (2009): craspe
 eucamptodromous (fades along it), brochidodromous (joins the next one in a loop).
 """
 
+import itertools
 from dataclasses import dataclass
 
 import numpy as np
@@ -70,7 +71,7 @@ def _secondaries(blade: Blade, habit: VeinHabit, side: int, rng: np.random.Gener
     count = habit.pairs[0 if side < 0 else 1]
     place = (np.arange(count) + 0.5 + rng.normal(0, habit.jitter, count)) / count
     place = np.clip(place + (habit.shift / count if side > 0 else 0.0), 0, 1)
-    place = np.sort(place - habit.crowding * np.sin(2 * np.pi * place) / (2 * np.pi) * -1)
+    place = np.sort(place - habit.crowding * np.sin(2 * np.pi * place) / (2 * np.pi))
     y0 = length * (habit.first + (habit.last - habit.first) * place)
     y0 = np.maximum.accumulate(y0 + np.arange(count) * 1e-3)
     angle = habit.angle + habit.angle_gradient * (0.5 - place) + rng.normal(0, 1.2, count)
@@ -116,7 +117,7 @@ def _minor_veins(secondaries: list[Points], habit: VeinHabit, rng: np.random.Gen
     """Return tertiaries between neighbouring secondaries, and weak veins from the midrib that are not counted."""
     minor: list[Points] = []
     density = rng.uniform(3.0, 9.0)
-    for lower, upper in zip(secondaries[:-1], secondaries[1:], strict=True):
+    for lower, upper in itertools.pairwise(secondaries):
         if rng.random() < habit.intersecondaries:
             stop = int(rng.uniform(0.25, 0.6) * _POINTS)
             share = rng.uniform(0.4, 0.6)
