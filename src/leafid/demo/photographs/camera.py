@@ -54,7 +54,7 @@ def _developed(image: Image32, rng: np.random.Generator) -> Image32:
     if rng.random() < 0.25:
         height, width = image.shape[:2]
         y, x = np.linspace(-1, 1, height, dtype=np.float32)[:, None], np.linspace(-1, 1, width, dtype=np.float32)
-        image = image * (1 - np.float32(rng.uniform(0.1, 0.5)) * (x**2 + y**2)[..., None] / 2)
+        image = image * (1 - np.float32(rng.uniform(0.1, 0.5)) * (x**2 + y**2)[..., None] / 2).astype(np.float32)
     if rng.random() < 0.2:
         image = image * (1 - (veil := np.float32(rng.uniform(0.05, 0.35)))) + veil * np.float32(rng.uniform(0.5, 1))
     if rng.random() < 0.1:  # light that falls through other leaves

@@ -1,6 +1,6 @@
 """A scene: one plant under one light, whose leaves and stalks are put on the stage by the arrangements."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -80,13 +80,23 @@ class Scene:
         """Return the form of one more leaf."""
         return sample_leaf(self.plant, self.rng)
 
-    def pose(self, base: Points, direction: float, length: float) -> Pose:
-        """Return how a leaf of this length in pixels is bent."""
+    def pose(self, form: LeafForm, base: Points, direction: float, length: float) -> Pose:
+        """Return how a leaf of this length in pixels is bent; no part of it hides another, unless it is folded."""
+        pose = self._any_pose(base, direction, length)
+        for _ in range(4):
+            if self.rng.random() < self.habit.halved:
+                folds = [pose.fold[0], pose.fold[1]]
+                folds[int(self.rng.integers(2))] = float(-self.rng.uniform(2.0, 2.9))
+                return replace(pose, fold=(folds[0], folds[1]))
+            if Surface(pose, form.width).turned_share() == 0:
+                return pose
+            pose = self._any_pose(base, direction, length)
+        return replace(pose, curl=0.0, fold=(0.0, 0.0), wave=0.0, pitch=0.0, roll=0.0)
+
+    def _any_pose(self, base: Points, direction: float, length: float) -> Pose:
         rng, habit = self.rng, self.habit
         fold = rng.normal(0, habit.fold)
-        folds = [float(np.clip(fold + rng.normal(0, 0.4 * habit.fold), -0.9, 0.9)) for _ in range(2)]
-        if rng.random() < habit.halved:
-            folds[int(rng.integers(2))] = float(-rng.uniform(2.0, 2.9))
+        left, right = (float(np.clip(fold + rng.normal(0, 0.4 * habit.fold), -0.9, 0.9)) for _ in range(2))
         return Pose(
             base=np.asarray(base, np.float64),
             direction=direction,
@@ -94,7 +104,7 @@ class Scene:
             bend=float(rng.normal(0, habit.bend)),
             sway=float(rng.normal(0, 0.25 * habit.bend)),
             curl=float(np.clip(rng.normal(0, habit.curl), -1.2, 1.2)),
-            fold=(folds[0], folds[1]),
+            fold=(left, right),
             wave=habit.wave * float(rng.uniform(0.0, 0.3)) if rng.random() < 0.6 else 0.0,
             wave_number=float(rng.uniform(2, 9)),
             wave_phase=float(rng.uniform(0, 2 * np.pi)),
@@ -116,7 +126,7 @@ class Scene:
         form = form or self.form()
         face = face or ("abaxial" if self.rng.random() < self.habit.below else "adaxial")
         flap = self.rng.random() < self.habit.turned
-        pose = self.pose(base, direction, length)
+        pose = self.pose(form, base, direction, length)
         heading = np.array([np.sin(direction), -np.cos(direction)])
         petiole: Points = np.zeros((0, 2))
         stalk_length = form.petiole / LENGTH * length
@@ -138,10 +148,11 @@ class Scene:
 
     def put_blurred(self, centre: Points, direction: float, length: float, sigma: float) -> None:
         """Put a leaf out of focus; it is no leaf of the truth. `sigma` is its blur in pixels."""
+        sigma = max(sigma, 0.03 * length)  # more than a third of the distance of secondaries: none is left to be seen
         factor = max(int(sigma / 2), 1)  # nothing finer is left of it
         form = self.form()
         base = self.centred(centre, direction, length)
-        pose = self.pose(base / factor, direction, length / factor)
+        pose = self.pose(form, base / factor, direction, length / factor)
         frame = (-(-self.height // factor), -(-self.width // factor))
         face: Face = "abaxial" if self.rng.random() < self.habit.below else "adaxial"
         leaf = draw_fresh_leaf(form, self.look, face, pose, self.stage.light, frame, self.pixels)

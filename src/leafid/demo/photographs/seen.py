@@ -38,6 +38,7 @@ def seen_leaf(laid: LaidLeaf, owner: npt.NDArray[np.int16], image: Image8) -> Ph
         cut_by_frame=leaf.outside > 0.01,
         overlapped=bool(seen < 0.9 * present.sum()),
         folded=leaf.folded,
+        facing=leaf.facing,
         face=leaf.face,
         base_xy=leaf.midrib[0],
         apex_xy=leaf.midrib[-1],

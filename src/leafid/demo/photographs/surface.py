@@ -102,3 +102,12 @@ class Surface:
         z = np.where(np.abs(normal[:, 2]) < 0.15 * np.linalg.norm(normal, axis=1) + 1e-9, np.nan, normal[:, 2])
         gradient = np.stack([-normal[:, 0] / z, normal[:, 1] / z], axis=1)
         return np.nan_to_num(np.clip(gradient, -3, 3))
+
+    def turned_share(self) -> float:
+        """Share of the blade that turns its other side to the camera; above 0 the blade hides a part of itself."""
+        across, along = np.meshgrid(np.linspace(-0.9, 0.9, 8) * self._half, np.linspace(0.03, 0.97, 14) * LENGTH)
+        points = np.stack([across.ravel(), along.ravel()], axis=1)
+        u = self.to_px(points + np.array([0.5, 0.0])) - self.to_px(points - np.array([0.5, 0.0]))
+        v = self.to_px(points + np.array([0.0, 0.5])) - self.to_px(points - np.array([0.0, 0.5]))
+        # Rows grow downwards: where the upper side is seen, going right and then to the apex turns to the left.
+        return float(np.mean(u[:, 0] * v[:, 1] - u[:, 1] * v[:, 0] >= 0))

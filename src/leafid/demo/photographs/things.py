@@ -40,10 +40,14 @@ def rounded(line: Points, start: float, end: float, colour: RGB, rng: np.random.
 def put_finger(scene: Scene, tip: Points, direction: float, width: float, skin: RGB) -> None:
     """Put a finger whose tip is at `tip` and that comes from the frame's edge; `direction` is where it points."""
     heading = np.array([np.sin(direction), -np.cos(direction)])
-    root = tip - heading * (scene.width + scene.height) * 0.5
-    line = curve(root, tip - heading * width * 2 + scene.rng.normal(0, 0.3 * width, 2), tip, steps=60)
-    shown = line[np.hypot(*(line - tip).T) < 9 * width]
-    scene.stage.lay(rounded(shown, 1.15 * width, 0.85 * width, skin, scene.pixels), 0.15 * width)
+    root = tip - heading * (scene.width + scene.height)
+    far = float(np.hypot(*(root - tip)))
+    line = curve(root, tip - heading * width * 2 + scene.rng.normal(0, 0.3 * width, 2), tip, steps=int(8 * far / width))
+    size = np.array([scene.width, scene.height])
+    shown = line[((line > -width) & (line < size + width)).all(axis=1)]
+    if len(shown) == 0:
+        return
+    scene.stage.lay(rounded(shown, 1.2 * width, 0.85 * width, skin, scene.pixels), 0.15 * width)
     if scene.rng.random() < 0.5:
         nail = tip - heading * 0.1 * width
         across = np.array([-heading[1], heading[0]])

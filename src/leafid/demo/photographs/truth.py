@@ -35,6 +35,9 @@ class PhotographedLeaf:
     """Whether other things hide more than a tenth of the blade inside the frame."""
     folded: bool
     """Whether a part of the blade is turned over another part of it."""
+    facing: float
+    """Area of the blade as seen, relative to that of the blade laid flat before the camera: low for a leaf that is
+    seen from its edge or folded."""
     face: Face
     base_xy: Points
     """[2] where petiole and blade meet."""
