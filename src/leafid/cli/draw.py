@@ -1,4 +1,4 @@
-"""``leafid draw``: sheets of an invented herbarium, with their truth."""
+"""``leafid draw``: sheets of an invented herbarium, or photographs of fresh leaves, with their truth."""
 
 from pathlib import Path
 from typing import Annotated
@@ -8,13 +8,26 @@ import typer
 
 def draw(
     out: Annotated[Path, typer.Argument(metavar="OUT", help="Folder for the drawings; made if missing.")],
-    sheets: Annotated[int, typer.Option("--sheets", min=1, help="How many sheets.")] = 240,
-    seed: Annotated[int, typer.Option("--seed", min=0, help="The same seed draws the same sheets.")] = 0,
+    sheets: Annotated[int, typer.Option("--sheets", min=1, help="How many sheets or photographs.")] = 240,
+    seed: Annotated[int, typer.Option("--seed", min=0, help="The same seed draws the same pictures.")] = 0,
+    photographs: Annotated[
+        bool, typer.Option("--photographs", help="Draw photographs of fresh leaves in place of herbarium sheets.")
+    ] = False,
+    long_side: Annotated[
+        int | None,
+        typer.Option("--long-side", help="Long side of photographs in pixels, 150 to 4000; mixed if not given."),
+    ] = None,
 ) -> None:
-    """Draw herbarium sheets whose truth is known: taxon, plant, leaves, veins, gathering."""
-    from leafid.demo import draw_herbarium
+    """Draw pictures whose truth is known: herbarium sheets, or photographs of fresh leaves with masks and veins."""
+    from leafid.demo import draw_album, draw_herbarium
+    from leafid.errors import UsageError
     from leafid.progress import progress_bar
 
-    with progress_bar("Drawing", unit="sheets") as on_progress:
-        table = draw_herbarium(out, sheets=sheets, seed=seed, on_progress=on_progress)
-    print(f"{sheets} drawn sheets: {table}")
+    if long_side is not None and not photographs:
+        raise UsageError("--long-side is for photographs: add --photographs, or leave it out for herbarium sheets.")
+    with progress_bar("Drawing", unit="photographs" if photographs else "sheets") as on_progress:
+        if photographs:
+            table = draw_album(out, photographs=sheets, seed=seed, long_side=long_side, on_progress=on_progress)
+        else:
+            table = draw_herbarium(out, sheets=sheets, seed=seed, on_progress=on_progress)
+    print(f"{sheets} drawn {'photographs' if photographs else 'sheets'}: {table}")

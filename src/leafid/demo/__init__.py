@@ -1,9 +1,12 @@
 """A drawn herbarium: sheets whose truth (taxon, masks, veins, leaf characters) is known because we drew them.
 
+Drawn photographs (see `photograph`) show fresh leaves of no particular taxon, with their masks and veins.
+
 It stands in for images that may not be shipped, gives a new user something to look at, and measures masks, vein maps
 and leaf characters exactly. It says nothing about how well real plants are told apart.
 """
 
+from leafid.demo.album import draw_album, photograph_record
 from leafid.demo.damage import fold, insect_holes, tear
 from leafid.demo.furniture import Furniture
 from leafid.demo.gatherings import Gathering, SheetSpec, sheet_spec
@@ -35,6 +38,7 @@ __all__ = [
     "SheetLeaf",
     "SheetSpec",
     "Vein",
+    "draw_album",
     "draw_herbarium",
     "draw_leaf",
     "draw_photograph",
@@ -43,6 +47,7 @@ __all__ = [
     "insect_holes",
     "leaf_look",
     "leaf_ranges",
+    "photograph_record",
     "sample_leaf",
     "sample_plant",
     "sheet_spec",

@@ -34,7 +34,7 @@ class FreshLeaf:
 
     patch: Patch
     whole: Image32
-    """[h, w] coverage of the whole blade, also where a fold hides it; same patch as `patch`."""
+    """[h, w] coverage of the whole blade, holes and what a fold hides included; same patch as `patch`."""
     whole_area: float
     """Area of the whole blade in pixels, also outside the frame."""
     outside: float
@@ -94,11 +94,11 @@ def draw_fresh_leaf(
         image, alpha = _turned_over(image, back, alpha, surface, form, box, rng)
         whole = np.maximum(whole, alpha)
     for _ in range(own[face].holes):
-        hole = surface.to_px(blot(form, rng, rng.uniform(0.004, 0.03))) - box[:2]
+        hole = surface.to_px(blot(form, rng, rng.uniform(0.004, 0.02))) - box[:2]
         gone = np.zeros(alpha.shape, np.uint8)
         fill(gone, hole, 255)
         stays = 1 - coverage_share(gone)
-        alpha, whole = alpha * stays, np.minimum(whole, stays)
+        alpha = alpha * stays
     polygons = [surface.to_px(part) for part in halves] if hidden else [outline]
     whole_area = sum(area(polygon) for polygon in polygons)
     return FreshLeaf(

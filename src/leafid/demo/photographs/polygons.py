@@ -22,7 +22,7 @@ def area(polygon: Points) -> float:
 
 
 def area_in_frame(polygons: list[Points], frame: tuple[int, int]) -> float:
-    """Return the area of polygons inside the frame [H, W] in pixels: Sutherland and Hodgman's clipping at its four edges."""
+    """Return the area of polygons inside the frame [H, W], clipped at its four edges (Sutherland and Hodgman 1974)."""
     total = 0.0
     for polygon in polygons:
         part = polygon

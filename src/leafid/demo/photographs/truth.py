@@ -26,7 +26,7 @@ class PhotographedLeaf:
     visible: Mask
     """[h, w] pixels in which the blade, without petiole, is seen."""
     whole: Mask
-    """[h, w] pixels of the whole blade inside the frame, seen or hidden."""
+    """[h, w] pixels of the whole blade inside the frame, seen, hidden or eaten by insects."""
     visible_fraction: float
     """Share 0..1 of the whole blade's area that is seen: what others hide and what the frame cuts off are missing."""
     cut_by_frame: bool
