@@ -16,7 +16,7 @@ SIDE = 320
 
 @pytest.fixture(scope="module")
 def photographs() -> list[DrawnPhotograph]:
-    return [draw_photograph(seed, long_side=SIDE) for seed in range(60)]
+    return [draw_photograph(seed, long_side=SIDE) for seed in range(50)]
 
 
 @pytest.fixture(scope="module")
@@ -39,13 +39,16 @@ def test_same_seed_same_photograph() -> None:
 
 
 def test_another_size_shows_the_same_scene() -> None:
-    for seed in range(12):
+    compared = 0
+    for seed in range(10):
         small, large = (draw_photograph(seed, long_side=side) for side in (240, 480))
         assert small.arrangement == large.arrangement and small.ground == large.ground
         if len(small.leaves) == len(large.leaves):
             for one, other in zip(small.leaves, large.leaves, strict=True):
-                assert np.allclose(2 * one.midrib, other.midrib, atol=6)
+                assert np.allclose(2 * one.midrib, other.midrib, atol=0.02 * 480)
                 assert len(one.left) == len(other.left)
+                compared += 1
+    assert compared > 15
 
 
 @pytest.mark.parametrize("side", [150, 640, 1500])
@@ -55,8 +58,8 @@ def test_long_side_is_as_asked_for(side: int) -> None:
 
 
 def test_sizes_are_mixed_if_none_is_asked_for() -> None:
-    # 15 and 22 are among the smaller ones; drawing all sizes would take seconds.
-    sides = {max(draw_photograph(seed).image.shape) for seed in (15, 22, 9)}
+    # Three of the smaller ones; drawing all sizes would take long.
+    sides = {max(draw_photograph(seed).image.shape) for seed in (54, 32, 15)}
     assert len(sides) == 3 and all(150 <= side <= 4000 for side in sides)
 
 
@@ -149,7 +152,7 @@ def test_photographs_are_of_many_kinds(photographs: list[DrawnPhotograph]) -> No
     arrangements = Counter(photograph.arrangement for photograph in photographs)
     grounds = Counter(photograph.ground for photograph in photographs)
     assert set(arrangements) <= {*ARRANGEMENTS, *NEGATIVES}
-    assert len(arrangements) >= 12 and arrangements.most_common(1)[0][1] < 25
+    assert len(arrangements) >= 10 and arrangements.most_common(1)[0][1] < 25
     assert len(grounds) >= 9 and grounds.most_common(1)[0][1] < 25
     forms = [leaf for photograph in photographs for leaf in photograph.leaves if leaf.facing > 0.8]
     pairs = [len(leaf.left) for leaf in forms]
@@ -160,11 +163,15 @@ def test_photographs_are_of_many_kinds(photographs: list[DrawnPhotograph]) -> No
     assert np.ptp(greens, axis=0).min() > 150
 
 
+# The first photograph of each kind without a leaf; shares of arrangements decide where these are.
+WITHOUT_LEAF = {
+    "bark": 45, "writing": 64, "hand": 77, "shapes": 78, "spirals": 79, "flowers": 139, "fronds": 171, "nothing": 199,
+    "powder": 285, "twigs": 496,
+}  # fmt: skip
+
+
 def test_pictures_without_a_leaf_have_none() -> None:
-    found = set()
-    for seed in range(1000, 1100):
+    assert set(WITHOUT_LEAF) == set(NEGATIVES)
+    for kind, seed in WITHOUT_LEAF.items():
         photograph = draw_photograph(seed, long_side=150)
-        if photograph.arrangement in NEGATIVES:
-            found.add(photograph.arrangement)
-            assert photograph.leaves == ()
-    assert len(found) >= 4
+        assert (photograph.arrangement, photograph.leaves) == (kind, ())

@@ -216,10 +216,12 @@ def hedge(scene: Scene) -> None:
     rng = scene.rng
     count = int(rng.integers(8, 26))
     length = scene.short * rng.uniform(0.2, 0.42)
-    drooping = rng.uniform(0, 2 * math.pi)
+    drooping, mixed = rng.uniform(0, 2 * math.pi), rng.random() < 0.3
     for _ in range(count):
         at = _somewhere(scene, -0.05)
         draw = rng.random()
+        if mixed and rng.random() < 0.2:
+            scene.another_plant()
         if draw < 0.12:
             far = at + rng.normal(0, 0.5 * scene.short, 2)
             scene.put_stem(
@@ -241,7 +243,7 @@ def out_of_focus(scene: Scene, count: int, *, sharp: float) -> None:
 
 
 ARRANGEMENTS: dict[str, tuple[Callable[[Scene], None], float]] = {
-    "single": (single, 0.19),
+    "single": (single, 0.17),
     "scattered": (scattered, 0.11),
     "rows": (rows, 0.04),
     "pair": (pair, 0.12),
@@ -252,6 +254,6 @@ ARRANGEMENTS: dict[str, tuple[Callable[[Scene], None], float]] = {
     "overlaid": (overlaid, 0.06),
     "close": (close, 0.06),
     "held": (held, 0.05),
-    "hedge": (hedge, 0.04),
+    "hedge": (hedge, 0.06),
 }
 """Arrangements of leaves by name, each with its share of the pictures; the rest shows no leaf (see `negatives`)."""

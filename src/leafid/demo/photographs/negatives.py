@@ -9,7 +9,7 @@ from leafid.demo.leaf import smooth_noise
 from leafid.demo.outline import Points
 from leafid.demo.photographs.fresh_leaf import Patch
 from leafid.demo.photographs.scene import Scene
-from leafid.demo.photographs.stage import curve
+from leafid.demo.photographs.stage import curve, stalk
 from leafid.demo.photographs.things import put_card, put_finger, put_flower, skin
 
 
@@ -86,6 +86,27 @@ def twigs(scene: Scene) -> None:
         )
 
 
+def fronds(scene: Scene) -> None:
+    """Fronds and needles: an axis with many narrow strips on both sides, too slim for blades with veins."""
+    rng = scene.rng
+    for _ in range(int(rng.integers(1, 6))):
+        a, b = _at(scene), _at(scene)
+        axis = curve(a, (a + b) / 2 + rng.normal(0, 0.1 * scene.short, 2), b, steps=60)
+        length, count = rng.uniform(0.04, 0.22) * scene.short, int(rng.integers(15, 58))
+        slim, lean = rng.uniform(0.03, 0.1), rng.uniform(0.7, 1.4)
+        for i in np.linspace(1, 58, count).astype(int):
+            heading = axis[i + 1] - axis[i - 1]
+            heading = heading / max(float(np.hypot(*heading)), 1e-6)
+            for side in (-1, 1):
+                across = side * np.array([-heading[1], heading[0]])
+                own = length * (1 - 0.8 * i / 60) * rng.uniform(0.85, 1.1)
+                tip = axis[i] + own * (np.sin(lean) * across + np.cos(lean) * heading)
+                line = curve(axis[i], (axis[i] + tip) / 2 + 0.1 * own * heading, tip, steps=8)
+                blade = stalk(line, slim * own, 0.3 * slim * own, scene.look.adaxial.blade, scene.pixels)
+                scene.stage.lay(blade, scene.habit.lift * own)
+        scene.put_stem(axis, 0.012 * scene.short, 0.004 * scene.short)
+
+
 def hand(scene: Scene) -> None:
     """Fingers without a leaf."""
     rng, tone = scene.rng, skin(scene.rng)
@@ -116,6 +137,7 @@ NEGATIVES: dict[str, Callable[[Scene], None]] = {
     "writing": writing,
     "spirals": spirals,
     "twigs": twigs,
+    "fronds": fronds,
     "hand": hand,
     "shapes": shapes,
 }

@@ -130,10 +130,11 @@ class Scene:
         heading = np.array([np.sin(direction), -np.cos(direction)])
         petiole: Points = np.zeros((0, 2))
         stalk_length = form.petiole / LENGTH * length
-        if node is None and stalk_length > 1:
-            aside = self.rng.normal(0, 0.15 * stalk_length, 2)
-            node = pose.base - heading * stalk_length + aside
-        if node is not None and np.hypot(*(node - pose.base)) > 1:
+        # Chance is used up alike at every size, so that other sizes show the same scene.
+        aside, own = self.rng.normal(0, 0.15, 2), varied(self.look.stalk, self.rng)
+        if node is None:
+            node = pose.base - (heading - aside) * stalk_length
+        if np.hypot(*(node - pose.base)) > 1:
             back = pose.base - heading * 0.5 * float(np.hypot(*(node - pose.base)))
             petiole = curve(np.asarray(node, np.float64), back, pose.base, steps=12)
         leaf = draw_fresh_leaf(form, self.look, face, pose, self.stage.light, self.stage.shape, self.pixels, flap=flap)
@@ -141,7 +142,6 @@ class Scene:
             width = max(self.look.face(face).midrib_width * length, 0.8)
             # It runs on a little under the blade, so that no gap is seen.
             tail = np.concatenate([petiole, petiole[-1:] + heading * 0.01 * length])
-            own = varied(self.look.stalk, self.rng)
             self.stage.lay(stalk(tail, 1.3 * width, width, own, self.pixels), self.habit.lift * length * 0.5)
         if leaf is not None:
             self.stage.lay_leaf(leaf, petiole, self.habit.lift * length)

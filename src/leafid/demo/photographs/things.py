@@ -45,9 +45,8 @@ def put_finger(scene: Scene, tip: Points, direction: float, width: float, skin: 
     line = curve(root, tip - heading * width * 2 + scene.rng.normal(0, 0.3 * width, 2), tip, steps=int(8 * far / width))
     size = np.array([scene.width, scene.height])
     shown = line[((line > -width) & (line < size + width)).all(axis=1)]
-    if len(shown) == 0:
-        return
-    scene.stage.lay(rounded(shown, 1.2 * width, 0.85 * width, skin, scene.pixels), 0.15 * width)
+    if len(shown) > 0:
+        scene.stage.lay(rounded(shown, 1.2 * width, 0.85 * width, skin, scene.pixels), 0.15 * width)
     if scene.rng.random() < 0.5:
         nail = tip - heading * 0.1 * width
         across = np.array([-heading[1], heading[0]])
@@ -80,7 +79,7 @@ def put_flat(scene: Scene, polygon: Points, colour: RGB, lift: float) -> None:
 def put_card(scene: Scene) -> None:
     """Put a scale bar with colour patches, a ruler or a written label near an edge of the frame."""
     rng, short = scene.rng, scene.short
-    width = int(np.clip(rng.uniform(0.18, 0.5) * short, 24, 0.8 * scene.width))
+    width = max(int(min(rng.uniform(0.18, 0.5) * short, 0.8 * scene.width)), 24)
     height = max(int(width * rng.uniform(0.15, 0.6)), 10)
     dark = rng.random() < 0.5
     ground, ink = (rng.uniform(0.0, 0.2), rng.uniform(0.75, 1)) if dark else (rng.uniform(0.75, 1), rng.uniform(0, 0.3))
@@ -98,7 +97,7 @@ def put_card(scene: Scene) -> None:
             left, right = (int(width * (0.08 + 0.84 * (i + k) / count)) for k in (0, 1))
             cv2.rectangle(card, (left, int(0.75 * height)), (right, int(0.93 * height)), own, -1)
     elif kind == "ruler":
-        step = max(width / rng.integers(10, 60), 2.5)
+        step = max(float(width / rng.integers(10, 60)), 2.5)
         for i, x in enumerate(np.arange(0.02 * width, 0.98 * width, step)):
             reach = int(height * (0.5 if i % 10 == 0 else 0.35 if i % 5 == 0 else 0.22))
             cv2.line(card, (int(x), 0), (int(x), reach), (ink,) * 3, 1)
