@@ -110,9 +110,10 @@ def _draw_one(index: int, *, out: Path, seed: int, long_side: int | None) -> dic
     drawn = draw_photograph(own_seed, long_side=long_side)
     path = f"images/{index:06d}.jpg"
     write_image(out / path, drawn.image[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, _JPEG_QUALITY])
-    leaves = np.zeros(drawn.image.shape[:2], np.uint8)
+    shape = (drawn.image.shape[0], drawn.image.shape[1])
+    leaves = np.zeros(shape, np.uint8)
     for number, leaf in enumerate(drawn.leaves, start=1):
-        leaves[leaf.visible_mask(leaves.shape)] = number
+        leaves[leaf.visible_mask(shape)] = number
     write_image(out / "truth" / "leaves" / f"{index:06d}.png", leaves, PNG_OPTIONS)
     return {"path": path, "seed": own_seed, **photograph_record(drawn)}
 
