@@ -1,6 +1,6 @@
 """Samples for training the leaf parser: scenes moved, turned, recoloured and damaged at random, with their targets."""
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import cv2
 import numpy as np
@@ -19,7 +19,7 @@ SMALLEST_LEAF = 56.0
 
 
 class OverviewSample(NamedTuple):
-    """A picture for the overview network with its targets and weights, both [9, 80, 80]."""
+    """A picture for the overview network with its targets and weights, both [9, 64, 64]."""
 
     pixels: Image8
     maps: Map
@@ -27,7 +27,7 @@ class OverviewSample(NamedTuple):
 
 
 class LeafSample(NamedTuple):
-    """A view [512, 256, 3] with a first mask [512, 256], and targets as of `view_targets`."""
+    """A view [384, 192, 3] with a first mask [384, 192], and targets as of `view_targets`."""
 
     pixels: Image8
     prior: Map
@@ -118,7 +118,7 @@ def leaf_sample(scene: Scene, number: int, random: Random) -> LeafSample:
     if upside_down:
         base, apex = apex, base
     rows, columns = np.nonzero(mask)
-    half_width = half_width_of(np.stack([columns, rows], axis=1) + 0.5, base, apex)
+    half_width = half_width_of(np.asarray(np.stack([columns, rows], axis=1) + 0.5, np.float64), base, apex)
     unknown = random.random() < 0.1  # two points given by hand: no first mask
     factor = float(np.exp(random.normal(0, 0.12)))
     view = leaf_view(base, apex, None if unknown else half_width, factor=factor)
@@ -133,7 +133,7 @@ def leaf_sample(scene: Scene, number: int, random: Random) -> LeafSample:
 def mask_sample(scene: Scene, random: Random) -> LeafSample:
     """Show a real leaf of which only the mask is known: nothing else of it is to be learnt."""
     rows, columns = np.nonzero(scene.labels)
-    places = np.stack([columns, rows], axis=1) + 0.5
+    places = np.asarray(np.stack([columns, rows], axis=1) + 0.5, np.float64)
     _, _, axes = np.linalg.svd(places[:: max(1, len(places) // 2000)] - places.mean(axis=0), full_matrices=False)
     along = (places - places.mean(axis=0)) @ axes[0]
     ends = [places[int(along.argmin())], places[int(along.argmax())]]
@@ -163,9 +163,9 @@ def _first_mask(scene: Scene, mask: Map, random: Random) -> Map:
         mask = np.maximum(mask, other)
     cell = max(height, width) / (OVERVIEW_SIDE / 4) * float(np.exp(random.uniform(-0.3, 0.2)))
     cells = (max(2, round(width / cell)), max(2, round(height / cell)))
-    small = cv2.resize(mask, cells, interpolation=cv2.INTER_AREA)
+    small = np.asarray(cv2.resize(mask, cells, interpolation=cv2.INTER_AREA), np.float32)
     noise = random.standard_normal((max(2, cells[1] // 4), max(2, cells[0] // 4))).astype(np.float32)
-    noise = cv2.resize(noise, cells, interpolation=cv2.INTER_LINEAR)
+    noise = np.asarray(cv2.resize(noise, cells, interpolation=cv2.INTER_LINEAR), np.float32)
     small = np.clip((small - 0.5) * 3 + 0.5 + noise * random.uniform(0, 0.9), 0, 1)
     return np.asarray(cv2.resize(small, (width, height), interpolation=cv2.INTER_LINEAR), np.float32)
 
@@ -182,7 +182,7 @@ def _coarser(image: Image8, length: float, random: Random) -> Image8:
 
 def damaged(image: Image8, random: Random) -> Image8:
     """Change light and colour, blur, add noise and JPEG blocks, each sometimes and by chance as much."""
-    result = image.astype(np.float32)
+    result: NDArray[np.floating[Any]] = image.astype(np.float32)
     if random.random() < 0.7:
         result = result * random.uniform(0.7, 1.35) + random.uniform(-25, 25)
         result = result * random.uniform(0.88, 1.12, 3).astype(np.float32)
@@ -194,7 +194,7 @@ def damaged(image: Image8, random: Random) -> Image8:
     if random.random() < 0.04:
         result = result[..., random.permutation(3)]
     if random.random() < 0.2:
-        result = cv2.GaussianBlur(result, (0, 0), random.uniform(0.4, 1.6))
+        result = np.asarray(cv2.GaussianBlur(result, (0, 0), random.uniform(0.4, 1.6)), np.float32)
     if random.random() < 0.25:
         result = result + random.standard_normal(result.shape[:2]).astype(np.float32)[..., None] * random.uniform(2, 14)
     final = np.clip(result, 0, 255).astype(np.uint8)
@@ -202,6 +202,4 @@ def damaged(image: Image8, random: Random) -> Image8:
         quality = int(random.integers(25, 85))
         coded = cv2.imencode(".jpg", final, [cv2.IMWRITE_JPEG_QUALITY, quality])[1]
         final = np.asarray(cv2.imdecode(coded, cv2.IMREAD_COLOR), np.uint8)
-    return final
-
-
+    return np.asarray(final, np.uint8)

@@ -13,6 +13,7 @@ import argparse
 import copy
 import itertools
 import json
+import math
 import multiprocessing
 import os
 import time
@@ -23,25 +24,27 @@ from pathlib import Path
 import cv2
 import numpy as np
 import torch
+from leaf_parser_losses import Batch, leaf_losses, overview_losses
+from leaf_parser_optimiser import Orthogonal
 from leaf_parser_samples import leaf_sample, mask_sample, overview_sample, readable
 from leaf_parser_scenes import Scene, draw_into, real_scenes
 from torch import Tensor
-from torch.nn import functional
 from torch.utils.data import DataLoader, IterableDataset
 
 from leafid.sheets.leaf_parser.graph import leaf_graph, overview_graph
 from leafid.sheets.leaf_parser.network import GraphNetwork, folded_weights
 from leafid.sheets.leaf_parser.weights import write_weights
 
-BATCH = 8
-RATE, DECAY = 2e-3, 1e-2
+BATCH = 12
+KERNEL_RATE, RATE, DECAY = 3e-3, 2e-3, 1e-2
 AVERAGED = 0.998
 REAL_SHARE = 0.06
 """Share of samples that come from real masks."""
 REPORTED, SAVED = 25, 100
 """Steps to a line, and to a checkpoint."""
 
-Batch = dict[str, Tensor]
+
+Arrays = dict[str, np.ndarray]
 
 
 class Samples(IterableDataset[Batch]):
@@ -55,8 +58,8 @@ class Samples(IterableDataset[Batch]):
         cv2.setNumThreads(1)
         random = np.random.default_rng(self.seed)
         real = [] if self.shared is None else real_scenes(self.shared, half=0)
-        overviews: list[dict[str, np.ndarray]] = []
-        leaves: list[dict[str, np.ndarray]] = []
+        overviews: list[Arrays] = []
+        leaves: list[Arrays] = []
         paths: list[Path] = []
         for number in itertools.count():
             if number % 200 == 0:
@@ -75,76 +78,24 @@ class Samples(IterableDataset[Batch]):
                 overviews, leaves = overviews[BATCH:], leaves[BATCH:]
 
 
-def _leaf_samples(scene: Scene, random: np.random.Generator) -> list[dict[str, np.ndarray]]:
+def _leaf_samples(scene: Scene, random: np.random.Generator) -> list[Arrays]:
     if scene.kind == "leaf":
         samples = [mask_sample(scene, random)]
     else:
         chosen = random.permutation(readable(scene))[:2]
         samples = [leaf_sample(scene, int(number), random) for number in chosen]
-    return [{"view": sample.pixels, "prior": sample.prior} | sample.targets for sample in samples]
+    named: list[Arrays] = [{"view": sample.pixels, "prior": sample.prior, **sample.targets} for sample in samples]
+    return named
 
 
-def _stacked(samples: list[dict[str, np.ndarray]]) -> Batch:
+def _stacked(samples: list[Arrays]) -> Batch:
     return {
         name: torch.from_numpy(
-            np.stack([sample[name] if sample[name].dtype == np.uint8 else np.float32(sample[name]) for sample in samples])
+            np.stack(
+                [sample[name] if sample[name].dtype == np.uint8 else np.float32(sample[name]) for sample in samples]
+            )
         )
         for name in samples[0]
-    }
-
-
-def peak_loss(logits: Tensor, targets: Tensor, weights: Tensor) -> Tensor:
-    """Focal loss of heat maps (Law & Deng 2018, CornerNet), over the number of peaks."""
-    likely = functional.logsigmoid(logits), functional.logsigmoid(-logits)
-    chance = torch.sigmoid(logits)
-    peaks = (targets > 0.99).float() * weights
-    hit = peaks * likely[0] * (1 - chance) ** 2
-    miss = (weights - peaks) * likely[1] * chance**2 * (1 - targets) ** 4
-    return -(hit + miss).sum() / peaks.sum().clamp(min=1)
-
-
-def mask_loss(logits: Tensor, targets: Tensor, weights: Tensor) -> Tensor:
-    """Cross-entropy plus Dice over each map of the batch."""
-    entropy = functional.binary_cross_entropy_with_logits(logits, targets, reduction="none")
-    mean = (entropy * weights).sum() / weights.sum().clamp(min=1)
-    chance = torch.sigmoid(logits) * weights
-    overlap = (2 * (chance * targets).sum(dim=(2, 3)) + 20) / ((chance + targets * weights).sum(dim=(2, 3)) + 20)
-    there = (weights.sum(dim=(2, 3)) > 0).float()
-    return mean + 0.5 * ((1 - overlap) * there).sum() / there.sum().clamp(min=1)
-
-
-def weighted(values: Tensor, weights: Tensor) -> Tensor:
-    """Weighted mean."""
-    return (values * weights).sum() / weights.sum().clamp(min=1e-3)
-
-
-def overview_losses(maps: Tensor, targets: Tensor, weights: Tensor) -> dict[str, Tensor]:
-    """Parts of the loss of the overview network."""
-    vectors = functional.smooth_l1_loss(maps[:, 3:], targets[:, 3:], beta=0.05, reduction="none")
-    return {
-        "areas": mask_loss(maps[:, :2], targets[:, :2], weights[:, :2]),
-        "centres": 0.3 * peak_loss(maps[:, 2], targets[:, 2], weights[:, 2]),
-        "to_centre": weighted(vectors[:, :2], weights[:, 3:5]),
-        "to_ends": weighted(vectors[:, 2:], weights[:, 5:]),
-    }
-
-
-def leaf_losses(outputs: tuple[Tensor, ...], batch: Batch) -> dict[str, Tensor]:
-    """Parts of the loss of the leaf network."""
-    fine, coarse, rows, facts = (output.float() for output in outputs)
-    weights = {name: batch[f"{name}_weight"] for name in ("fine", "coarse", "rows", "facts")}
-    away = functional.smooth_l1_loss(coarse[:, 2], batch["coarse"][:, 2], beta=0.02, reduction="none")
-    signal = functional.binary_cross_entropy_with_logits(rows, batch["rows"], reduction="none")
-    on_peaks = weights["rows"] * torch.cat([1 + 3 * batch["rows"][:, :2], torch.ones_like(rows[:, 2:])], dim=1)
-    known = functional.binary_cross_entropy_with_logits(facts, batch["facts"], reduction="none")
-    return {
-        "blade": mask_loss(fine[:, :1], batch["fine"][:, :1], weights["fine"][:, :1]),
-        "lines": mask_loss(fine[:, 1:], batch["fine"][:, 1:], weights["fine"][:, 1:]),
-        "ends": 0.2 * peak_loss(coarse[:, :2], batch["coarse"][:, :2], weights["coarse"][:, :2]),
-        "courses": 2 * weighted(away, weights["coarse"][:, 2]),
-        "counts": 2 * weighted(signal[:, :2], on_peaks[:, :2]),
-        "seen": 0.3 * weighted(signal[:, 2:], on_peaks[:, 2:]),
-        "facts": 0.3 * weighted(known, weights["facts"]),
     }
 
 
@@ -155,11 +106,18 @@ class Trainer:
         torch.manual_seed(17)
         self.out, self.device, self.seconds = out, device, seconds
         graphs = (overview_graph(), leaf_graph())
-        self.networks = torch.nn.ModuleDict({graph.name: GraphNetwork(graph, normalised=True) for graph in graphs})
-        _expect_little(self.networks)
-        self.networks.to(device, memory_format=torch.channels_last)
+        self.parts = {graph.name: GraphNetwork(graph, normalised=True) for graph in graphs}
+        _expect_little(self.parts)
+        self.networks = torch.nn.ModuleDict(self.parts).to(device)
+        self.networks.to(memory_format=torch.channels_last)
         self.averages = copy.deepcopy(self.networks).eval()
-        self.optimiser = torch.optim.AdamW(self.networks.parameters(), lr=RATE, weight_decay=DECAY)
+        kernels = [value for value in self.networks.parameters() if value.ndim == 4 and value.shape[0] >= 16]
+        chosen = {id(value) for value in kernels}
+        others = [value for value in self.networks.parameters() if id(value) not in chosen]
+        self.optimisers = (
+            Orthogonal(kernels, KERNEL_RATE, DECAY),
+            torch.optim.AdamW(others, lr=RATE, weight_decay=DECAY),
+        )
         self.step, self.elapsed, self.before = 0, 0.0, time.monotonic()
 
     def load(self) -> bool:
@@ -170,29 +128,39 @@ class Trainer:
         state = torch.load(path, map_location=self.device, weights_only=True)
         self.networks.load_state_dict(state["networks"])
         self.averages.load_state_dict(state["averages"])
-        self.optimiser.load_state_dict(state["optimiser"])
+        for optimiser, saved in zip(self.optimisers, state["optimisers"], strict=True):
+            optimiser.load_state_dict(saved)
         self.step, self.elapsed = state["step"], state["elapsed"]
         return True
 
     def save(self) -> None:
         """Write the checkpoint; the one before is there until it is complete."""
-        parts = {name: getattr(self, name).state_dict() for name in ("networks", "averages", "optimiser")}
-        torch.save(parts | {"step": self.step, "elapsed": self.elapsed}, self.out / "checkpoint.partial")
+        state = {
+            "networks": self.networks.state_dict(),
+            "averages": self.averages.state_dict(),
+            "optimisers": [optimiser.state_dict() for optimiser in self.optimisers],
+            "step": self.step,
+            "elapsed": self.elapsed,
+        }
+        torch.save(state, self.out / "checkpoint.partial")
         (self.out / "checkpoint.partial").rename(self.out / "checkpoint.pt")
 
     def learn(self, batch: Batch) -> dict[str, float]:
         """One step of both networks."""
         warm = min(1.0, (self.step + 1) / 100)
         share = min(1.0, self.elapsed / self.seconds)
-        for group in self.optimiser.param_groups:
-            group["lr"] = RATE * warm * (0.01 + 0.99 * (1 + np.cos(np.pi * share)) / 2)
+        factor = warm * (0.01 + 0.99 * (1 + math.cos(math.pi * share)) / 2)
+        for optimiser, rate in zip(self.optimisers, (KERNEL_RATE, RATE), strict=True):
+            for group in optimiser.param_groups:
+                group["lr"] = rate * factor
         self.networks.train()
         parts = self.losses(self.networks, {name: value.to(self.device) for name, value in batch.items()})
         total = torch.stack(list(parts.values())).sum()
-        self.optimiser.zero_grad()
+        self.networks.zero_grad()
         total.backward()  # type: ignore[no-untyped-call]
         torch.nn.utils.clip_grad_norm_(self.networks.parameters(), 5.0)
-        self.optimiser.step()
+        for optimiser in self.optimisers:
+            optimiser.step()
         self.step += 1
         self._average()
         now = time.monotonic()
@@ -212,9 +180,7 @@ class Trainer:
     @torch.no_grad()
     def _average(self) -> None:
         keep = min(AVERAGED, (1 + self.step) / (10 + self.step))
-        for mean, value in zip(
-            self.averages.state_dict().values(), self.networks.state_dict().values(), strict=True
-        ):
+        for mean, value in zip(self.averages.state_dict().values(), self.networks.state_dict().values(), strict=True):
             if mean.is_floating_point():
                 mean.lerp_(value, 1 - keep)
             else:
@@ -223,11 +189,12 @@ class Trainer:
     def export(self, folder: Path) -> None:
         """Write the averaged weights, folded, in half precision."""
         for name, network in self.averages.items():
+            assert isinstance(network, GraphNetwork)
             write_weights(folder, name, folded_weights(network))
 
 
 @torch.no_grad()
-def _expect_little(networks: torch.nn.ModuleDict) -> None:
+def _expect_little(networks: dict[str, GraphNetwork]) -> None:
     """Begin with what is true of most pixels: no centre, end or line."""
     for network, head, channels in (
         ("overview", "maps", slice(2, 3)),
@@ -235,7 +202,9 @@ def _expect_little(networks: torch.nn.ModuleDict) -> None:
         ("leaf", "fine", slice(1, 4)),
         ("leaf", "rows", slice(0, 2)),
     ):
-        networks[network].convolutions[head].bias[channels] = -4.0
+        convolution = networks[network].convolutions[head]
+        assert isinstance(convolution, torch.nn.Conv2d) and convolution.bias is not None
+        convolution.bias[channels] = -4.0
 
 
 def _pixels(images: Tensor) -> Tensor:
@@ -270,13 +239,17 @@ def main() -> None:
     if options.export:
         trainer.export(options.export)
         return
-    print(f"{'going on' if resumed else 'beginning'} at step {trainer.step}, {trainer.elapsed / 60:.1f} min", flush=True)
+    print(
+        f"{'going on' if resumed else 'beginning'} at step {trainer.step}, {trainer.elapsed / 60:.1f} min", flush=True
+    )
     torch.set_num_threads(options.threads)
     scenes = options.scenes or options.out / "scenes"
     for number, _ in enumerate(draw_into(scenes, iter(range(options.first))), start=1):
         if number % 50 == 0:
             print(f"{number}/{options.first} scenes", flush=True)
-    drawing = multiprocessing.get_context("spawn").Process(target=draw_on, args=(scenes, options.first, options.last), daemon=True)
+    drawing = multiprocessing.get_context("spawn").Process(
+        target=draw_on, args=(scenes, options.first, options.last), daemon=True
+    )
     drawing.start()
     loader = DataLoader(
         Samples(scenes, options.shared, options.seed + trainer.step), batch_size=None, num_workers=1, prefetch_factor=4

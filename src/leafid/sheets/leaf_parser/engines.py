@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import cache
+from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Literal
@@ -20,14 +21,18 @@ EngineName = Literal["openvino", "onnx", "torch"]
 Answers = dict[str, NDArray[np.float32]]
 Network = Callable[[NDArray[np.float32]], Answers]
 
-_NEEDED = {"openvino": ("openvino", "onnx"), "onnx": ("onnxruntime", "onnx"), "torch": ("torch",)}
+_NEEDED: dict[EngineName, tuple[str, ...]] = {
+    "openvino": ("openvino", "onnx"),
+    "onnx": ("onnxruntime", "onnx"),
+    "torch": ("torch",),
+}
 
 
 def fastest_engine() -> EngineName:
     """The first of OpenVINO, ONNX Runtime and torch that is installed."""
-    for name in ("openvino", "onnx", "torch"):
-        if all(find_spec(package) for package in _NEEDED[name]):
-            return name  # type: ignore[return-value]
+    for name, packages in _NEEDED.items():
+        if all(find_spec(package) for package in packages):
+            return name
     raise InstallationError("The leaf parser needs torch, or onnx with openvino or onnxruntime. Install one of them.")
 
 
@@ -50,8 +55,7 @@ def networks(engine: EngineName | None = None, folder: Path = FOLDER) -> tuple[N
 
 
 def _openvino(graph: Graph, weights: Weights) -> Network:
-    import openvino
-
+    openvino = import_module("openvino")
     core = openvino.Core()
     # Single precision: bfloat16, the default on newer processors, would answer differently from the others.
     settings = {"INFERENCE_NUM_THREADS": 1, "INFERENCE_PRECISION_HINT": "f32", "NUM_STREAMS": 1}
@@ -65,8 +69,7 @@ def _openvino(graph: Graph, weights: Weights) -> Network:
 
 
 def _onnxruntime(graph: Graph, weights: Weights) -> Network:
-    import onnxruntime
-
+    onnxruntime = import_module("onnxruntime")
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = 1
     options.log_severity_level = 3

@@ -12,13 +12,15 @@ from typing import Literal
 
 INPUT = "input"
 
-OVERVIEW_SIDE = 320
+OVERVIEW_SIDE = 256
 """Side in pixels of the square input of the overview network."""
-VIEW_HEIGHT, VIEW_WIDTH = 512, 256
+VIEW_HEIGHT, VIEW_WIDTH = 384, 192
 """Size in pixels of the leaf network's input: one leaf, apex up."""
 
-OVERVIEW_MAPS = ("blade", "plant", "centre", "to_centre_x", "to_centre_y", "to_base_x", "to_base_y", "to_apex_x")
-OVERVIEW_MAPS += ("to_apex_y",)
+OVERVIEW_MAPS = (
+    *("blade", "plant", "centre"),
+    *("to_centre_x", "to_centre_y", "to_base_x", "to_base_y", "to_apex_x", "to_apex_y"),
+)
 """Channels of the overview network's only output, at a quarter of the input's size."""
 FINE_MAPS = ("blade", "midrib", "secondary", "petiole")
 """Channels of the leaf network's output `fine`, at half the input's size."""

@@ -15,10 +15,10 @@ from leafid.sheets.leaf_parser.graph import VIEW_HEIGHT, VIEW_WIDTH
 
 Points = NDArray[np.float64]
 
-APEX_ROW, BASE_ROW = 40.0, 424.0
-"""Rows of the view at which apex and base are put; below the base there is room for a fifth of the length of petiole."""
+APEX_ROW, BASE_ROW = 30.0, 318.0
+"""Rows of the view at which apex and base are put; below the base is room for a petiole of a fifth of that."""
 AXIS_COLUMN = VIEW_WIDTH / 2
-_BLADE_COLUMNS = 176.0  # columns that the blade's width is to fill
+_BLADE_COLUMNS = 132.0  # columns that the blade's width is to fill
 _MOST_STRETCH = 2.2  # a narrow leaf is stretched at most so much, and a broad one squeezed
 _UNKNOWN_STRETCH = 1.0
 _GREY = (124, 124, 124)  # what lies outside the picture
@@ -49,11 +49,11 @@ class LeafView:
         return LeafView(_joined(flip, self.matrix))
 
     def cut(self, image: NDArray[np.uint8]) -> NDArray[np.uint8]:
-        """Cut the view [512, 256, 3] out of an RGB picture; grey where the picture ends."""
+        """Cut the view [384, 192, 3] out of an RGB picture; grey where the picture ends."""
         return np.asarray(self._warped(image, _GREY), np.uint8)
 
     def cut_mask(self, mask: NDArray[np.float32] | NDArray[np.uint8]) -> NDArray[np.float32]:
-        """Cut the view [512, 256] out of a map of the picture's size; 0 where the picture ends."""
+        """Cut the view [384, 192] out of a map of the picture's size; 0 where the picture ends."""
         return np.asarray(self._warped(np.asarray(mask, np.float32), (0.0,)), np.float32)
 
     def paste(self, view_map: NDArray[np.float32], box: tuple[int, int, int, int]) -> NDArray[np.float32]:

@@ -67,13 +67,16 @@ def folded_weights(network: GraphNetwork) -> dict[str, NDArray[np.float32]]:
     """Multiply batch normalisation into the convolutions: exact in evaluation mode."""
     weights: dict[str, NDArray[np.float32]] = {}
     for name, convolution in network.convolutions.items():
+        assert isinstance(convolution, nn.Conv2d)
         weight, bias = convolution.weight.detach(), convolution.bias
         if name in network.normalisations:
             norm = network.normalisations[name]
+            assert isinstance(norm, nn.BatchNorm2d) and norm.running_var is not None and norm.running_mean is not None
             factor = norm.weight / torch.sqrt(norm.running_var + norm.eps)
             weight = weight * factor[:, None, None, None]
             bias = norm.bias - norm.running_mean * factor
         weights[f"{name}.weight"] = weight.detach().cpu().float().numpy()
+        assert bias is not None
         weights[f"{name}.bias"] = bias.detach().cpu().float().numpy()
     return weights
 

@@ -23,10 +23,9 @@ def onnx_model(graph: Graph, weights: dict[str, NDArray[np.float32]]) -> bytes:
     from onnx import TensorProto, checker, helper, numpy_helper
 
     initialisers = [numpy_helper.from_array(value, name) for name, value in weights.items()]
-    constants = {
+    constants: dict[str, NDArray[Any]] = {
         "twice": np.array([1, 1, 2, 2], np.float32),
         "rows_twice": np.array([1, 1, 2, 1], np.float32),
-        "columns": np.array([3], np.int64),
     }
     initialisers += [numpy_helper.from_array(value, name) for name, value in constants.items()]
     nodes: list[Any] = []

@@ -31,7 +31,7 @@ _FEWEST = 10  # cells of the smallest leaf
 
 @dataclass(frozen=True)
 class FoundLeaf:
-    """A leaf in pixels of the network's square input: `cells` [80, 80] its share of each cell, 0 to 1."""
+    """A leaf in pixels of the network's square input: `cells` [64, 64] its share of each cell, 0 to 1."""
 
     cells: Map
     base: Points
@@ -54,7 +54,7 @@ def decode_overview(maps: Map) -> list[FoundLeaf]:
     """Find the leaves.
 
     Args:
-        maps: [9, 80, 80] of `OVERVIEW_MAPS`; the first three as logits.
+        maps: [9, 64, 64] of `OVERVIEW_MAPS`; the first three as logits.
 
     Returns:
         The leaves, the surest first.
@@ -125,7 +125,7 @@ def _densest(points: Points) -> Points:
     cells = np.clip((points / _CELL).astype(int), 0, OVERVIEW_SIDE // _CELL - 1)
     density = np.zeros((OVERVIEW_SIDE // _CELL,) * 2, np.float32)
     np.add.at(density, (cells[:, 1], cells[:, 0]), 1)
-    density = cv2.GaussianBlur(density, (0, 0), 1.5)
+    density = np.asarray(cv2.GaussianBlur(density, (0, 0), 1.5), np.float32)
     row, column = np.unravel_index(int(density.argmax()), density.shape)
     return np.array([column + 0.5, row + 0.5]) * _CELL
 

@@ -82,6 +82,20 @@ class ParsedLeaf:
         """Length of the midrib in pixels."""
         return float(np.hypot(*np.diff(self.midrib, axis=0).T).sum())
 
+    @property
+    def width(self) -> float:
+        """Largest width of the visible blade across the line from base to apex, in pixels."""
+        rows, columns = np.nonzero(self.mask)
+        places = np.stack([columns + self.box[0], rows + self.box[1]], axis=1) + 0.5
+        axis = (self.apex - self.base) / max(float(np.hypot(*(self.apex - self.base))), 1e-6)
+        along = ((places - self.base) @ axis).astype(int)
+        across = (places - self.base) @ np.array([axis[1], -axis[0]])
+        along -= along.min()
+        low, high = np.full(along.max() + 1, np.inf), np.full(along.max() + 1, -np.inf)
+        np.minimum.at(low, along, across)
+        np.maximum.at(high, along, across)
+        return float((high - low).max()) + 1.0
+
     def full_mask(self, shape: tuple[int, int]) -> NDArray[np.bool_]:
         """The mask in a picture of this height and width."""
         full = np.zeros(shape, np.bool_)

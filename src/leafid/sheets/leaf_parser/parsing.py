@@ -48,21 +48,33 @@ def parse_leaves(
         ValueError: the array is not of this type.
         WeightsError, InstallationError: see `networks`.
     """
+    views = read_views(rgb, most=most, least_score=least_score, engine=engine, folder=folder)
+    leaves = (_in_pixels(reading, view, rgb.shape[:2], score, folder) for reading, view, score in views)
+    return tuple(leaf for leaf in leaves if leaf is not None)
+
+
+def read_views(
+    rgb: NDArray[np.uint8],
+    *,
+    most: int = MOST_LEAVES,
+    least_score: float = 0.3,
+    engine: EngineName | None = None,
+    folder: Path = FOLDER,
+) -> list[tuple[ViewReading, LeafView, float]]:
+    """Find and read leaves as `parse_leaves` does; return what was read in each leaf's view, and the leaf's score."""
     _check(rgb)
-    overview, leaf_network = networks(engine, folder)
+    overview, network = networks(engine, folder)
     square, factor = letterboxed(rgb)
-    found = [
-        leaf for leaf in decode_overview(overview(_normalised(square)[None])["maps"]) if leaf.score >= least_score
-    ]
+    found = [leaf for leaf in decode_overview(overview(_normalised(square)[None])["maps"]) if leaf.score >= least_score]
     found.sort(key=lambda leaf: -float(leaf.cells.sum()))
-    parsed = []
+    views = []
     for leaf in found[:most]:
         prior = _in_picture(leaf.cells, rgb.shape[:2], factor)
         base, apex = leaf.base / factor, leaf.apex / factor
         rows, columns = np.nonzero(leaf.cells)
-        cells = (np.stack([columns, rows], axis=1) + 0.5) * (4 / factor)
-        parsed.append(_read(rgb, base, apex, half_width_of(cells, base, apex), prior, leaf.score, leaf_network, folder))
-    return tuple(leaf for leaf in parsed if leaf is not None)
+        cells = np.asarray((np.stack([columns, rows], axis=1) + 0.5) * (4 / factor), np.float64)
+        views.append((*_read(rgb, base, apex, half_width_of(cells, base, apex), prior, network), leaf.score))
+    return views
 
 
 def parse_leaf_between(
@@ -88,9 +100,11 @@ def parse_leaf_between(
     empty = np.zeros(rgb.shape[:2], np.float32)
     first = _answer(rgb, empty, leaf_view(base, apex, None), network)
     rows, columns = np.nonzero(first.blade >= _BLADE)
-    inside = leaf_view(base, apex, None).to_picture((np.stack([columns, rows], axis=1) + 0.5) * 2)
-    # The second look has the width and the mask that the first one found.
-    return _read(rgb, base, apex, half_width_of(inside, base, apex), empty, 1.0, network, folder, turn=False)
+    blade = np.asarray((np.stack([columns, rows], axis=1) + 0.5) * 2, np.float64)
+    inside = leaf_view(base, apex, None).to_picture(blade)
+    # The second look has the width that the first one found.
+    reading, view = _read(rgb, base, apex, half_width_of(inside, base, apex), empty, network, turn=False)
+    return _in_pixels(reading, view, rgb.shape[:2], 1.0, folder)
 
 
 def _check(rgb: NDArray[np.uint8]) -> None:
@@ -125,18 +139,17 @@ def _read(
     apex: Points,
     half_width: float | None,
     prior: Map,
-    score: float,
     network: Network,
-    folder: Path,
     *,
     turn: bool = True,
-) -> ParsedLeaf | None:
+) -> tuple[ViewReading, LeafView]:
+    """Read a leaf; where its view turns out to be upside down, read it again the other way round."""
     view = leaf_view(base, apex, half_width)
     reading = _answer(rgb, prior, view, network)
     if turn and reading.facts["upside_down"] > _SURE:
         view = leaf_view(apex, base, half_width)
         reading = _answer(rgb, prior, view, network)
-    return _in_pixels(reading, view, rgb.shape[:2], score, folder)
+    return reading, view
 
 
 def _in_pixels(

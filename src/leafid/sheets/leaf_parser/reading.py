@@ -17,7 +17,7 @@ Map = NDArray[np.float32]
 MIDRIB_POINTS = 33
 _FINE, _COARSE = 2, 4  # pixels of the view per pixel of the maps
 _BLADE = 0.5
-_END_NEAR = 64.0  # pixels within which the true end is looked for around the expected one
+_END_NEAR = 48.0  # pixels within which the true end is looked for around the expected one
 _END_CLEAR = 0.2  # height of the heat map from which it is believed
 _BENDS = 5  # half waves of which the midrib's departure from the straight line is the sum
 _CANDIDATE = 0.1  # probability from which a maximum of the row signal is worth a look
@@ -48,7 +48,7 @@ class Side:
 
 @dataclass(frozen=True)
 class ViewReading:
-    """What a view shows. Points in its pixels; `blade` [256, 128] probability; `facts` 0 to 1 by their names."""
+    """What a view shows. Points in its pixels; `blade` [192, 96] probability; `facts` 0 to 1 by their names."""
 
     blade: Map
     base: Points
@@ -64,7 +64,7 @@ def read_view(answers: dict[str, Map]) -> ViewReading:
     """Decode the answers of the leaf network, all logits but `departure_row`.
 
     Args:
-        answers: `fine` [4, 256, 128], `coarse` [3, 128, 64], `rows` [4, 256, 1], `facts` [7, 1, 1].
+        answers: `fine` [4, 192, 96], `coarse` [3, 96, 48], `rows` [4, 192, 1], `facts` [7, 1, 1].
     """
     fine, rows = _chance(answers["fine"]), _chance(answers["rows"])[..., 0]
     heat = _chance(answers["coarse"][:2])
@@ -97,7 +97,7 @@ def _end(heat: Map, expected: Points) -> Points:
 
 
 def fit_midrib(chance: Map, base: Points, apex: Points) -> Points:
-    """Fit a smooth curve [33, 2] from base to apex to the probability [256, 128] of the midrib.
+    """Fit a smooth curve [33, 2] from base to apex to the probability [192, 96] of the midrib.
 
     The departure from the straight line is a sum of half waves; each costs the more the more often it bends, so the
     curve cannot turn off into a secondary vein. Fitted by least squares in a window that narrows around it.
@@ -105,11 +105,11 @@ def fit_midrib(chance: Map, base: Points, apex: Points) -> Points:
     span = np.linspace(0, 1, 65)
     line = base + span[:, None] * (apex - base)
     waves = np.sin(np.pi * np.outer(span, np.arange(1, _BENDS + 1)))
-    cost = 0.02 * np.arange(1, _BENDS + 1) ** 4.0
+    cost = 0.1 * np.arange(1, _BENDS + 1) ** 4.0
     columns = (np.arange(chance.shape[1]) + 0.5) * _FINE
     at_row = np.clip((line[:, 1] / _FINE).astype(int), 0, chance.shape[0] - 1)
     bends = np.zeros(_BENDS)
-    for window in (48.0, 24.0, 12.0, 8.0):
+    for window in (36.0, 18.0, 9.0, 6.0):
         offset = columns[None] - (line[:, 0] + waves @ bends)[:, None]
         weights = chance[at_row] ** 2 * np.exp(-((offset / window) ** 2))
         total = weights.sum(axis=1)
@@ -150,7 +150,7 @@ class _Courses:
                 break
             points.append(place)
         if len(points) < 3:
-            return np.stack([start, start + [sign * 8.0, -6.0]]), 0.0
+            return np.stack([start, start + np.array([sign * 8.0, -6.0])]), 0.0
         line = self._snapped(np.stack(points))
         drawn = float(np.mean([_value(self.secondary, point) for point in line[1:]]))
         across = np.linspace(line[0, 0], line[-1, 0], _VEIN_POINTS)

@@ -11,7 +11,6 @@ from numpy.typing import NDArray
 from leafid.sheets.leaf_parser.graph import (
     COARSE_MAPS,
     FACTS,
-    FINE_MAPS,
     OVERVIEW_MAPS,
     OVERVIEW_SIDE,
     ROW_SIGNALS,
@@ -24,11 +23,11 @@ Map = NDArray[np.float32]
 
 OTHER_PLANT = 255
 """Value of twigs, petioles and whatever else is plant but no leaf's blade in label maps."""
-REACH = 96.0
+REACH = 80.0
 """Pixels of the overview's input by which its vectors are divided."""
 ROW_STEP = 2.0
 """Rows of the view per value of a row signal."""
-DEPARTURE_SCALE = 64.0
+DEPARTURE_SCALE = 48.0
 """Rows by which `departure_row` is divided."""
 _CELL = 4  # pixels per cell of coarse maps
 _CENTRE_SIGMA, _POINT_SIGMA, _ROW_SIGMA = 1.6, 1.3, 1.2
@@ -83,10 +82,10 @@ class LeafTruth:
 
 
 def overview_targets(labels: NDArray[np.uint8], leaves: list[LeafTruth], content: tuple[int, int]) -> tuple[Map, Map]:
-    """Maps [9, 80, 80] that the overview network is to answer, and weights [9, 80, 80].
+    """Maps [9, 64, 64] that the overview network is to answer, and weights [9, 64, 64].
 
     Args:
-        labels: [320, 320] 0 no plant, i + 1 the visible blade of leaf i, `OTHER_PLANT` the rest of the plant.
+        labels: [256, 256] 0 no plant, i + 1 the visible blade of leaf i, `OTHER_PLANT` the rest of the plant.
         leaves: in pixels of `labels`.
         content: width and height of the picture inside the square.
     """
@@ -119,7 +118,7 @@ def view_targets(leaf: LeafTruth, view: LeafView, visible: Map, *, upside_down: 
     Args:
         leaf: the leaf in the picture.
         view: the view that is shown.
-        visible: [512, 256] how far each pixel of the view shows this leaf's blade, 0 to 1.
+        visible: [384, 192] how far each pixel of the view shows this leaf's blade, 0 to 1.
         upside_down: the view shows the apex below: signals along rows and departures are then not to be learnt.
     """
     seen = leaf.moved(view.matrix)
@@ -169,7 +168,7 @@ def _row_signal(side: tuple[Points, ...], visible: Map, clear: float) -> tuple[M
     count = int(VIEW_HEIGHT / ROW_STEP)
     centres = (np.arange(count) + 0.5) * ROW_STEP
     heat, shown = np.zeros(count, np.float32), np.zeros(count, np.float32)
-    inside = ((centres > APEX_ROW - 30) & (centres < BASE_ROW + 40)).astype(np.float32)
+    inside = ((centres > APEX_ROW - 25) & (centres < BASE_ROW + 30)).astype(np.float32)
     if not side:
         return heat, shown, inside
     starts = np.array([line[0, 1] for line in side])
@@ -178,7 +177,7 @@ def _row_signal(side: tuple[Points, ...], visible: Map, clear: float) -> tuple[M
     for start in starts[seen]:
         heat = np.maximum(heat, np.exp(-(((centres - start) / ROW_STEP / _ROW_SIGMA) ** 2) / 2).astype(np.float32))
     nearest = np.abs(centres[:, None] - starts[None]).argmin(axis=1)
-    within = (centres > starts.min() - 20) & (centres < starts.max() + 20)
+    within = (centres > starts.min() - 15) & (centres < starts.max() + 15)
     shown[within & seen[nearest]] = 1
     return heat, shown, inside * np.where(within & ~seen[nearest], 0, 1).astype(np.float32)
 
@@ -192,11 +191,11 @@ def _share_seen(line: Points, visible: Map) -> float:
 def _departure_rows(leaf: LeafTruth) -> tuple[Map, Map]:
     """For each coarse cell, how far below it the vein through it leaves the midrib, over `DEPARTURE_SCALE`.
 
-    Between veins it is interpolated along the column; `known` [128, 64] is 1 where veins reach the column.
+    Between veins it is interpolated along the column; `known` [96, 48] is 1 where veins reach the column.
     """
     height, width = VIEW_HEIGHT // _CELL, VIEW_WIDTH // _CELL
     rows = (np.arange(height) + 0.5) * _CELL
-    columns = (np.arange(width) + 0.5) * _CELL
+    columns = np.asarray((np.arange(width) + 0.5) * _CELL, np.float64)
     by_row = np.argsort(leaf.midrib[:, 1])
     course = np.interp(rows, leaf.midrib[by_row, 1], leaf.midrib[by_row, 0])
     result, known = np.zeros((height, width), np.float32), np.zeros((height, width), np.float32)
@@ -229,7 +228,7 @@ def _rows_at(line: Points, sign: int, columns: Points) -> Points:
     slope = (row[-1] - row[-2]) / max(float(across[-1] - across[-2]), 1e-6)
     across = np.append(across, reach)
     row = np.append(row, row[-1] + np.clip(slope, -3, 1) * (reach - across[-2]))
-    return np.interp(sign * columns, across, row, left=np.nan, right=np.nan)
+    return np.asarray(np.interp(sign * columns, across, row, left=np.nan, right=np.nan))
 
 
 def _lines(lines: list[Points], thickness: float) -> Map:
@@ -237,7 +236,7 @@ def _lines(lines: list[Points], thickness: float) -> Map:
     canvas = np.zeros((VIEW_HEIGHT, VIEW_WIDTH), np.uint8)
     shifted = [np.round((line - 0.5) * 16).astype(np.int32) for line in lines if len(line) >= 2]
     cv2.polylines(canvas, shifted, False, (255,), max(1, round(2 * thickness)), cv2.LINE_AA, 4)
-    return _reduced(canvas.astype(np.float32) / 255, 2)
+    return _reduced(np.asarray(canvas / 255, np.float32), 2)
 
 
 def _reduced(values: Map, factor: int) -> Map:
@@ -248,13 +247,15 @@ def _reduced(values: Map, factor: int) -> Map:
 def _cell_places(side: int) -> Points:
     """[side, side, 2] centres of cells in pixels."""
     centre = (np.arange(side) + 0.5) * _CELL
-    return np.stack(np.meshgrid(centre, centre), axis=-1)
+    return np.asarray(np.stack(np.meshgrid(centre, centre), axis=-1), np.float64)
 
 
 def _bump(height: int, width: int, point: Points, sigma: float) -> Map:
     """A Gaussian of height 1 around a point in cells; exactly 1 in the cell that holds it."""
     column, row = point
-    columns, rows = (np.exp(-(((np.arange(n) + 0.5 - c) / sigma) ** 2) / 2) for n, c in ((width, column), (height, row)))
+    columns, rows = (
+        np.exp(-(((np.arange(n) + 0.5 - c) / sigma) ** 2) / 2) for n, c in ((width, column), (height, row))
+    )
     bump = np.outer(rows, columns).astype(np.float32)
     if 0 <= column < width and 0 <= row < height:
         bump[int(row), int(column)] = 1
