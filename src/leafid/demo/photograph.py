@@ -7,10 +7,10 @@ that real pictures do not share (domain randomisation, Ward & Moghadam 2020).
 import cv2
 import numpy as np
 
+from leafid.demo.fresh.light import sample_light
 from leafid.demo.photographs.arrangements import ARRANGEMENTS, out_of_focus
 from leafid.demo.photographs.camera import photographed
 from leafid.demo.photographs.grounds import GROUNDS
-from leafid.demo.photographs.light import sample_light
 from leafid.demo.photographs.negatives import NEGATIVES
 from leafid.demo.photographs.scene import Scene
 from leafid.demo.photographs.seen import seen_leaf

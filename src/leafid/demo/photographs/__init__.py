@@ -1,1 +1,1 @@
-"""Parts of drawn photographs: forms and looks of leaves, light, grounds, arrangements, camera. See `photograph`."""
+"""Parts of drawn photographs: stage, grounds, scene, arrangements, camera, truth. See `photograph`."""

@@ -5,9 +5,9 @@ from collections.abc import Callable
 import cv2
 import numpy as np
 
+from leafid.demo.fresh.fresh_leaf import Patch
 from leafid.demo.leaf import smooth_noise
 from leafid.demo.outline import Points
-from leafid.demo.photographs.fresh_leaf import Patch
 from leafid.demo.photographs.scene import Scene
 from leafid.demo.photographs.stage import curve, stalk
 from leafid.demo.photographs.things import put_card, put_finger, put_flower, skin

@@ -4,12 +4,12 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from leafid.demo.fresh.forms import LENGTH, LeafForm, Plant, sample_leaf, sample_plant
+from leafid.demo.fresh.fresh_leaf import blurred, draw_fresh_leaf
+from leafid.demo.fresh.looks import PlantLook, sample_look, varied
+from leafid.demo.fresh.surface import Pose, Surface
 from leafid.demo.outline import Points
-from leafid.demo.photographs.forms import LENGTH, LeafForm, Plant, sample_leaf, sample_plant
-from leafid.demo.photographs.fresh_leaf import blurred, draw_fresh_leaf
-from leafid.demo.photographs.looks import PlantLook, sample_look, varied
 from leafid.demo.photographs.stage import Stage, curve, stalk
-from leafid.demo.photographs.surface import Pose, Surface
 from leafid.demo.traits import Face
 
 

@@ -7,10 +7,10 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from leafid.demo.fresh.fresh_leaf import FreshLeaf, Patch
+from leafid.demo.fresh.light import Light
 from leafid.demo.leaf import Image32, fill, taper
 from leafid.demo.outline import Points
-from leafid.demo.photographs.fresh_leaf import FreshLeaf, Patch
-from leafid.demo.photographs.light import Light
 from leafid.demo.traits import RGB
 
 THING = -1
@@ -75,19 +75,22 @@ class Stage:
         top, left, bottom, right = max(row, 0), max(column, 0), min(row + h, height), min(column + w, width)
         if top >= bottom or left >= right:
             return
-        # A soft shadow needs no resolution finer than its softness.
-        coarse = int(np.clip(soft / 2, 1, 8))
-        alpha = cv2.copyMakeBorder(patch.alpha, rim, rim, rim, rim, cv2.BORDER_CONSTANT, value=0)
-        if coarse > 1:
-            small = cv2.resize(alpha, (max(w // coarse, 1), max(h // coarse, 1)), interpolation=cv2.INTER_AREA)
-            small = cv2.GaussianBlur(small, (0, 0), soft / coarse)
-            alpha = cv2.resize(small, (w, h), interpolation=cv2.INTER_LINEAR)
-        else:
-            alpha = cv2.GaussianBlur(alpha, (0, 0), soft)
+        alpha = softened(np.pad(patch.alpha, rim), soft)
         dark = 1 - self.light.shadow * alpha[top - row : bottom - row, left - column : right - column]
         if self.floating:
             dark = np.where(self.owner[top:bottom, left:right] == 0, 1, dark)
         self.image[top:bottom, left:right] *= dark[..., None].astype(np.float32)
+
+
+def softened(layer: Image32, sigma: float) -> Image32:
+    """Blur a layer [h, w] by `sigma` pixels, on a smaller copy where nothing finer than that is left anyway."""
+    height, width = layer.shape
+    factor = int(np.clip(sigma / 2, 1, 8))
+    if factor == 1 or min(height, width) < 4 * factor:
+        return np.asarray(cv2.GaussianBlur(layer, (0, 0), sigma), dtype=np.float32)
+    small = cv2.resize(layer, (width // factor, height // factor), interpolation=cv2.INTER_AREA)
+    small = cv2.GaussianBlur(small, (0, 0), sigma / factor)
+    return np.asarray(cv2.resize(small, (width, height), interpolation=cv2.INTER_LINEAR), dtype=np.float32)
 
 
 def stalk(line: Points, start: float, end: float, colour: RGB, rng: np.random.Generator) -> Patch:

@@ -5,11 +5,11 @@ import colorsys
 import cv2
 import numpy as np
 
+from leafid.demo.fresh.fresh_leaf import Patch
 from leafid.demo.leaf import Image32, fill
 from leafid.demo.outline import Points
-from leafid.demo.photographs.fresh_leaf import Patch
 from leafid.demo.photographs.scene import Scene
-from leafid.demo.photographs.stage import curve
+from leafid.demo.photographs.stage import curve, softened
 from leafid.demo.traits import RGB
 
 _SKIN: tuple[RGB, ...] = (
@@ -31,10 +31,11 @@ def rounded(line: Points, start: float, end: float, colour: RGB, rng: np.random.
     for point, size in zip(line - low, widths, strict=True):
         centre = (int(point[0] * 16), int(point[1] * 16))
         cv2.circle(layer, centre, max(int(size * 8), 8), (255,), -1, cv2.LINE_AA, 4)
-    inner = cv2.GaussianBlur(layer, (0, 0), max(0.22 * start, 0.6)).astype(np.float32) / 255
+    alpha = np.asarray(layer / 255, np.float32)
+    inner = softened(alpha, max(0.22 * start, 0.6))
     light = 0.35 + 0.75 * inner**1.5 + 0.02 * rng.standard_normal((height, width), dtype=np.float32)
     image = np.clip(np.array(colour, np.float32) * light[..., None], 0, 1).astype(np.float32)
-    return Patch(image, np.asarray(layer / 255, np.float32), (int(low[0]), int(low[1])))
+    return Patch(image, alpha, (int(low[0]), int(low[1])))
 
 
 def put_finger(scene: Scene, tip: Points, direction: float, width: float, skin: RGB) -> None:

@@ -4,12 +4,12 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from leafid.demo.fresh.forms import LENGTH, LeafForm
+from leafid.demo.fresh.light import Light, lit
+from leafid.demo.fresh.looks import FreshLook
+from leafid.demo.fresh.surface import Surface
 from leafid.demo.leaf import Image8, Image32, fill, fixed_point, smooth_noise, taper
 from leafid.demo.outline import Points
-from leafid.demo.photographs.forms import LENGTH, LeafForm
-from leafid.demo.photographs.light import Light, lit
-from leafid.demo.photographs.looks import FreshLook
-from leafid.demo.photographs.surface import Surface
 
 _COARSE = 4  # the slope of the bent blade changes slowly: it is drawn at a quarter of the scale
 

@@ -7,9 +7,9 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from leafid.demo.fresh.margins import inside, lobed, of_side, palmate, toothed
+from leafid.demo.fresh.veins import VeinHabit, run_veins
 from leafid.demo.outline import Points, blade_outline
-from leafid.demo.photographs.margins import inside, lobed, of_side, palmate, toothed
-from leafid.demo.photographs.veins import VeinHabit, run_veins
 from leafid.demo.taxa import APEX_FORMS, BASE_FORMS
 from leafid.demo.traits import LeafTraits
 

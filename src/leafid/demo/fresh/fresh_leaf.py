@@ -6,14 +6,14 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from leafid.demo.fresh.brush import Brush, blot, coverage_share
+from leafid.demo.fresh.forms import LENGTH, LeafForm
+from leafid.demo.fresh.light import Light
+from leafid.demo.fresh.looks import FreshLook, PlantLook, varied
+from leafid.demo.fresh.polygons import area, area_in_frame, frame_box
+from leafid.demo.fresh.surface import Pose, Surface
 from leafid.demo.leaf import Image32, fill
 from leafid.demo.outline import Points
-from leafid.demo.photographs.brush import Brush, blot, coverage_share
-from leafid.demo.photographs.forms import LENGTH, LeafForm
-from leafid.demo.photographs.light import Light
-from leafid.demo.photographs.looks import FreshLook, PlantLook, varied
-from leafid.demo.photographs.polygons import area, area_in_frame, frame_box
-from leafid.demo.photographs.surface import Pose, Surface
 from leafid.demo.traits import Face
 
 

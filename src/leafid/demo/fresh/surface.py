@@ -11,8 +11,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from leafid.demo.fresh.forms import LENGTH
 from leafid.demo.outline import Points
-from leafid.demo.photographs.forms import LENGTH
 
 _NODES = np.linspace(-0.3, 1.15, 146)  # along the midrib, relative to its length; lobes reach below 0
 
