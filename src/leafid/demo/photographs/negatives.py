@@ -94,6 +94,8 @@ def fronds(scene: Scene) -> None:
         axis = curve(a, (a + b) / 2 + rng.normal(0, 0.1 * scene.short, 2), b, steps=60)
         length, count = rng.uniform(0.04, 0.22) * scene.short, int(rng.integers(15, 58))
         slim, lean = rng.uniform(0.03, 0.1), rng.uniform(0.7, 1.4)
+        # With gaps between them, so that strips do not grow together into a blade.
+        gap = float(np.hypot(*np.diff(axis, axis=0).T).sum()) / count
         for i in np.linspace(1, 58, count).astype(int):
             heading = axis[i + 1] - axis[i - 1]
             heading = heading / max(float(np.hypot(*heading)), 1e-6)
@@ -102,7 +104,8 @@ def fronds(scene: Scene) -> None:
                 own = length * (1 - 0.8 * i / 60) * rng.uniform(0.85, 1.1)
                 tip = axis[i] + own * (np.sin(lean) * across + np.cos(lean) * heading)
                 line = curve(axis[i], (axis[i] + tip) / 2 + 0.1 * own * heading, tip, steps=8)
-                blade = stalk(line, slim * own, 0.3 * slim * own, scene.look.adaxial.blade, scene.pixels)
+                wide = min(slim * own, 0.45 * gap)
+                blade = stalk(line, wide, 0.3 * wide, scene.look.adaxial.blade, scene.pixels)
                 scene.stage.lay(blade, scene.habit.lift * own)
         scene.put_stem(axis, 0.012 * scene.short, 0.004 * scene.short)
 
