@@ -34,12 +34,14 @@ def weighted(values: Tensor, weights: Tensor) -> Tensor:
 
 def overview_losses(maps: Tensor, targets: Tensor, weights: Tensor) -> dict[str, Tensor]:
     """Parts of the loss of the overview network."""
-    vectors = functional.smooth_l1_loss(maps[:, 3:], targets[:, 3:], beta=0.05, reduction="none")
+    vectors = functional.smooth_l1_loss(maps[:, 3:8], targets[:, 3:8], beta=0.05, reduction="none")
+    towards = functional.binary_cross_entropy_with_logits(maps[:, 8], targets[:, 8], reduction="none")
     return {
         "areas": mask_loss(maps[:, :2], targets[:, :2], weights[:, :2]),
         "centres": 0.3 * peak_loss(maps[:, 2], targets[:, 2], weights[:, 2]),
-        "to_centre": weighted(vectors[:, :2], weights[:, 3:5]),
-        "to_ends": weighted(vectors[:, 2:], weights[:, 5:]),
+        "to_centre": 2 * weighted(vectors[:, :2], weights[:, 3:5]),
+        "axes": weighted(vectors[:, 2:], weights[:, 5:8]),
+        "towards": 0.5 * weighted(towards, weights[:, 8]),
     }
 
 
@@ -53,7 +55,9 @@ def leaf_losses(outputs: tuple[Tensor, ...], batch: Batch) -> dict[str, Tensor]:
     known = functional.binary_cross_entropy_with_logits(facts, batch["facts"], reduction="none")
     return {
         "blade": mask_loss(fine[:, :1], batch["fine"][:, :1], weights["fine"][:, :1]),
-        "lines": mask_loss(fine[:, 1:], batch["fine"][:, 1:], weights["fine"][:, 1:]),
+        "midrib": 0.5 * mask_loss(fine[:, 1:2], batch["fine"][:, 1:2], weights["fine"][:, 1:2]),
+        "secondary": 2 * mask_loss(fine[:, 2:3], batch["fine"][:, 2:3], weights["fine"][:, 2:3]),
+        "petiole": 0.3 * mask_loss(fine[:, 3:], batch["fine"][:, 3:], weights["fine"][:, 3:]),
         "ends": 0.2 * peak_loss(coarse[:, :2], batch["coarse"][:, :2], weights["coarse"][:, :2]),
         "courses": 2 * weighted(away, weights["coarse"][:, 2]),
         "counts": 2 * weighted(signal[:, :2], on_peaks[:, :2]),

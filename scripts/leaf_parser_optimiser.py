@@ -46,4 +46,5 @@ def orthogonalised(matrix: Tensor) -> Tensor:
     for _ in range(_TURNS):
         square = result @ result.T
         result = first * result + (second * square + third * square @ square) @ result
-    return result.T if tall else result
+    final: Tensor = result.T if tall else result
+    return final

@@ -35,12 +35,12 @@ from leafid.sheets.leaf_parser.graph import leaf_graph, overview_graph
 from leafid.sheets.leaf_parser.network import GraphNetwork, folded_weights
 from leafid.sheets.leaf_parser.weights import write_weights
 
-BATCH = 12
+OVERVIEWS, LEAVES = 18, 10
 KERNEL_RATE, RATE, DECAY = 3e-3, 2e-3, 1e-2
 AVERAGED = 0.998
 REAL_SHARE = 0.06
 """Share of samples that come from real masks."""
-REPORTED, SAVED = 25, 100
+REPORTED, SAVED = 25, 50
 """Steps to a line, and to a checkpoint."""
 
 
@@ -68,14 +68,14 @@ class Samples(IterableDataset[Batch]):
                 scene = real[int(random.integers(len(real)))]
             else:
                 scene = Scene.load(paths[int(random.integers(len(paths)))])
-            if len(overviews) < BATCH:
+            if len(overviews) < OVERVIEWS:
                 shown = overview_sample(scene, random)
                 overviews.append({"overview": shown.pixels, "maps": shown.maps, "weights": shown.weights})
-            if len(leaves) < BATCH:
+            if len(leaves) < LEAVES:
                 leaves += _leaf_samples(scene, random)
-            if len(overviews) >= BATCH and len(leaves) >= BATCH:
-                yield _stacked(overviews[:BATCH]) | _stacked(leaves[:BATCH])
-                overviews, leaves = overviews[BATCH:], leaves[BATCH:]
+            if len(overviews) >= OVERVIEWS and len(leaves) >= LEAVES:
+                yield _stacked(overviews[:OVERVIEWS]) | _stacked(leaves[:LEAVES])
+                overviews, leaves = overviews[OVERVIEWS:], leaves[LEAVES:]
 
 
 def _leaf_samples(scene: Scene, random: np.random.Generator) -> list[Arrays]:

@@ -54,7 +54,7 @@ def exact_overview(photo: DrawnPhotograph) -> ExactOverview:
     scaled = np.array([[factor, 0, 0], [0, factor, 0]])
     leaves = [truth_of(leaf).moved(scaled) for leaf in photo.leaves]
     maps, _ = overview_targets(labels, leaves, size)
-    return ExactOverview(np.concatenate([_logits(maps[:3]), maps[3:]]), labels, leaves)
+    return ExactOverview(np.concatenate([_logits(maps[:3]), maps[3:8], _logits(maps[8:])]), labels, leaves)
 
 
 def exact_view(photo: DrawnPhotograph, leaf: PhotographedLeaf) -> tuple[LeafView, LeafTruth, dict[str, Map]]:

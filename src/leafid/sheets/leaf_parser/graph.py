@@ -19,7 +19,7 @@ VIEW_HEIGHT, VIEW_WIDTH = 384, 192
 
 OVERVIEW_MAPS = (
     *("blade", "plant", "centre"),
-    *("to_centre_x", "to_centre_y", "to_base_x", "to_base_y", "to_apex_x", "to_apex_y"),
+    *("to_centre_x", "to_centre_y", "axis_cosine", "axis_sine", "half_length", "towards_apex"),
 )
 """Channels of the overview network's only output, at a quarter of the input's size."""
 FINE_MAPS = ("blade", "midrib", "secondary", "petiole")

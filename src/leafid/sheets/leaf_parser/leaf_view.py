@@ -43,6 +43,10 @@ class LeafView:
         """View pixels per picture pixel along the leaf's axis."""
         return float(np.hypot(*np.linalg.inv(self.matrix[:, :2])[:, 1])) ** -1
 
+    def shifted(self, left: float, top: float) -> LeafView:
+        """The same view, where the picture was a part of a larger one that begins at this column and row of it."""
+        return LeafView(_joined(self.matrix, np.array([[1.0, 0, -left], [0, 1, -top]])))
+
     def mirrored(self) -> LeafView:
         """The same view with left and right exchanged."""
         flip = np.array([[-1.0, 0, VIEW_WIDTH], [0, 1, 0]])

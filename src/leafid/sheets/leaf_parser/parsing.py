@@ -12,7 +12,7 @@ from leafid.sheets.leaf_parser.counting import counted, evidence, quality, read_
 from leafid.sheets.leaf_parser.engines import EngineName, Network, networks
 from leafid.sheets.leaf_parser.graph import VIEW_HEIGHT, VIEW_WIDTH
 from leafid.sheets.leaf_parser.leaf_view import LeafView, half_width_of, leaf_view
-from leafid.sheets.leaf_parser.overview import decode_overview, letterboxed
+from leafid.sheets.leaf_parser.overview import FoundLeaf, decode_overview, letterboxed, letterboxed_size
 from leafid.sheets.leaf_parser.parsed_leaf import NotWhole, ParsedLeaf, Points, SecondaryCount
 from leafid.sheets.leaf_parser.reading import Departure, Side, ViewReading, read_view
 from leafid.sheets.leaf_parser.weights import FOLDER
@@ -22,6 +22,8 @@ Map = NDArray[np.float32]
 MOST_LEAVES = 8
 _SURE = 0.5  # probability from which a leaf is folded, overlapped, cut
 _BLADE = 0.5
+_ZOOMED = 0.7  # share of the picture's side below which the part with leaves is looked at once more
+_AROUND = 0.15  # margin around that part, as a share of its side
 
 
 def parse_leaves(
@@ -64,17 +66,39 @@ def read_views(
     """Find and read leaves as `parse_leaves` does; return what was read in each leaf's view, and the leaf's score."""
     _check(rgb)
     overview, network = networks(engine, folder)
-    square, factor = letterboxed(rgb)
-    found = [leaf for leaf in decode_overview(overview(_normalised(square)[None])["maps"]) if leaf.score >= least_score]
-    found.sort(key=lambda leaf: -float(leaf.cells.sum()))
+    found, (left, top, right, bottom) = _overview(rgb, overview)
+    part = rgb[top:bottom, left:right]
+    _, factor = letterboxed_size(part.shape)
+    kept = sorted((leaf for leaf in found if leaf.score >= least_score), key=lambda leaf: -float(leaf.cells.sum()))
     views = []
-    for leaf in found[:most]:
-        prior = _in_picture(leaf.cells, rgb.shape[:2], factor)
+    for leaf in kept[:most]:
+        prior = _in_picture(leaf.cells, part.shape[:2], factor)
         base, apex = leaf.base / factor, leaf.apex / factor
         rows, columns = np.nonzero(leaf.cells)
         cells = np.asarray((np.stack([columns, rows], axis=1) + 0.5) * (4 / factor), np.float64)
-        views.append((*_read(rgb, base, apex, half_width_of(cells, base, apex), prior, network), leaf.score))
+        reading, view = _read(part, base, apex, half_width_of(cells, base, apex), prior, network)
+        views.append((reading, view.shifted(left, top), leaf.score))
     return views
+
+
+def _overview(rgb: NDArray[np.uint8], network: Network) -> tuple[list[FoundLeaf], tuple[int, int, int, int]]:
+    """Find leaves; where they fill only a part of the picture, once more in that part, which is also returned."""
+    height, width = rgb.shape[:2]
+    square, factor = letterboxed(rgb)
+    maps = network(_normalised(square)[None])["maps"]
+    found = decode_overview(maps)
+    rows, columns = np.nonzero(maps[0] > 0)
+    if not len(rows):
+        return found, (0, 0, width, height)
+    low = np.array([columns.min(), rows.min()]) * 4 / factor
+    high = np.array([columns.max() + 1, rows.max() + 1]) * 4 / factor
+    margin = _AROUND * float((high - low).max())
+    left, top = np.clip(np.floor(low - margin), 0, None).astype(int).tolist()
+    right, bottom = np.minimum(np.ceil(high + margin), [width, height]).astype(int).tolist()
+    if max(right - left, bottom - top) > _ZOOMED * max(width, height):
+        return found, (0, 0, width, height)
+    square, _ = letterboxed(rgb[top:bottom, left:right])
+    return decode_overview(network(_normalised(square)[None])["maps"]), (left, top, right, bottom)
 
 
 def parse_leaf_between(

@@ -76,9 +76,8 @@ class LeafTruth:
 
     @property
     def centre(self) -> Points:
-        """The middle of the midrib."""
-        steps = np.concatenate([[0], np.cumsum(np.hypot(*np.diff(self.midrib, axis=0).T))])
-        return np.array([np.interp(steps[-1] / 2, steps, self.midrib[:, axis]) for axis in (0, 1)])
+        """The middle between base and apex."""
+        return np.asarray((self.base + self.apex) / 2)
 
 
 def overview_targets(labels: NDArray[np.uint8], leaves: list[LeafTruth], content: tuple[int, int]) -> tuple[Map, Map]:
@@ -103,10 +102,15 @@ def overview_targets(labels: NDArray[np.uint8], leaves: list[LeafTruth], content
         cells = int(own.sum())
         if cells < 3:
             continue
-        centre = np.clip(leaf.centre, 3, np.array(content, np.float64) - 3)
-        maps[2] = np.maximum(maps[2], _bump(side, side, centre / _CELL, _CENTRE_SIGMA))
-        for first, target in ((3, centre), (5, leaf.base), (7, leaf.apex)):
-            maps[first : first + 2, own] = ((target - places[own]) / REACH).T
+        if ((leaf.centre >= 0) & (leaf.centre < content)).all():
+            maps[2] = np.maximum(maps[2], _bump(side, side, leaf.centre / _CELL, _CENTRE_SIGMA))
+        maps[3:5, own] = ((leaf.centre - places[own]) / REACH).T
+        # Twice the angle is the same for both directions of the axis: which end is the apex is a question of its own,
+        # and as long as it has no answer the axis has one.
+        axis = leaf.apex - leaf.base
+        half, angle = float(np.hypot(*axis)) / 2, float(np.arctan2(axis[1], axis[0]))
+        maps[5:8, own] = np.array([[half * np.cos(2 * angle)], [half * np.sin(2 * angle)], [half]]) / REACH
+        maps[8, own] = np.clip((places[own] - leaf.base) @ axis / (4 * half**2), 0, 1)
         # A small leaf weighs less than a large one, but more than its share of the picture.
         weights[3:, own] = cells**-0.5
     return maps, weights
