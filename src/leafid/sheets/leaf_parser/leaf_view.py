@@ -18,6 +18,8 @@ Points = NDArray[np.float64]
 APEX_ROW, BASE_ROW = 30.0, 318.0
 """Rows of the view at which apex and base are put; below the base is room for a petiole of a fifth of that."""
 AXIS_COLUMN = VIEW_WIDTH / 2
+VIEW_ENDS: Points = np.array([[AXIS_COLUMN, BASE_ROW], [AXIS_COLUMN, APEX_ROW]])
+"""Base and apex in the view."""
 _BLADE_COLUMNS = 132.0  # columns that the blade's width is to fill
 _MOST_STRETCH = 2.2  # a narrow leaf is stretched at most so much, and a broad one squeezed
 _UNKNOWN_STRETCH = 1.0

@@ -8,10 +8,11 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from leafid.sheets.leaf_parser.choosing import ReadLeaf, alone, joined, main_axes
 from leafid.sheets.leaf_parser.counting import counted, evidence, quality, read_calibration
 from leafid.sheets.leaf_parser.engines import EngineName, Network, networks
 from leafid.sheets.leaf_parser.graph import VIEW_HEIGHT, VIEW_WIDTH
-from leafid.sheets.leaf_parser.leaf_view import LeafView, half_width_of, leaf_view
+from leafid.sheets.leaf_parser.leaf_view import APEX_ROW, BASE_ROW, VIEW_ENDS, LeafView, half_width_of, leaf_view
 from leafid.sheets.leaf_parser.overview import FoundLeaf, decode_overview, letterboxed, letterboxed_size
 from leafid.sheets.leaf_parser.parsed_leaf import NotWhole, ParsedLeaf, Points, SecondaryCount
 from leafid.sheets.leaf_parser.reading import Departure, Side, ViewReading, read_view
@@ -22,6 +23,9 @@ Map = NDArray[np.float32]
 MOST_LEAVES = 8
 _SURE = 0.5  # probability from which a leaf is folded, overlapped, cut
 _BLADE = 0.5
+_CLEAR = 0.6  # clearness below which the blade's main axes are tried as well
+_LOOKS = 2  # most further looks at a leaf whose ends were found elsewhere than expected
+_MOVED = 0.04  # share of the length from which ends are elsewhere
 _ZOOMED = 0.7  # share of the picture's side below which the part with leaves is looked at once more
 _AROUND = 0.15  # margin around that part, as a share of its side
 
@@ -70,15 +74,21 @@ def read_views(
     part = rgb[top:bottom, left:right]
     _, factor = letterboxed_size(part.shape)
     kept = sorted((leaf for leaf in found if leaf.score >= least_score), key=lambda leaf: -float(leaf.cells.sum()))
-    views = []
-    for leaf in kept[:most]:
-        prior = _in_picture(leaf.cells, part.shape[:2], factor)
-        base, apex = leaf.base / factor, leaf.apex / factor
-        rows, columns = np.nonzero(leaf.cells)
-        cells = np.asarray((np.stack([columns, rows], axis=1) + 0.5) * (4 / factor), np.float64)
-        reading, view = _read(part, base, apex, half_width_of(cells, base, apex), prior, network)
-        views.append((reading, view.shifted(left, top), leaf.score))
-    return views
+    read = [_read_cells(part, leaf, factor, network) for leaf in kept[:most]]
+    read = alone(joined(read, lambda leaf: _read_cells(part, leaf, factor, network)))
+    return [(one.reading, one.view.shifted(left, top), one.leaf.score) for one in read]
+
+
+def _read_cells(rgb: NDArray[np.uint8], leaf: FoundLeaf, factor: float, network: Network) -> ReadLeaf:
+    prior = _in_picture(leaf.cells, rgb.shape[:2], factor)
+    rows, columns = np.nonzero(leaf.cells)
+    cells = np.asarray((np.stack([columns, rows], axis=1) + 0.5) * (4 / factor), np.float64)
+    read = [_read(rgb, leaf.base / factor, leaf.apex / factor, cells, prior, network)]
+    for base, apex in main_axes(cells):
+        if max(reading.clearness for reading, _ in read) < _CLEAR:
+            read.append(_read(rgb, base, apex, cells, prior, network))
+    reading, view = max(read, key=lambda one: one[0].clearness)
+    return ReadLeaf(leaf, reading, view)
 
 
 def _overview(rgb: NDArray[np.uint8], network: Network) -> tuple[list[FoundLeaf], tuple[int, int, int, int]]:
@@ -127,7 +137,7 @@ def parse_leaf_between(
     blade = np.asarray((np.stack([columns, rows], axis=1) + 0.5) * 2, np.float64)
     inside = leaf_view(base, apex, None).to_picture(blade)
     # The second look has the width that the first one found.
-    reading, view = _read(rgb, base, apex, half_width_of(inside, base, apex), empty, network, turn=False)
+    reading, view = _read(rgb, base, apex, inside, empty, network, turn=False)
     return _in_pixels(reading, view, rgb.shape[:2], 1.0, folder)
 
 
@@ -161,17 +171,26 @@ def _read(
     rgb: NDArray[np.uint8],
     base: Points,
     apex: Points,
-    half_width: float | None,
+    blade: Points,
     prior: Map,
     network: Network,
     *,
     turn: bool = True,
 ) -> tuple[ViewReading, LeafView]:
-    """Read a leaf; where its view turns out to be upside down, read it again the other way round."""
-    view = leaf_view(base, apex, half_width)
+    """Read a leaf; again the other way round where its apex is below, and again from ends that were found elsewhere."""
+    view = leaf_view(base, apex, half_width_of(blade, base, apex))
     reading = _answer(rgb, prior, view, network)
     if turn and reading.facts["upside_down"] > _SURE:
-        view = leaf_view(apex, base, half_width)
+        turned = leaf_view(apex, base, half_width_of(blade, apex, base))
+        again = _answer(rgb, prior, turned, network)
+        if again.facts["upside_down"] < reading.facts["upside_down"]:
+            reading, view = again, turned
+    for _ in range(_LOOKS):
+        ends = np.stack([reading.base, reading.apex])
+        if np.hypot(*(ends - VIEW_ENDS).T).max() < _MOVED * (BASE_ROW - APEX_ROW):
+            break
+        base, apex = view.to_picture(ends)
+        view = leaf_view(base, apex, half_width_of(blade, base, apex))
         reading = _answer(rgb, prior, view, network)
     return reading, view
 

@@ -48,9 +48,14 @@ class Side:
 
 @dataclass(frozen=True)
 class ViewReading:
-    """What a view shows. Points in its pixels; `blade` [192, 96] probability; `facts` 0 to 1 by their names."""
+    """What a view shows. Points in its pixels; `blade` [192, 96] probability; `facts` 0 to 1 by their names.
+
+    `clearness` is how much speaks for a leaf that lies just so: the midrib's mean probability along its course times
+    that of the ends, 0 to 1.
+    """
 
     blade: Map
+    clearness: float
     base: Points
     apex: Points
     midrib: Points
@@ -68,32 +73,40 @@ def read_view(answers: dict[str, Map]) -> ViewReading:
     """
     fine, rows = _chance(answers["fine"]), _chance(answers["rows"])[..., 0]
     heat = _chance(answers["coarse"][:2])
-    base = _end(heat[0], np.array([AXIS_COLUMN, BASE_ROW]))
-    apex = _end(heat[1], np.array([AXIS_COLUMN, APEX_ROW]))
+    base, base_clear = _end(heat[0], np.array([AXIS_COLUMN, BASE_ROW]))
+    apex, apex_clear = _end(heat[1], np.array([AXIS_COLUMN, APEX_ROW]))
     midrib = fit_midrib(fine[1], base, apex)
     courses = _Courses(answers["coarse"][2], fine, midrib)
     sides = [_side(sign, rows[index], rows[index + 2], courses) for index, sign in enumerate((-1, 1))]
     facts = dict(zip(FACTS, _chance(answers["facts"]).ravel().tolist(), strict=True))
-    return ViewReading(fine[0], base, apex, midrib, _petiole(fine[3], base), sides[0], sides[1], facts)
+    clearness = _along(fine[1], midrib) * (0.5 + 0.25 * base_clear + 0.25 * apex_clear)
+    return ViewReading(fine[0], clearness, base, apex, midrib, _petiole(fine[3], base), sides[0], sides[1], facts)
 
 
 def _chance(logits: Map) -> Map:
     return np.asarray(1 / (1 + np.exp(-np.clip(logits, -30, 30))), np.float32)
 
 
-def _end(heat: Map, expected: Points) -> Points:
-    """The maximum near the expected place, between the cells; the expected place where there is none."""
+def _along(chance: Map, line: Points) -> float:
+    """Mean over a line of the largest probability within a pixel beside it."""
+    wide = cv2.dilate(chance, np.ones((1, 3), np.uint8))
+    return float(np.mean([_value(np.asarray(wide, np.float32), point) for point in line]))
+
+
+def _end(heat: Map, expected: Points) -> tuple[Points, float]:
+    """The maximum near the expected place, between the cells, and its height; the place itself where there is none."""
     column, row = expected / _COARSE - 0.5
     columns, rows = np.arange(heat.shape[1]) - column, np.arange(heat.shape[0]) - row
     near = heat * (np.hypot(columns[None], rows[:, None]) <= _END_NEAR / _COARSE)
     top, left = (int(index) for index in np.unravel_index(int(near.argmax()), near.shape))
     if near[top, left] < _END_CLEAR:
-        return expected
+        return expected, float(near[top, left])
     window = np.s_[max(0, top - 1) : top + 2, max(0, left - 1) : left + 2]
     weights = heat[window] ** 2
     at_rows, at_columns = np.mgrid[window]
     total = weights.sum()
-    return np.array([(weights * at_columns).sum() / total + 0.5, (weights * at_rows).sum() / total + 0.5]) * _COARSE
+    place = np.array([(weights * at_columns).sum() / total + 0.5, (weights * at_rows).sum() / total + 0.5]) * _COARSE
+    return place, float(near[top, left])
 
 
 def fit_midrib(chance: Map, base: Points, apex: Points) -> Points:
