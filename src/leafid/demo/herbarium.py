@@ -11,23 +11,20 @@ out/truth/truth.jsonl               one record per sheet, see `truth_record`
 
 import csv
 import json
-import multiprocessing
-from collections.abc import Callable, Iterator
-from concurrent.futures import ProcessPoolExecutor
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import cv2
 import numpy as np
-import numpy.typing as npt
 
 from leafid.cores import usable_cores
 from leafid.demo.gatherings import SheetSpec, sheet_spec
-from leafid.demo.outline import Points
 from leafid.demo.sheet import DrawnSheet, SheetLeaf, draw_sheet
 from leafid.demo.taxa import FAMILY, leaf_ranges
-from leafid.errors import OutputError, UsageError
+from leafid.demo.writing import PNG_OPTIONS, in_order, make_folders, rounded, write_image
+from leafid.errors import UsageError
 
 DEFAULT_PX_PER_MM = 4.0
 
@@ -37,7 +34,6 @@ COLUMNS = (
 )  # fmt: skip
 
 _JPEG_QUALITY = 90
-_PNG_OPTIONS = [cv2.IMWRITE_PNG_COMPRESSION, 1, cv2.IMWRITE_PNG_STRATEGY, cv2.IMWRITE_PNG_STRATEGY_RLE]
 
 
 def draw_herbarium(
@@ -68,11 +64,8 @@ def draw_herbarium(
         OutputError: the folder cannot be written.
     """
     _check(sheets, seed, px_per_mm, workers)
-    try:
-        for folder in ("images", "truth/plant", "truth/leaves", "truth/veins", "truth/furniture"):
-            (out / folder).mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise OutputError(f"The drawn herbarium cannot be written to {out}: {error.strerror}.") from error
+    folders = ("images", "truth/plant", "truth/leaves", "truth/veins", "truth/furniture")
+    make_folders(out, folders, "The drawn herbarium")
     draw = partial(_draw_one, out=out, seed=seed, px_per_mm=px_per_mm)
     workers = min(workers or usable_cores(), sheets)
     with (
@@ -81,7 +74,7 @@ def draw_herbarium(
     ):
         rows = csv.DictWriter(table, COLUMNS, lineterminator="\n")
         rows.writeheader()
-        for index, (row, record) in enumerate(_mapped(draw, sheets, workers)):
+        for index, (row, record) in enumerate(in_order(draw, sheets, workers)):
             rows.writerow(row)
             truth.write(json.dumps(record) + "\n")
             if on_progress is not None:
@@ -115,12 +108,12 @@ def _leaf_record(placed: SheetLeaf) -> dict[str, Any]:
     return {
         "number": placed.number,
         "face": leaf.face,
-        "base_px": _rounded(midrib[0]),
-        "apex_px": _rounded(midrib[-1]),
-        "midrib_px": _rounded(midrib[::4]),
-        "outline_px": _rounded(outline[::2]),
-        "bbox_px": _rounded(np.concatenate([outline.min(axis=0), outline.max(axis=0)])),
-        "petiole_px": _rounded(placed.petiole_px),
+        "base_px": rounded(midrib[0]),
+        "apex_px": rounded(midrib[-1]),
+        "midrib_px": rounded(midrib[::4]),
+        "outline_px": rounded(outline[::2]),
+        "bbox_px": rounded(np.concatenate([outline.min(axis=0), outline.max(axis=0)])),
+        "petiole_px": rounded(placed.petiole_px),
         "length_mm": round(traits.length_mm, 2),
         "width_mm": round(blade.width_mm(), 2),
         "length_to_width": round(traits.length_mm / blade.width_mm(), 3),
@@ -140,10 +133,6 @@ def _leaf_record(placed: SheetLeaf) -> dict[str, Any]:
         "overlapped": placed.overlapped,
         "visible_fraction": round(placed.visible_fraction, 3),
     }
-
-
-def _rounded(values: Points) -> list[Any]:
-    return list(np.round(values, 1).tolist())
 
 
 def _sheet_row(spec: SheetSpec) -> dict[str, str]:
@@ -169,7 +158,7 @@ def _sheet_row(spec: SheetSpec) -> dict[str, str]:
 def _draw_one(index: int, *, out: Path, seed: int, px_per_mm: float) -> tuple[dict[str, str], dict[str, Any]]:
     sheet = draw_sheet(sheet_spec(index, seed=seed, px_per_mm=px_per_mm))
     name = f"{index:06d}"
-    _write(out / "images" / f"{name}.jpg", sheet.image[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, _JPEG_QUALITY])
+    write_image(out / "images" / f"{name}.jpg", sheet.image[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, _JPEG_QUALITY])
     masks = {
         "plant": sheet.plant.astype(np.uint8) * 255,
         "leaves": sheet.leaves,
@@ -177,29 +166,8 @@ def _draw_one(index: int, *, out: Path, seed: int, px_per_mm: float) -> tuple[di
         "furniture": sheet.furniture,
     }
     for kind, mask in masks.items():
-        _write(out / "truth" / kind / f"{name}.png", mask, _PNG_OPTIONS)
+        write_image(out / "truth" / kind / f"{name}.png", mask, PNG_OPTIONS)
     return _sheet_row(sheet.spec), truth_record(sheet)
-
-
-def _write(path: Path, pixels: npt.NDArray[np.uint8], options: list[int]) -> None:
-    _, data = cv2.imencode(path.suffix, np.ascontiguousarray(pixels), options)
-    try:
-        path.write_bytes(data.tobytes())
-    except OSError as error:
-        raise OutputError(f"{path} cannot be written: {error.strerror}.") from None
-
-
-def _mapped(
-    draw: Callable[[int], tuple[dict[str, str], dict[str, Any]]], sheets: int, workers: int
-) -> Iterator[tuple[dict[str, str], dict[str, Any]]]:
-    """Yield the results in the order of the sheets."""
-    if workers == 1:
-        yield from map(draw, range(sheets))
-        return
-    # spawn, because a forked process can hang if torch or OpenCV threads are running.
-    context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(workers, mp_context=context) as pool:
-        yield from pool.map(draw, range(sheets), chunksize=2)
 
 
 def _check(sheets: int, seed: int, px_per_mm: float, workers: int | None) -> None:

@@ -1,0 +1,1 @@
+"""Fresh leaves of any form: outline and veins, the bend in space, look, light, pixels."""

@@ -1,0 +1,1 @@
+"""Parts of drawn photographs: stage, grounds, scene, arrangements, camera, truth. See `photograph`."""

@@ -1,0 +1,255 @@
+"""The leaf parser: leaves of a picture of any kind, each with mask, ends, midrib, secondary veins and their number."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from leafid.sheets.leaf_parser.choosing import ReadLeaf, alone, joined, main_axes
+from leafid.sheets.leaf_parser.counting import counted, evidence, quality, read_calibration
+from leafid.sheets.leaf_parser.engines import EngineName, Network, networks
+from leafid.sheets.leaf_parser.graph import VIEW_HEIGHT, VIEW_WIDTH
+from leafid.sheets.leaf_parser.leaf_view import APEX_ROW, BASE_ROW, VIEW_ENDS, LeafView, half_width_of, leaf_view
+from leafid.sheets.leaf_parser.overview import FoundLeaf, decode_overview, letterboxed, letterboxed_size
+from leafid.sheets.leaf_parser.parsed_leaf import NotWhole, ParsedLeaf, Points, SecondaryCount
+from leafid.sheets.leaf_parser.reading import Departure, Side, ViewReading, read_view
+from leafid.sheets.leaf_parser.weights import FOLDER
+
+Map = NDArray[np.float32]
+
+MOST_LEAVES = 8
+_SURE = 0.5  # probability from which a leaf is folded, overlapped, cut
+_BLADE = 0.5
+_CLEAR = 0.6  # clearness below which the blade's main axes are tried as well
+_LOOKS = 2  # most further looks at a leaf whose ends were found elsewhere than expected
+_MOVED = 0.04  # share of the length from which ends are elsewhere
+_ZOOMED = 0.7  # share of the picture's side below which the part with leaves is looked at once more
+_AROUND = 0.15  # margin around that part, as a share of its side
+
+
+def parse_leaves(
+    rgb: NDArray[np.uint8],
+    *,
+    most: int = MOST_LEAVES,
+    least_score: float = 0.3,
+    engine: EngineName | None = None,
+    folder: Path = FOLDER,
+) -> tuple[ParsedLeaf, ...]:
+    """Find the leaves of a picture and read each.
+
+    Args:
+        rgb: uint8 (H, W, 3); a leaf should be 400 pixels long or more for its veins to be read as well as they can be.
+        most: leaves to read; those that cover most of the picture come first.
+        least_score: leaves that are less sure are left out, 0 to 1.
+        engine: what runs the networks; None for the fastest that is installed.
+        folder: where weights and calibration lie.
+
+    Returns:
+        The leaves, the largest first.
+
+    Raises:
+        ValueError: the array is not of this type.
+        WeightsError, InstallationError: see `networks`.
+    """
+    views = read_views(rgb, most=most, least_score=least_score, engine=engine, folder=folder)
+    leaves = (_in_pixels(reading, view, rgb.shape[:2], score, folder) for reading, view, score in views)
+    return tuple(leaf for leaf in leaves if leaf is not None)
+
+
+def read_views(
+    rgb: NDArray[np.uint8],
+    *,
+    most: int = MOST_LEAVES,
+    least_score: float = 0.3,
+    engine: EngineName | None = None,
+    folder: Path = FOLDER,
+) -> list[tuple[ViewReading, LeafView, float]]:
+    """Find and read leaves as `parse_leaves` does; return what was read in each leaf's view, and the leaf's score."""
+    _check(rgb)
+    overview, network = networks(engine, folder)
+    found, (left, top, right, bottom) = _overview(rgb, overview)
+    part = rgb[top:bottom, left:right]
+    _, factor = letterboxed_size(part.shape)
+    kept = sorted((leaf for leaf in found if leaf.score >= least_score), key=lambda leaf: -float(leaf.cells.sum()))
+    read = [_read_cells(part, leaf, factor, network) for leaf in kept[:most]]
+    read = alone(joined(read, lambda leaf: _read_cells(part, leaf, factor, network)))
+    return [(one.reading, one.view.shifted(left, top), one.leaf.score) for one in read]
+
+
+def _read_cells(rgb: NDArray[np.uint8], leaf: FoundLeaf, factor: float, network: Network) -> ReadLeaf:
+    prior = _in_picture(leaf.cells, rgb.shape[:2], factor)
+    rows, columns = np.nonzero(leaf.cells)
+    cells = np.asarray((np.stack([columns, rows], axis=1) + 0.5) * (4 / factor), np.float64)
+    read = [_read(rgb, leaf.base / factor, leaf.apex / factor, cells, prior, network)]
+    for base, apex in main_axes(cells):
+        if max(reading.clearness for reading, _ in read) < _CLEAR:
+            read.append(_read(rgb, base, apex, cells, prior, network))
+    reading, view = max(read, key=lambda one: one[0].clearness)
+    return ReadLeaf(leaf, reading, view)
+
+
+def _overview(rgb: NDArray[np.uint8], network: Network) -> tuple[list[FoundLeaf], tuple[int, int, int, int]]:
+    """Find leaves; where they fill only a part of the picture, once more in that part, which is also returned."""
+    height, width = rgb.shape[:2]
+    square, factor = letterboxed(rgb)
+    maps = network(_normalised(square)[None])["maps"]
+    found = decode_overview(maps)
+    rows, columns = np.nonzero(maps[0] > 0)
+    if not len(rows):
+        return found, (0, 0, width, height)
+    low = np.array([columns.min(), rows.min()]) * 4 / factor
+    high = np.array([columns.max() + 1, rows.max() + 1]) * 4 / factor
+    margin = _AROUND * float((high - low).max())
+    left, top = np.clip(np.floor(low - margin), 0, None).astype(int).tolist()
+    right, bottom = np.minimum(np.ceil(high + margin), [width, height]).astype(int).tolist()
+    if max(right - left, bottom - top) > _ZOOMED * max(width, height):
+        return found, (0, 0, width, height)
+    square, _ = letterboxed(rgb[top:bottom, left:right])
+    return decode_overview(network(_normalised(square)[None])["maps"]), (left, top, right, bottom)
+
+
+def parse_leaf_between(
+    rgb: NDArray[np.uint8], base: Points, apex: Points, *, engine: EngineName | None = None, folder: Path = FOLDER
+) -> ParsedLeaf | None:
+    """Read the one leaf whose base and apex are given by hand; None where no blade is seen between them.
+
+    Args:
+        rgb: uint8 (H, W, 3).
+        base: [2] column and row where petiole and blade meet.
+        apex: [2] tip of the blade.
+        engine: as in `parse_leaves`.
+        folder: as in `parse_leaves`.
+
+    Raises:
+        ValueError: the array is not of this type, or both points are one.
+    """
+    _check(rgb)
+    base, apex = np.asarray(base, np.float64), np.asarray(apex, np.float64)
+    if float(np.hypot(*(base - apex))) < 8:
+        raise ValueError(f"base {base.tolist()} and apex {apex.tolist()} must be at least 8 pixels apart")
+    _, network = networks(engine, folder)
+    empty = np.zeros(rgb.shape[:2], np.float32)
+    first = _answer(rgb, empty, leaf_view(base, apex, None), network)
+    rows, columns = np.nonzero(first.blade >= _BLADE)
+    blade = np.asarray((np.stack([columns, rows], axis=1) + 0.5) * 2, np.float64)
+    inside = leaf_view(base, apex, None).to_picture(blade)
+    # The second look has the width that the first one found.
+    reading, view = _read(rgb, base, apex, inside, empty, network, turn=False)
+    return _in_pixels(reading, view, rgb.shape[:2], 1.0, folder)
+
+
+def _check(rgb: NDArray[np.uint8]) -> None:
+    if rgb.dtype != np.uint8 or rgb.ndim != 3 or rgb.shape[2] != 3:
+        raise ValueError(f"rgb must be uint8 (H, W, 3), but is {rgb.dtype} {rgb.shape}")
+
+
+def _normalised(image: NDArray[np.uint8]) -> Map:
+    return np.ascontiguousarray(np.moveaxis(image, 2, 0), np.float32) / 127.5 - 1
+
+
+def _in_picture(cells: Map, shape: tuple[int, ...], factor: float) -> Map:
+    """Shares of cells as a map of the picture, at most 1,024 pixels on a side: only its coarse form matters."""
+    height, width = shape[:2]
+    across, down = width * factor / 4, height * factor / 4
+    matrix = np.array([[across / width, 0, 0], [0, down / height, 0]])
+    matrix[:, 2] = matrix[:, :2] @ [0.5, 0.5] - 0.5
+    return np.asarray(
+        cv2.warpAffine(cells, matrix, (width, height), flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP), np.float32
+    )
+
+
+def _answer(rgb: NDArray[np.uint8], prior: Map, view: LeafView, network: Network) -> ViewReading:
+    shown = _normalised(view.cut(rgb))
+    mask = view.cut_mask(prior)[None] * 2 - 1
+    return read_view(network(np.concatenate([shown, mask])[None]))
+
+
+def _read(
+    rgb: NDArray[np.uint8],
+    base: Points,
+    apex: Points,
+    blade: Points,
+    prior: Map,
+    network: Network,
+    *,
+    turn: bool = True,
+) -> tuple[ViewReading, LeafView]:
+    """Read a leaf; again the other way round where its apex is below, and again from ends that were found elsewhere."""
+    view = leaf_view(base, apex, half_width_of(blade, base, apex))
+    reading = _answer(rgb, prior, view, network)
+    if turn and reading.facts["upside_down"] > _SURE:
+        turned = leaf_view(apex, base, half_width_of(blade, apex, base))
+        again = _answer(rgb, prior, turned, network)
+        if again.facts["upside_down"] < reading.facts["upside_down"]:
+            reading, view = again, turned
+    for _ in range(_LOOKS):
+        ends = np.stack([reading.base, reading.apex])
+        if np.hypot(*(ends - VIEW_ENDS).T).max() < _MOVED * (BASE_ROW - APEX_ROW):
+            break
+        base, apex = view.to_picture(ends)
+        view = leaf_view(base, apex, half_width_of(blade, base, apex))
+        reading = _answer(rgb, prior, view, network)
+    return reading, view
+
+
+def _in_pixels(
+    reading: ViewReading, view: LeafView, shape: tuple[int, ...], score: float, folder: Path
+) -> ParsedLeaf | None:
+    corners = view.to_picture(
+        np.array([[0, 0], [VIEW_WIDTH, 0], [0, VIEW_HEIGHT], [VIEW_WIDTH, VIEW_HEIGHT]], np.float64)
+    )
+    low = np.clip(np.floor(corners.min(axis=0)).astype(int), 0, None)
+    high = np.minimum(np.ceil(corners.max(axis=0)).astype(int), [shape[1], shape[0]])
+    if (high <= low).any():
+        return None
+    mask = view.paste(reading.blade, (int(low[0]), int(low[1]), int(high[0]), int(high[1]))) >= _BLADE
+    rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
+    if not len(rows):
+        return None
+    mask = mask[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
+    left, top = int(low[0] + columns[0]), int(low[1] + rows[0])
+    threshold = read_calibration(folder)["threshold"][0]
+    sides = [_counted_side(reading, side, view, threshold, folder) for side in (reading.left, reading.right)]
+    base, apex = view.to_picture(np.stack([reading.base, reading.apex]))
+    return ParsedLeaf(
+        box=(left, top, left + mask.shape[1], top + mask.shape[0]),
+        mask=np.ascontiguousarray(mask),
+        base=base,
+        apex=apex,
+        midrib=view.to_picture(reading.midrib),
+        petiole=None if reading.petiole is None else view.to_picture(reading.petiole),
+        left=tuple(view.to_picture(departure.course) for departure in sides[0][0]),
+        right=tuple(view.to_picture(departure.course) for departure in sides[1][0]),
+        count_left=sides[0][1],
+        count_right=sides[1][1],
+        veins_visible=reading.facts["veins_visible"],
+        reasons=_reasons(reading, np.stack([base, apex]), shape),
+        face="abaxial" if reading.facts["abaxial"] > _SURE else "adaxial",
+        score=score,
+    )
+
+
+def _counted_side(
+    reading: ViewReading, side: Side, view: LeafView, threshold: float, folder: Path
+) -> tuple[tuple[Departure, ...], SecondaryCount]:
+    departures = counted(side, threshold)
+    length = max(float(reading.base[1] - reading.apex[1]), 1.0)
+    low, high = (float(np.clip((reading.base[1] - row) / length, 0, 1)) for row in side.seen)
+    sure = quality(evidence(reading, side, view.px_scale, threshold), folder)
+    return departures, SecondaryCount(len(departures), sure, (low, high))
+
+
+def _reasons(reading: ViewReading, ends: Points, shape: tuple[int, ...]) -> tuple[NotWhole, ...]:
+    margin = 0.02 * float(np.hypot(*(ends[0] - ends[1])))
+    outside = bool((ends < -margin).any() or (ends > np.array([shape[1], shape[0]]) + margin).any())
+    facts = reading.facts
+    cut = outside or facts["cut"] > _SURE
+    reasons = {
+        NotWhole.CUT_BY_FRAME: cut,
+        NotWhole.OVERLAPPED: facts["overlapped"] > _SURE,
+        NotWhole.FOLDED: facts["folded"] > _SURE,
+    }
+    return tuple(reason for reason, holds in reasons.items() if holds)
