@@ -1,4 +1,4 @@
-"""`draw_album` and `leafid draw --photographs` write images, a table and the truth beside them."""
+"""`draw_album` and `leafid synthesize --photographs` write images, a table and the truth beside them."""
 
 import csv
 import hashlib
@@ -69,7 +69,7 @@ def test_a_folder_that_cannot_be_made_is_named(tmp_path: Path) -> None:
 
 
 def run(*arguments: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-c", "from leafid.cli import main; main()", "draw", *arguments]
+    command = [sys.executable, "-c", "from leafid.cli import main; main()", "synthesize", *arguments]
     return subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
 
 
