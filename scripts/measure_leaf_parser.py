@@ -20,7 +20,7 @@ import numpy as np
 from leaf_parser_pictures import drawing
 from leaf_parser_scenes import Scene, held_back, real_scenes
 
-from leafid.characters import Measured, measure_image
+from leafid.characters import Measurement, measure_image
 from leafid.images import OpenedImage, open_image
 from leafid.sheets.leaf_parser import ParsedLeaf, parse_leaves
 from leafid.sheets.leaf_parser.weights import FOLDER
@@ -108,7 +108,7 @@ def report_classical(shared: Path) -> None:
         left, right = characters.secondary_veins_left, characters.secondary_veins_right
         ratio = characters.length_width_ratio
         truth = truths(row)
-        given = isinstance(left, Measured) and isinstance(right, Measured)
+        given = isinstance(left, Measurement) and isinstance(right, Measurement)
         errors = (left.value - truth[0], right.value - truth[1]) if given and left and right else None
         error = ratio.value / float(row["length_width_ratio"]) - 1 if ratio else None
         return Answer(row["stem"], True, errors, given, error)

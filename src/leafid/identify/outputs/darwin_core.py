@@ -9,8 +9,9 @@ from datetime import date
 from pathlib import Path
 
 from leafid.files import written_atomically
-from leafid.identify.outputs.line_formats import candidates_text, csv_path, escape_formula
+from leafid.identify.outputs.line_formats import candidates_text, csv_path
 from leafid.identify.records import Record, Status, unicode_path
+from leafid.tables import escape_formula
 from leafid.taxonomy import Taxonomy
 
 DWC_COLUMNS = (
