@@ -22,8 +22,8 @@ if TYPE_CHECKING:
 
 MISSING_WORDS = frozenset({"NA", "N/A", "#N/A", "<NA>", "NaN", "nan", "NULL", "null", "None", "\\N"})
 """What R, spreadsheets, pandas and databases write for a missing value."""
-MAX_RECORD_LINES = 10_000
-"""Most lines of one quoted record."""
+MAX_RECORD_CHARACTERS = 4_000_000
+"""Longest record of several lines; descriptions have up to some ten thousand characters."""
 MAX_UNCLOSED = 1000
 """After so many quotes that are never closed, a record of several lines is no longer looked for."""
 
@@ -166,10 +166,12 @@ def quoted_records(
             continue
         following: list[str] = []
         if unclosed < MAX_UNCLOSED:
+            characters = 0
             for more in reader:
                 following.append(more)
+                characters += len(more)
                 # An odd number of quotes ends the open value, and opens none after it.
-                if more.count(quote) % 2 or len(following) == MAX_RECORD_LINES:
+                if more.count(quote) % 2 or characters > MAX_RECORD_CHARACTERS:
                     break
         fields = _strictly_parsed([line, *following], delimiter, quote) if following else None
         if fields is None or (width is not None and len(fields) != width):
