@@ -22,10 +22,11 @@ if TYPE_CHECKING:
 
 MISSING_WORDS = frozenset({"NA", "N/A", "#N/A", "<NA>", "NaN", "nan", "NULL", "null", "None", "\\N"})
 """What R, spreadsheets, pandas and databases write for a missing value."""
-MAX_RECORD_LINES = 10_000
-"""Most lines of one quoted record."""
-MAX_UNCLOSED = 1000
-"""After so many quotes that are never closed, a record of several lines is no longer looked for."""
+MAX_RECORD_CHARACTERS = 1_000_000
+"""Longest record of several lines; descriptions have up to some ten thousand characters."""
+MAX_SEARCHED = 10_000_000
+"""Characters of one file that are searched in vain for closing quotes; then records of several lines are failures.
+Without a bound, a file of open quotes would take time quadratic in its length."""
 
 FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
 """A spreadsheet evaluates a cell that begins with one of these."""
@@ -152,7 +153,7 @@ def quoted_records(
         width: number of fields of every record, by which a record of several lines is recognised; None: of any number.
     """
     reader = _Lines(lines)
-    unclosed = 0
+    searched = 0
     for line in reader:
         number = reader.number
         content = line.rstrip("\r\n")
@@ -165,16 +166,18 @@ def quoted_records(
             yield number, fields
             continue
         following: list[str] = []
-        if unclosed < MAX_UNCLOSED:
+        characters = 0
+        if searched < MAX_SEARCHED:
             for more in reader:
                 following.append(more)
+                characters += len(more)
                 # An odd number of quotes ends the open value, and opens none after it.
-                if more.count(quote) % 2 or len(following) == MAX_RECORD_LINES:
+                if more.count(quote) % 2 or characters > MAX_RECORD_CHARACTERS:
                     break
         fields = _strictly_parsed([line, *following], delimiter, quote) if following else None
         if fields is None or (width is not None and len(fields) != width):
             reader.push_back(following)
-            unclosed += 1
+            searched += characters
             yield number, "a quote is opened and never closed"
         else:
             yield number, fields

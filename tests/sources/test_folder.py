@@ -48,7 +48,7 @@ def test_an_image_outside_the_taxon_folders_is_a_failure(tmp_path: Path) -> None
 def test_other_files_and_empty_folders_are_noted(tmp_path: Path) -> None:
     draw(tmp_path / "Mitragyna speciosa" / "1.png")
     (tmp_path / "Mitragyna speciosa" / "notes.txt").write_text("seen")
-    (tmp_path / "sheets.db").write_text("")
+    (tmp_path / "Thumbs.db").write_text("")
     (tmp_path / "Nauclea").mkdir()
     notes = "\n".join(found_in(tmp_path).notes)
     assert "2 files (1 x .txt, 1 x .db)" in notes or "2 files (1 x .db, 1 x .txt)" in notes

@@ -231,3 +231,15 @@ def test_field_photos_are_marked(tmp_path: Path, services: Services) -> None:
         query = next(asked.query for asked in server.asked if asked.path == "/v1/occurrence/search")
     assert query["basisOfRecord"] == "HUMAN_OBSERVATION"
     assert list(read_catalog(collected.catalog_path)["domain"]) == ["field"]
+
+
+def test_an_uncertain_determination_is_left_out_and_said(tmp_path: Path, services: Services) -> None:
+    with WebServer(services) as server:
+        qualifiers = ("cf.", "AFF.", "?", None)
+        records = [
+            record(number, server.url, identificationQualifier=text) for number, text in enumerate(qualifiers, start=1)
+        ]
+        services.records = {KEYS["Mitragyna speciosa"]: records}
+        done = collect(job_of(server.url, tmp_path))
+    assert list(read_catalog(done.catalog_path)["gbifID"]) == ["4"]
+    assert "3 media: its name is uncertain" in "\n".join(done.notes)

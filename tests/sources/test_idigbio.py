@@ -138,3 +138,17 @@ def test_a_refused_query_is_shown(tmp_path: Path) -> None:
     with WebServer(lambda asked: as_json({"error": "Bad rq"}, 400)) as server:
         with pytest.raises(SourceError, match=r"iDigBio's search failed.*Bad rq"):
             collect(job_of(server.url, tmp_path, **SOURCES))
+
+
+def test_doubtful_determinations_are_left_out_and_said(tmp_path: Path) -> None:
+    service = Idigbio()
+    with WebServer(service) as server:
+        doubtful = {"dwc:identificationQualifier": "cf."}
+        service.records = [specimen("r1"), specimen("r2", **doubtful), specimen("r3")]
+        service.records[2]["data"]["dwc:scientificName"] = "Mitragyna speciosa × hirsuta"
+        service.media = [medium(number, server.url, f"r{number}") for number in (1, 2, 3)]
+        collected = collect(job_of(server.url, tmp_path, **SOURCES))
+    assert list(read_catalog(collected.catalog_path)["catalogNumber"]) == ["R1"]
+    notes = "\n".join(collected.notes)
+    assert "1 media: its name is uncertain" in notes
+    assert "1 media: its name is a hybrid formula" in notes

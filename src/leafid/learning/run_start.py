@@ -25,6 +25,7 @@ from leafid.learning.run import (
     job_differences,
     package_versions,
 )
+from leafid.tables import write_frame
 
 log = logging.getLogger(__name__)
 
@@ -61,7 +62,7 @@ def create_run(job: Job, folder: Path, device: torch.device) -> Run:
     )
     write_text(folder / JOB, dump_job(job))
     write_split(folder / SPLIT, curated.split)
-    curated.left_out.to_csv(folder / LEFT_OUT, index=False, lineterminator="\n")
+    write_frame(curated.left_out, folder / LEFT_OUT)
     write_conflicts(curated.conflicts, folder / CONFLICTS)
     write_text(folder / INFO, info.model_dump_json(indent=2) + "\n")
     return Run(folder, job, info)

@@ -72,7 +72,7 @@ def collect(job: Job, *, progress_bar: ProgressBar = no_progress_bar) -> Collect
     write_failures(failures, failures_path)
     if not rows:
         notes = [note for result in results for note in result.notes]
-        raise SourceError("\n".join([_no_images_message(job, failures, failures_path), *notes]))
+        raise SourceError("\n".join([_no_images_message(job, failures, failures_path, bool(notes)), *notes]))
     catalog = _catalog_frame(rows)
     write_catalog(catalog, job.catalog_path)
     if web:
@@ -131,10 +131,10 @@ def _catalog_frame(rows: Sequence[dict[str, object]]) -> "pd.DataFrame":
     return pd.DataFrame(rows, columns=[*declared, *further])
 
 
-def _no_images_message(job: Job, failures: Sequence[Failure], failures_path: Path) -> str:
+def _no_images_message(job: Job, failures: Sequence[Failure], failures_path: Path, has_notes: bool) -> str:
     sources = ", ".join(str(getattr(source, "path", source.kind)) for source in job.sources)
     if not failures:
-        return f"There is no image in {sources}."
+        return f"There is no image in {sources}" + (" that may be used:" if has_notes else ".")
     shown = [f"  {one.path or one.source}: {one.detail}" for one in failures[:5]]
     more = [f"  ... all {len(failures)} in {failures_path}"] if len(failures) > 5 else []
     return "\n".join([f"No image of {sources} can be read:", *shown, *more])

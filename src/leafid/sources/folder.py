@@ -9,15 +9,10 @@ from pathlib import Path
 
 from leafid.catalog import SPLIT_WORDS
 from leafid.errors import SourceError
+from leafid.file_names import is_hidden_or_system
 from leafid.images import IMAGE_EXTENSIONS
 from leafid.jobs import FolderSource
 from leafid.sources.source_result import Failure, SourceFailureReason, SourceImage, SourceResult
-
-SYSTEM_FOLDERS = {
-    "@eadir", "#recycle", "$recycle.bin", "__macosx", "__pycache__", "lost+found", "system volume information",
-    "thumbs.db", "desktop.ini",
-}  # fmt: skip
-"""Names, in lower case, that systems and programs create beside the user's; also every name that begins with a dot."""
 
 
 @dataclass
@@ -111,9 +106,9 @@ def _images_below(folder: Path, remarks: _Remarks) -> list[Path]:
             folders.clear()
             continue
         visited.add(real)
-        remarks.system.update(name for name in (*folders, *files) if _is_of_system(name))
-        folders[:] = sorted(name for name in folders if not _is_of_system(name))
-        for file in sorted(name for name in files if not _is_of_system(name)):
+        remarks.system.update(name for name in (*folders, *files) if is_hidden_or_system(name))
+        folders[:] = sorted(name for name in folders if not is_hidden_or_system(name))
+        for file in sorted(name for name in files if not is_hidden_or_system(name)):
             path = Path(current) / file
             if _is_image(path):
                 images.append(path)
@@ -129,12 +124,8 @@ def _entries(folder: Path, remarks: _Remarks) -> Iterator[Path]:
     except OSError as error:
         _raise_source_error(error)
         return
-    remarks.system.update(entry.name for entry in entries if _is_of_system(entry.name))
-    yield from (entry for entry in entries if not _is_of_system(entry.name))
-
-
-def _is_of_system(name: str) -> bool:
-    return name.startswith(".") or name.lower() in SYSTEM_FOLDERS
+    remarks.system.update(entry.name for entry in entries if is_hidden_or_system(entry.name))
+    yield from (entry for entry in entries if not is_hidden_or_system(entry.name))
 
 
 def _raise_source_error(error: OSError) -> None:

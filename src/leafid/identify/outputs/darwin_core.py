@@ -3,7 +3,6 @@
 Terms: https://dwc.tdwg.org/terms/. ``associatedMedia`` is the image and links a row to its specimen.
 """
 
-import csv
 from collections.abc import Iterable
 from datetime import date
 from pathlib import Path
@@ -11,7 +10,7 @@ from pathlib import Path
 from leafid.files import written_atomically
 from leafid.identify.outputs.line_formats import candidates_text, csv_path
 from leafid.identify.records import Record, Status, unicode_path
-from leafid.tables import escape_formula
+from leafid.tables import csv_row, escape_formula
 from leafid.taxonomy import Taxonomy
 
 DWC_COLUMNS = (
@@ -45,11 +44,11 @@ def write_darwin_core(records: Iterable[Record], path: Path, taxonomy: Taxonomy,
     keys = {taxon.scientific_name: taxon.key or "" for taxon in taxonomy.taxa}
     number = 0
     with written_atomically(path) as temporary, temporary.open("w", encoding="utf-8", newline="") as opened:
-        rows = csv.writer(opened, lineterminator="\n")
-        rows.writerow(DWC_COLUMNS)
+        opened.write(csv_row(DWC_COLUMNS))
         for record in records:
             if record.status is Status.IDENTIFIED and record.scientific_name is not None:
-                rows.writerow([escape_formula(cell) for cell in _cells(record, record.scientific_name, keys, on)])
+                cells = _cells(record, record.scientific_name, keys, on)
+                opened.write(csv_row(map(escape_formula, cells)))
                 number += 1
     return number
 

@@ -185,5 +185,6 @@ def _version(info: Mapping[str, Any]) -> int:
 
 
 def _positive_int(value: object) -> int | None:
-    usable = isinstance(value, int) and not isinstance(value, bool) and 0 < value <= MAX_PIXELS_A_SIDE
-    return value if usable else None
+    if isinstance(value, int) and not isinstance(value, bool) and 0 < value <= MAX_PIXELS_A_SIDE:
+        return value
+    return None
