@@ -24,8 +24,8 @@ P3_GREEN = (93, 168, 82)
 
 def _near(path: Path, colour: tuple[int, int, int], tolerance: int = 3) -> bool:
     rgb = open_image(path).rgb
-    pixel = rgb.getpixel((rgb.width // 2, rgb.height // 2))
-    return bool(np.abs(np.subtract(pixel, colour)).max() <= tolerance)
+    pixel = np.asarray(rgb, dtype=int)[rgb.height // 2, rgb.width // 2]
+    return bool(np.abs(pixel - np.array(colour)).max() <= tolerance)
 
 
 def _failure(path: Path) -> ImageError:
