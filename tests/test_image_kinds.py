@@ -24,8 +24,8 @@ P3_GREEN = (93, 168, 82)
 
 def _near(path: Path, colour: tuple[int, int, int], tolerance: int = 3) -> bool:
     rgb = open_image(path).rgb
-    pixel = rgb.getpixel((rgb.width // 2, rgb.height // 2))
-    return bool(np.abs(np.subtract(pixel, colour)).max() <= tolerance)
+    pixel = np.asarray(rgb, dtype=int)[rgb.height // 2, rgb.width // 2]
+    return bool(np.abs(pixel - np.array(colour)).max() <= tolerance)
 
 
 def _failure(path: Path) -> ImageError:
@@ -241,6 +241,26 @@ def test_metadata_never_cost_a_png(tmp_path: Path) -> None:
     ]:
         (tmp_path / "photo.png").write_bytes(_with_chunks(_png(GREEN), chunk, wrong=wrong))
         assert _near(tmp_path / "photo.png", GREEN, tolerance=0), chunk[0]
+
+
+@pytest.mark.parametrize(
+    ("marker", "data"),
+    [
+        (0xE2, b"ICC_PROFILE\0\7\3broken"),
+        (0xED, b"Photoshop 3.0\x008BIM\1"),
+        (0xE0, b"JFIF"),
+        (0xEE, b"Adobe\1"),
+        (0xE2, b"MPF\0II*\0\1"),
+        (0xE1, b"Exif\0\0II*\0\x08\0\0\0\xff\xff"),
+        (0xFE, b""),
+    ],
+)
+def test_metadata_never_cost_a_jpeg(tmp_path: Path, marker: int, data: bytes) -> None:
+    content = io.BytesIO()
+    Image.new("RGB", (60, 40), GREEN).save(content, "JPEG", quality=95)
+    segment = bytes((0xFF, marker)) + struct.pack(">H", len(data) + 2) + data
+    (tmp_path / "photo.jpg").write_bytes(content.getvalue()[:2] + segment + content.getvalue()[2:])
+    assert _near(tmp_path / "photo.jpg", GREEN)
 
 
 def test_damaged_pixels_of_a_png_fail_all_the_same(tmp_path: Path) -> None:

@@ -49,10 +49,11 @@ def pages_of_file(path: Path) -> int:
         handle = os.open(existing_form(path), os.O_RDONLY | _NOT_BLOCKING)
     except (OSError, ValueError):
         return 1
+    if not stat.S_ISREG(os.fstat(handle).st_mode):  # a folder, a pipe or a device
+        os.close(handle)
+        return 1
     with os.fdopen(handle, "rb", buffering=4096) as opened:
         try:
-            if not stat.S_ISREG(os.fstat(handle).st_mode):  # a pipe or a device
-                return 1
             starts_as_tiff = opened.read(4) in TIFF_STARTS
             opened.seek(0)
             return len(page_frames(opened)) if starts_as_tiff else 1

@@ -74,7 +74,7 @@ def test_an_existing_file_with_brackets_is_not_a_glob(photos: Path) -> None:
 
 def test_globs_without_a_match_and_unusable_tables_are_reported_together(photos: Path) -> None:
     Path("names.csv").write_text("file,name\na.jpg,x\n")
-    Path("holes.csv").write_text('path\na.jpg\n""\n')
+    Path("holes.csv").write_text('path,note\na.jpg,x\n"",y\n')
     with pytest.raises(UsageError) as error:
         find_inputs(["*.webp", "names.csv", "holes.csv", "photos"])
     message = str(error.value)
@@ -100,7 +100,7 @@ def test_a_table_lists_images_relative_to_itself(photos: Path, start: str, delim
     assert _found("photos/list.csv") == [f"photos/{name}" for name in names]
 
 
-@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-32"])
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16"])
 def test_text_files_list_one_image_on_each_line(photos: Path, encoding: str) -> None:
     (photos / "list.txt").write_text("b/2.JPG\r\n\r\nhttps://example.org/葉.jpg\r\n", encoding=encoding, newline="")
     assert _found("photos/list.txt") == ["photos/b/2.JPG", "https://example.org/葉.jpg"]
@@ -120,8 +120,8 @@ def test_rows_of_another_length_and_two_columns_of_one_name_are_refused(photos: 
     with pytest.raises(UsageError) as error:
         find_inputs(["comma.csv", "twice.csv", "cut.csv"])
     assert "comma.csv:3: 2 values, the header has 1" in str(error.value)
-    assert "twice.csv: has 2 columns path" in str(error.value)
-    assert "cut.csv:3: 1 values, the header has 2" in str(error.value)
+    assert "twice.csv has columns of the same name: 'path'" in str(error.value)
+    assert "cut.csv:3: 1 value, the header has 2" in str(error.value)
 
 
 def test_empty_cells_at_the_end_of_a_row_are_harmless(photos: Path) -> None:

@@ -65,7 +65,7 @@ def test_an_error_in_inference_is_raised_and_all_threads_end(photos: list[Path])
 
 def test_an_exception_on_one_image_fails_that_image_alone(photos: list[Path]) -> None:
     broken = PrefetchedImage("https://example.org/leaf.jpg", None)  # type: ignore[arg-type] # raises AttributeError
-    sources = [*photos[:4], broken, *photos[5:]]
+    sources: list[Path | PrefetchedImage] = [*photos[:4], broken, *photos[5:]]
     batches = list(predict_in_order(sources, PREPROCESSING, list, batch_size=5, workers=2, concurrency=1))
     images = [opened for batch in batches for opened in batch]
     failed = [opened for opened in images if isinstance(opened.image, ImageError)]

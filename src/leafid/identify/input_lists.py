@@ -1,27 +1,15 @@
 """Reads lists of images: tables with a column ``path``, text files, and standard input, in the usual encodings."""
 
-import codecs
-import csv
-import io
 import os
 import sys
-from collections.abc import Sequence
 from pathlib import Path
 
 from leafid.sources import is_web_address
+from leafid.tables import TableError, decoded, encoding_of, read_table
 
 STANDARD_INPUT = "-"
 TABLE_ENDINGS = (".csv", ".tsv", ".parquet")
 TEXT_ENDING = ".txt"
-
-_MARKS = (  # UTF-32 first: its mark begins with that of UTF-16
-    (codecs.BOM_UTF32_LE, "utf-32"),
-    (codecs.BOM_UTF32_BE, "utf-32"),
-    (codecs.BOM_UTF8, "utf-8-sig"),
-    (codecs.BOM_UTF16_LE, "utf-16"),
-    (codecs.BOM_UTF16_BE, "utf-16"),
-)
-"""Byte order marks, which Excel, PowerShell and Notepad write."""
 
 _PEEKED = 4096
 Rows = list[tuple[int, str]]
@@ -40,7 +28,7 @@ def is_input_list(path: Path) -> bool:
             start = opened.read(_PEEKED)
     except OSError:
         return False
-    return _encoding(start) != "utf-8" or b"\0" not in start  # images contain zeros
+    return _encoding(start) is not None or b"\0" not in start  # images contain zeros
 
 
 def read_input_list(table: Path, mistakes: list[str]) -> list[str | Path]:
@@ -57,16 +45,20 @@ def read_input_list(table: Path, mistakes: list[str]) -> list[str | Path]:
 
 
 def read_standard_input(mistakes: list[str]) -> list[str | Path]:
-    """Read paths, one on each line, or separated by NUL as ``find -print0`` writes them; see ``_MARKS``."""
+    """Read paths, one on each line, or separated by NUL as ``find -print0`` writes them.
+
+    A list in UTF-16, as PowerShell writes it, is recognised.
+    """
     content = sys.stdin.buffer.read()
     encoding = _encoding(content)
-    if encoding == "utf-8":
+    if encoding is None:
         lines = content.split(b"\0") if b"\0" in content else content.splitlines()
     else:
-        text = _decoded(content, encoding, "standard input", mistakes)
-        if text is None:
+        try:
+            lines = [os.fsencode(line) for line in content.decode(encoding).splitlines()]
+        except UnicodeError as error:
+            mistakes.append(f"standard input: not {encoding.removesuffix('-sig').upper()} text ({error})")
             return []
-        lines = [os.fsencode(line) for line in text.splitlines()]
     if lines and not lines[-1]:
         lines.pop()  # empty part after the last NUL
     if not lines:
@@ -76,82 +68,45 @@ def read_standard_input(mistakes: list[str]) -> list[str | Path]:
     return [name if is_web_address(name) else Path(name) for name in names]
 
 
-def _encoding(content: bytes) -> str:
-    """Return the encoding by the byte order mark; without one UTF-16 by its line ends, else UTF-8."""
-    for mark, encoding in _MARKS:
-        if content.startswith(mark):
-            return encoding
-    if b"\n\0" in content[:_PEEKED] and content[1:_PEEKED:2].count(0) > len(content[:_PEEKED]) // 3:
-        return "utf-16-le"  # a program that leaves the mark out; names in other scripts than Latin are not recognised
-    return "utf-8"
+def _encoding(content: bytes) -> str | None:
+    """Return the encoding of a list that a byte order mark, or UTF-16 line ends, show; None for bytes and UTF-8.
 
-
-def _decoded(content: bytes, encoding: str, name: str, mistakes: list[str]) -> str | None:
-    try:
-        return content.decode(encoding)
-    except UnicodeDecodeError as error:
-        written = encoding.removesuffix("-sig").removesuffix("-le").upper()
-        mistakes.append(f"{name}: not {written} text (byte {error.start}); save it as UTF-8")
-        return None
-
-
-def _text(table: Path, kind: str, mistakes: list[str]) -> str | None:
-    """Return the text of a file; None if it cannot be read."""
-    try:
-        content = table.read_bytes()
-    except OSError as error:
-        mistakes.append(f"{table}: cannot be read as {kind}: {error.strerror or error}")
-        return None
-    return _decoded(content, _encoding(content), str(table), mistakes)
+    Line ends are required, because a list of short names that are separated by NUL looks much like UTF-16.
+    """
+    start = content[:_PEEKED]
+    found = encoding_of(start)
+    if found in (None, "utf-8-sig", "utf-16") or b"\n\0" in start or b"\0\n" in start:
+        return found
+    return None
 
 
 def _text_values(table: Path, mistakes: list[str]) -> Rows | None:
     """Return number and text of each line that is not empty; None if the file cannot be read."""
-    text = _text(table, "text", mistakes)
-    if text is None:
+    try:
+        text = decoded(table.read_bytes(), str(table))
+    except OSError as error:
+        mistakes.append(f"{table}: cannot be read: {error.strerror or error}")
+        return None
+    except TableError as error:
+        mistakes.append(str(error))
         return None
     return [(number, line) for number, line in enumerate(text.splitlines(), start=1) if line.strip()]
 
 
 def _csv_values(table: Path, mistakes: list[str]) -> Rows | None:
     """Return line and path of each row of a CSV (comma, semicolon or tab); None if it cannot be read."""
-    text = _text(table, "CSV", mistakes)
-    if text is None:
-        return None
-    delimiter = max(",;\t", key=text.partition("\n")[0].count)
-    rows = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
     try:
-        header = [name.strip() for name in next(rows, [])]
-        column = _path_column(table, header, mistakes)
-        if column is None:
-            return None
-        return [row for row in (_path(table, header, column, rows.line_num, cells, mistakes) for cells in rows) if row]
-    except csv.Error as error:
-        mistakes.append(f"{table}:{rows.line_num}: cannot be read as CSV: {error}")
+        read = read_table(table)
+    except TableError as error:
+        mistakes.append(str(error))
         return None
-
-
-def _path_column(table: Path, header: Sequence[str], mistakes: list[str]) -> int | None:
-    """Return the index of the column ``path``; None if there is none, or two."""
-    if header.count("path") == 1:
-        return header.index("path")
-    if "path" in header:
-        mistakes.append(f"{table}: has {header.count('path')} columns path; keep one")
-    else:
-        mistakes.append(f"{table}: has no column path; it has {', '.join(header) or 'none'}")
-    return None
-
-
-def _path(
-    table: Path, header: Sequence[str], column: int, line: int, cells: Sequence[str], mistakes: list[str]
-) -> tuple[int, str] | None:
-    """Return line and path of a row; None for a line without text and for a row of another length, a mistake."""
-    if not cells:
+    if "path" not in read.header:
+        mistakes.append(f"{table}: has no column path; it has {', '.join(read.header) or 'none'}")
         return None
-    if (len(cells) != len(header) and any(cells[len(header) :])) or len(cells) <= column:
-        mistakes.append(f"{table}:{line}: {len(cells)} values, the header has {len(header)}; quote values with commas")
-        return None
-    return line, cells[column]
+    mistakes += [f"{table}:{line}: {reason}" for line, reason in read.wrong]
+    column = read.header.index("path")
+    rows = [(line, cells[column]) for line, cells in read.rows]
+    return rows or ([] if not read.wrong else None)
 
 
 def _parquet_values(table: Path, mistakes: list[str]) -> Rows | None:

@@ -52,8 +52,8 @@ class Inputs:
             )
             remarks.append(f"{_counted(count, 'file')} in folders left out, without an image extension: {kinds}.")
         if self.hidden:
-            kinds = ("hidden or system file or folder", "hidden or system files and folders")
-            remarks.append(f"{_counted(self.hidden, *kinds)} left out.")
+            left_out = _counted(self.hidden, "hidden or system file or folder", "hidden or system files and folders")
+            remarks.append(f"{left_out} left out.")
         if self.repeated_folders:
             remarks.append(
                 f"{_counted(self.repeated_folders, 'folder')} reached again through a link and searched once."

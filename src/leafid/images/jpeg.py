@@ -16,7 +16,9 @@ MAX_SCANS = 200
 empty ones in a small file would take minutes."""
 
 _DAMAGE = re.compile(
-    r"corrupt jpeg data|found marker .* instead of rst|bad huffman|bad arithmetic|arithmetic table", re.IGNORECASE
+    r"corrupt jpeg data: (premature end of data|bad huffman|bad arithmetic|\d+ extraneous)"
+    r"|found marker .* instead of rst",
+    re.IGNORECASE,
 )
 _EXTRANEOUS = re.compile(r"corrupt jpeg data: (\d+) extraneous bytes before marker 0xd9", re.IGNORECASE)
 _MAX_EXTRANEOUS = 4
@@ -59,6 +61,25 @@ def decode_jpeg(content: bytes, image: Image.Image, *, reduced: bool) -> Image.I
         return Image.fromarray(pixels[..., 0])
     decoded = Image.fromarray(pixels, mode=image.mode) if colours == "CMYK" else Image.fromarray(pixels)
     return ImageChops.invert(decoded) if colours == "CMYK" else decoded  # Adobe writes inverted inks, as Pillow expects
+
+
+def without_metadata(content: bytes) -> bytes:
+    """Return a JPEG file without application data and comments, except EXIF and a complete Adobe marker.
+
+    Pixels are complete without them; the Adobe marker says how colours are coded.
+    """
+    kept, place = [content[:2]], 2
+    while place + 4 <= len(content) and content[place] == 0xFF:
+        marker = content[place + 1]
+        end = place + 2 + int.from_bytes(content[place + 2 : place + 4], "big")
+        if marker in (_SOS, _EOI) or marker in _WITHOUT_LENGTH:
+            break
+        data = content[place + 4 : end]
+        needed = data.startswith(b"Exif\0\0") or (marker == 0xEE and data.startswith(b"Adobe") and len(data) >= 12)
+        if needed or not (0xE0 <= marker <= 0xEF or marker == 0xFE):
+            kept.append(content[place:end])
+        place = end
+    return b"".join([*kept, content[place:]])
 
 
 def count_scans(content: bytes) -> int:

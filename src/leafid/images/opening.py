@@ -14,13 +14,12 @@ from PIL.Jpeg2KImagePlugin import Jpeg2KImageFile
 
 from leafid.errors import FailureReason, ImageError
 from leafid.exif import NO_CAPTURE_INFO, CaptureInfo, is_raw_adobe_rgb, read_capture_info, read_raw_capture_info
+from leafid.images import jpeg, png
 from leafid.images.colour_space import ADOBE_GAMMA, ADOBE_RGB, matrix_profile, source_profile
 from leafid.images.conversion import convert_to_srgb
 from leafid.images.file_content import MAX_BYTES, FileContent, read_content
 from leafid.images.formats import image_error, supported_formats
-from leafid.images.jpeg import decode_jpeg
 from leafid.images.memory import budget
-from leafid.images.png import SIGNATURE, check_pixels, pixels_alone, without_metadata
 from leafid.images.tiff import decode_tiff, tiff_page
 from leafid.pages import TIFF_STARTS, file_and_page, page_frames
 from leafid.raw_photos import RAW_EXTENSIONS, embedded_preview
@@ -47,6 +46,9 @@ _TRANSPOSE = {
     8: Image.Transpose.ROTATE_90,
 }
 """The transposition that makes an image upright, by EXIF orientation."""
+
+_FINAL = (FailureReason.TOO_LARGE, FailureReason.TOO_NARROW, FailureReason.MISSING, FailureReason.DAMAGED)
+"""Reasons that metadata do not have a part in."""
 
 Image.MAX_IMAGE_PIXELS = None  # open_image checks the size itself before decoding
 
@@ -97,14 +99,16 @@ def open_image(path: Path, *, needed_side: int | None = None, max_pixels: int = 
         raw = _Raw(read_raw_capture_info(content.all()), is_raw_adobe_rgb(content.all()))
         content = FileContent.of(embedded_preview(content.all()))
     attempts = [content]
-    if content.start.startswith(SIGNATURE):  # the second and third only if the one before fails
-        attempts += [content.changed(without_metadata), content.changed(pixels_alone)]
-        check_pixels(content.all())
+    if content.start.startswith(png.SIGNATURE):  # the second and third only if the one before fails
+        attempts += [content.changed(png.without_metadata), content.changed(png.pixels_alone)]
+        png.check_pixels(content.all())
+    elif content.start.startswith(b"\xff\xd8\xff"):
+        attempts.append(content.changed(jpeg.without_metadata))
     for attempt in attempts[:-1]:
         try:
             return _open(attempt, page, raw, needed_side, max_pixels)
         except ImageError as failure:
-            if failure.reason in (FailureReason.TOO_LARGE, FailureReason.TOO_NARROW, FailureReason.MISSING):
+            if failure.reason in _FINAL:
                 raise
     return _open(attempts[-1], page, raw, needed_side, max_pixels)
 
@@ -179,7 +183,7 @@ def _check_size(size: tuple[int, int], max_pixels: int) -> None:
 def _decode(image: Image.Image, content: FileContent, *, reduced: bool) -> tuple[Image.Image, int]:
     """Decode an opened image; return it with its EXIF orientation."""
     if image.format in ("JPEG", "MPO"):
-        decoded = decode_jpeg(content.all(), image, reduced=reduced)
+        decoded = jpeg.decode_jpeg(content.all(), image, reduced=reduced)
         if decoded is not None:
             return decoded, _orientation(image)
     image.load()
