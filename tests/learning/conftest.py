@@ -19,8 +19,13 @@ MakeJob = Callable[..., Job]
 
 
 def drawn_leaf(label: int, random: np.random.Generator) -> Image.Image:
-    """Draw a green ellipse on paper: broad for label 1, narrow for 0."""
-    width, height = (16, 20) if label else (4, 20)
+    """Draw a leaf: broad for label 1, narrow for 0."""
+    return drawn_ellipse(16 if label else 4, random)
+
+
+def drawn_ellipse(width: float, random: np.random.Generator) -> Image.Image:
+    """Draw a green ellipse on paper, given half its width in pixels."""
+    height = 20
     y, x = np.mgrid[:56, :48]
     top, left = random.uniform(24, 32), random.uniform(20, 28)
     inside = ((x - left) / width) ** 2 + ((y - top) / height) ** 2 < 1

@@ -44,6 +44,7 @@ IGNORED_WARNINGS = (
     ".*does not have many workers.*",  # the job sets their number
     ".*smaller than the logging interval.*",  # small data sets are common here
     ".*Experiment logs directory.*",
+    ".*in eval mode at the start of training.*",  # frozen batch norm
 )
 """Warnings of Lightning that need no action of the user."""
 
