@@ -2,8 +2,7 @@
 
     python scripts/measure_vein_maps.py --shared ../shared > veins.md
 
-Two sets have a truth: 17 tomato leaflets with veins drawn by hand (`SHARED/veins/tomato`), and synthetic leaves with
-exact veins.
+The truth: veins of 17 tomato leaflets, drawn by hand (`SHARED/veins/tomato`), and exact veins of synthetic leaves.
 
 Metrics are those of boundary benchmarks (Martin et al. 2004). The map is thresholded and thinned, the truth is thinned.
 Precision is the share of predicted pixels within 3 px (`--tolerance`) of a true one, recall the share of true pixels
