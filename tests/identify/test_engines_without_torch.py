@@ -15,7 +15,7 @@ from tests.identify.small_bundle import TARGET, leaf, make_bundle
 
 HEAVY = {
     *("torch", "torchvision", "torchmetrics", "lightning", "timm", "sklearn", "albumentations", "captum", "matplotlib"),
-    *("pandas", "pyarrow", "scipy", "skimage", "aiohttp", "openvino.tools.ovc"),
+    *("pandas", "pyarrow", "scipy", "skimage", "aiohttp", "yarl", "openvino.tools.ovc"),
 }
 """Packages that identification with a compiled engine must not import; each takes long, and the last reports its use
 over the network."""

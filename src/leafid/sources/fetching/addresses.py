@@ -9,12 +9,13 @@ import ipaddress
 import re
 import socket
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, urlsplit
 
-from yarl import URL
-
 from leafid.errors import SourceError
+
+if TYPE_CHECKING:
+    from yarl import URL
 
 AddressInfo = tuple[int | socket.AddressFamily, int | socket.SocketKind, int, str, tuple[Any, ...]]
 """What ``socket.getaddrinfo`` returns for one address."""
@@ -59,12 +60,14 @@ def host_of(url: str) -> str:
         return ""
 
 
-def as_written(url: str) -> URL:
+def as_written(url: str) -> "URL":
     """Return an address for a request without rewriting its escapes; only characters that need one are escaped.
 
     Raises:
         ValueError: the address is not valid.
     """
+    from yarl import URL  # not needed to distinguish files from addresses
+
     if not url.isascii() and not (urlsplit(url).hostname or "").isascii():
         return URL(url)  # a host in another script: written in its ASCII form (IDNA)
     with_percent = re.sub(r"%(?![0-9A-Fa-f]{2})", "%25", url)
