@@ -269,7 +269,8 @@ def write_table(path: Path, columns: Sequence[str], rows: Iterable[Sequence[obje
 
 def write_frame(frame: "pd.DataFrame", path: Path) -> None:
     """Write a data frame as ``write_table`` does."""
-    write_table(path, [str(column) for column in frame.columns], frame.itertuples(index=False, name=None))
+    present = frame.astype(object).where(frame.notna(), None)  # pandas has several missing values
+    write_table(path, [str(column) for column in frame.columns], present.itertuples(index=False, name=None))
 
 
 def read_frame(path: Path) -> "pd.DataFrame":
@@ -298,7 +299,7 @@ def read_frame(path: Path) -> "pd.DataFrame":
 
 
 def _cell(value: object) -> str:
-    """Return a value as text; ``value != value`` is true of NaN and NaT."""
-    if value is None or value != value or str(value) == "<NA>":
+    """Return a value as text; ``value != value`` is true of NaN."""
+    if value is None or value != value:
         return ""
     return escape_formula(str(value))
