@@ -57,7 +57,7 @@ def test_many_unclosed_quotes_take_linear_time() -> None:
     assert sum(isinstance(fields, str) for _, fields in quoted_records(lines, ",", '"', 2)) == len(lines)
 
 
-CELLS = st.text(st.characters(exclude_categories=("Cs",), exclude_characters="\0"), max_size=8)
+CELLS = st.text(st.characters(codec="utf-8", exclude_characters="\0"), max_size=8)
 
 
 @given(st.lists(st.tuples(CELLS, CELLS), max_size=6))

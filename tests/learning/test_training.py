@@ -47,7 +47,7 @@ def test_a_run_folder_has_all_that_is_needed_to_repeat_it(trained: Run, data: Pa
     assert list(metrics["epoch"]) == [1, 2, 3, 4, 5]
     assert metrics["steps"].iloc[-1] == 15
     assert (metrics["images_per_s"] > metrics["steps"].iloc[-1] / metrics["seconds"].sum()).all()  # 8 images a step
-    best = metrics["val_nll"].round(3).idxmin()
+    best = int(metrics["val_nll"].round(3).to_numpy().argmin())
     assert again.info.best_epoch == metrics["epoch"][best]
     assert again.info.val_macro_f1 == pytest.approx(metrics["val_macro_f1"][best], abs=1e-6)
     assert (trained.folder / "training.png").stat().st_size > 1000

@@ -138,7 +138,7 @@ def test_cookies_are_kept_within_one_chain_of_redirects() -> None:
     def answer(asked: Asked) -> Reply:
         if "seen=1" in asked.headers.get("Cookie", ""):
             return Reply(WHOLE, kind="image/jpeg")
-        return to(asked.path, **{"Set-Cookie": "seen=1; Path=/"})
+        return Reply(b"", 302, headers={"Location": asked.path, "Set-Cookie": "seen=1; Path=/"})
 
     with WebServer(answer) as server:
         assert fetched(f"{server.url}/a.jpg") == WHOLE

@@ -150,8 +150,9 @@ class WebServer:
         await response.prepare(request)
         if reply.fault in ("late", "drip"):
             step = 1 if reply.fault == "late" else 5
-            for start in (0, step) if reply.fault == "late" else range(0, len(body), step):
-                await response.write(body[start:] if start and reply.fault == "late" else body[start : start + step])
+            for offset in (0, step) if reply.fault == "late" else range(0, len(body), step):
+                rest = offset and reply.fault == "late"
+                await response.write(body[offset:] if rest else body[offset : offset + step])
                 await asyncio.sleep(0.02)
             return response
         await response.write(body[: len(body) // 2])
