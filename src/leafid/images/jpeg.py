@@ -29,13 +29,14 @@ _SOI, _EOI, _SOS = 0xD8, 0xD9, 0xDA
 _WITHOUT_LENGTH = (0x01, *range(0xD0, 0xD8), _SOI)  # TEM, RST0 to RST7, SOI
 
 
-def decode_jpeg(content: bytes, image: Image.Image, *, reduced: bool) -> Image.Image | None:
+def decode_jpeg(content: bytes, image: Image.Image, *, reduced: bool, size: int) -> Image.Image | None:
     """Decode the first picture of a JPEG file at the size and in the mode of ``image``.
 
     Args:
         content: the file.
         image: the file as opened by Pillow, not yet decoded.
         reduced: whether ``Image.draft`` has reduced its size.
+        size: length of the file as it is on disk, for messages.
 
     Returns:
         The pixels, equal to those of Pillow; None if the file is of a rare kind or has a harmless irregularity, which
@@ -53,7 +54,7 @@ def decode_jpeg(content: bytes, image: Image.Image, *, reduced: bool) -> Image.I
     try:
         pixels = simplejpeg.decode_jpeg(content, colours, min_width=width, min_height=height)
     except ValueError as error:
-        _raise_if_damaged(str(error), len(content))
+        _raise_if_damaged(str(error), size)
         return None
     if pixels.shape[:2] != (image.height, image.width):
         return None

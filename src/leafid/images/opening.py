@@ -183,7 +183,7 @@ def _check_size(size: tuple[int, int], max_pixels: int) -> None:
 def _decode(image: Image.Image, content: FileContent, *, reduced: bool) -> tuple[Image.Image, int]:
     """Decode an opened image; return it with its EXIF orientation."""
     if image.format in ("JPEG", "MPO"):
-        decoded = jpeg.decode_jpeg(content.all(), image, reduced=reduced)
+        decoded = jpeg.decode_jpeg(content.all(), image, reduced=reduced, size=content.size)
         if decoded is not None:
             return decoded, _orientation(image)
     image.load()
