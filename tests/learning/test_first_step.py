@@ -11,7 +11,7 @@ from torch.nn.functional import cross_entropy
 
 from leafid.bundle import read_bundle
 from leafid.catalog import write_catalog
-from leafid.errors import RunError
+from leafid.errors import RunError, WeightsError
 from leafid.jobs import Job
 from leafid.learning import Bags, build_network, load_network, train
 from leafid.learning.data.samples import collate
@@ -129,6 +129,6 @@ def test_weights_with_nan_end_the_run(foreign_weights: str, make_job: MakeJob, t
     name = next(name for name in tensors if name.startswith("backbone.") and name.endswith(".weight"))
     tensors[name][0] = torch.nan
     torch.save(tensors, tmp_path / "nan.pth")
-    with pytest.raises(RunError, match=r"not finite numbers.*nan\.pth"):
+    with pytest.raises(WeightsError, match=r"nan\.pth has values that are not numbers"):
         train(make_job(model={"weights": str(tmp_path / "nan.pth")}, mode="probe"), run=tmp_path / "run")
     assert not (tmp_path / "run" / "bundle").exists()
