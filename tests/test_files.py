@@ -20,6 +20,26 @@ def test_a_lock_keeps_others_out_until_it_is_released(tmp_path: Path) -> None:
         assert path.exists()
 
 
+def test_a_forked_worker_does_not_keep_the_lock_of_a_killed_process(tmp_path: Path) -> None:
+    program = """
+import os, sys, time
+from pathlib import Path
+from leafid.files import exclusive_lock
+with exclusive_lock(Path(sys.argv[1]), "busy"):
+    if os.fork() == 0:
+        time.sleep(20)  # a worker that does not notice at once that its parent is gone
+        os._exit(0)
+    print("held", flush=True)
+    time.sleep(20)
+"""
+    path = tmp_path / ".lock"
+    with subprocess.Popen([sys.executable, "-c", program, str(path)], stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None and process.stdout.readline() == "held\n"
+        process.kill()
+    with exclusive_lock(path, "busy"):
+        pass
+
+
 RACER = """
 import sys
 from pathlib import Path

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any, Literal
+from weakref import WeakSet
 
 from leafid.errors import OutputError
 
@@ -88,9 +89,23 @@ def lock_open_file(opened: IO[Any], path: Path, busy: str) -> bool:
         opened.close()
         raise OutputError(busy) from None
     if path.exists() and os.path.samestat(os.fstat(opened.fileno()), path.stat()):
+        _locked_files.add(opened)
         return True
     opened.close()
     return False
+
+
+_locked_files: "WeakSet[IO[Any]]" = WeakSet()
+
+
+def _close_in_child() -> None:
+    """Close locked files in a forked process: workers that outlive a killed parent must not keep its locks."""
+    for opened in list(_locked_files):
+        opened.close()
+
+
+if hasattr(os, "register_at_fork"):  # not on Windows
+    os.register_at_fork(after_in_child=_close_in_child)
 
 
 def sha256_of(path: Path) -> str:
