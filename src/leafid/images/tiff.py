@@ -38,6 +38,10 @@ def tiff_page(file: BinaryIO, frame: int) -> "tifffile.TiffPage":
         raise ImageError(
             FailureReason.DAMAGED, "the directory of this TIFF file is damaged: it does not say where the pixels are"
         ) from None
+    if not isinstance(page.bitspersample, int) or not isinstance(page.samplesperpixel, int):
+        raise ImageError(
+            FailureReason.UNSUPPORTED, "a TIFF whose channels differ in depth is not read; save it with 8 or 16 bits"
+        )
     return page
 
 
