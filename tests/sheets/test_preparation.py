@@ -182,7 +182,7 @@ def test_the_limit_of_pixels_is_the_job_s(tmp_path: Path) -> None:
 def test_counts_of_views() -> None:
     assert Preprocessing().views == ViewCounts(image=1)
     assert ViewCounts(plant=1, leaves=4).total == 5
-    with pytest.raises(ValueError, match="the network must see something"):
+    with pytest.raises(ValueError, match="needs at least one view"):
         ViewCounts()
 
 

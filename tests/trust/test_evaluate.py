@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 from leafid.catalog import write_catalog
-from leafid.errors import BundleError, TaxonomyError, UsageError
+from leafid.errors import TaxonomyError, UsageError
 from leafid.statements import LIMITS
 from leafid.trust import Evaluation, evaluate
 from leafid.trust.evaluation.plots import write_confusion_matrix
@@ -114,7 +114,7 @@ def test_a_bundle_outside_its_run_needs_a_catalog(run_folder: Path, tmp_path: Pa
     shutil.copytree(run_folder / "bundle", alone)
     with pytest.raises(UsageError, match=r"lies outside its run.*--catalog"):
         evaluate(alone, device="cpu")
-    with pytest.raises(BundleError, match="There is no bundle"):
+    with pytest.raises(UsageError, match="There is no run or bundle"):
         evaluate(tmp_path / "nowhere", device="cpu")
     rows = [
         (f"x{n}", f"x{n}.png", name, split)
