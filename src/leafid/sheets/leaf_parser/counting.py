@@ -1,4 +1,8 @@
-"""How many secondary veins a side has, and how often a number with such evidence is right."""
+"""How many secondary veins a side has, and how often a number with such evidence is right.
+
+Secondaries of one side are about evenly spaced: distances change little from one to the next. So the set of possible
+departures is chosen that is best as a whole, by dynamic programming over pairs of neighbours.
+"""
 
 from __future__ import annotations
 
@@ -7,17 +11,66 @@ from functools import cache
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from leafid.errors import WeightsError
 from leafid.sheets.leaf_parser.reading import Departure, Side, ViewReading
 from leafid.sheets.leaf_parser.weights import FOLDER
 
 CALIBRATION = "counting.json"
+_UNEVEN = 2.0  # cost of a distance that is e times, or one e-th, of the one before; in units of log odds
+_MOST_UNEVEN = 6.0  # a vein lost to damage costs no more than this
+
+Values = NDArray[np.float64]
 
 
 def counted(side: Side, threshold: float) -> tuple[Departure, ...]:
-    """The departures that count as secondary veins, from the base upwards."""
-    return tuple(departure for departure in side.departures if departure.chance >= threshold)
+    """The departures that count as secondary veins, from the base upwards.
+
+    Args:
+        side: its possible departures, from the base upwards.
+        threshold: probability from which a departure is rather a vein than not.
+    """
+    departures = side.departures
+    if not departures:
+        return ()
+    worth = _odds(np.array([departure.chance for departure in departures])) - _odds(np.array(threshold))
+    sets = _best_sets(worth, -np.array([departure.row for departure in departures]))
+    return tuple(departures[index] for index in max(sets)[1])
+
+
+def _odds(chance: Values) -> Values:
+    clipped = np.clip(chance, 1e-4, 1 - 1e-4)
+    return np.asarray(np.log(clipped / (1 - clipped)))
+
+
+def _best_sets(worth: Values, place: Values) -> list[tuple[float, list[int]]]:
+    """The best set of each number of departures and its worth; `place` [N] rises."""
+    first = int(worth.argmax())
+    sets: list[tuple[float, list[int]]] = [(0.0, []), (float(worth[first]), [first])]
+    follows = place[None] > place[:, None] + 1e-9
+    distance = np.log(np.maximum(place[None] - place[:, None], 1e-3))
+    # uneven[h, i, j]: cost of the distance from i to j after that from h to i
+    uneven = np.minimum(_UNEVEN * (distance[:, :, None] - distance[None]) ** 2, _MOST_UNEVEN)
+    total = np.where(follows, worth[:, None] + worth[None], -np.inf)  # [i, j]: best set that ends with i, j
+    before: list[NDArray[np.int64]] = []
+    for _ in range(2, len(worth) + 1):
+        if not np.isfinite(total.max()):
+            break
+        sets.append((float(total.max()), _recovered(total, before)))
+        extended = np.where(follows[None], total[:, :, None] - uneven, -np.inf)
+        before.append(extended.argmax(axis=0))
+        total = np.where(follows, extended.max(axis=0) + worth[None], -np.inf)
+    return sets
+
+
+def _recovered(total: Values, before: list[NDArray[np.int64]]) -> list[int]:
+    second, last = (int(index) for index in np.unravel_index(int(total.argmax()), total.shape))
+    chosen = [last, second]
+    for came in reversed(before):
+        second, last = int(came[second, last]), second
+        chosen.append(second)
+    return chosen[::-1]
 
 
 def evidence(reading: ViewReading, side: Side, px_scale: float, threshold: float) -> list[float]:
@@ -30,7 +83,7 @@ def evidence(reading: ViewReading, side: Side, px_scale: float, threshold: float
         threshold: probability from which a departure counts.
     """
     chances = np.array([departure.chance for departure in side.departures])
-    number = int((chances >= threshold).sum())
+    number = len(counted(side, threshold))
     within = float(np.clip(within_one(chances, number, threshold), 0.01, 0.99))
     other = reading.right if side is reading.left else reading.left
     apart = abs(number - len(counted(other, threshold)))
@@ -45,7 +98,7 @@ def evidence(reading: ViewReading, side: Side, px_scale: float, threshold: float
     ]
 
 
-def within_one(chances: np.ndarray, number: int, threshold: float) -> float:
+def within_one(chances: Values, number: int, threshold: float) -> float:
     """Probability that the true number is within 1, were the departures independent (Poisson binomial).
 
     Chances are first moved so that `threshold` becomes a half.

@@ -105,6 +105,18 @@ class LeafView:
         )
 
 
+@dataclass(frozen=True)
+class Prior:
+    """A first mask of a leaf in cells [h, w], each of `cell` pixels of the picture on a side."""
+
+    cells: NDArray[np.float32]
+    cell: float
+
+    def cut(self, view: LeafView) -> NDArray[np.float32]:
+        """What a view [384, 192] shows of the mask."""
+        return LeafView(view.matrix @ np.diag([self.cell, self.cell, 1.0])).cut_mask(self.cells)
+
+
 def leaf_view(base: Points, apex: Points, half_width: float | None, *, factor: float = 1.0) -> LeafView:
     """Build the view of a leaf.
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -12,7 +11,7 @@ from leafid.sheets.leaf_parser.choosing import ReadLeaf, alone, joined, main_axe
 from leafid.sheets.leaf_parser.counting import counted, evidence, quality, read_calibration
 from leafid.sheets.leaf_parser.engines import EngineName, Network, networks
 from leafid.sheets.leaf_parser.graph import VIEW_HEIGHT, VIEW_WIDTH
-from leafid.sheets.leaf_parser.leaf_view import APEX_ROW, BASE_ROW, VIEW_ENDS, LeafView, half_width_of, leaf_view
+from leafid.sheets.leaf_parser.leaf_view import APEX_ROW, BASE_ROW, VIEW_ENDS, LeafView, Prior, half_width_of, leaf_view
 from leafid.sheets.leaf_parser.overview import FoundLeaf, decode_overview, letterboxed, letterboxed_size
 from leafid.sheets.leaf_parser.parsed_leaf import NotWhole, ParsedLeaf, Points, SecondaryCount
 from leafid.sheets.leaf_parser.reading import Departure, Side, ViewReading, read_view
@@ -23,8 +22,9 @@ Map = NDArray[np.float32]
 MOST_LEAVES = 8
 _SURE = 0.5  # probability from which a leaf is folded, overlapped, cut
 _BLADE = 0.5
-_CLEAR = 0.6  # clearness below which the blade's main axes are tried as well
-_LOOKS = 2  # most further looks at a leaf whose ends were found elsewhere than expected
+_EXCHANGED = [1, 0, 3, 2]  # signals of the rows with left and right exchanged
+_CLEAR = 0.5  # clearness below which the blade's main axes are tried as well
+_LOOKS = 1  # most further looks at a leaf whose ends were found elsewhere than expected
 _MOVED = 0.04  # share of the length from which ends are elsewhere
 _ZOOMED = 0.7  # share of the picture's side below which the part with leaves is looked at once more
 _AROUND = 0.15  # margin around that part, as a share of its side
@@ -80,15 +80,15 @@ def read_views(
 
 
 def _read_cells(rgb: NDArray[np.uint8], leaf: FoundLeaf, factor: float, network: Network) -> ReadLeaf:
-    prior = _in_picture(leaf.cells, rgb.shape[:2], factor)
+    prior = Prior(leaf.cells, 4 / factor)
     rows, columns = np.nonzero(leaf.cells)
     cells = np.asarray((np.stack([columns, rows], axis=1) + 0.5) * (4 / factor), np.float64)
     read = [_read(rgb, leaf.base / factor, leaf.apex / factor, cells, prior, network)]
     for base, apex in main_axes(cells):
         if max(reading.clearness for reading, _ in read) < _CLEAR:
             read.append(_read(rgb, base, apex, cells, prior, network))
-    reading, view = max(read, key=lambda one: one[0].clearness)
-    return ReadLeaf(leaf, reading, view)
+    _, view = max(read, key=lambda one: one[0].clearness)
+    return ReadLeaf(leaf, _answer(rgb, prior, view, network, both=True), view)
 
 
 def _overview(rgb: NDArray[np.uint8], network: Network) -> tuple[list[FoundLeaf], tuple[int, int, int, int]]:
@@ -131,7 +131,7 @@ def parse_leaf_between(
     if float(np.hypot(*(base - apex))) < 8:
         raise ValueError(f"base {base.tolist()} and apex {apex.tolist()} must be at least 8 pixels apart")
     _, network = networks(engine, folder)
-    empty = np.zeros(rgb.shape[:2], np.float32)
+    empty = Prior(np.zeros((1, 1), np.float32), 1.0)
     first = _answer(rgb, empty, leaf_view(base, apex, None), network)
     rows, columns = np.nonzero(first.blade >= _BLADE)
     blade = np.asarray((np.stack([columns, rows], axis=1) + 0.5) * 2, np.float64)
@@ -150,21 +150,18 @@ def _normalised(image: NDArray[np.uint8]) -> Map:
     return np.ascontiguousarray(np.moveaxis(image, 2, 0), np.float32) / 127.5 - 1
 
 
-def _in_picture(cells: Map, shape: tuple[int, ...], factor: float) -> Map:
-    """Shares of cells as a map of the picture, at most 1,024 pixels on a side: only its coarse form matters."""
-    height, width = shape[:2]
-    across, down = width * factor / 4, height * factor / 4
-    matrix = np.array([[across / width, 0, 0], [0, down / height, 0]])
-    matrix[:, 2] = matrix[:, :2] @ [0.5, 0.5] - 0.5
-    return np.asarray(
-        cv2.warpAffine(cells, matrix, (width, height), flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP), np.float32
-    )
-
-
-def _answer(rgb: NDArray[np.uint8], prior: Map, view: LeafView, network: Network) -> ViewReading:
-    shown = _normalised(view.cut(rgb))
-    mask = view.cut_mask(prior)[None] * 2 - 1
-    return read_view(network(np.concatenate([shown, mask])[None]))
+def _answer(
+    rgb: NDArray[np.uint8], prior: Prior, view: LeafView, network: Network, *, both: bool = False
+) -> ViewReading:
+    """Read a view; with `both`, from the mean of the answers for it and for its mirror image."""
+    shown = np.concatenate([_normalised(view.cut(rgb)), prior.cut(view)[None] * 2 - 1])
+    answers = network(shown[None])
+    if both:
+        mirrored = network(np.ascontiguousarray(shown[None, :, :, ::-1]))
+        turned = {name: mirrored[name][:, :, ::-1] for name in ("fine", "coarse")}
+        turned |= {"rows": mirrored["rows"][_EXCHANGED], "facts": mirrored["facts"]}
+        answers = {name: np.asarray((answers[name] + turned[name]) / 2, np.float32) for name in answers}
+    return read_view(answers)
 
 
 def _read(
@@ -172,7 +169,7 @@ def _read(
     base: Points,
     apex: Points,
     blade: Points,
-    prior: Map,
+    prior: Prior,
     network: Network,
     *,
     turn: bool = True,
