@@ -100,7 +100,9 @@ def test_the_command_joins_a_cluster_quietly_and_ctrl_c_keeps_finished_records(
         run.send_signal(signal.SIGINT)
         stdout, stderr = run.communicate(timeout=60)
     assert run.returncode == ExitCode.INTERRUPTED, stderr.decode()
-    assert stdout == b"" and re.fullmatch(rb"\s*(Identifying[^\n]*\s*)+", stderr), (stdout, stderr)
+    # The small bundle of the tests has no calibration, and says so; Ray says nothing.
+    assert stdout.startswith(b"The bundle colours was never calibrated") and b"ray" not in stdout.lower(), stdout
+    assert re.fullmatch(rb"\s*(Identifying[^\n]*\s*)+", stderr), stderr
     finished = list(read_records(output))
     assert 0 < len(finished) < len(many)
     agree(finished[:240], expected[: len(finished)])
