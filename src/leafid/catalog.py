@@ -59,7 +59,7 @@ COLUMNS: tuple[Column, ...] = (
     Column("verbatimIdentification", "str", "The name as the source gives it, with author.", DARWIN_CORE),
     Column("identifiedBy", "str", "Who identified the sheet. Never copied into bundles or results.", DARWIN_CORE),
     Column("typeStatus", "str", "Type status of the sheet and the name that it typifies.", DARWIN_CORE),
-    Column("domain", "str", "specimen (a pressed sheet) or field (a photo of a living plant)."),
+    Column("domain", "str", "specimen (a pressed sheet), field (a photo of a living plant) or drawn."),
     Column("creator", "str", "Who made the image.", DUBLIN_CORE),
     Column("licenseStatement", "str", "The licence in the publisher's own words."),
     Column("licenseFrom", "str", "Origin of the licence: medium, or record if the medium has none."),

@@ -58,7 +58,7 @@ def test_a_smaller_herbarium_is_the_beginning_of_a_larger_one(herbarium: Path, t
 def test_table_has_darwin_core_columns_and_empty_cells_for_missing_values(herbarium: Path) -> None:
     table = rows(herbarium)
     assert {row["scientificName"] for row in table} == set(DEMO_TAXA)
-    assert {row["basisOfRecord"] for row in table} == {"PreservedSpecimen"}
+    assert {row["domain"] for row in table} == {"drawn"}
     assert len({row["catalogNumber"] for row in table}) == 13
     assert {row["references"] for row in table} == {""}
     assert not any("None" in value for row in table for value in row.values())

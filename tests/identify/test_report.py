@@ -14,7 +14,6 @@ from selenium.webdriver.support.ui import Select
 
 from leafid.errors import OutputError
 from leafid.identify import Identifier, Record, Status, check_derived_output, write_report
-from leafid.statements import LIMITS_LONG
 from tests.identify.small_bundle import COLOURS, TARGET, leaf
 
 HOSTILE = "<img src=x onerror=document.title='run'></script><script>document.title='run'</script>.png"
@@ -91,7 +90,8 @@ def test_the_page_sorts_filters_shows_pictures_and_runs_no_code_in_file_names(
     _open(browser, page)
     assert browser.title == f"Identification by {identifier.info.identifier}"
     assert _column(browser, 2) == [record.path for record in records]
-    assert all(sentence in browser.find_element(By.TAG_NAME, "body").text for sentence in LIMITS_LONG)
+    limits = identifier.info.trained_on.long
+    assert all(sentence in browser.find_element(By.TAG_NAME, "body").text for sentence in limits)
     assert f"{TARGET} 3" in browser.find_element(By.CSS_SELECTOR, ".counts").text
     pictures = browser.find_elements(By.CSS_SELECTOR, "#records img")
     assert len(pictures) == 8

@@ -17,9 +17,9 @@ from leafid.identify import (
     records_table,
     summary_table,
 )
-from leafid.statements import LIMITS
 from tests.identify.small_bundle import TARGET, leaf
 
+LIMITS = "The limits of this bundle."
 CANDIDATES = (Candidate(TARGET, 0.62), Candidate("Mitragyna hirsuta", 0.31), Candidate("Coffea canephora", 0.07))
 
 
@@ -51,7 +51,7 @@ def test_each_record_is_shown_with_its_result_and_the_limits() -> None:
         _record("b.jpg", Status.UNDETERMINED, reason="ambiguous"),
         _record("c.jpg", Status.FAILED, reason="empty: the file has no bytes"),
     ]
-    shown = _shown(records_table(records, target=TARGET), 130)
+    shown = _shown(records_table(records, limits=LIMITS, target=TARGET), 130)
     rows = {line.split()[0]: line for line in shown.splitlines() if line.strip()}
     assert TARGET in rows["a.jpg"] and "62%" in rows["a.jpg"] and "Mitragyna hirsuta 31%" in rows["a.jpg"]
     assert "undetermined, ambiguous" in rows["b.jpg"] and f"{TARGET} 62%, Mitragyna hirsuta 31%" in rows["b.jpg"]
@@ -61,14 +61,18 @@ def test_each_record_is_shown_with_its_result_and_the_limits() -> None:
 
 def test_control_characters_in_a_file_name_are_escaped() -> None:
     hostile = "[red]x[/red]\x1b[2J\x07\n\udcff.jpg"
-    shown = _shown(records_table([_record(hostile, Status.FAILED, reason="missing: there is no such file")]))
+    shown = _shown(
+        records_table([_record(hostile, Status.FAILED, reason="missing: there is no such file")], limits=LIMITS)
+    )
     assert "\x1b" not in shown and "\x07" not in shown
     assert r"[red]x[/red]\x1b[2J\x07\n\xff.jpg" in shown
 
 
 def test_the_summary_counts_everything() -> None:
     statuses = {Status.IDENTIFIED: 7, Status.UNDETERMINED: 2, Status.FAILED: 1}
-    shown = _shown(summary_table(Summary(statuses, {TARGET: 4, "X y": 3}, {"ambiguous": 2, "empty": 1}, 5, 2.0)))
+    shown = _shown(
+        summary_table(Summary(statuses, {TARGET: 4, "X y": 3}, {"ambiguous": 2, "empty": 1}, 5, 2.0), limits=LIMITS)
+    )
     for line in ("7  identified", f"4  {TARGET}", "2  undetermined", "1  failed", "2  ambiguous", "1  empty"):
         assert line in shown
     assert "5 images in 2.0 s (2.5 images/s); 5 were identified before." in shown
@@ -78,7 +82,9 @@ def test_the_summary_counts_everything() -> None:
 def test_the_table_of_a_real_run_fits_eighty_columns(identifier: Identifier, tmp_path: Path) -> None:
     leaf(TARGET).save(tmp_path / "leaf.png")
     records, _ = identify_to_list(identifier, [tmp_path / "leaf.png"])
-    assert all(len(line) <= 80 for line in _shown(records_table(records, target=TARGET), 80).splitlines())
+    assert all(
+        len(line) <= 80 for line in _shown(records_table(records, limits=LIMITS, target=TARGET), 80).splitlines()
+    )
 
 
 def test_importing_identify_imports_no_heavy_package() -> None:

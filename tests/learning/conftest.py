@@ -65,7 +65,7 @@ def make_job(data: Path) -> MakeJob:
                 "name": "leaves",
                 "recipe": "none",
                 "seed": 7,
-                "sources": [{"kind": "folder", "path": str(data)}],
+                "sources": [{"kind": "folder", "path": str(data), "domain": "drawn"}],
                 "curation": {"split": {"by": "column"}},
                 "sheets": {"size": 32},
                 "model": {"backbone": "shufflenet_v2_x1_0", "weights": "none", "dropout": 0.2} | (model or {}),

@@ -13,7 +13,6 @@ from leafid.errors import CatalogError, OutputError, RunError, SplitError
 from leafid.files import exclusive_lock
 from leafid.learning import Bags, Run, build_network, load_network, predict_files, train
 from leafid.learning.fine_tuning.checkpoints import START, checkpoint_rank, network_state, read_checkpoint
-from leafid.statements import LIMITS_LONG
 
 from .conftest import MakeJob
 
@@ -71,7 +70,8 @@ def test_a_bundle_has_provenance_and_a_model_card(trained: Run) -> None:
     assert bundle.info.decision.min_probability == trained.job.trust.min_probability
     card = (bundle.folder / "MODEL_CARD.md").read_text()
     assert "| Viola alba | 12 | 4 | 4 |" in card
-    assert all(statement in card for statement in LIMITS_LONG)
+    assert all(statement in card for statement in bundle.info.trained_on.long)
+    assert "The bundle knows 2 taxa only, from 32 drawings." in card
     assert "None" not in card
 
 

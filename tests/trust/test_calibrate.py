@@ -138,10 +138,10 @@ def test_a_wrong_label_is_found_by_its_neighbours_and_written_as_darwin_core(tmp
     one_gathering = find_label_issues(training, names, ids, ["same"] * 60)
     assert one_gathering == []
     specimens = pd.DataFrame({"image_id": ids, "catalogNumber": [f"K{n}" for n in range(60)]})
-    write_label_issues(found, tmp_path / "list.csv", specimens, identifier="small@1")
+    write_label_issues(found, tmp_path / "list.csv", specimens, identifier="small@1", caution="A hint.")
     table = pd.read_csv(tmp_path / "list.csv")
     assert table["scientificName"].tolist() == ["A a"] and table["catalogNumber"].tolist() == ["K5"]
-    assert "not a determination" in table["identificationRemarks"][0]
+    assert "A hint." in table["identificationRemarks"][0]
 
 
 def test_a_calibrated_bundle_gives_prediction_sets_and_rejects_unknown_taxa(with_val: Path) -> None:

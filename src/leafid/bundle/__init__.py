@@ -22,6 +22,7 @@ from leafid.bundle.folder import (
     write_bundle,
 )
 from leafid.bundle.schema import (
+    FEW_GATHERINGS,
     BundleInfo,
     Calibration,
     CoverageLevel,
@@ -36,6 +37,7 @@ from leafid.bundle.schema import (
 
 __all__ = [
     "CARD",
+    "FEW_GATHERINGS",
     "INFO",
     "REFERENCE_TABLE",
     "THUMBNAILS",

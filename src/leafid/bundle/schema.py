@@ -11,6 +11,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validat
 from leafid.jobs.model import Pooling, Scales
 from leafid.jobs.sheets import Preprocessing
 from leafid.jobs.trust import OodScore
+from leafid.statements import TrainedOn
 from leafid.taxonomy import Name, Taxonomy
 from leafid.version import __version__
 
@@ -20,6 +21,9 @@ SCHEMA_VERSION = 3
 2: prediction sets, OOD detector, references. 3: fields have new names, and OOD scores rise with the distance from the
 training images.
 """
+
+FEW_GATHERINGS = 5
+"""A taxon with fewer training gatherings is marked: so few plants do not show how much its leaves vary."""
 
 RENAMED_FIELDS = {
     "unknowns": "ood_detector",
@@ -177,6 +181,12 @@ class Provenance(_FrozenModel):
     versions: dict[str, str]
     images: dict[str, int]
     gatherings: dict[str, int]
+    domains: dict[str, int] = {}
+    """Train and val images by the catalog's ``domain``; an empty name: not stated."""
+    institutions: Annotated[int, Field(ge=0)] = 0
+    """Herbaria that these images come from, 0 if not stated."""
+    training_gatherings: tuple[int, ...] = ()
+    """Gatherings of each taxon in train, in label order; empty in bundles of earlier versions."""
     best_epoch: int
     val_macro_f1: float | None
 
@@ -208,6 +218,17 @@ class BundleInfo(_FrozenModel):
         if labels and not 0 <= min(labels) <= max(labels) < taxa:
             raise ValueError(f"prediction_sets: taxon_thresholds have labels outside 0 to {taxa - 1}")
         return self
+
+    @property
+    def trained_on(self) -> TrainedOn:
+        """What the bundle can know, and the limits that follow."""
+        return TrainedOn(self.taxonomy.names, self.provenance.domains, self.provenance.institutions)
+
+    @property
+    def few_gatherings(self) -> dict[str, int]:
+        """Training gatherings of the taxa with fewer than ``FEW_GATHERINGS``, by name."""
+        counts = zip(self.taxonomy.names, self.provenance.training_gatherings, strict=False)
+        return {name: count for name, count in counts if count < FEW_GATHERINGS}
 
     @property
     def identifier(self) -> str:

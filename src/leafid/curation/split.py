@@ -13,8 +13,10 @@ if TYPE_CHECKING:
     import pandas as pd
 
 SPLITS = ("train", "val", "test")
-SPLIT_COLUMNS = ("image_id", "path", "scientificName", "gathering_id", "institutionCode", "split")
+SPLIT_COLUMNS = ("image_id", "path", "scientificName", "gathering_id", "institutionCode", "domain", "split")
 """Columns of ``split.csv``; ``path`` is relative to the catalog, ``scientificName`` is the accepted name."""
+MAY_BE_EMPTY = ("institutionCode", "domain")
+"""Columns that need no value; a split of an earlier version has no ``domain``."""
 
 
 def write_split(path: Path, split: "pd.DataFrame") -> None:
@@ -34,20 +36,21 @@ def read_split(path: Path) -> "pd.DataFrame":
         split = read_frame(path)
     except TableError as error:
         raise SplitError(f"{path} cannot be read as a split: {error}") from None
-    missing = [column for column in SPLIT_COLUMNS if column not in split]
+    missing = [column for column in SPLIT_COLUMNS if column not in split and column != "domain"]
     if missing:
         raise SplitError(f"{path} lacks the columns {', '.join(missing)}.")
+    split = split.reindex(columns=list(SPLIT_COLUMNS))
     mistakes = [
         f"{int(split[column].isna().sum())} rows without {column}"
         for column in SPLIT_COLUMNS
-        if column != "institutionCode" and split[column].isna().any()
+        if column not in MAY_BE_EMPTY and split[column].isna().any()
     ]
     unknown = sorted(set(split["split"].dropna()) - {*SPLITS})
     if unknown:
         mistakes.append(f"split is {', '.join(map(repr, unknown))}; it must be train, val or test")
     if mistakes:
         raise SplitError("\n".join([f"{path} has mistakes:", *(f"  {mistake}" for mistake in mistakes)]))
-    return split[list(SPLIT_COLUMNS)]
+    return split
 
 
 def check_split(

@@ -30,7 +30,7 @@ DEFAULT_PX_PER_MM = 4.0
 
 COLUMNS = (
     "path", "scientificName", "taxonRank", "family", "genus", "institutionCode", "catalogNumber", "recordedBy",
-    "recordNumber", "eventDate", "basisOfRecord", "license", "rightsHolder", "references",
+    "recordNumber", "eventDate", "domain", "license", "rightsHolder", "references",
 )  # fmt: skip
 
 _JPEG_QUALITY = 90
@@ -148,7 +148,7 @@ def _sheet_row(spec: SheetSpec) -> dict[str, str]:
         "recordedBy": gathering.collector,
         "recordNumber": gathering.number,
         "eventDate": gathering.date.isoformat(),
-        "basisOfRecord": "PreservedSpecimen",
+        "domain": "drawn",  # no basisOfRecord: there is no specimen
         "license": herbarium.license,
         "rightsHolder": herbarium.name if herbarium.license else "",
         "references": "",

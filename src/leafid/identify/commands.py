@@ -152,7 +152,7 @@ def watch_photos(settings: WatchSettings) -> ExitCode:
         on_record=lambda record: console.print(f"{datetime.now():%H:%M:%S}", record_line(record)),
         on_error=lambda message: _print(console, message, style="yellow"),
     )
-    console.print(summary_table(summary))
+    console.print(summary_table(summary, limits=identifier.info.trained_on.short))
     _print(console, f"Records: {settings.output}")
     return ExitCode.INTERRUPTED
 
@@ -231,10 +231,11 @@ def _print_result(
     summary: Summary,
     console: "Console",
 ) -> None:
+    limits = identifier.info.trained_on.short
     if settings.output is None:
-        console.print(records_table(tuple(records()), target=identifier.info.taxonomy.target))
+        console.print(records_table(tuple(records()), limits=limits, target=identifier.info.taxonomy.target))
     else:
-        console.print(summary_table(summary))
+        console.print(summary_table(summary, limits=limits))
         _print(console, f"Records: {settings.output}")
 
 

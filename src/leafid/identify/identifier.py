@@ -13,6 +13,7 @@ from leafid.bundle import BundleInfo, read_bundle
 from leafid.cores import usable_cores
 from leafid.errors import ImageError, UsageError
 from leafid.exif import CaptureInfo
+from leafid.identify.cautions import caution_of
 from leafid.identify.engines.engine import Engine, EngineName
 from leafid.identify.engines.engine_choice import choose_engine
 from leafid.identify.leaf_characters import character_values
@@ -258,6 +259,7 @@ class Identifier:
             ),
             specimens=self._specimens(embedding, [label for label, _ in identification.candidates[:top]]),
             reason=None if identification.reason is None else identification.reason.value,
+            caution=caution_of(self.info, identification.name),
             engine=self.engine.name,
             **({} if opened.leaf is None else character_values(opened.leaf, candidates)),
             **metadata,

@@ -108,6 +108,10 @@ class Record:
         str | None,
         "Its characters compared with the ranges that floras give for the candidates, or why no leaf was measured.",
     ] = None
+    caution: Annotated[
+        str | None,
+        "What to know before using the name: few training gatherings of the taxon, or a bundle trained on drawings.",
+    ] = None
     photo_taken: Annotated[
         str | None,
         "Date and time of the photo from EXIF, ISO 8601, with the offset from UTC if the camera recorded it.",

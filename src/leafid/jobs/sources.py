@@ -7,6 +7,9 @@ from pydantic import Field, model_validator
 
 from leafid.jobs.section import Section
 
+Domain = Literal["specimen", "field", "drawn"]
+"""Kind of an image: a pressed sheet, a photo of a living plant, or a drawing."""
+
 
 class FolderSource(Section):
     """A folder of folders, each named by its taxon: ``Mitragyna speciosa/sheet1.jpg`` (``_`` may be the space)."""
@@ -15,6 +18,9 @@ class FolderSource(Section):
     """``folder``."""
     path: Path
     """The outer folder."""
+    domain: Domain | None = None
+    """What its images show: ``specimen`` (pressed sheets), ``field`` (photos of living plants) or ``drawn``. The bundle
+    states it with its limits. Default: not stated."""
 
 
 class TableSource(Section):
@@ -27,6 +33,8 @@ class TableSource(Section):
     columns: dict[str, str] = Field(default_factory=dict)
     """Columns of the file with other names than in the catalog, as catalog column: file column, such as
     ``scientificName: label``."""
+    domain: Domain | None = None
+    """The kind of image where the file's column ``domain`` has no value; see ``folder``."""
     only: dict[str, str] = Field(default_factory=dict)
     """Use only the rows in which each of these columns of the file has exactly this value."""
 

@@ -4,10 +4,9 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from leafid.bundle import BundleInfo
+from leafid.bundle import FEW_GATHERINGS, BundleInfo
 from leafid.curation import SPLITS
 from leafid.jobs import ViewCounts
-from leafid.statements import LIMITS_LONG
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -33,7 +32,7 @@ def model_card(info: BundleInfo, split: "pd.DataFrame", measured: Sequence[str] 
         "",
         "## Limitations",
         "",
-        *(f"- {statement}" for statement in LIMITS_LONG),
+        *(f"- {statement}" for statement in info.trained_on.long),
         "",
         "## Taxa and images",
         "",
@@ -42,7 +41,14 @@ def model_card(info: BundleInfo, split: "pd.DataFrame", measured: Sequence[str] 
     ]
     for name in taxonomy.names:
         numbers = " | ".join(str(counts[name, part]) for part in SPLITS)
-        lines.append(f"| {name}{' (target)' if name == taxonomy.target else ''} | {numbers} |")
+        marks = [
+            *(["target"] if name == taxonomy.target else []),
+            *(["few images"] if name in info.few_gatherings else []),
+        ]
+        marked = f" ({', '.join(marks)})" if marks else ""
+        lines.append(f"| {name}{marked} | {numbers} |")
+    if info.few_gatherings:
+        lines += ["", f"Few images: fewer than {FEW_GATHERINGS} gatherings in train."]
     gatherings = ", ".join(f"{provenance.gatherings.get(part, 0)} for {part}" for part in SPLITS)
     lines += ["", f"Gatherings: {gatherings}. No gathering is in two parts."]
     for column, title in (("license", "Licences"), ("institutionCode", "Herbaria")):

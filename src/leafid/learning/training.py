@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
 import torch
 from lightning.pytorch import seed_everything
@@ -53,6 +53,11 @@ from leafid.learning.run import (
 from leafid.learning.run_samples import split_samples
 from leafid.learning.run_start import create_run, resume_run
 from leafid.learning.step_memory import warn_of_memory
+from leafid.statements import TrainedOn
+from leafid.taxonomy import Taxonomy
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 log = logging.getLogger(__name__)
 
@@ -247,6 +252,7 @@ def _finish_run(job: Job, run: Run, trained: _TrainedNetwork) -> None:
     """Write the bundle, then mark the run as finished."""
     split = run.split
     by_part = split.groupby("split")
+    seen = TrainedOn.of_images(split[split["split"] != "test"])
     info = BundleInfo(
         name=job.name,
         taxonomy=run.info.taxonomy,
@@ -262,6 +268,9 @@ def _finish_run(job: Job, run: Run, trained: _TrainedNetwork) -> None:
             versions=run.info.versions,
             images={str(part): len(rows) for part, rows in by_part},
             gatherings={str(part): int(rows["gathering_id"].nunique()) for part, rows in by_part},
+            domains=seen.domains,
+            institutions=seen.institutions,
+            training_gatherings=_gatherings_by_taxon(split, run.info.taxonomy),
             best_epoch=trained.best_epoch,
             val_macro_f1=trained.val_macro_f1,
         ),
@@ -275,3 +284,9 @@ def _finish_run(job: Job, run: Run, trained: _TrainedNetwork) -> None:
         best_epoch=trained.best_epoch,
         val_macro_f1=trained.val_macro_f1,
     )
+
+
+def _gatherings_by_taxon(split: "pd.DataFrame", taxonomy: Taxonomy) -> tuple[int, ...]:
+    """Count the training gatherings of each taxon, in label order."""
+    counts = split[split["split"] == "train"].groupby("scientificName")["gathering_id"].nunique()
+    return tuple(int(counts.get(name, 0)) for name in taxonomy.names)

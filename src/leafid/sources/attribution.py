@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from leafid.files import write_text
 from leafid.jobs import Job
-from leafid.statements import LIMITS
+from leafid.statements import TrainedOn
 from leafid.tables import write_frame
 from leafid.version import __version__
 
@@ -145,7 +145,7 @@ def data_card(catalog: "pd.DataFrame", job: Job) -> str:
         lines += [f"## {title}", "", f"| {column} | images |", "| --- | ---: |"]
         lines += [f"| {_cell(key[0])} | {count} |" for key, count in _counted(with_decades, [column])]
         lines.append("")
-    return "\n".join([*lines, LIMITS]) + "\n"
+    return "\n".join([*lines, TrainedOn.of_images(catalog).caution]) + "\n"
 
 
 def _counted(catalog: "pd.DataFrame", columns: list[str]) -> list[tuple[tuple[str, ...], int]]:

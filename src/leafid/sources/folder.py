@@ -44,12 +44,13 @@ def find_in_folder(source: FolderSource) -> SourceResult:
     result, remarks = SourceResult(), _Remarks()
     entries = list(_entries(outer, remarks))
     splits = _split_folders([entry for entry in entries if entry.is_dir()], outer)
+    stated = {"domain": source.domain} if source.domain else {}
     for entry in entries:
         if entry not in splits:
-            _add_entry(entry, outer, {}, result, remarks)
+            _add_entry(entry, outer, stated, result, remarks)
             continue
         for inner in _entries(entry, remarks):
-            _add_entry(inner, entry, {"split": splits[entry]}, result, remarks)
+            _add_entry(inner, entry, stated | {"split": splits[entry]}, result, remarks)
     if splits:
         names = ", ".join(entry.name for entry in splits)
         result.notes.append(

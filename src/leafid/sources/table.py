@@ -56,7 +56,8 @@ def find_in_table(source: TableSource) -> SourceResult:
         values = {name: row[column] for name, column in columns.items()}
         others_are = any(values[name] == "NA" for name in values if name in _NOT_FREE_TEXT - {"institutionCode"})
         values = {name: text for name, text in values.items() if not _is_missing(name, text, others_are)}
-        _add_row(values, location, source.path.parent, result)
+        stated = {"domain": source.domain} if source.domain else {}
+        _add_row(stated | values, location, source.path.parent, result)
     if not selected and not table.wrong:
         raise SourceError(_no_row_message(source, table))
     return result

@@ -5,7 +5,6 @@ from datetime import datetime
 from pydantic import Field
 
 from leafid.bundle import Interval
-from leafid.statements import LIMITS
 from leafid.trust.metric_schemas import (
     CalibrationResult,
     ConfusedPair,
@@ -46,6 +45,8 @@ class Evaluation(Result):
     """Gatherings of the images; images of one gathering are not independent evidence."""
     failures: tuple[Failure, ...]
     """Images that could not be read."""
+    limits: str
+    """What the bundle cannot know, from the images that it was trained on."""
     accuracy: float | None
     """Share of correct predictions."""
     macro_f1: float | None
@@ -134,7 +135,7 @@ class Evaluation(Result):
         lowest = sorted(measured, key=lambda taxon: (taxon.f1, taxon.scientific_name))[:5]
         if len(measured) > 1:
             lines.append("  lowest F1: " + ", ".join(f"{taxon.scientific_name} {_value(taxon.f1)}" for taxon in lowest))
-        return "\n".join([*lines, LIMITS])
+        return "\n".join([*lines, self.limits])
 
 
 def _count(number: int, word: str) -> str:

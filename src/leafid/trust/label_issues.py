@@ -16,7 +16,6 @@ import numpy as np
 
 from leafid.bundle import read_bundle
 from leafid.files import written_atomically
-from leafid.statements import LIMITS
 from leafid.trust.ood import TrainingFeatures
 from leafid.trust.references import ReferenceSpecimens
 
@@ -108,11 +107,15 @@ def list_label_issues(bundle: Path, path: Path) -> list[LabelIssue]:
         list(specimens.table["image_id"]),
         list(specimens.table["gathering_id"]),
     )
-    write_label_issues(issues, path, specimens.table, identifier=read.info.identifier)
+    write_label_issues(
+        issues, path, specimens.table, identifier=read.info.identifier, caution=read.info.trained_on.caution
+    )
     return issues
 
 
-def write_label_issues(issues: Sequence[LabelIssue], path: Path, specimens: "pd.DataFrame", *, identifier: str) -> None:
+def write_label_issues(
+    issues: Sequence[LabelIssue], path: Path, specimens: "pd.DataFrame", *, identifier: str, caution: str
+) -> None:
     """Write the list as rows of Darwin Core's Identification class (``http://rs.tdwg.org/dwc/terms/Identification``).
 
     Args:
@@ -120,6 +123,7 @@ def write_label_issues(issues: Sequence[LabelIssue], path: Path, specimens: "pd.
         path: a ``.csv`` file.
         specimens: the images, with the column ``image_id`` and, where present, ``SPECIMEN_COLUMNS``.
         identifier: the bundle's, written as ``identifiedBy``.
+        caution: statement of limits, written with each remark.
     """
     import pandas as pd
 
@@ -134,7 +138,7 @@ def write_label_issues(issues: Sequence[LabelIssue], path: Path, specimens: "pd.
             "identificationVerificationStatus": "unverified",
             "verbatimIdentification": issue.determination,
             "identificationRemarks": f"{issue.votes} of the {NEIGHBOURS} most similar sheets of other gatherings have "
-            f"this name (mean similarity {issue.similarity:.3f}). A hint for a curator, not a determination. {LIMITS}",
+            f"this name (mean similarity {issue.similarity:.3f}). {caution}",
         }
         for issue in issues
     ]

@@ -21,6 +21,7 @@ from leafid.errors import ImageError
 from leafid.files import write_text
 from leafid.jobs import Job
 from leafid.progress import OnProgress
+from leafid.statements import TrainedOn
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -82,6 +83,7 @@ def audit(job: Job, *, plant_mask: PlantMask | None = None, on_progress: OnProgr
         notes=tuple(notes),
         warnings=(*curated.warnings, *_pair_warnings(pairs), *shortcut_warnings(shortcuts)),
         unread=unreadable,
+        limits=TrainedOn.of_images(curated.split).caution,
     )
     folder = job.catalog_path.with_name("audit")
     files = AuditFiles(result, folder / "audit.html", folder / "audit.json")

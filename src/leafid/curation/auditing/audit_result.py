@@ -4,8 +4,6 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict
 
-from leafid.statements import LIMITS
-
 Region = Literal["border", "background", "label_region", "mean_colour", "whole"]
 """Part of an image that a shortcut classifier uses. ``whole``, for comparison, is the image at 16 x 16 pixels."""
 
@@ -112,5 +110,5 @@ class Audit(_AuditModel):
     """Findings that need attention, in plain words."""
     unread: dict[str, str]
     """Images of the catalog that can no longer be read: reason by path."""
-    limits: str = LIMITS
+    limits: str
     """Limits of leaf identification."""

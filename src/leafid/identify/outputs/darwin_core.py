@@ -73,6 +73,8 @@ def _remarks(record: Record) -> str:
         remarks.append(f"probability {record.probability:.4f}")
     if record.prediction_set:
         remarks.append(f"cannot be excluded: {candidates_text(record.prediction_set)}")
+    if record.caution is not None:
+        remarks.append(record.caution)
     if record.flora_sentence is not None:
         remarks.append(f"leaf: {record.flora_sentence}")
     return ". ".join(remark.removesuffix(".") for remark in remarks) + "."

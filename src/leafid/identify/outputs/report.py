@@ -23,7 +23,6 @@ from leafid.identify.summary import Tally
 from leafid.images import guard_image, open_image
 from leafid.progress import OnProgress
 from leafid.sources import is_web_address
-from leafid.statements import LIMITS_LONG
 from leafid.trust import HeatOverlays, read_thumbnail
 
 _THUMBNAIL_SIZE = (120, 120)  # largest width and height in pixels
@@ -45,7 +44,7 @@ _COLUMNS = (
     "prediction_set",
     "reason",
 )
-_DETAILS = ("flora_sentence", "photo_taken", "camera", "specimens")
+_DETAILS = ("caution", "flora_sentence", "photo_taken", "camera", "specimens")
 
 
 def write_report(
@@ -107,7 +106,7 @@ def write_report(
             taxa=summary.taxa,
             target=info.taxonomy.target,
             specimens=specimens,
-            limits=LIMITS_LONG,
+            limits=info.trained_on.long,
         )
         report.finish(page)
 

@@ -1,12 +1,12 @@
 """Renders records and summaries for the terminal."""
 
+from collections import Counter
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from leafid.errors import FailureReason
 from leafid.identify.records import Record, Status, unicode_path
 from leafid.identify.summary import Summary
-from leafid.statements import LIMITS
 from leafid.text import printable
 from leafid.trust import UndeterminedReason
 
@@ -20,11 +20,12 @@ MAX_TERMINAL_RECORDS = 40
 _COLOURS = {Status.IDENTIFIED: "green", Status.UNDETERMINED: "yellow", Status.FAILED: "red"}
 
 
-def records_table(records: Sequence[Record], *, target: str | None = None) -> "RenderableType":
-    """Return a table of records, followed by their leaf characters and the statement of limits.
+def records_table(records: Sequence[Record], *, limits: str, target: str | None = None) -> "RenderableType":
+    """Return a table of records, followed by their leaf characters, cautions and the statement of limits.
 
     Args:
         records: in order.
+        limits: of the bundle.
         target: the bundle's target taxon; its probability gets a column.
     """
     from rich.console import Group
@@ -48,7 +49,12 @@ def records_table(records: Sequence[Record], *, target: str | None = None) -> "R
         for record in records
         if record.flora_sentence is not None
     ]
-    return Group(table, *([Text(), *leaves] if leaves else []), Text(), Text(LIMITS, "dim"))
+    counts = Counter(record.caution for record in records if record.caution is not None)
+    cautions = [
+        Text(f"{printable(caution)} ({count:,} of {len(records):,} images)") for caution, count in counts.items()
+    ]
+    notes = [line for lines in (leaves, cautions) if lines for line in (Text(), *lines)]
+    return Group(table, *notes, Text(), Text(printable(limits), "dim"))
 
 
 def record_line(record: Record) -> "Text":
@@ -60,8 +66,8 @@ def record_line(record: Record) -> "Text":
     )
 
 
-def summary_table(summary: Summary) -> "RenderableType":
-    """Return the summary of a run: images by status, by taxon and by the reason for having no name."""
+def summary_table(summary: Summary, *, limits: str) -> "RenderableType":
+    """Return the summary of a run: images by status, by taxon and by the reason for having no name; then the limits."""
     from rich.console import Group
     from rich.table import Table
     from rich.text import Text
@@ -77,7 +83,7 @@ def summary_table(summary: Summary) -> "RenderableType":
     done = summary.images - summary.resumed
     speed = f"{done:,} images in {summary.seconds:.1f} s ({summary.images_per_second:.1f} images/s)"
     resumed = f"; {summary.resumed:,} were identified before" if summary.resumed else ""
-    return Group(table, Text(f"{speed}{resumed}."), Text(LIMITS, "dim"))
+    return Group(table, Text(f"{speed}{resumed}."), Text(printable(limits), "dim"))
 
 
 def _detail(summary: Summary, status: Status) -> dict[str, int]:

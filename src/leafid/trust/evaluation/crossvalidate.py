@@ -10,7 +10,6 @@ from leafid.catalog import read_catalog
 from leafid.errors import SplitError
 from leafid.files import written_atomically
 from leafid.jobs import Job, with_settings
-from leafid.statements import LIMITS
 from leafid.trust.calibrate import calibrate
 from leafid.trust.evaluation.evaluate import evaluate
 from leafid.trust.evaluation_schema import Evaluation
@@ -60,7 +59,7 @@ class Crossvalidation:
         accuracies = [result.accuracy for result in results if result.accuracy is not None]
         if accuracies:
             lines.append(f"mean accuracy {sum(accuracies) / len(accuracies):.3f}, lowest {min(accuracies):.3f}")
-        return "\n".join([*lines, str(self.table), LIMITS])
+        return "\n".join([*lines, str(self.table), *(result.limits for result in results[:1])])
 
 
 def crossvalidate(

@@ -88,4 +88,4 @@ def _with_catalog(rows: "pd.DataFrame", run: "Run") -> "pd.DataFrame":
     except CatalogError:
         return rows
     joined = catalog.reindex(rows["image_id"])
-    return rows.assign(**{column: joined[column].to_numpy() for column in ("domain", "eventDate")})
+    return rows.assign(**{column: joined[column].to_numpy() for column in ("eventDate",)})

@@ -94,6 +94,7 @@ def _evaluation(eval_set: EvalSet, on: str, truth: NDArray[np.int64], prediction
         read=int(read.sum()),
         gatherings=len(set(gatherings)),
         failures=_failures(eval_set.rows, predictions.failures),
+        limits=info.trained_on.short,
         **overall_results(truth, predicted, units),
         undetermined=int((~identified).sum()),
         undetermined_share=float((~identified).mean()) if any_read else None,

@@ -29,19 +29,21 @@ def write_evaluation(evaluation: Evaluation, eval_set: EvalSet, predictions: Pre
     _write_csv(confusion, eval_set.out / "confusion.csv")
     accuracy = "" if evaluation.accuracy is None else f", accuracy {evaluation.accuracy:.3f}"
     title = f"{evaluation.bundle} on {evaluation.on}: {evaluation.read:,} images{accuracy}"
-    write_confusion_matrix(evaluation.confusion, names, title, eval_set.out / "confusion.png")
+    write_confusion_matrix(evaluation.confusion, names, title, evaluation.limits, eval_set.out / "confusion.png")
     _write_csv(_prediction_table(eval_set, predictions), eval_set.out / "predictions.csv")
+    info = eval_set.bundle.info
     files = dict(zip(eval_set.rows["path"], eval_set.files, strict=True))
     write_report(
         eval_set.out / "evaluation.html",
         evaluation,
         truth=eval_set.truth[predictions.read],
         probabilities=predictions.probabilities[predictions.read],
-        taxonomy=eval_set.bundle.info.taxonomy,
+        taxonomy=info.taxonomy,
         files=files,
+        limits=info.trained_on.long,
     )
     if eval_set.run is not None and evaluation.on == "test":
-        write_text(eval_set.bundle.folder / CARD, calibrated_card(eval_set.bundle.info, eval_set.run.split, evaluation))
+        write_text(eval_set.bundle.folder / CARD, calibrated_card(info, eval_set.run.split, evaluation))
     write_text(eval_set.out / "evaluation.json", evaluation.model_dump_json(indent=2) + "\n")
 
 

@@ -8,7 +8,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from leafid.files import written_atomically
-from leafid.statements import LIMITS
 from leafid.trust.metric_schemas import LearningCurvePoint, ReliabilityBin
 
 if TYPE_CHECKING:
@@ -18,13 +17,16 @@ LEAF, ALARM, QUIET = "#2f6b45", "#9c3b1b", "#5c6a61"
 """Colours, the same as in the page."""
 
 
-def write_confusion_matrix(confusion: Sequence[Sequence[int]], names: Sequence[str], title: str, path: Path) -> None:
+def write_confusion_matrix(
+    confusion: Sequence[Sequence[int]], names: Sequence[str], title: str, limits: str, path: Path
+) -> None:
     """Write a confusion matrix as a PNG: counts as numbers, row-normalised counts as colour.
 
     Args:
         confusion: (T, T) counts; rows are true taxa, columns predicted ones.
         names: the taxa in label order.
         title: shown above the matrix.
+        limits: statement of limits, shown below it.
         path: the PNG.
     """
     from matplotlib.figure import Figure
@@ -52,7 +54,7 @@ def write_confusion_matrix(confusion: Sequence[Sequence[int]], names: Sequence[s
     axes.set_xlabel("most probable taxon")
     axes.set_ylabel("determination (images)")
     figure.suptitle(title, fontsize=9, wrap=True)
-    figure.supxlabel(LIMITS, fontsize=6, color="0.4", wrap=True)
+    figure.supxlabel(limits, fontsize=6, color="0.4", wrap=True)
     with written_atomically(path) as temporary:
         figure.savefig(temporary, format="png", dpi=130)
 

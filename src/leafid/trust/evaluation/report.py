@@ -2,7 +2,7 @@
 
 import base64
 import io
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,7 +14,6 @@ from leafid.errors import ImageError
 from leafid.files import write_text
 from leafid.html import page_template
 from leafid.images import guard_image, open_image
-from leafid.statements import LIMITS, LIMITS_LONG
 from leafid.taxonomy import Taxonomy
 from leafid.trust.evaluation.plots import (
     plot_clustered_confusion,
@@ -63,6 +62,7 @@ def write_report(
     probabilities: NDArray[np.float64],
     taxonomy: Taxonomy,
     files: Mapping[str, Path],
+    limits: Sequence[str],
 ) -> None:
     """Write the page.
 
@@ -73,6 +73,7 @@ def write_report(
         probabilities: (N, T), calibrated, of these images.
         taxonomy: the bundle's.
         files: the image files, by the path in the split or catalog.
+        limits: statements of limits, in full.
     """
     shown = sorted({image for pair in evaluation.pairs for image in pair.paths})
     html = page_template("leafid.trust", "evaluation.html").render(
@@ -82,8 +83,7 @@ def write_report(
         reasons=REASON_LABELS,
         columns=COLUMN_LABELS,
         parts=PART_LABELS,
-        limits=LIMITS,
-        limits_long=LIMITS_LONG,
+        limits=limits,
     )
     write_text(path, html)
 

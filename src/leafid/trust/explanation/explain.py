@@ -12,7 +12,6 @@ from leafid.bundle import BundleInfo, read_bundle
 from leafid.files import written_atomically
 from leafid.images import guard_image
 from leafid.sheets import PreparedImage, prepare_file
-from leafid.statements import LIMITS
 from leafid.trust.calibration import calibrated_probabilities
 from leafid.trust.explanation.heat_maps import ExplainedView, HeatMap, explain_image, heat_map, view_weights
 
@@ -36,11 +35,13 @@ class Explanation:
         bundle: the bundle's identifier.
         candidates: names and probabilities of the explained taxa, first candidate first.
         views: the views, each with a heat map for each of these taxa.
+        limits: statement of limits of the bundle.
     """
 
     bundle: str
     candidates: tuple[tuple[str, float], ...]
     views: tuple[ExplainedView, ...]
+    limits: str
 
 
 def explain_file(bundle_folder: Path, photo: Path, *, device: str = "auto") -> Explanation:
@@ -74,6 +75,7 @@ def _explain(network: "Network", info: BundleInfo, prepared: PreparedImage) -> E
         bundle=info.identifier,
         candidates=tuple((info.taxonomy.names[label], float(probabilities[label])) for label in labels),
         views=explain_image(network, prepared, labels, info.calibration),
+        limits=info.trained_on.short,
     )
 
 
@@ -106,7 +108,7 @@ def draw_explanation(explanation: Explanation, path: Path, *, title: str) -> Non
     figure.supxlabel(
         "Heat: evidence for a taxon relative to the other taxa. On the plant: fraction of the heat on the plant. "
         "Deletion, insertion: mean probability while the hottest parts are blurred first, or restored first.\n"
-        f"{LIMITS}",
+        f"{explanation.limits}",
         fontsize=6,
         color="0.4",
         wrap=True,
