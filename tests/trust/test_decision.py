@@ -19,6 +19,12 @@ def _info(min_probability: float) -> BundleInfo:
     return bundle_info(taxonomy=Taxonomy.from_names("abc"), min_probability=min_probability)
 
 
+def _info_with_sets() -> BundleInfo:
+    fitted = FittedOn(split="val", images=9, gatherings=9)
+    sets = PredictionSets(coverage=0.9, levels=(CoverageLevel(coverage=0.9, threshold=0.7),), fitted_on=fitted)
+    return _info(0.5).model_copy(update={"prediction_sets": sets})
+
+
 def test_probabilities_are_softmax_of_logits_over_temperature() -> None:
     logits = np.log(np.array([[1.0, 2.0, 5.0], [4.0, 4.0, 8.0]]))
     assert calibrated_probabilities(logits, Calibration()) == pytest.approx(np.array([[1, 2, 5], [2, 2, 4]]) / 8)
@@ -114,12 +120,43 @@ def test_thresholds_that_were_not_fitted_reject_nothing() -> None:
 
 
 def test_the_prediction_set_lists_the_most_probable_taxon_first() -> None:
-    fitted = FittedOn(split="val", images=9, gatherings=9)
-    sets = PredictionSets(coverage=0.9, levels=(CoverageLevel(coverage=0.9, threshold=0.7),), fitted_on=fitted)
-    info = _info(0.5).model_copy(update={"prediction_sets": sets})
+    info = _info_with_sets()
     assert decide(np.array([0.1, 0.6, 0.3]), info).prediction_set == (1, 2)
     assert decide(np.array([0.1, 0.6, 0.3]), _info(0.5)).prediction_set is None
 
 
 def test_equal_probabilities_are_ordered_by_label() -> None:
     assert decide(np.array([0.2, 0.4, 0.4]), _info(0)).candidates == ((1, 0.4), (2, 0.4), (0, 0.2))
+
+
+def test_a_restricted_question_is_answered_among_the_taxa_asked_for() -> None:
+    answer = decide(np.array([0.5, 0.4, 0.1]), _info(0.7), asked={1, 2})
+    assert answer.name == "b" and answer.probability == pytest.approx(0.8)
+    assert [label for label, _ in answer.candidates] == [1, 2] and answer.excluded == ((0, 0.5),)
+
+
+def test_a_plant_that_is_almost_certainly_left_out_gets_no_name() -> None:
+    answer = decide(np.array([0.96, 0.04, 0.0]), _info(0.5), asked={1, 2})
+    assert not answer.identified and answer.reason is UndeterminedReason.EXCLUDED_TAXON
+    assert decide(np.array([0.94, 0.06, 0.0]), _info(0.5), asked={1, 2}).name == "b"
+
+
+def test_the_prediction_set_of_a_restricted_question_is_the_part_asked_for_and_never_empty() -> None:
+    info = _info_with_sets()
+    row = np.array([0.1, 0.6, 0.3])
+    assert decide(row, info).prediction_set == (1, 2)
+    assert decide(row, info, asked={0, 2}).prediction_set == (2,)
+    assert decide(row, info, asked={0}).prediction_set == (0,)
+
+
+@given(st.lists(st.floats(0, 1), min_size=3, max_size=5).filter(lambda row: sum(row) > 0), st.data())
+def test_restricted_probabilities_sum_to_one_and_keep_their_order(row: list[float], data: st.DataObject) -> None:
+    probabilities = np.array(row) / sum(row)
+    asked = data.draw(st.sets(st.integers(0, len(row) - 1), min_size=1))
+    names = [f"G s{number}" for number in range(len(row))]
+    info = bundle_info(taxonomy=Taxonomy.from_names(names), min_probability=0.5)
+    answer = decide(probabilities, info, asked=asked)
+    assert {label for label, _ in answer.candidates} == asked
+    assert sum(probability for _, probability in answer.candidates) == pytest.approx(1)
+    among = [probabilities[label] for label, _ in answer.candidates]
+    assert among == sorted(among, reverse=True)

@@ -90,6 +90,22 @@ def identify(
     ] = 0,
     characters: CharactersOption = False,
     keep_location: KeepLocationOption = False,
+    taxa: Annotated[
+        str | None,
+        typer.Option(
+            "--taxa",
+            metavar="NAMES|FILE",
+            help="Answer only among these taxa of the bundle: names separated by commas, or a file of names.",
+        ),
+    ] = None,
+    country: Annotated[
+        str | None,
+        typer.Option(
+            "--country",
+            metavar="CODE",
+            help="Answer only among the taxa known from this country, such as TH (ISO 3166).",
+        ),
+    ] = None,
     contact: ContactOption = None,
     allow_private_addresses: PrivateAddressesOption = False,
     shard: Annotated[
@@ -134,6 +150,8 @@ def identify(
         references=references,
         characters=characters,
         keep_location=keep_location,
+        taxa=taxa,
+        country=country,
         contact=contact,
         allow_private_addresses=allow_private_addresses,
         shard=shard,

@@ -8,7 +8,6 @@ from .engines.compiled_formats import CompiledName as CompiledName
 from .engines.engine_choice import suggest_export as suggest_export
 from .engines.export import export_engine as export_engine
 from .identifier import Identifier as Identifier
-from .identifier import IdentifyOptions as IdentifyOptions
 from .inputs import Inputs as Inputs
 from .inputs import find_image_files as find_image_files
 from .inputs import find_inputs as find_inputs
@@ -21,6 +20,7 @@ from .outputs.terminal import summary_table as summary_table
 from .outputs.writers import check_derived_output as check_derived_output
 from .outputs.writers import check_output as check_output
 from .outputs.writers import read_records as read_records
+from .question import IdentifyOptions as IdentifyOptions
 from .ray_cluster import ClusterIdentifier as ClusterIdentifier
 from .records import Candidate as Candidate
 from .records import Record as Record

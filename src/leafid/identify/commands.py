@@ -11,7 +11,7 @@ from leafid.errors import ExitCode, UsageError
 from leafid.files import Existing
 from leafid.identify.engines.engine import EngineName
 from leafid.identify.engines.engine_choice import suggest_export
-from leafid.identify.identifier import TOP_CANDIDATES, Identifier, IdentifyOptions
+from leafid.identify.identifier import Identifier
 from leafid.identify.inputs import find_inputs, select_shard
 from leafid.identify.outputs.darwin_core import write_darwin_core
 from leafid.identify.outputs.failed_records import check_retry
@@ -19,8 +19,10 @@ from leafid.identify.outputs.report import HeatMaps, write_report
 from leafid.identify.outputs.report_files import MAX_ROWS_IN_FILE, is_report_folder
 from leafid.identify.outputs.terminal import MAX_TERMINAL_RECORDS, record_line, records_table, summary_table
 from leafid.identify.outputs.writers import check_derived_output, check_output, read_records
+from leafid.identify.question import TOP_CANDIDATES, IdentifyOptions
 from leafid.identify.ray_cluster import ClusterIdentifier
 from leafid.identify.records import Record
+from leafid.identify.restriction import restriction
 from leafid.identify.run_identification import identify_to_file, identify_to_list
 from leafid.identify.summary import Summary
 from leafid.identify.watch import check_watch, watch_folder
@@ -51,6 +53,8 @@ class IdentifySettings:
     references: int
     characters: bool
     keep_location: bool
+    taxa: str | None
+    country: str | None
     contact: str | None
     allow_private_addresses: bool
     shard: str | None
@@ -102,7 +106,10 @@ def identify_photos(settings: IdentifySettings) -> ExitCode:
         _print(console, remark, style="dim")
     identifier = _load_identifier(settings, len(paths), console)
     _warn_if_uncalibrated(identifier.info, console)
-    records, summary = _identify(settings, identifier, paths)
+    asked = restriction(identifier.info.taxonomy, taxa=settings.taxa, country=settings.country)
+    for remark in asked.remarks if asked else ():
+        _print(console, remark, style="dim")
+    records, summary = _identify(settings, identifier, paths, asked.taxa if asked else None)
     _print_result(settings, identifier, records, summary, console)
     _write_derived_outputs(settings, identifier, records, summary, console)
     return summary.exit_code
@@ -205,9 +212,13 @@ def _warn_if_uncalibrated(info: BundleInfo, console: "Console") -> None:
 
 
 def _identify(
-    settings: IdentifySettings, identifier: Identifier | ClusterIdentifier, paths: Sequence[str]
+    settings: IdentifySettings,
+    identifier: Identifier | ClusterIdentifier,
+    paths: Sequence[str],
+    taxa: Sequence[str] | None,
 ) -> tuple[Records, Summary]:
     output, options = settings.output, settings.identify_options
+    options["taxa"] = taxa
     with progress_bar("Identifying") as on_progress:
         if output is None:
             records, summary = identify_to_list(identifier, paths, on_progress=on_progress, **options)

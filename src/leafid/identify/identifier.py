@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, Self, TypedDict
+from typing import TYPE_CHECKING, Any, Literal, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,6 +19,7 @@ from leafid.identify.engines.engine_choice import choose_engine
 from leafid.identify.leaf_characters import character_values
 from leafid.identify.pipeline import OpenedImage, predict_in_order
 from leafid.identify.prefetch import prefetch
+from leafid.identify.question import TOP_CANDIDATES, Question
 from leafid.identify.records import Candidate, CitedSpecimen, Record, Status
 from leafid.images import guard_image
 from leafid.sheets import PreparedImage
@@ -37,22 +38,8 @@ from leafid.version import __version__
 if TYPE_CHECKING:
     from leafid.jobs import FetchingSettings
 
-TOP_CANDIDATES = 5
-"""Number of candidates in a record by default."""
-
 DIGITS = 6
 """Decimal places of probabilities and similarities; further digits depend on batch size and machine."""
-
-
-class IdentifyOptions(TypedDict, total=False):
-    """The keyword arguments of ``Identifier.identify``, for functions that pass them on."""
-
-    batch_size: int | Literal["auto"]
-    workers: int | Literal["auto"]
-    top: int
-    characters: bool
-    keep_location: bool
-    fetching: "FetchingSettings | None"
 
 
 @dataclass(frozen=True)
@@ -125,6 +112,7 @@ class Identifier:
         characters: bool = False,
         keep_location: bool = False,
         fetching: "FetchingSettings | None" = None,
+        taxa: Sequence[str] | None = None,
     ) -> Iterator[Record]:
         """Yield one record for each path, in order, in constant memory.
 
@@ -139,16 +127,19 @@ class Identifier:
             characters: also measure the best leaf of each image; does not affect the identification.
             keep_location: copy the GPS position in a photo's EXIF into its record.
             fetching: settings for images from the web; None: the defaults of a job.
+            taxa: the names among which each answer lies; None: all taxa of the bundle.
 
         Raises:
             UsageError: ``paths`` is a single path, or a number is below 1.
+            TaxonomyError: a name in ``taxa`` is not among the bundle's.
         """
         if isinstance(paths, str | Path):
             raise UsageError(f"identify() takes a list of paths; write [{str(paths)!r}].")
         threads, size = self.cores if workers == "auto" else workers, self.batch_size(batch_size)
         if min(size, threads, top) < 1:
             raise UsageError(f"batch_size ({batch_size}), workers ({workers}) and top ({top}) must be at least 1.")
-        return self._records(paths, size, threads, top, characters, keep_location, fetching)
+        labels = None if taxa is None else frozenset(self.info.taxonomy.labels(taxa))
+        return self._records(paths, size, threads, Question(top, keep_location, labels), characters, fetching)
 
     def batch_size(self, setting: int | Literal["auto"] = "auto") -> int:
         """Return the number of images in a forward pass for the argument ``batch_size`` of ``identify``."""
@@ -161,16 +152,15 @@ class Identifier:
         paths: Iterable[Path | str],
         batch_size: int,
         workers: int,
-        top: int,
+        question: Question,
         characters: bool,
-        keep_location: bool,
         fetching: "FetchingSettings | None",
     ) -> Iterator[Record]:
         with prefetch(paths, fetching) as available:
             predicted = predict_in_order(
                 available,
                 self.info.preprocessing,
-                lambda batch: list(self._predict(batch, top, keep_location)),
+                lambda batch: list(self._predict(batch, question)),
                 batch_size=batch_size,
                 workers=workers,
                 concurrency=self.engine.concurrency,
@@ -180,14 +170,15 @@ class Identifier:
                 for records in batches:
                     yield from records
 
-    def _predict(self, batch: Sequence[OpenedImage], top: int, keep_location: bool) -> Iterator[Record]:
+    def _predict(self, batch: Sequence[OpenedImage], question: Question) -> Iterator[Record]:
         qualities = [self._quality(opened) for opened in batch]
         usable = [
             (opened.image, quality)
             for opened, quality in zip(batch, qualities, strict=True)
             if isinstance(opened.image, PreparedImage) and not isinstance(quality, ImageError)
         ]
-        identifications = iter(self._decide([image for image, _ in usable], [quality for _, quality in usable]))
+        images, measured = [image for image, _ in usable], [quality for _, quality in usable]
+        identifications = iter(self._decide(images, measured, question.labels))
         for opened, quality in zip(batch, qualities, strict=True):
             failure = quality if isinstance(opened.image, PreparedImage) else opened.image
             if isinstance(failure, ImageError) or not isinstance(opened.image, PreparedImage):
@@ -196,14 +187,17 @@ class Identifier:
             try:
                 identification, embedding = next(identifications)
                 with guard_image(opened.path):
-                    metadata = _photo_metadata(opened.image.shot, keep_location)
-                    record = self._identified(opened, identification, embedding, top, metadata)
+                    metadata = _photo_metadata(opened.image.shot, question.keep_location)
+                    record = self._identified(opened, identification, embedding, question.top, metadata)
             except ImageError as error:
                 record = self._record(opened.path, Status.FAILED, reason=str(error))
             yield record
 
     def _decide(
-        self, images: Sequence[PreparedImage], qualities: Sequence[ImageQuality | None]
+        self,
+        images: Sequence[PreparedImage],
+        qualities: Sequence[ImageQuality | None],
+        labels: frozenset[int] | None,
     ) -> list[tuple[Identification, NDArray[np.float32]]]:
         """Return the decision and the embedding (F,) of each image."""
         if not images:
@@ -215,7 +209,7 @@ class Identifier:
             scores = [float(value) for value in values]
         rows = calibrated_probabilities(output.logits, self.info.calibration)
         identifications = [
-            decide(row, self.info, ood_score=score, quality=quality)
+            decide(row, self.info, ood_score=score, quality=quality, asked=labels)
             for row, score, quality in zip(rows, scores, qualities, strict=True)
         ]
         return list(zip(identifications, output.embeddings, strict=True))
@@ -252,14 +246,15 @@ class Identifier:
             scientific_name=identification.name,
             taxon_rank=identification.rank and identification.rank.value,
             probability=round(identification.probability, DIGITS),
-            target_probability=None if target is None else round(probabilities[target], DIGITS),
+            target_probability=None if target is None else round(probabilities.get(target, 0.0), DIGITS),
             candidates=candidates,
             prediction_set=self._candidates(
                 [(label, probabilities[label]) for label in identification.prediction_set or ()]
             ),
             specimens=self._specimens(embedding, [label for label, _ in identification.candidates[:top]]),
             reason=None if identification.reason is None else identification.reason.value,
-            caution=caution_of(self.info, identification.name),
+            caution=caution_of(self.info, identification),
+            excluded=self._candidates(identification.excluded[:top]),
             engine=self.engine.name,
             **({} if opened.leaf is None else character_values(opened.leaf, candidates)),
             **metadata,

@@ -27,7 +27,8 @@ from leafid.bundle import BundleInfo, read_bundle
 from leafid.cores import usable_cores
 from leafid.errors import InstallationError, LeafidError, UsageError
 from leafid.identify.engines.engine import EngineName
-from leafid.identify.identifier import Identifier, IdentifyOptions
+from leafid.identify.identifier import Identifier
+from leafid.identify.question import IdentifyOptions
 from leafid.identify.records import Record
 from leafid.sources import is_web_address
 from leafid.version import __version__

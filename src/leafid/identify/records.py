@@ -81,6 +81,11 @@ class Record:
         "the true taxon at the bundle's rate `coverage`, if the image is like the validation images. Empty if the "
         "bundle has no prediction sets.",
     ] = ()
+    excluded: Annotated[
+        tuple[Candidate, ...],
+        "With `--taxa` or `--country`, the most probable taxa that were left out, with their probabilities among all "
+        "taxa of the bundle; all other probabilities hold if the plant is one of those asked for.",
+    ] = ()
     specimens: Annotated[
         tuple[CitedSpecimen, ...],
         "With `--references`, the reference specimens of each candidate that are most similar to the image, at most "

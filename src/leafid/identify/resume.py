@@ -6,8 +6,9 @@ from pathlib import Path
 
 from leafid.errors import OutputError
 from leafid.identify.engines.compiled_formats import INT8
-from leafid.identify.identifier import Identifier, IdentifyOptions
+from leafid.identify.identifier import Identifier
 from leafid.identify.outputs.writers import path_in_output
+from leafid.identify.question import IdentifyOptions
 from leafid.identify.ray_cluster import ClusterIdentifier
 from leafid.identify.records import Record, Status
 from leafid.identify.summary import Tally
@@ -42,6 +43,10 @@ def check_resumable(
     if cited > identifier.references_per_candidate or (not cited and identifier.references_per_candidate):
         option = f"Add --references {cited}" if cited else "Leave out --references"
         _refuse(location, f"cites {cited or 'no'} specimens for a candidate. {option}")
+    asked = options.get("taxa")
+    answers = {candidate.scientific_name for candidate in record.candidates}
+    if bool(record.excluded) != (asked is not None) or (asked is not None and not answers <= {*asked}):
+        _refuse(location, "was identified among other taxa. Use the same --taxa and --country")
     if record.latitude is not None and not options.get("keep_location", False):
         _refuse(location, "contains the position of its photo. Add --keep-location")
 

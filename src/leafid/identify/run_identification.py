@@ -7,10 +7,11 @@ from pathlib import Path
 from typing import Unpack
 
 from leafid.files import Existing
-from leafid.identify.identifier import Identifier, IdentifyOptions
+from leafid.identify.identifier import Identifier
 from leafid.identify.outputs.failed_records import remove_failed_records
 from leafid.identify.outputs.parquet_files import ROWS_PER_FILE
 from leafid.identify.outputs.writers import open_output
+from leafid.identify.question import IdentifyOptions
 from leafid.identify.ray_cluster import ClusterIdentifier
 from leafid.identify.records import Record
 from leafid.identify.resume import ResumeState

@@ -11,9 +11,10 @@ from pathlib import Path
 from typing import Unpack
 
 from leafid.errors import OutputError, UsageError
-from leafid.identify.identifier import Identifier, IdentifyOptions
+from leafid.identify.identifier import Identifier
 from leafid.identify.inputs import expand_pages, images_in_folder
 from leafid.identify.outputs.writers import check_output, open_output, path_in_output
+from leafid.identify.question import IdentifyOptions
 from leafid.identify.records import Record
 from leafid.identify.resume import check_resumable
 from leafid.identify.summary import Summary, Tally

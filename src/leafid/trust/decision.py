@@ -1,5 +1,6 @@
 """Decide the answer for an image: a taxon, a genus or family, or undetermined (selective classification)."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -10,6 +11,10 @@ from leafid.bundle import BundleInfo
 from leafid.taxonomy import Rank, Taxonomy
 from leafid.trust.image_quality import ImageQuality
 from leafid.trust.prediction_sets import prediction_sets
+
+_EXCLUDED = 0.95
+"""Probability of all taxa that were not asked for from which none is named: at the usual level of significance the
+plant is not among those asked for."""
 
 
 class UndeterminedReason(StrEnum):
@@ -23,6 +28,8 @@ class UndeterminedReason(StrEnum):
     """No plant was found on the image."""
     UNKNOWN_TAXON = "unknown_taxon"
     """The image is out of distribution: unlike all training images."""
+    EXCLUDED_TAXON = "excluded_taxon"
+    """Almost certainly a taxon that the question left out; see ``decide``."""
     AMBIGUOUS = "ambiguous"
     """The highest probability lies below the bundle's ``min_probability``, at every rank."""
 
@@ -35,9 +42,10 @@ class Identification:
         name: the taxon; None when the answer is undetermined.
         rank: rank of ``name``: that of the bundle's taxa, or genus or family when only that is certain enough.
         probability: calibrated probability of ``name``; of the first candidate when undetermined.
-        candidates: every label with its calibrated probability, the most probable first.
+        candidates: every label that was asked for with its calibrated probability, the most probable first.
         prediction_set: labels in the conformal prediction set, the most probable first; None before calibration.
         reason: why the answer is undetermined; None when a taxon is named.
+        excluded: labels that were not asked for with their probabilities among all labels, the most probable first.
     """
 
     name: str | None
@@ -46,6 +54,7 @@ class Identification:
     candidates: tuple[tuple[int, float], ...]
     prediction_set: tuple[int, ...] | None
     reason: UndeterminedReason | None
+    excluded: tuple[tuple[int, float], ...] = ()
 
     @property
     def identified(self) -> bool:
@@ -59,6 +68,7 @@ def decide(
     *,
     ood_score: float | None = None,
     quality: ImageQuality | None = None,
+    asked: Collection[int] | None = None,
 ) -> Identification:
     """Decide the answer for one image: check quality and OOD score first, then species, genus and family.
 
@@ -67,22 +77,53 @@ def decide(
         info: the bundle's description, which holds the thresholds.
         ood_score: see ``leafid.trust.ood``; None skips this check.
         quality: of the image; None skips these checks.
+        asked: labels among which the answer lies for certain, such as the taxa of a country; None: all. Probabilities
+            are those given that it does (Bayes' rule: divided by their sum).
     """
-    order = np.argsort(-probabilities, kind="stable")
-    candidates = tuple((int(label), float(probabilities[label])) for label in order)
-    first, best = candidates[0]
-    members = _prediction_set(probabilities, candidates, info)
+    ranked = _ranked(probabilities)
+    members = _prediction_set(probabilities, ranked, info)
+    excluded: tuple[tuple[int, float], ...] = ()
+    if asked is not None:
+        excluded = tuple(one for one in ranked if one[0] not in asked)
+        # The set of all labels holds the true one at its rate, so its part that was asked for does so as well.
+        members = members and tuple(label for label in members if label in asked)
+        probabilities = _given(probabilities, asked)
+        ranked = tuple(one for one in _ranked(probabilities) if one[0] in asked)
+    first, best = ranked[0]
+    if members == ():
+        members = (first,)
+
+    def answer(
+        name: str | None, rank: Rank | None, probability: float, reason: UndeterminedReason | None = None
+    ) -> Identification:
+        return Identification(name, rank, probability, ranked, members, reason, excluded)
+
     reason = _rejection_reason(info, ood_score, quality)
+    if reason is None and sum(probability for _, probability in excluded) > _EXCLUDED:
+        reason = UndeterminedReason.EXCLUDED_TAXON
     if reason is not None:
-        return Identification(None, None, best, candidates, members, reason)
+        return answer(None, None, best, reason)
     taxon = info.taxonomy.taxa[first]
     if best >= info.decision.min_probability:
-        return Identification(taxon.scientific_name, taxon.rank, best, candidates, members, None)
+        return answer(taxon.scientific_name, taxon.rank, best)
     for rank in (Rank.GENUS, Rank.FAMILY):
         name, probability = _most_probable_at(rank, probabilities, info.taxonomy)
         if name is not None and probability >= info.decision.min_probability:
-            return Identification(name, rank, probability, candidates, members, None)
-    return Identification(None, None, best, candidates, members, UndeterminedReason.AMBIGUOUS)
+            return answer(name, rank, probability)
+    return answer(None, None, best, UndeterminedReason.AMBIGUOUS)
+
+
+def _ranked(probabilities: NDArray[np.floating]) -> tuple[tuple[int, float], ...]:
+    return tuple((int(label), float(probabilities[label])) for label in np.argsort(-probabilities, kind="stable"))
+
+
+def _given(probabilities: NDArray[np.floating], asked: Collection[int]) -> NDArray[np.float64]:
+    """Return (T,) probabilities given that the label is among ``asked``; those of the others are 0."""
+    among = np.zeros(len(probabilities))
+    labels = list(asked)
+    # The least normal number keeps the order of labels whose probabilities are all nearly 0.
+    among[labels] = np.maximum(np.asarray(probabilities, dtype=np.float64)[labels], np.finfo(np.float64).tiny)
+    return among / among.sum()
 
 
 def reported_ranks(taxonomy: Taxonomy) -> tuple[Rank, ...]:
