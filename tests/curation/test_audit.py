@@ -97,7 +97,7 @@ def test_the_page_is_self_contained_and_shows_no_collector(audited: AuditFiles) 
     assert not re.search(r'(src|href)="(?!data:)', html) and "<script" not in html
     assert "Viola &lt;b&gt;" in html and "Viola <b>" not in html
     assert "Collectrix" not in html + audited.json_path.read_text(encoding="utf-8")
-    assert "says nothing about alkaloids" in html
+    assert "a hint, not a determination" in html
     assert "None" not in re.sub(r"<p>None\.</p>|base64,[^\"]*", "", html)
 
 

@@ -33,7 +33,7 @@ def test_a_damaged_split_is_refused_with_every_mistake(tmp_path: Path) -> None:
     path.write_text("image_id,path\n1,2\n")
     with pytest.raises(SplitError, match="lacks the columns scientificName, gathering_id, institutionCode, split"):
         read_split(path)
-    path.write_text(",".join(SPLIT_COLUMNS) + "\na,1.jpg,Viola,g1,,tran\nb,,Viola,g2,,train\n")
+    path.write_text(",".join(SPLIT_COLUMNS) + "\na,1.jpg,Viola,g1,,,tran\nb,,Viola,g2,,,train\n")
     with pytest.raises(SplitError) as caught:
         read_split(path)
     assert "1 rows without path" in str(caught.value)

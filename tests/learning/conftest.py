@@ -48,6 +48,7 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
                 "path": f"{number}.png",
                 "scientificName": TAXA[label],
                 "gathering_id": f"gathering {number}",
+                "domain": "drawn",
                 "split": part,
             }
         )
@@ -65,7 +66,7 @@ def make_job(data: Path) -> MakeJob:
                 "name": "leaves",
                 "recipe": "none",
                 "seed": 7,
-                "sources": [{"kind": "folder", "path": str(data), "domain": "drawn"}],
+                "sources": [{"kind": "folder", "path": str(data)}],
                 "curation": {"split": {"by": "column"}},
                 "sheets": {"size": 32},
                 "model": {"backbone": "shufflenet_v2_x1_0", "weights": "none", "dropout": 0.2} | (model or {}),

@@ -29,7 +29,7 @@ def with_val(run_folder: Path) -> Path:
     rows = []
     for number, (name, seed) in enumerate([(name, seed) for name in COLOURS for seed in range(8)]):
         leaf(name, 500 + seed).save(run_folder.parent / "images" / f"v{number}.png")
-        rows.append((f"v{number}", f"images/v{number}.png", name, f"v{number}", None, "val"))
+        rows.append((f"v{number}", f"images/v{number}.png", name, f"v{number}", None, "drawn", "val"))
     pd.concat([split, pd.DataFrame(rows, columns=split.columns)]).to_csv(run_folder / "split.csv", index=False)
     return run_folder
 

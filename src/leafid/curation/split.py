@@ -20,8 +20,8 @@ MAY_BE_EMPTY = ("institutionCode", "domain")
 
 
 def write_split(path: Path, split: "pd.DataFrame") -> None:
-    """Write ``split.csv`` atomically."""
-    write_frame(split[list(SPLIT_COLUMNS)], path)
+    """Write ``split.csv`` atomically; without a column ``domain``, its cells are empty."""
+    write_frame(split.reindex(columns=list(SPLIT_COLUMNS)), path)
 
 
 def read_split(path: Path) -> "pd.DataFrame":
