@@ -44,7 +44,7 @@ def find_in_folder(source: FolderSource) -> SourceResult:
     result, remarks = SourceResult(), _Remarks()
     entries = list(_entries(outer, remarks))
     splits = _split_folders([entry for entry in entries if entry.is_dir()], outer)
-    stated = {"domain": source.domain} if source.domain else {}
+    stated: dict[str, str] = {"domain": source.domain} if source.domain else {}
     for entry in entries:
         if entry not in splits:
             _add_entry(entry, outer, stated, result, remarks)

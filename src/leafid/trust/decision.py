@@ -123,7 +123,7 @@ def _given(probabilities: NDArray[np.floating], asked: Collection[int]) -> NDArr
     labels = list(asked)
     # The least normal number keeps the order of labels whose probabilities are all nearly 0.
     among[labels] = np.maximum(np.asarray(probabilities, dtype=np.float64)[labels], np.finfo(np.float64).tiny)
-    return among / among.sum()
+    return np.asarray(among / among.sum())
 
 
 def reported_ranks(taxonomy: Taxonomy) -> tuple[Rank, ...]:
