@@ -59,7 +59,7 @@ class NetworkSpec(_FrozenModel):
 
 
 Interval = tuple[float, float]
-"""Lower and upper end of a 95 % confidence interval, by bootstrap over gatherings."""
+"""Lower and upper end of a 95 % confidence interval, over gatherings."""
 
 
 class FittedOn(_FrozenModel):

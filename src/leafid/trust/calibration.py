@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from leafid.bundle import Calibration, FittedOn
-from leafid.trust.bootstrap import bootstrap_weights, gathering_weights, percentile_interval
+from leafid.trust.intervals import bootstrap_weights, gathering_weights, percentile_interval
 
 if TYPE_CHECKING:
     from leafid.trust.metric_schemas import CalibrationResult, ReliabilityBin

@@ -58,9 +58,9 @@ class Evaluation(Result):
     accuracy_interval: Interval | None = None
     """95 % confidence interval of the accuracy (bootstrap over gatherings)."""
     macro_f1_interval: Interval | None = None
-    """The same for macro-F1."""
+    """95 % confidence interval of macro-F1 (jackknife over gatherings)."""
     balanced_accuracy_interval: Interval | None = None
-    """The same for the balanced accuracy."""
+    """95 % confidence interval of the balanced accuracy (bootstrap over gatherings)."""
     undetermined: int
     """Images with an undetermined answer."""
     undetermined_share: float | None

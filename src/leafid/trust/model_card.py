@@ -59,7 +59,7 @@ def _performance(evaluation: Evaluation | None) -> list[str]:
         "",
         f"{evaluation.read} images of {evaluation.gatherings} gatherings, with leafid {evaluation.leafid_version} on "
         f"{evaluation.created:%Y-%m-%d}, bundle `{evaluation.bundle}`. Brackets give 95 % confidence intervals "
-        "(bootstrap over gatherings).",
+        "(over gatherings).",
         "",
         "| metric | value |",
         "| --- | --- |",

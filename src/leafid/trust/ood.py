@@ -17,8 +17,8 @@ from numpy.typing import NDArray
 
 from leafid.bundle import Bundle, OodDetector
 from leafid.jobs import OodScore
-from leafid.trust.bootstrap import gathering_weights
 from leafid.trust.calibration import CalibrationSet
+from leafid.trust.intervals import gathering_weights
 
 PCA_COMPONENTS = 64
 """Principal components of the features kept for Mahalanobis distances.

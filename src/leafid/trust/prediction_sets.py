@@ -24,8 +24,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from leafid.bundle import CoverageLevel, PredictionSets
-from leafid.trust.bootstrap import bootstrap_weights, gathering_weights, mean_interval
 from leafid.trust.calibration import CalibrationSet
+from leafid.trust.intervals import bootstrap_weights, gathering_weights, mean_interval
 
 if TYPE_CHECKING:
     from leafid.trust.metric_schemas import PredictionSetResult

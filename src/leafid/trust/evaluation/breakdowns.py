@@ -7,8 +7,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from leafid.taxonomy import Taxonomy
-from leafid.trust.bootstrap import bootstrap_weights, mean_interval
 from leafid.trust.decision import Identification, reported_ranks
+from leafid.trust.intervals import bootstrap_weights, mean_interval
 from leafid.trust.metric_schemas import ConfusedPair, GroupResult, PooledResult, RankResult
 
 if TYPE_CHECKING:

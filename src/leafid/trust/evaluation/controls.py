@@ -17,7 +17,7 @@ from leafid.images import OpenedImage, guard_image, open_image
 from leafid.jobs import Preprocessing
 from leafid.progress import OnProgress
 from leafid.sheets import PreparedImage, prepare
-from leafid.trust.bootstrap import bootstrap_weights, mean_interval
+from leafid.trust.intervals import bootstrap_weights, mean_interval
 from leafid.trust.metric_schemas import ControlResult
 
 BORDER = 1 / 16

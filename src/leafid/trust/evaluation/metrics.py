@@ -1,4 +1,4 @@
-"""Classification metrics from true labels and probabilities, with bootstrap intervals; values are scikit-learn's."""
+"""Classification metrics from labels and probabilities, with intervals over gatherings; values are scikit-learn's."""
 
 import warnings
 from collections.abc import Sequence
@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from leafid.bundle import Interval
 from leafid.taxonomy import Taxonomy
-from leafid.trust.bootstrap import bootstrap_weights, percentile_interval
+from leafid.trust.intervals import bootstrap_weights, gathering_codes, jackknife_interval, percentile_interval
 from leafid.trust.metric_schemas import TargetResult, TaxonResult
 
 Labels = NDArray[np.int64]
@@ -33,13 +33,16 @@ def overall_results(truth: Labels, predicted: Labels, gatherings: Sequence[str],
     if not len(truth):
         return {"accuracy": None, "macro_f1": None, "macro_f1_taxa": 0, "balanced_accuracy": None}
     occurring = np.union1d(truth, predicted)
+    macro_f1 = float(f1_score(truth, predicted, labels=occurring, average="macro", zero_division=0))
     counts = _resampled_counts(truth, predicted, int(occurring.max()) + 1, gatherings, seed)
     return {
         "accuracy_interval": percentile_interval(counts.correct.sum(axis=1) / counts.images.sum(axis=1)),
-        "macro_f1_interval": percentile_interval(_masked_mean(counts.f1, (counts.images + counts.predicted) > 0)),
+        "macro_f1_interval": jackknife_interval(
+            macro_f1, _macro_f1_without_each_gathering(truth, predicted, int(occurring.max()) + 1, gatherings)
+        ),
         "balanced_accuracy_interval": percentile_interval(_masked_mean(counts.recall, counts.images > 0)),
         "accuracy": float(accuracy_score(truth, predicted)),
-        "macro_f1": float(f1_score(truth, predicted, labels=occurring, average="macro", zero_division=0)),
+        "macro_f1": macro_f1,
         "macro_f1_taxa": len(occurring),
         "balanced_accuracy": float(recall_score(truth, predicted, labels=np.unique(truth), average="macro")),
     }
@@ -158,7 +161,7 @@ def _auroc_interval(
 
 @dataclass(frozen=True)
 class _Counts:
-    """Counts in each bootstrap resample (R, T): images of each taxon, its predictions, its correct predictions."""
+    """Counts in each of R sets of images (R, T): images of each taxon, its predictions, its correct predictions."""
 
     images: NDArray[np.float64]
     predicted: NDArray[np.float64]
@@ -182,6 +185,21 @@ def _resampled_counts(truth: Labels, predicted: Labels, taxa: int, gatherings: S
     one_hot = np.eye(taxa)
     correct = one_hot[truth] * (truth == predicted)[:, None]
     return _Counts(resamples @ one_hot[truth], resamples @ one_hot[predicted], resamples @ correct)
+
+
+def _macro_f1_without_each_gathering(
+    truth: Labels, predicted: Labels, taxa: int, gatherings: Sequence[str]
+) -> NDArray[np.float64]:
+    """Return macro-F1 over the taxa that remain when each of G gatherings is left out: (G,); (0,) with only one."""
+    codes = gathering_codes(gatherings)
+    if not codes.any():
+        return np.zeros(0)
+    images, named, correct = np.zeros((3, int(codes.max()) + 1, taxa))  # of each gathering
+    np.add.at(images, (codes, truth), 1)
+    np.add.at(named, (codes, predicted), 1)
+    np.add.at(correct, (codes, truth), truth == predicted)
+    rest = _Counts(*(counts.sum(axis=0) - counts for counts in (images, named, correct)))
+    return _masked_mean(rest.f1, (rest.images + rest.predicted) > 0)
 
 
 def _ratio(part: NDArray[np.float64], whole: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -1,5 +1,11 @@
-"""Confidence intervals by cluster bootstrap: gatherings are resampled, since images of one gathering are dependent."""
+"""Confidence intervals over gatherings, since images of one gathering are dependent.
 
+Means get percentile intervals by cluster bootstrap: gatherings are drawn with replacement. Macro-F1 gets a jackknife
+interval: a resample lacks about an eighth of the taxa that have two gatherings, and its macro-F1 is too low, so that
+bootstrap intervals of macro-F1 lie too low (docs/results.md compares the coverage of several methods).
+"""
+
+import math
 from collections.abc import Sequence
 
 import numpy as np
@@ -9,6 +15,9 @@ from leafid.bundle import Interval
 
 RESAMPLES = 1000
 """Bootstrap resamples for each interval."""
+
+NORMAL_95 = 1.96
+"""Quantile of the normal distribution for an interval of 95 %."""
 
 
 def gathering_codes(gatherings: Sequence[object]) -> NDArray[np.int64]:
@@ -55,3 +64,22 @@ def mean_interval(values: NDArray[np.floating], weights: NDArray[np.float64]) ->
         return None
     with np.errstate(invalid="ignore"):
         return percentile_interval(weights @ values / weights.sum(axis=1))
+
+
+def jackknife_interval(estimate: float, without_each: NDArray[np.float64]) -> Interval | None:
+    """Return the normal interval of a share, with the standard error of the delete-one jackknife.
+
+    Efron & Stein 1981, "The jackknife estimate of variance", Annals of Statistics 9.
+
+    Args:
+        estimate: the share in all images, 0..1.
+        without_each: (G,), the share without each gathering in turn.
+
+    Returns:
+        The interval, within 0..1; None with fewer than two gatherings.
+    """
+    count = len(without_each)
+    if count < 2:
+        return None
+    error = math.sqrt((count - 1) * float(np.var(without_each)))
+    return max(0.0, estimate - NORMAL_95 * error), min(1.0, estimate + NORMAL_95 * error)
