@@ -20,11 +20,12 @@ from leafid.bundle import (
     Decision,
     NetworkSpec,
     Provenance,
+    check_is_bundle,
     read_bundle,
     update_bundle,
     write_bundle,
 )
-from leafid.errors import BundleError, TaxonomyError
+from leafid.errors import BundleError, TaxonomyError, UsageError
 from leafid.jobs import Preprocessing
 from leafid.taxonomy import Taxonomy
 
@@ -228,3 +229,23 @@ def test_the_contact_and_absolute_paths_of_a_job_are_not_kept(bundle: Bundle) ->
         "output": {"runs": "runs", "data": None},
         "seed": 3,
     }
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf")])
+def test_weights_that_are_no_numbers_are_refused(bundle: Bundle, value: float) -> None:
+    broken = write_bundle(bundle.folder, bundle.info, {"weight": torch.tensor([0.0, value])}, "# Card\n")
+    for read in (broken.tensors, lambda: broken.arrays("weight")):
+        with pytest.raises(BundleError, match=r"no numbers \(NaN or infinity\) in weight"):
+            read()
+
+
+def test_a_bundle_in_the_place_of_another_argument_is_recognised(bundle: Bundle, tmp_path: Path) -> None:
+    photo = tmp_path / "photo.jpg"
+    photo.touch()
+    for swapped in (bundle.folder, bundle.folder.parent):
+        with pytest.raises(UsageError, match=re.escape(f"Name the bundle first: {swapped} {photo}")):
+            check_is_bundle(photo, others=["x" * 5000, "a\0b", str(swapped)])
+        check_is_bundle(swapped, others=[photo])
+    check_is_bundle(photo, others=[photo])
+    with pytest.raises(BundleError, match=r"photo\.jpg is a file, and a bundle is a folder"):
+        read_bundle(photo)

@@ -1,13 +1,16 @@
-"""Locks: one process at a time, and nobody deletes a file that another one writes."""
+"""Locks: one process at a time, nobody deletes a file that another one writes, and its loss is noticed."""
 
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from leafid.errors import OutputError
 from leafid.files import exclusive_lock
+from leafid.identify import Record, Status
+from leafid.identify.outputs.parquet_files import journal_path
 from leafid.identify.outputs.writers import open_output
 
 
@@ -89,3 +92,37 @@ def test_an_output_that_cannot_be_begun_leaves_no_file(tmp_path: Path) -> None:
     with pytest.raises(OutputError), open_output(tmp_path / "a.xyz"):
         pass
     assert not list(tmp_path.iterdir())
+
+
+RECORD = Record(path="a.jpg", status=Status.FAILED, reason="missing: gone", bundle="b@1", leafid_version="1")
+
+
+def _remove(path: Path) -> None:
+    path.unlink()
+
+
+def _remove_folder(path: Path) -> None:
+    path.unlink()
+    path.parent.rmdir()
+
+
+def _replace(path: Path) -> None:
+    other = path.with_name("other")
+    other.touch()
+    other.replace(path)
+
+
+def _move(path: Path) -> None:
+    path.rename(path.with_name("moved"))
+
+
+@pytest.mark.parametrize("ending", [".csv", ".jsonl", ".parquet"])
+@pytest.mark.parametrize("change", [_remove, _remove_folder, _replace, _move])
+def test_a_result_that_is_taken_away_while_it_is_written_is_noticed(
+    tmp_path: Path, ending: str, change: Callable[[Path], None]
+) -> None:
+    path = tmp_path / "results" / f"r{ending}"
+    with pytest.raises(OutputError, match="was removed, moved or replaced"), open_output(path) as writer:
+        writer.write([RECORD])
+        change(path if ending != ".parquet" else journal_path(path))
+        writer.write([RECORD])

@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from leafid.tables import TableError, decoded, parse_table, quoted_records, read_frame, read_table, write_frame
+from leafid.quoted_records import quoted_records
+from leafid.tables import TableError, decoded, parse_table, read_frame, read_table, write_frame
 
 
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-16-le", "utf-16-be"])

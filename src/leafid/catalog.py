@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
+from leafid.destinations import has_header
 from leafid.errors import CatalogError
 from leafid.files import written_atomically
 from leafid.tables import TableError, read_frame, write_frame
@@ -80,6 +81,20 @@ SPLIT_WORDS = {
 
 FAILURE_COLUMNS = ("path", "source", "reason", "detail")
 """Columns of ``failures.csv``: one row for each image that is missing in the catalog."""
+
+
+def is_catalog(path: Path) -> bool:
+    """Whether a file begins with the columns of a catalog."""
+    first = [column.name for column in COLUMNS if column.required]
+    if path.suffix != ".parquet":
+        return has_header(first, begins=True)(path)
+    import pyarrow
+    from pyarrow import parquet
+
+    try:
+        return list(parquet.read_schema(path).names[: len(first)]) == first
+    except (OSError, pyarrow.ArrowException):
+        return False
 
 
 def write_catalog(catalog: "pd.DataFrame", path: Path) -> None:

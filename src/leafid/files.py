@@ -95,6 +95,23 @@ def lock_open_file(opened: IO[Any], path: Path, busy: str) -> bool:
     return False
 
 
+def check_in_place(opened: IO[Any], path: Path) -> None:
+    """Check that an open file still stands at its path: what is written to a removed file is lost.
+
+    Raises:
+        OutputError: it was removed, replaced or moved, or its folder was.
+    """
+    try:
+        in_place = os.path.samestat(os.fstat(opened.fileno()), path.stat())
+    except OSError:
+        in_place = False
+    if not in_place:
+        raise OutputError(
+            f"{path} was removed, moved or replaced while it was written. Run the command again; leave the file there "
+            "until it has ended."
+        )
+
+
 _locked_files: "WeakSet[IO[Any]]" = WeakSet()
 
 

@@ -2,6 +2,8 @@
 
 from typing import TYPE_CHECKING
 
+from leafid.destinations import MARK
+
 if TYPE_CHECKING:
     from jinja2 import Template
 
@@ -22,4 +24,5 @@ def page_template(package: str, name: str) -> "Template":
         undefined=StrictUndefined,
         trim_blocks=True,
     )
+    environment.globals["mark"] = MARK
     return environment.get_template(name)

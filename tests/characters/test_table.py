@@ -11,6 +11,7 @@ from PIL import Image
 
 from leafid.characters import column_documentation, measure_to_file, table_columns
 from leafid.errors import OutputError
+from leafid.files import Existing
 from leafid.version import __version__
 from tests.characters.leaves import drawn_leaf, on_paper
 
@@ -58,9 +59,15 @@ def test_the_command_writes_a_row_for_every_image(folder: Path, tmp_path: Path) 
 def test_an_existing_table_is_not_lost(folder: Path, tmp_path: Path) -> None:
     table = tmp_path / "characters.csv"
     table.write_text("notes", encoding="utf-8")
-    with pytest.raises(OutputError, match="already exists: replace it with --force"):
-        measure_to_file([folder / "blank.png"], table, leaves=1)
+    existing: Existing
+    for existing in ("refuse", "resume", "replace"):
+        with pytest.raises(OutputError, match="was not written by this command of leafid"):
+            measure_to_file([folder / "blank.png"], table, leaves=1, existing=existing)
     assert table.read_text(encoding="utf-8") == "notes"
+    table.unlink()
+    measure_to_file([folder / "blank.png"], table, leaves=1)
+    with pytest.raises(OutputError, match=r"already exists\. Add --resume to continue it, or --force"):
+        measure_to_file([folder / "blank.png"], table, leaves=1)
     measure_to_file([folder / "blank.png"], table, leaves=1, existing="replace")
     assert len(_rows(table)) == 1
 
@@ -134,7 +141,7 @@ def test_another_table_is_not_resumed(folder: Path, tmp_path: Path) -> None:
     with pytest.raises(OutputError, match=r"measured by leafid 0\.0\.1"):
         measure_to_file([folder / "blank.png", folder / "broken.jpg"], table, leaves=1, existing="resume")
     table.write_text("path,note\na.png,notes\n", encoding="utf-8")
-    with pytest.raises(OutputError, match="its columns differ"):
+    with pytest.raises(OutputError, match="was not written by this command of leafid"):
         measure_to_file([folder / "blank.png"], table, leaves=1, existing="resume")
     assert table.read_text("utf-8") == "path,note\na.png,notes\n"
 

@@ -14,9 +14,10 @@ import pytest
 from leafid.bundle import read_bundle
 from leafid.errors import BundleError, InstallationError, UsageError
 from leafid.identify import COMPILED, CompiledName, Identifier, Parity, export_engine, suggest_export
-from leafid.identify.engines.compiled_engine import CompiledEngine, load_compiled
+from leafid.identify.engines.compiled_engine import CompiledEngine
 from leafid.identify.engines.compiled_formats import INT8, is_installed
 from leafid.identify.engines.engine import TorchEngine
+from leafid.identify.engines.engine_check import load_compiled
 from leafid.identify.engines.engine_choice import choose_engine
 from leafid.sheets import CropKind, PreparedImage
 from tests.identify.small_bundle import COLOURS, NETWORK, leaf, make_bundle

@@ -3,7 +3,8 @@
 import gc
 import itertools
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,8 @@ from PIL import Image
 from leafid.bundle import read_bundle
 from leafid.errors import BundleError, UsageError
 from leafid.identify import Identifier, Record, Status
+from leafid.identify.engines.engine import Engine, EngineName, EngineOutput
+from leafid.sheets import PreparedImage
 from leafid.version import __version__
 from tests.identify.bad_files import write_bad_files
 from tests.identify.small_bundle import COLOURS, TARGET, leaf, make_bundle
@@ -144,3 +147,26 @@ def test_loading_something_else_than_a_bundle_is_refused(tmp_path: Path, bundle_
     with pytest.raises(UsageError, match="device"):
         Identifier.load(bundle_folder, device="abacus")
     assert read_bundle(bundle_folder).info == Identifier.load(str(bundle_folder), device="cpu").info
+
+
+@dataclass(frozen=True)
+class _NoNumbers:
+    """Runs another engine, and gives no numbers for every third image."""
+
+    engine: Engine
+    name: EngineName = "torch"
+    concurrency: int = 1
+    views_per_batch: int = 3
+
+    def predict(self, images: Sequence[PreparedImage]) -> EngineOutput:
+        output = self.engine.predict(images)
+        output.logits[::3, 0], output.embeddings[1::3, 0] = np.nan, np.inf
+        return output
+
+
+def test_an_answer_that_is_no_number_is_a_failure_of_its_image(identifier: Identifier, photos: list[Path]) -> None:
+    broken = replace(identifier, engine=_NoNumbers(identifier.engine))
+    records = list(broken.identify(photos[:6], batch_size=3))
+    failed, good = [records[index] for index in (0, 1, 3, 4)], [records[2], records[5]]
+    assert {(record.status, record.reason_code) for record in failed} == {(Status.FAILED, "not_processed")}
+    assert good == [list(identifier.identify(photos[:6], batch_size=3))[index] for index in (2, 5)]

@@ -2,6 +2,8 @@
 
 import io
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pandas as pd
@@ -12,6 +14,7 @@ from PIL import Image
 
 from leafid.errors import UsageError
 from leafid.identify import find_inputs, select_shard
+from leafid.identify.name_list import NameList
 
 
 @pytest.fixture
@@ -192,7 +195,32 @@ def test_shards_divide_the_list_into_equal_parts(length: int, parts: int) -> Non
     assert {len(shard) for shard in shards} <= {length // parts, length // parts + 1}
 
 
-@pytest.mark.parametrize("wrong", ["", "3", "0/4", "5/4", "1/0", "-1/4", "1/2/3", "a/b"])
+@given(st.lists(st.text()), st.integers(-9, 9), st.integers(-9, 9))
+def test_a_list_of_names_is_as_any_list(names: list[str], first: int, end: int) -> None:
+    compact = NameList([*names, "\udcff.jpg"])
+    assert list(compact) == [*names, "\udcff.jpg"] and compact[-1] == "\udcff.jpg"
+    assert compact[first:end] == tuple([*names, "\udcff.jpg"][first:end])
+
+
+@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="the peak of memory is read from Linux")
+def test_a_shard_of_many_names_takes_little_memory() -> None:
+    program = """
+import re
+from pathlib import Path
+from leafid.identify import find_inputs
+peak = lambda: int(re.search(r"VmHWM:\\s*(\\d+)", Path("/proc/self/status").read_text())[1]) * 1024
+find_inputs(["a.jpg"])
+before = peak()
+assert len(find_inputs(["-"], shard="3/16").paths) == 6250
+print((peak() - before) / 100_000)
+"""
+    typed = "".join(f"/data/herbarium/images/{number:09}/specimen-{number:08}.jpg\n" for number in range(100_000))
+    done = subprocess.run([sys.executable, "-c", program], input=typed, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert float(done.stdout) < 220, "bytes for each name"
+
+
+@pytest.mark.parametrize("wrong", ["9" * 5000 + "/1", "", "3", "0/4", "5/4", "1/0", "-1/4", "1/2/3", "a/b"])
 def test_invalid_shards_are_refused(wrong: str) -> None:
     with pytest.raises(UsageError, match="such as 3/16"):
         select_shard([], wrong)
@@ -270,3 +298,9 @@ def test_listing_does_not_wait_for_pipes(photos: Path) -> None:
 def test_web_addresses_are_neither_globs_nor_folders(photos: Path) -> None:
     address = "https://example.org/iiif/leaf[1]/full/!400,400/0/default.jpg?a=*"
     assert _found(address, "photos/a.tif") == [address, "photos/a.tif"]
+
+
+@pytest.mark.parametrize("name", ["nowhere", "photos/nowhere/", "photos.2024/"])
+def test_a_folder_that_does_not_exist_is_a_mistake(photos: Path, name: str) -> None:
+    with pytest.raises(UsageError, match=f"{name}: there is no such folder"):
+        _found("photos/a.tif", name)

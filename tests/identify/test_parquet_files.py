@@ -7,9 +7,10 @@ import pandas as pd
 import pytest
 from pyarrow import dataset
 
+from leafid.destinations import check_destinations
 from leafid.errors import OutputError
 from leafid.files import Existing
-from leafid.identify import Record, Status, check_output, read_records
+from leafid.identify import Record, Status, read_records, result_destinations
 from leafid.identify.outputs.line_formats import JSONL, write_parquet
 from leafid.identify.outputs.parquet_files import journal_path, part_files
 from leafid.identify.outputs.writers import open_output
@@ -65,22 +66,22 @@ def test_finished_results_can_be_resumed(output: Path) -> None:
 def test_replacing_deletes_all_parts_and_nothing_else(output: Path) -> None:
     _write(output, RECORDS)
     with pytest.raises(OutputError, match="already exists"):
-        check_output(output, "refuse")
+        check_destinations(result_destinations(output), existing="refuse")
     _write(output, RECORDS[:3], "replace")
     assert output.is_file() and list(read_records(output)) == RECORDS[:3]
     _write(output, RECORDS, "replace")
     (output / "notes.txt").touch()
-    with pytest.raises(OutputError, match="contains files that are not from leafid"):
+    with pytest.raises(OutputError, match="was not written by this command of leafid"):
         _write(output, RECORDS[:3], "replace")
-    assert (output / "notes.txt").exists()
+    assert (output / "notes.txt").exists() and len(part_files(output)) == 4
 
 
 def test_a_foreign_folder_is_refused(output: Path) -> None:
     (output / "photos").mkdir(parents=True)
     existing: Existing
     for existing in ("refuse", "resume", "replace"):
-        with pytest.raises(OutputError, match="is a folder"):
-            check_output(output, existing)
+        with pytest.raises(OutputError, match="never replaced"):
+            check_destinations(result_destinations(output), existing=existing)
 
 
 def _lines(records: list[Record]) -> bytes:

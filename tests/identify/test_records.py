@@ -10,8 +10,9 @@ from hypothesis import strategies as st
 
 from leafid.errors import FailureReason
 from leafid.identify import Candidate, Record, Status, column_documentation
-from leafid.identify.outputs.line_formats import CSV, JSONL, LineFormat, candidates_text, csv_path, parse_candidates
+from leafid.identify.outputs.line_formats import CSV, JSONL, LineFormat, candidates_text, parse_candidates
 from leafid.identify.records import COLUMNS, record_from_dict, record_to_dict, unicode_path
+from leafid.tables import path_cell
 from leafid.trust import UndeterminedReason
 
 text = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=20)
@@ -42,7 +43,7 @@ records = st.builds(
 
 def _written(record: Record) -> Record:
     values = record_to_dict(record)
-    values["path"] = csv_path(values["path"])
+    values["path"] = path_cell(values["path"])
     return record_from_dict(values)
 
 

@@ -12,8 +12,17 @@ from selenium.webdriver import Chrome, ChromeOptions, ChromeService
 from selenium.webdriver.common.by import By
 from selenium.webdriver.support.ui import Select
 
+from leafid.destinations import MARK, check_destinations
 from leafid.errors import OutputError
-from leafid.identify import Identifier, Record, Status, check_derived_output, write_report
+from leafid.identify import (
+    Identifier,
+    Record,
+    Status,
+    darwin_core_destination,
+    report_destination,
+    result_destinations,
+    write_report,
+)
 from tests.identify.small_bundle import COLOURS, TARGET, leaf
 
 HOSTILE = "<img src=x onerror=document.title='run'></script><script>document.title='run'</script>.png"
@@ -157,11 +166,11 @@ def test_a_report_folder_loads_many_files_and_replaces_only_a_report(
     assert _column(browser, 1)[:2] == ["image from the web, no thumbnail", ""]
     assert browser.find_element(By.CSS_SELECTOR, "td.path a").get_attribute("href") == address
     assert not _console(browser)
-    check_derived_output("--report", folder, "replace", output=None)
+    check_destinations([report_destination(folder)], existing="replace")
     (folder / "my notes.txt").touch()
-    refused = r"is not the folder of a report"
+    refused = r"was not written by this command of leafid"
     with pytest.raises(OutputError, match=refused):
-        check_derived_output("--report", folder, "replace", output=None)
+        check_destinations([report_destination(folder)], existing="replace")
     with pytest.raises(OutputError, match=refused):
         write_report([], folder, identifier.info, on=date(2026, 3, 1))
     assert len(list(folder.iterdir())) == 3 and len(list(tmp_path.iterdir())) == 1
@@ -177,14 +186,14 @@ def test_an_image_that_is_gone_has_a_row_without_a_picture(
 
 
 def test_an_unusable_derived_output_is_refused_early(tmp_path: Path) -> None:
-    (tmp_path / "there.html").touch()
-    for option, name, message in [
-        ("--report", "there.html", "already exists"),
-        ("--report", "page.pdf", "ends in .html, or a folder whose name has no extension"),
-        ("--darwin-core", "rows.txt", "ends in .csv"),
-        ("--darwin-core", "nowhere/rows.csv", "does not exist"),
-        ("--darwin-core", "results.csv", "is also the result file"),
+    (tmp_path / "there.html").write_text(f'<meta name="generator" content="{MARK}">', encoding="utf-8")
+    for destination, name, message in [
+        (report_destination, "there.html", "already exists"),
+        (report_destination, "page.pdf", "ends in .html, or a folder whose name has no extension"),
+        (darwin_core_destination, "rows.txt", "ends in .csv"),
+        (darwin_core_destination, "nowhere/rows.csv", "does not exist"),
+        (darwin_core_destination, "results.csv", "is also -o"),
     ]:
         with pytest.raises(OutputError, match=message):
-            check_derived_output(option, tmp_path / name, "refuse", output=tmp_path / "results.csv")
-    check_derived_output("--report", tmp_path / "there.html", "resume", output=None)
+            check_destinations([*result_destinations(tmp_path / "results.csv"), destination(tmp_path / name)])
+    check_destinations([report_destination(tmp_path / "there.html")], existing="resume")

@@ -184,7 +184,7 @@ def test_two_trainings_never_write_one_run(make_job: MakeJob, tmp_path: Path) ->
 
 def test_a_folder_with_other_files_is_refused(make_job: MakeJob, tmp_path: Path) -> None:
     (tmp_path / "thesis.docx").touch()
-    with pytest.raises(RunError, match="is not empty and is not a run"):
+    with pytest.raises(OutputError, match="was not written by this command of leafid"):
         train(make_job(), run=tmp_path)
 
 

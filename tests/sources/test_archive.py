@@ -390,6 +390,15 @@ def test_an_unclosed_quote_costs_one_row(tmp_path: Path) -> None:
     assert (failure.path, failure.detail) == ("occurrence.txt, line 2", "a quote is opened and never closed")
 
 
+def test_of_many_rows_that_cannot_be_read_the_first_are_listed(tmp_path: Path) -> None:
+    good = ",".join(["N", *SHEETS[0][1:]]) + "\n"
+    text = ",".join(CORE) + "\n" + "".join(f'"{number}\n' + good.replace("N", f"g{number}") for number in range(1005))
+    found = read(archive(tmp_path / "a.zip", style=COMMAS, occurrence__txt=text, media_type=""))
+    failures = [one for one in found if isinstance(one, Failure) and one.reason == "wrong_fields"]
+    assert len(failures) == 1001 and failures[-1].detail == "5 more rows that cannot be read"
+    assert any(isinstance(one, str) and "and 1005 rows that cannot be read" in one for one in found)
+
+
 def test_a_file_of_unclosed_quotes_is_refused_soon(tmp_path: Path) -> None:
     path = archive(tmp_path / "a.zip", style=COMMAS, occurrence__txt=",".join(CORE) + "\n" + '"\n\n' * 60_000)
     with pytest.raises(SourceError, match=r"rows of occurrence\.txt cannot be read"):

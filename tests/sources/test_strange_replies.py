@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from leafid.errors import FailureReason, ImageError
+from leafid.errors import FailureReason, ImageError, SourceError
 from leafid.sources import ImageFetcher, collect
 from leafid.sources.fetching.fetch_errors import FetchError
 from leafid.sources.fetching.iiif import MANIFEST_PREFIX, SERVICE_PREFIX, resolve_image_url
@@ -97,6 +97,14 @@ def test_strange_records_and_addresses_are_failures_of_a_collection(tmp_path: Pa
         done = collect(job_of(server.url, tmp_path))
     assert done.rows == 1
     assert done.by_reason == {"unreadable_record": 3, "refused_address": 2, "http_404": 1}
+
+
+def test_a_search_reply_that_is_nested_without_end_is_refused_in_a_sentence(tmp_path: Path) -> None:
+    services = Services()
+    nested = Reply(b'{"results": ' + b"[" * 100_000 + b"]" * 100_000 + b"}")
+    services.fault = lambda asked: nested if asked.path.endswith("/occurrence/search") else None
+    with WebServer(services) as server, pytest.raises(SourceError, match=r"GBIF's search failed\..*nested too deeply"):
+        collect(job_of(server.url, tmp_path))
 
 
 def test_a_small_reply_that_unpacks_to_much_is_refused() -> None:

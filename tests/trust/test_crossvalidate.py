@@ -17,7 +17,7 @@ from tests.identify.small_bundle import COLOURS, leaf
 
 @pytest.fixture
 def job(tmp_path: Path) -> Job:
-    """Return a job with three herbaria; the third holds the only sheets of one taxon."""
+    """Return a job with four herbaria; the third has the only sheets of one taxon, the fourth no usable sheet."""
     rows: list[tuple[str, str, str, str, str]] = []
     for herbarium in ("K", "L"):
         for name in COLOURS:
@@ -30,6 +30,10 @@ def job(tmp_path: Path) -> Job:
         path = tmp_path / "data" / f"P-{number}.png"
         leaf("Coffea canephora", 900 + number, noise=60).save(path)
         rows.append((sha256_of(path)[:12], path.name, "Rosa gallica", "P", f"g{len(rows)}"))
+    for number in range(2):  # no usable name
+        path = tmp_path / "data" / f"U-{number}.png"
+        leaf("Coffea canephora", 950 + number).save(path)
+        rows.append((sha256_of(path)[:12], path.name, "Rosa sp.", "U", f"g{len(rows)}"))
     columns = ["image_id", "path", "scientificName", "institutionCode", "gathering_id"]
     write_catalog(pd.DataFrame(rows, columns=columns), tmp_path / "data" / "catalog.csv")
     return Job.model_validate(
@@ -49,20 +53,19 @@ def job(tmp_path: Path) -> Job:
 def test_each_herbarium_is_the_test_once_and_impossible_folds_are_reported(job: Job) -> None:
     calls: list[tuple[int, int, str]] = []
     result = crossvalidate(job, device="cpu", on_fold=lambda *fold: calls.append(fold))
-    assert calls == [(1, 3, "K"), (2, 3, "L"), (3, 3, "P")]
-    first, second, third = result.folds
+    assert calls == [(1, 4, "K"), (2, 4, "L"), (3, 4, "P"), (4, 4, "U")]
+    first, second, third, fourth = result.folds
     for fold in (first, second):
         assert fold.evaluation is not None and fold.evaluation.read == 12
         split = Run.open(fold.run).split
         assert set(split.loc[split["split"] == "test", "institutionCode"]) == {fold.value}
         assert fold.value not in set(split.loc[split["split"] != "test", "institutionCode"])
     assert third.evaluation is None and "Rosa gallica" in (third.problem or "")
+    assert fourth.evaluation is None and not fourth.run.exists()
+    assert fourth.problem is not None and fourth.problem.startswith("no image of U can be used for a test: 2 ")
     table = pd.read_csv(result.table)
-    assert table["institution"].tolist() == ["K", "L", "P"] and table["accuracy"].notna().tolist() == [
-        True,
-        True,
-        False,
-    ]
+    assert table["institution"].tolist() == ["K", "L", "P", "U"]
+    assert table["accuracy"].notna().tolist() == [True, True, False, False]
     assert "mean accuracy" in str(result)
 
 

@@ -1,6 +1,7 @@
 """Read and write the folder of a bundle."""
 
 import json
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -8,7 +9,7 @@ from typing import TYPE_CHECKING
 from pydantic import ValidationError
 
 from leafid.bundle.schema import RENAMED_FIELDS, SCHEMA_VERSION, BundleInfo, References
-from leafid.errors import BundleError, TaxonomyError
+from leafid.errors import BundleError, TaxonomyError, UsageError
 from leafid.files import sha256_of, write_text, written_atomically
 from leafid.version import __version__
 
@@ -30,13 +31,24 @@ class Bundle:
 
     def tensors(self) -> "dict[str, Tensor]":
         """Load the weights to the CPU."""
+        import torch
         from safetensors import SafetensorError
         from safetensors.torch import load_file
 
         try:
-            return dict(load_file(self.folder / WEIGHTS))
+            tensors = dict(load_file(self.folder / WEIGHTS))
         except (SafetensorError, OSError) as error:
             raise BundleError(f"{self.folder / WEIGHTS} cannot be read: {error}. Copy the bundle again.") from None
+        self._check_finite(name for name, tensor in tensors.items() if not bool(torch.isfinite(tensor).all()))
+        return tensors
+
+    def _check_finite(self, not_finite: Iterable[str]) -> None:
+        name = next(iter(not_finite), None)
+        if name is not None:
+            raise BundleError(
+                f"{self.folder / WEIGHTS} has values that are no numbers (NaN or infinity) in {name}, so its "
+                "answers would mean nothing. Train again with a lower training.learning_rate, or ask for another copy."
+            )
 
     def arrays(self, *names: str) -> "dict[str, NDArray[np.generic]]":
         """Load the weights with these names only, without torch.
@@ -44,13 +56,16 @@ class Bundle:
         Raises:
             BundleError: the bundle has no such weights, or they are damaged.
         """
+        import numpy as np
         from safetensors import SafetensorError, safe_open
 
         try:
             with safe_open(self.folder / WEIGHTS, framework="numpy") as weights:
-                return {name: weights.get_tensor(name) for name in names}
+                arrays = {name: weights.get_tensor(name) for name in names}
         except (SafetensorError, OSError) as error:
             raise BundleError(f"{self.folder / WEIGHTS} cannot be read: {error}. Copy the bundle again.") from None
+        self._check_finite(name for name, array in arrays.items() if not np.isfinite(array).all())
+        return arrays
 
     def references(self) -> "dict[str, NDArray[np.generic]]":
         """Load the features of the train and val images; see ``update_bundle``.
@@ -131,11 +146,7 @@ def read_bundle(path: Path) -> Bundle:
     Raises:
         BundleError: missing, damaged, foreign, or written by an older or newer leafid.
     """
-    folder = path if (path / INFO).is_file() or not (path / "bundle").is_dir() else path / "bundle"
-    if not folder.is_dir():
-        raise BundleError(f"There is no bundle {path}. `leafid train JOB` writes one to runs/<job name>/bundle.")
-    if not (folder / INFO).is_file():
-        raise BundleError(f"{folder} is not a bundle: it has no {INFO}. Name the folder that `leafid train` wrote.")
+    folder = bundle_folder(path)
     info = _read_info(folder / INFO)
     weights = folder / WEIGHTS
     if not weights.is_file():
@@ -145,6 +156,46 @@ def read_bundle(path: Path) -> Bundle:
             f"{folder} is damaged: {WEIGHTS} is not the file this bundle was written with. Copy the bundle again."
         )
     return Bundle(folder, info)
+
+
+def bundle_folder(path: Path) -> Path:
+    """Return the folder of a bundle, given it or the run that holds it; nothing is read.
+
+    Raises:
+        BundleError: there is no bundle.
+    """
+    folder = path if (path / INFO).is_file() or not (path / "bundle").is_dir() else path / "bundle"
+    if folder.is_file():
+        raise BundleError(f"{path} is a file, and a bundle is a folder. Name the folder that `leafid train` wrote.")
+    if not folder.is_dir():
+        raise BundleError(f"There is no bundle {path}. `leafid train JOB` writes one to runs/<job name>/bundle.")
+    if not (folder / INFO).is_file():
+        raise BundleError(f"{folder} is not a bundle: it has no {INFO}. Name the folder that `leafid train` wrote.")
+    return folder
+
+
+def check_is_bundle(path: Path, *, others: Iterable[Path | str] = ()) -> None:
+    """Check early, without reading it, that an argument may be a bundle, and not another argument in its place.
+
+    Args:
+        path: the argument that should be a bundle or a run.
+        others: the other arguments of the command.
+
+    Raises:
+        UsageError: one of ``others`` is a bundle, and ``path`` is not.
+    """
+    if _has_bundle(path):
+        return
+    swapped = next((other for other in others if _has_bundle(Path(other))), None)
+    if swapped is not None:
+        raise UsageError(f"{path} is not a bundle, and {swapped} is one. Name the bundle first: {swapped} {path}")
+
+
+def _has_bundle(path: Path) -> bool:
+    try:
+        return any((path / inner).is_file() for inner in (INFO, f"bundle/{INFO}"))
+    except (OSError, ValueError):  # names that no file can have
+        return False
 
 
 def _read_info(path: Path) -> BundleInfo:

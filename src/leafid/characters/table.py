@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
@@ -16,10 +15,12 @@ from leafid.characters.comparison import compare, describe_fit
 from leafid.characters.resume import finished_rows, remaining_images
 from leafid.characters.values import CHARACTERS, LeafCharacters, Measurement
 from leafid.cores import usable_cores
+from leafid.destinations import Destination, check_destinations, has_header
 from leafid.errors import ExitCode, ImageError, OutputError
-from leafid.files import Existing, written_atomically
+from leafid.files import Existing, check_in_place, written_atomically
 from leafid.images import guard_image
 from leafid.progress import OnProgress
+from leafid.tables import csv_row, escape_formula, path_cell
 from leafid.version import __version__
 
 _SENTENCE_TAXA = 3  # taxa in the sentence of a row
@@ -103,6 +104,11 @@ class MeasurementSummary:
         )
 
 
+def measurement_destination(output: Path) -> Destination:
+    """Return the destination of a table of measured leaves."""
+    return Destination("-o", output, has_header(list(table_columns())), makes_folders=False)
+
+
 def measure_to_file(
     paths: Sequence[Path],
     output: Path,
@@ -130,34 +136,28 @@ def measure_to_file(
             of another version of leafid, or contains images that are not in ``paths``.
     """
     columns = list(table_columns())
+    check_destinations([measurement_destination(output)], inputs=paths, existing=existing)
     resumed = existing == "resume" and output.exists()
     finished = finished_rows(output, columns) if resumed else []
     remaining = [paths[index] for index in remaining_images([_path_text(path) for path in paths], finished, output)]
     counts = dict.fromkeys(("failed", "without_leaf", "leaves", "with_veins"), 0)
     if resumed:
         with written_atomically(output) as temporary, temporary.open("w", encoding="utf-8", newline="") as opened:
-            writer = csv.DictWriter(opened, columns)
-            writer.writeheader()
-            writer.writerows(row for image in finished for row in image)
+            opened.write(csv_row(columns))
+            opened.writelines(csv_row(row.get(column, "") for column in columns) for image in finished for row in image)
     for image in finished:
         _add_counts(image, counts)
     try:
-        with output.open(
-            "a" if resumed else "w" if existing == "replace" else "x", encoding="utf-8", newline=""
-        ) as opened:
-            writer = csv.DictWriter(opened, columns)
+        with output.open("a" if resumed else "w", encoding="utf-8", newline="") as opened:
             if not resumed:
-                writer.writeheader()
+                opened.write(csv_row(columns))
             for done, rows in enumerate(_measure_all(remaining, leaves, px_per_mm, workers), start=len(finished) + 1):
-                writer.writerows(rows)
+                opened.writelines(_line(columns, row) for row in rows)
                 opened.flush()
+                check_in_place(opened, output)
                 _add_counts(rows, counts)
                 if on_progress:
                     on_progress(done, len(paths))
-    except FileExistsError:
-        raise OutputError(
-            f"{output} already exists: replace it with --force, continue it with --resume, or name another file."
-        ) from None
     except BrokenProcessPool:
         raise OutputError(
             f"A measuring process was killed, probably because memory ran out. {output} keeps the finished rows; "
@@ -179,7 +179,12 @@ def _add_counts(rows: Sequence[Mapping[str, str]], counts: dict[str, int]) -> No
 
 def _path_text(path: Path) -> str:
     """Return a path as it is written in a row; bytes that are not UTF-8 are escaped."""
-    return os.fsencode(path).decode("utf-8", "backslashreplace")
+    return path_cell(os.fsencode(path).decode("utf-8", "backslashreplace"))
+
+
+def _line(columns: Sequence[str], row: Mapping[str, str]) -> str:
+    """Return a new row as written; ``_path_text`` has made its path safe."""
+    return csv_row(row[name] if name == "path" else escape_formula(row.get(name, "")) for name in columns)
 
 
 def _measure_all(

@@ -1,6 +1,5 @@
 """The commands. Each declares its options and calls the library; heavy packages are imported when a command runs."""
 
-import io
 import logging
 import sys
 import warnings
@@ -18,6 +17,7 @@ from leafid.cli.job import job
 from leafid.cli.label_issues import label_issues
 from leafid.cli.measure import measure
 from leafid.cli.preview import preview
+from leafid.cli.standard_streams import make_streams_lossy, open_missing_streams, printing_error
 from leafid.cli.synthesize import synthesize
 from leafid.cli.train import prepare, sweep, train
 from leafid.cli.watch import watch
@@ -97,11 +97,20 @@ class _PrintableFormatter(logging.Formatter):
         return printable(super().format(record), keep="\n\t")
 
 
+def _run_command() -> None:
+    """Run the command; say on standard error if its output could not be printed. Written files are complete."""
+    try:
+        app()
+    finally:
+        error = printing_error()
+        if error is not None and not isinstance(error, BrokenPipeError):  # `leafid ... | head` is no mistake
+            print(f"leafid: standard output cannot be written: {error.strerror}.", file=sys.stderr)
+
+
 def main() -> None:
     """Run the program. Print a mistake of the user as one sentence; save the traceback of a defect to a file."""
-    for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, io.TextIOWrapper):  # not when a caller has replaced it
-            stream.reconfigure(errors="replace")  # cp1252 and ASCII lack letters of names; a run must not end for that
+    open_missing_streams()
+    make_streams_lossy()
     handler = logging.StreamHandler()
     handler.setFormatter(_PrintableFormatter("%(message)s"))
     logging.basicConfig(handlers=[handler])
@@ -110,7 +119,7 @@ def main() -> None:
         "ignore", module="PIL"
     )  # about damaged EXIF; an image that cannot be read becomes a failed record
     try:
-        app()
+        _run_command()
     except LeafidError as error:
         print(printable(f"leafid: {error}", keep="\n"), file=sys.stderr)
         sys.exit(ExitCode.USER_ERROR)

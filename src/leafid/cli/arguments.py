@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 
 import typer
 
+from leafid.destinations import Destination, check_destinations, is_marked
 from leafid.errors import UsageError
 from leafid.files import Existing
 
@@ -81,6 +82,18 @@ def check_extension(output: Path, *extensions: str) -> None:
     """
     if output.suffix.lower() not in extensions:
         raise UsageError(f"-o {output}: name a file that ends in {' or '.join(extensions[:2])}.")
+
+
+def check_picture(output: Path, *inputs: Path) -> None:
+    """Check that the value of ``-o`` is a picture that may be written; an earlier one of leafid is replaced.
+
+    Raises:
+        UsageError: it has another extension.
+        OutputError: it cannot be written, is one of ``inputs``, or is not from leafid.
+    """
+    check_extension(output, ".png", ".jpg", ".jpeg")
+    destination = Destination("-o", output, is_marked, makes_folders=False)
+    check_destinations([destination], inputs=inputs, existing="replace")
 
 
 BundleArgument = Annotated[Path, typer.Argument(metavar="BUNDLE", help="The model folder, or the run that holds it.")]

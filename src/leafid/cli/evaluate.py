@@ -32,10 +32,7 @@ def evaluate(
     device: DeviceOption = Device.AUTO,
 ) -> None:
     """Evaluate a bundle on held-out images."""
-    from leafid.installation import require_torch
     from leafid.progress import progress_bar
-
-    require_torch()
     from leafid.trust import evaluate as evaluate_run
 
     with progress_bar("Evaluating") as on_progress:

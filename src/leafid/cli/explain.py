@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from leafid.cli.arguments import BundleArgument, Device, DeviceOption, check_extension
+from leafid.cli.arguments import BundleArgument, Device, DeviceOption, check_picture
 from leafid.errors import ImageError, UsageError
 
 
@@ -19,9 +19,12 @@ def explain(
 
     The maps show which parts of the photo raise the probability of the best two taxa.
     """
+    from leafid.bundle import bundle_folder, check_is_bundle
     from leafid.installation import require_torch
 
-    check_extension(output, ".png", ".jpg", ".jpeg")
+    check_picture(output, photo)
+    check_is_bundle(bundle, others=[photo])
+    bundle_folder(bundle)
     require_torch()
     from leafid.trust import draw_explanation, explain_file
 

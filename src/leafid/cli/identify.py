@@ -19,6 +19,8 @@ from leafid.cli.arguments import (
     existing_output,
     number_or_auto,
 )
+from leafid.cli.standard_streams import printing_error
+from leafid.errors import ExitCode
 
 
 class EngineCluster(StrEnum):
@@ -161,5 +163,8 @@ def identify(
         engine=engine.value,
         cluster=engine_cluster.value,
     )
-    if exit_code := identify_photos(settings):
+    exit_code = identify_photos(settings)
+    if output is None and printing_error():
+        raise typer.Exit(ExitCode.USER_ERROR)  # the records are lost
+    if exit_code:
         raise typer.Exit(exit_code)

@@ -5,8 +5,8 @@ from typing import Annotated
 
 import typer
 
-from leafid.cli.arguments import check_extension
-from leafid.errors import ImageError, OutputError, UsageError
+from leafid.cli.arguments import check_picture
+from leafid.errors import ImageError, UsageError
 
 
 def preview(
@@ -32,6 +32,7 @@ def preview(
     """
     from leafid.bundle import read_bundle
     from leafid.characters import preview_characters
+    from leafid.destinations import save_picture
     from leafid.jobs import Preprocessing, ViewCounts, apply_recipe, load_job
     from leafid.sheets import preview_image
 
@@ -41,7 +42,7 @@ def preview(
         raise UsageError("--characters and --augment choose different pictures. Give one of them.")
     if characters and (job is not None or bundle is not None):
         raise UsageError("--characters does not depend on a job or bundle. Leave out --job and --bundle.")
-    check_extension(output, ".png", ".jpg", ".jpeg")
+    check_picture(output, image)
     if job is not None:
         from leafid.learning import resolve_recipe
 
@@ -62,8 +63,5 @@ def preview(
             picture = preview_image(image, preprocessing)
     except ImageError as error:
         raise UsageError(f"{image} cannot be shown: {error}") from None
-    try:
-        picture.save(output)
-    except OSError as error:
-        raise OutputError(f"{output} cannot be written: {error.strerror or error}.") from None
+    save_picture(picture, output)
     print(f"{output}: {picture.width} x {picture.height} pixels")

@@ -1,5 +1,6 @@
 """Curate a catalog for training: accepted names, no conflicts, whole gatherings in train, val and test."""
 
+import logging
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -20,6 +21,8 @@ from leafid.taxonomy import Taxonomy
 
 if TYPE_CHECKING:
     import pandas as pd
+
+_log = logging.getLogger(__name__)
 
 LEFT_OUT_COLUMNS = ("image_id", "path", "scientificName", "reason")
 
@@ -63,6 +66,8 @@ def curate(catalog: "pd.DataFrame", job: Job) -> CuratedCatalog:
 def training_split(job: Job) -> CuratedCatalog:
     """Read the job's catalog, curate it, and check the split for leaks.
 
+    Warnings are logged before the check, since they often say why it fails.
+
     Raises:
         CatalogError: there is no catalog, or it has mistakes.
         SplitError: a gathering, an image or a near-duplicate crosses the split, or it leaves nothing to train or to
@@ -70,6 +75,8 @@ def training_split(job: Job) -> CuratedCatalog:
         TaxonomyError: one name belongs to two of the job's taxa.
     """
     curated = curate(read_catalog(job.catalog_path), job)
+    for warning in curated.warnings:
+        _log.warning("%s", warning)
     check_split(curated.split, taxonomy=curated.taxonomy, near_duplicates=near_duplicates_of(job))
     return curated
 

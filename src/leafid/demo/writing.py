@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from leafid.demo.outline import Points
+from leafid.destinations import Destination, check_destinations, contains_only, has_header
 from leafid.errors import OutputError
 
 T = TypeVar("T")
@@ -22,13 +23,21 @@ def make_folders(out: Path, folders: Iterable[str], what: str) -> None:
     """Make folders of `out`; `what` names in the error what cannot be written.
 
     Raises:
-        OutputError: a folder cannot be made.
+        OutputError: a folder cannot be made, or `out` has other files than drawings.
     """
+    check_destinations([Destination("OUT", out, _has_drawings, "folder")], existing="replace")
     try:
         for folder in folders:
             (out / folder).mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise OutputError(f"{what} cannot be written to {out}: {error.strerror}.") from error
+
+
+def _has_drawings(out: Path) -> bool:
+    """Whether a folder has drawings of leafid alone, and their table."""
+    tables = [path for path in (out / "sheets.csv", out / "photographs.csv") if path.is_file()]
+    known = contains_only(r"sheets\.csv", r"photographs\.csv", "images", "truth")(out)
+    return known and bool(tables) and all(has_header(["path"], begins=True)(path) for path in tables)
 
 
 def write_image(path: Path, pixels: npt.NDArray[np.uint8], options: list[int]) -> None:

@@ -15,11 +15,12 @@ from .inputs import select_shard as select_shard
 from .outputs.darwin_core import DWC_COLUMNS as DWC_COLUMNS
 from .outputs.darwin_core import write_darwin_core as write_darwin_core
 from .outputs.report import write_report as write_report
+from .outputs.report_files import report_destination as report_destination
 from .outputs.terminal import records_table as records_table
 from .outputs.terminal import summary_table as summary_table
-from .outputs.writers import check_derived_output as check_derived_output
-from .outputs.writers import check_output as check_output
+from .outputs.writers import darwin_core_destination as darwin_core_destination
 from .outputs.writers import read_records as read_records
+from .outputs.writers import result_destinations as result_destinations
 from .question import IdentifyOptions as IdentifyOptions
 from .ray_cluster import ClusterIdentifier as ClusterIdentifier
 from .records import Candidate as Candidate

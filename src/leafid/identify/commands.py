@@ -3,22 +3,24 @@
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from leafid.bundle import BundleInfo, read_bundle
+from leafid.bundle import BundleInfo, check_is_bundle, read_bundle
+from leafid.destinations import Destination, check_destinations
 from leafid.errors import ExitCode, UsageError
 from leafid.files import Existing
 from leafid.identify.engines.engine import EngineName
-from leafid.identify.engines.engine_choice import suggest_export
+from leafid.identify.engines.engine_choice import check_engine, suggest_export
 from leafid.identify.identifier import Identifier
-from leafid.identify.inputs import find_inputs, select_shard
+from leafid.identify.inputs import find_inputs
 from leafid.identify.outputs.darwin_core import write_darwin_core
 from leafid.identify.outputs.failed_records import check_retry
 from leafid.identify.outputs.report import HeatMaps, write_report
-from leafid.identify.outputs.report_files import MAX_ROWS_IN_FILE, is_report_folder
+from leafid.identify.outputs.report_files import MAX_ROWS_IN_FILE, is_report_folder, report_destination
 from leafid.identify.outputs.terminal import MAX_TERMINAL_RECORDS, record_line, records_table, summary_table
-from leafid.identify.outputs.writers import check_derived_output, check_output, read_records
+from leafid.identify.outputs.writers import darwin_core_destination, read_records, result_destinations
 from leafid.identify.question import TOP_CANDIDATES, IdentifyOptions
 from leafid.identify.ray_cluster import ClusterIdentifier
 from leafid.identify.records import Record
@@ -97,9 +99,14 @@ def identify_photos(settings: IdentifySettings) -> ExitCode:
     """
     from rich.console import Console
 
-    _check_outputs(settings)
-    inputs = find_inputs(settings.images)
-    paths = inputs.paths if settings.shard is None else select_shard(inputs.paths, settings.shard)
+    destinations = _destinations(settings)
+    check_is_bundle(settings.bundle, others=settings.images)
+    if settings.engine != "auto" and settings.cluster == "none":
+        check_engine(settings.bundle, settings.engine)
+    inputs = find_inputs(settings.images, shard=settings.shard)
+    paths = inputs.paths
+    named = [settings.taxa] if settings.taxa else []  # may be a file
+    check_destinations(destinations, inputs=chain(settings.images, named, paths), existing=settings.existing)
     _check_image_count(settings, len(paths))
     console = Console()
     for remark in inputs.remarks:
@@ -142,6 +149,7 @@ def watch_photos(settings: WatchSettings) -> ExitCode:
     """
     from rich.console import Console
 
+    check_is_bundle(settings.bundle, others=[settings.folder])
     check_watch(settings.folder, settings.output, interval=settings.interval, settle=settings.settle)
     console = Console()
     identifier = Identifier.load(settings.bundle, device=settings.device, engine=settings.engine)
@@ -164,7 +172,8 @@ def watch_photos(settings: WatchSettings) -> ExitCode:
     return ExitCode.INTERRUPTED
 
 
-def _check_outputs(settings: IdentifySettings) -> None:
+def _destinations(settings: IdentifySettings) -> list[Destination]:
+    """Check that the options of outputs fit together, and return all outputs."""
     if settings.existing == "resume" and settings.output is None:
         raise UsageError("--resume continues a result file. Name it with -o.")
     if settings.retry_failed and (settings.existing != "resume" or settings.output is None):
@@ -173,11 +182,11 @@ def _check_outputs(settings: IdentifySettings) -> None:
         check_retry(settings.output)
     if settings.heat_maps != "none" and settings.report is None:
         raise UsageError("--heat-maps adds heat maps to the report. Name the report with --report results.html")
-    if settings.output is not None:
-        check_output(settings.output, settings.existing)
-    for option, path in (("--darwin-core", settings.darwin_core), ("--report", settings.report)):
-        if path is not None:
-            check_derived_output(option, path, settings.existing, output=settings.output)
+    return [
+        *(() if settings.output is None else result_destinations(settings.output)),
+        *(() if settings.darwin_core is None else [darwin_core_destination(settings.darwin_core)]),
+        *(() if settings.report is None else [report_destination(settings.report)]),
+    ]
 
 
 def _check_image_count(settings: IdentifySettings, images: int) -> None:

@@ -11,8 +11,7 @@ from numpy.typing import NDArray
 
 from leafid.bundle import BundleInfo, read_bundle
 from leafid.cores import usable_cores
-from leafid.errors import ImageError, UsageError
-from leafid.exif import CaptureInfo
+from leafid.errors import FailureReason, ImageError, UsageError
 from leafid.identify.cautions import caution_of
 from leafid.identify.engines.engine import Engine, EngineName
 from leafid.identify.engines.engine_choice import choose_engine
@@ -20,7 +19,7 @@ from leafid.identify.leaf_characters import character_values
 from leafid.identify.pipeline import OpenedImage, predict_in_order
 from leafid.identify.prefetch import prefetch
 from leafid.identify.question import TOP_CANDIDATES, Question
-from leafid.identify.records import Candidate, CitedSpecimen, Record, Status
+from leafid.identify.records import Candidate, CitedSpecimen, Record, Status, photo_metadata
 from leafid.images import guard_image
 from leafid.sheets import PreparedImage
 from leafid.trust import (
@@ -37,6 +36,10 @@ from leafid.version import __version__
 
 if TYPE_CHECKING:
     from leafid.jobs import FetchingSettings
+
+_NOT_FINITE = ImageError(
+    FailureReason.NOT_PROCESSED, "the network's answer for this image is no number (NaN or infinity)"
+)
 
 DIGITS = 6
 """Decimal places of probabilities and similarities; further digits depend on batch size and machine."""
@@ -178,16 +181,19 @@ class Identifier:
             if isinstance(opened.image, PreparedImage) and not isinstance(quality, ImageError)
         ]
         images, measured = [image for image, _ in usable], [quality for _, quality in usable]
-        identifications = iter(self._decide(images, measured, question.labels))
+        decisions = iter(self._decide(images, measured, question.labels))
         for opened, quality in zip(batch, qualities, strict=True):
             failure = quality if isinstance(opened.image, PreparedImage) else opened.image
             if isinstance(failure, ImageError) or not isinstance(opened.image, PreparedImage):
                 yield self._record(opened.path, Status.FAILED, reason=str(failure))
                 continue
             try:
-                identification, embedding = next(identifications)
+                decision = next(decisions)
+                if isinstance(decision, ImageError):
+                    raise decision
+                identification, embedding = decision
                 with guard_image(opened.path):
-                    metadata = _photo_metadata(opened.image.shot, question.keep_location)
+                    metadata = photo_metadata(opened.image.shot, question.keep_location)
                     record = self._identified(opened, identification, embedding, question.top, metadata)
             except ImageError as error:
                 record = self._record(opened.path, Status.FAILED, reason=str(error))
@@ -198,8 +204,8 @@ class Identifier:
         images: Sequence[PreparedImage],
         qualities: Sequence[ImageQuality | None],
         labels: frozenset[int] | None,
-    ) -> list[tuple[Identification, NDArray[np.float32]]]:
-        """Return the decision and the embedding (F,) of each image."""
+    ) -> list[tuple[Identification, NDArray[np.float32]] | ImageError]:
+        """Return the decision and the embedding (F,) of each image; an error if the network's output is not finite."""
         if not images:
             return []
         output = self.engine.predict(images)
@@ -208,11 +214,13 @@ class Identifier:
             values = ood_scores(self.info.ood_detector.score, output.logits, output.embeddings, self.training)
             scores = [float(value) for value in values]
         rows = calibrated_probabilities(output.logits, self.info.calibration)
-        identifications = [
-            decide(row, self.info, ood_score=score, quality=quality, asked=labels)
-            for row, score, quality in zip(rows, scores, qualities, strict=True)
+        finite = np.isfinite(output.logits).all(axis=1) & np.isfinite(output.embeddings).all(axis=1)
+        return [
+            (decide(row, self.info, ood_score=score, quality=quality, asked=labels), embedding) if fine else _NOT_FINITE
+            for row, score, quality, embedding, fine in zip(
+                rows, scores, qualities, output.embeddings, finite, strict=True
+            )
         ]
-        return list(zip(identifications, output.embeddings, strict=True))
 
     def _quality(self, opened: OpenedImage) -> ImageQuality | ImageError | None:
         """Measure the quality of an image if the bundle has limits on it; None if it has none or the image failed.
@@ -283,11 +291,3 @@ class Identifier:
 
     def _record(self, path: str, status: Status, **fields: Any) -> Record:  # noqa: ANN401 -- the fields of a record
         return Record(path=path, status=status, **fields, bundle=self.info.identifier, leafid_version=__version__)
-
-
-def _photo_metadata(shot: CaptureInfo, keep_location: bool) -> dict[str, Any]:
-    """Return the fields of a record that come from EXIF; the position only if ``keep_location``."""
-    metadata: dict[str, Any] = {"photo_taken": shot.taken, "camera": shot.camera}
-    if keep_location and shot.position is not None:
-        metadata["latitude"], metadata["longitude"] = shot.position
-    return metadata

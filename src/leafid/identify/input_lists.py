@@ -1,7 +1,9 @@
 """Reads lists of images: tables with a column ``path``, text files, and standard input, in the usual encodings."""
 
 import os
+import re
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 from leafid.sources import is_web_address
@@ -12,6 +14,8 @@ TABLE_ENDINGS = (".csv", ".tsv", ".parquet")
 TEXT_ENDING = ".txt"
 
 _PEEKED = 4096
+_LINE = re.compile(rb"([^\r\n]*)(?:\r\n|\r|\n)|([^\r\n]+)\Z")
+_NUL_LINE = re.compile(rb"([^\0]*)\0|([^\0]+)\Z")
 Rows = list[tuple[int, str]]
 """Line and path of each row."""
 
@@ -44,28 +48,28 @@ def read_input_list(table: Path, mistakes: list[str]) -> list[str | Path]:
     return [value if is_web_address(value) else table.parent / value for _, value in values if value.strip()]
 
 
-def read_standard_input(mistakes: list[str]) -> list[str | Path]:
-    """Read paths, one on each line, or separated by NUL as ``find -print0`` writes them.
+def read_standard_input(mistakes: list[str]) -> Iterator[str]:
+    """Yield paths, one on each line, or separated by NUL as ``find -print0`` writes them; append to ``mistakes``.
 
     A list in UTF-16, as PowerShell writes it, is recognised.
     """
     content = sys.stdin.buffer.read()
     encoding = _encoding(content)
-    if encoding is None:
-        lines = content.split(b"\0") if b"\0" in content else content.splitlines()
-    else:
+    if encoding is not None:
         try:
-            lines = [os.fsencode(line) for line in content.decode(encoding).splitlines()]
+            content = os.fsencode(content.decode(encoding))
         except UnicodeError as error:
             mistakes.append(f"standard input: not {encoding.removesuffix('-sig').upper()} text ({error})")
-            return []
-    if lines and not lines[-1]:
-        lines.pop()  # empty part after the last NUL
-    if not lines:
+            return
+    if not content:
         mistakes.append("standard input: contains no path")
-    mistakes += [f"standard input, line {number}: is empty" for number, line in enumerate(lines, 1) if not line.strip()]
-    names = [os.fsdecode(line) for line in lines if line.strip()]
-    return [name if is_web_address(name) else Path(name) for name in names]
+    # One after the other: a list of a million lines would take more memory than their names.
+    for number, line in enumerate(re.finditer(_NUL_LINE if b"\0" in content else _LINE, content), start=1):
+        name = os.fsdecode(line[1] if line[2] is None else line[2])
+        if not name.strip():
+            mistakes.append(f"standard input, line {number}: is empty")
+        else:
+            yield name if is_web_address(name) else str(Path(name))
 
 
 def _encoding(content: bytes) -> str | None:

@@ -12,6 +12,7 @@ from typing import TypeVar
 from leafid.errors import UsageError
 from leafid.file_names import is_hidden_or_system
 from leafid.identify.input_lists import STANDARD_INPUT, is_input_list, read_input_list, read_standard_input
+from leafid.identify.name_list import NameList
 from leafid.identify.records import unicode_path
 from leafid.images import IMAGE_EXTENSIONS
 from leafid.pages import page_path, pages_of_file
@@ -65,7 +66,7 @@ class Inputs:
         return tuple(remarks)
 
 
-def find_inputs(arguments: Sequence[str | Path]) -> Inputs:
+def find_inputs(arguments: Sequence[str | Path], *, shard: str | None = None) -> Inputs:
     """List the images that ``arguments`` name, in order.
 
     - A folder means all images in it and its subfolders, by extension (``leafid.images.IMAGE_EXTENSIONS``), sorted by
@@ -77,23 +78,29 @@ def find_inputs(arguments: Sequence[str | Path]) -> Inputs:
     - ``-`` reads a list from standard input, one path per line, or separated by NUL; ``./-`` is a file of this name.
     - ``http://`` and ``https://`` begin the address of an image, of an IIIF image service, or of an IIIF manifest,
       which means its first image. Tables and lists may contain addresses too.
-    - Anything else is taken as an image, whatever its name; a file that does not exist gives a failed record.
+    - Anything else is taken as an image, whatever its name; a file that does not exist gives a failed record. A name
+      without an extension that does not exist is taken as a folder, and refused.
 
     A file named twice gives two records, so that a table and its results agree row by row. The exception is a TIFF
     file with several pages, whatever its extension, which gives a record per page. The first bytes of each file are
     read here; only TIFF files are read further, to count their pages.
 
+    Args:
+        arguments: as a user names them.
+        shard: list only this part of the images, see ``select_shard``; the others take little memory.
+
     Raises:
-        UsageError: a glob matches nothing, a table cannot be used, or no image is found; all mistakes are listed.
+        UsageError: a folder does not exist, a glob matches nothing, a table cannot be used, or no image is found; all
+            mistakes are listed.
     """
-    named: list[str | Path] = []
+    named = NameList()
     other_files: Counter[str] = Counter()
     empty: list[Path] = []
     hidden = repeated = 0
     mistakes: list[str] = []
     for argument in _expanded(arguments, mistakes):
         if argument == STANDARD_INPUT:  # a path `./-` is not a str here
-            named += read_standard_input(mistakes)
+            named.extend(read_standard_input(mistakes))
         elif is_web_address(str(argument)):
             named.append(str(argument))
         elif os.path.isdir(argument):
@@ -101,20 +108,21 @@ def find_inputs(arguments: Sequence[str | Path]) -> Inputs:
             other_files += folder.other_files
             hidden += folder.hidden
             repeated += folder.repeated_folders
-            named += folder.images
+            named.extend(map(str, folder.images))
             if not folder.images:
                 empty.append(Path(argument))
         elif is_input_list(Path(argument)):
-            named += read_input_list(Path(argument), mistakes)
+            named.extend(map(str, read_input_list(Path(argument), mistakes)))
         else:
-            named.append(argument)
+            named.append(str(argument))
     if not named and not mistakes:
         mistakes += [f"{folder}: contains no file with an image extension" for folder in empty] or ["no image is named"]
         mistakes.append(f"image extensions are {' '.join(sorted(IMAGE_EXTENSIONS))}")
     if mistakes:
         raise UsageError("\n".join(["These images cannot be identified:", *_indented(mistakes)]))
-    paths, paged = expand_pages(named)
-    return Inputs(paths, dict(other_files), hidden, repeated, tuple(empty), paged)
+    paths, paged = _with_pages(named)
+    listed = tuple(paths) if shard is None else select_shard(paths, shard)
+    return Inputs(listed, dict(other_files), hidden, repeated, tuple(empty), paged)
 
 
 def find_image_files(arguments: Sequence[str | Path]) -> Inputs:
@@ -139,45 +147,58 @@ def select_shard(paths: Sequence[T], shard: str) -> tuple[T, ...]:
     Raises:
         UsageError: ``shard`` is something else.
     """
-    match = re.fullmatch(r"\s*(\d+)\s*/\s*(\d+)\s*", shard, flags=re.ASCII)
+    match = re.fullmatch(r"\s*(\d{1,9})\s*/\s*(\d{1,9})\s*", shard, flags=re.ASCII)
     number, parts = map(int, match.groups()) if match else (0, 0)
     if not 1 <= number <= parts:
         raise UsageError(f"--shard {shard}: write the part and the number of parts, such as 3/16; the first is 1/16.")
     return tuple(paths[(number - 1) * len(paths) // parts : number * len(paths) // parts])
 
 
-def expand_pages(named: Iterable[str | Path]) -> tuple[tuple[str, ...], int]:
+def expand_pages(files: Iterable[Path]) -> tuple[str, ...]:
+    """Replace each multi-page TIFF file by its pages."""
+    return tuple(_with_pages(map(str, files))[0])
+
+
+def _with_pages(named: Iterable[str]) -> tuple[NameList, int]:
     """Replace each multi-page TIFF file by its pages; return the list and the number of files replaced."""
-    paths: list[str] = []
+    paths = NameList()
     paged = 0
-    counted: dict[Path, int] = {}
-    for path in named:
-        pages = 1
-        if isinstance(path, Path):
-            pages = counted[path] if path in counted else counted.setdefault(path, pages_of_file(path))
+    for name in named:
+        pages = 1 if is_web_address(name) else pages_of_file(Path(name))
         if pages == 1:
-            paths.append(str(path))
+            paths.append(name)
         else:
             paged += 1
-            paths += [page_path(path, page) for page in range(1, pages + 1)]
-    return tuple(paths), paged
+            paths.extend(page_path(name, page) for page in range(1, pages + 1))
+    return paths, paged
 
 
 def _expanded(arguments: Iterable[str | Path], mistakes: list[str]) -> list[str | Path]:
-    """Expand globs. The name of an existing file or a web address is not a glob."""
+    """Expand globs. The name of an existing file or a web address is not a glob. Append to ``mistakes``."""
     paths: list[str | Path] = []
     for argument in map(str, arguments):
         if is_web_address(argument) or argument == STANDARD_INPUT:
             paths.append(argument)
             continue
         if os.path.lexists(argument) or not glob.has_magic(argument):
-            paths.append(Path(argument))
+            if _is_missing_folder(argument):
+                mistakes.append(f"{argument}: there is no such folder")
+            else:
+                paths.append(Path(argument))
             continue
         matches = sorted(glob.glob(argument, recursive=True))
         if not matches:
             mistakes.append(f"{argument}: no file matches in {Path.cwd()}")
         paths += map(Path, matches)
     return paths
+
+
+def _is_missing_folder(argument: str) -> bool:
+    """Whether a name means a folder that does not exist: it ends in a separator, or has no extension."""
+    if os.path.lexists(argument):
+        return False
+    name = os.path.basename(argument)  # empty after a separator
+    return name != STANDARD_INPUT and not os.path.splitext(name)[1]
 
 
 def images_in_folder(folder: Path) -> list[Path]:

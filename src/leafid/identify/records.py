@@ -10,6 +10,7 @@ from types import UnionType
 from typing import Annotated, Any, get_args, get_origin, get_type_hints
 
 from leafid.errors import FailureReason
+from leafid.exif import CaptureInfo
 from leafid.trust import UndeterminedReason
 
 
@@ -241,3 +242,11 @@ def check_renamed_columns(names: Iterable[str]) -> None:
     if found := [name for name in names if name in RENAMED_COLUMNS]:
         renamings = ", ".join(f"column {name} is now {RENAMED_COLUMNS[name]}" for name in found)
         raise RenamedColumnError(renamings)
+
+
+def photo_metadata(shot: CaptureInfo, keep_location: bool) -> dict[str, Any]:
+    """Return the fields of a record that come from EXIF; the position only if ``keep_location``."""
+    metadata: dict[str, Any] = {"photo_taken": shot.taken, "camera": shot.camera}
+    if keep_location and shot.position is not None:
+        metadata["latitude"], metadata["longitude"] = shot.position
+    return metadata

@@ -10,10 +10,11 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Unpack
 
+from leafid.destinations import check_destinations
 from leafid.errors import OutputError, UsageError
 from leafid.identify.identifier import Identifier
 from leafid.identify.inputs import expand_pages, images_in_folder
-from leafid.identify.outputs.writers import check_output, open_output, path_in_output
+from leafid.identify.outputs.writers import open_output, path_in_output, result_destinations
 from leafid.identify.question import IdentifyOptions
 from leafid.identify.records import Record
 from leafid.identify.resume import check_resumable
@@ -42,7 +43,7 @@ def check_watch(folder: Path, output: Path, *, interval: float = INTERVAL, settl
         raise UsageError(f"interval ({interval:g} s) must be above 0 and settle ({settle:g} s) not below 0.")
     if output.suffix not in EXTENSIONS:
         raise OutputError(f"{output}: records are appended as photos arrive. Name a file that ends in .csv or .jsonl.")
-    check_output(output, "resume")
+    check_destinations(result_destinations(output), existing="resume")
 
 
 def watch_folder(
@@ -90,7 +91,7 @@ def watch_folder(
         poller = _FolderPoller(folder, settle)
         try:
             while True:
-                arrived, _ = expand_pages(_poll(poller, on_error))
+                arrived = expand_pages(_poll(poller, on_error))
                 new = [path for path in arrived if path_in_output(path, output) not in recorded]
                 for record in identifier.identify(new, **options):
                     writer.write([record])

@@ -1,5 +1,7 @@
 """Section ``taxa``: the target taxon and its look-alikes."""
 
+from collections import Counter
+from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
@@ -61,10 +63,11 @@ class TaxaSettings(Section):
     @model_validator(mode="after")
     def _each_name_once(self) -> Self:
         entry_of_name: dict[str, str] = {}
+        times = Counter(entry.name for entry in self.entries)
         for entry in self.entries:
             for name in (entry.name, *entry.synonyms):
                 other = entry_of_name.setdefault(name, entry.name)
-                if other != entry.name or (name == entry.name and self._count(name) > 1):
+                if other != entry.name or times[name] > 1:
                     raise ValueError(f"{name!r} is listed under {other!r} and again under {entry.name!r}; keep it once")
         return self
 
@@ -78,12 +81,13 @@ class TaxaSettings(Section):
 
         Names and synonyms are matched first, then the genus, if the job has an entry of that rank.
         """
-        for entry in self.entries:
-            if scientific_name == entry.name or scientific_name in entry.synonyms:
-                return entry
-        genus = scientific_name.split(" ", 1)[0]
-        genera = (entry for entry in self.entries if entry.rank == "genus" and genus in (entry.name, *entry.synonyms))
-        return next(genera, None)
+        entry = self._entry_of_name.get(scientific_name)
+        if entry is not None:
+            return entry
+        genus = self._entry_of_name.get(scientific_name.split(" ", 1)[0])
+        return genus if genus is not None and genus.rank == "genus" else None
 
-    def _count(self, name: str) -> int:
-        return sum(entry.name == name for entry in self.entries)
+    @cached_property
+    def _entry_of_name(self) -> dict[str, TaxonEntry]:
+        """The entries by their names and synonyms, each of which belongs to one entry."""
+        return {name: entry for entry in self.entries for name in (entry.name, *entry.synonyms)}

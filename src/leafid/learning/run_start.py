@@ -1,6 +1,6 @@
 """Creating the folder of a run, and opening it again to continue."""
 
-import logging
+import re
 import shlex
 import sys
 from datetime import UTC, datetime
@@ -9,6 +9,7 @@ from pathlib import Path
 import torch
 
 from leafid.curation import training_split, write_conflicts, write_split
+from leafid.destinations import Destination, check_destinations, contains_only
 from leafid.errors import RunError
 from leafid.files import sha256_of, write_text
 from leafid.jobs import Job, dump_job
@@ -27,10 +28,19 @@ from leafid.learning.run import (
 )
 from leafid.tables import write_frame
 
-log = logging.getLogger(__name__)
-
 SETTINGS_FREE_TO_CHANGE = ("training.device", "training.devices", "training.nodes", "training.workers", "output")
 """Settings that may differ when a run is resumed: they do not change the result."""
+
+
+def check_run_folder(folder: Path) -> None:
+    """Check early that a run can be written to a folder: it is free, or has a run or the beginning of one.
+
+    Raises:
+        OutputError: it cannot be written, or has files of somebody else.
+    """
+    beginning = contains_only(*map(re.escape, (JOB, SPLIT, LEFT_OUT, CONFLICTS)), r"\..*\.partial")
+    destination = Destination("--out", folder, lambda path: Run.exists(path) or beginning(path), "folder")
+    check_destinations([destination], existing="resume")
 
 
 def create_run(job: Job, folder: Path, device: torch.device) -> Run:
@@ -44,11 +54,7 @@ def create_run(job: Job, folder: Path, device: torch.device) -> Run:
         raise RunError(
             f"{folder} already has a training. Continue it with --resume, or choose another folder with --out."
         )
-    if folder.exists() and not Run.exists(folder) and any(folder.iterdir()):
-        raise RunError(f"{folder} is not empty and is not a run of leafid. Choose another folder with --out.")
     curated = training_split(job)
-    for warning in curated.warnings:
-        log.warning("%s", warning)
     info = RunInfo(
         state="training",
         command=shlex.join(sys.argv),

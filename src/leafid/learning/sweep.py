@@ -6,11 +6,13 @@ below the median of the others at the same epoch are stopped early (pruned).
 
 import hashlib
 import logging
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from leafid.destinations import Destination, check_destinations, contains_only
 from leafid.errors import UsageError
 from leafid.jobs import Job, Range, with_settings
 from leafid.learning.run import Run
@@ -43,10 +45,13 @@ def sweep(job: Job, *, out: Path) -> Iterator[Trial]:
     Raises:
         UsageError: the job has no section ``sweep``, or Optuna is not installed.
         JobError: a setting is unknown, or its value is not allowed.
+        OutputError: the folder cannot be written, or has other files than those of a sweep.
         CatalogError, SplitError, RunError, WeightsError: as ``train``.
     """
     if job.sweep is None:
         raise UsageError(f"The job {job.name} has no section `sweep`. Add one with the settings to search.")
+    known = contains_only(rf"{re.escape(STUDY)}.*", r"\.?trial-\d+.*")
+    check_destinations([Destination("--out", out, known, "folder")], existing="resume")
     study = _study(job, out)
     while len(study.get_trials(deepcopy=False)) < job.sweep.trials:
         yield _run_trial(job, study, out)

@@ -51,7 +51,7 @@ from leafid.learning.run import (
     Run,
 )
 from leafid.learning.run_samples import split_samples
-from leafid.learning.run_start import create_run, resume_run
+from leafid.learning.run_start import check_run_folder, create_run, resume_run
 from leafid.learning.step_memory import warn_of_memory
 from leafid.statements import TrainedOn
 from leafid.taxonomy import Taxonomy
@@ -78,12 +78,15 @@ def train(job: Job, *, run: Path, resume: bool = False, on_epoch: OnEpoch | None
         CatalogError: the catalog is missing or has mistakes.
         SplitError: the split leaks a gathering, or train or val has no image.
         RunError: the folder has another run, the run cannot be resumed, or images cannot be read.
+        OutputError: the folder cannot be written, has files of somebody else, or another training writes it.
         UsageError: this machine does not have the device, or the batch cannot be divided equally among devices.
         WeightsError: pretrained weights are missing or do not fit.
     """
+    rank = DistributedRank.of(job.training)
+    if rank.is_first:
+        check_run_folder(run)
     job = resolve_recipe(job)
     device = choose_device(job.training.device)
-    rank = DistributedRank.of(job.training)
     if not rank.is_first:
         _train_in_other_rank(job, run, device, rank)
     busy = f"{run} is being written by another training. Wait for it, or choose another folder with --out."

@@ -7,17 +7,18 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from leafid.catalog import COLUMNS, FAILURE_COLUMNS, relative_to_catalog, write_catalog
+from leafid.catalog import COLUMNS, FAILURE_COLUMNS, is_catalog, relative_to_catalog, write_catalog
 from leafid.cores import usable_cores
+from leafid.destinations import Destination, check_destinations, has_header
 from leafid.errors import ImageError, SourceError
 from leafid.files import sha256_of
 from leafid.images import open_image
 from leafid.jobs import FolderSource, Job, TableSource
 from leafid.progress import OnProgress
-from leafid.sources.attribution import write_attribution
+from leafid.sources.attribution import ATTRIBUTION_COLUMNS, write_attribution
 from leafid.sources.fetching.image_store import DECODED_SIDE
 from leafid.sources.folder import find_in_folder
-from leafid.sources.public_sources import ProgressBar, fetch_public, no_progress_bar, web_sources
+from leafid.sources.public_sources import MEDIA_COLUMNS, ProgressBar, fetch_public, no_progress_bar, web_sources
 from leafid.sources.source_result import Failure, ImageFileInfo, SourceFailureReason, SourceImage, SourceResult
 from leafid.sources.table import find_in_table
 from leafid.tables import write_table
@@ -47,7 +48,9 @@ def collect(job: Job, *, progress_bar: ProgressBar = no_progress_bar) -> Collect
 
     Raises:
         SourceError: a source is missing or lacks columns, or no source contains a readable image.
+        OutputError: see ``check_collection``; or the disk is full.
     """
+    check_collection(job)
     results = [find_local(source) for source in job.sources if isinstance(source, FolderSource | TableSource)]
     web = web_sources(job)
     if web:
@@ -86,6 +89,23 @@ def collect(job: Job, *, progress_bar: ProgressBar = no_progress_bar) -> Collect
         failures_path=failures_path,
         notes=tuple(note for result in results for note in result.notes),
     )
+
+
+def check_collection(job: Job) -> None:
+    """Check early that the tables of a collection can be written; those of an earlier collection are replaced.
+
+    Raises:
+        OutputError: one cannot be written, is a source of the job, or is not from leafid.
+    """
+    folder = job.data_folder
+    destinations = [
+        Destination("output.data", job.catalog_path, is_catalog),
+        Destination("output.data", folder / "failures.csv", has_header(FAILURE_COLUMNS)),
+        Destination("output.data", folder / "media.csv", has_header(MEDIA_COLUMNS)),
+        Destination("output.data", folder / "ATTRIBUTION.csv", has_header(ATTRIBUTION_COLUMNS)),
+    ]
+    sources = [path for source in job.sources if isinstance(path := getattr(source, "path", None), Path)]
+    check_destinations(destinations, inputs=sources, existing="replace")
 
 
 def find_local(source: FolderSource | TableSource) -> SourceResult:

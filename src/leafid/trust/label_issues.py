@@ -6,7 +6,6 @@ Cybernetics 2), with other gatherings as neighbours. It does not estimate the no
 confident learning does.
 """
 
-import io
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,7 +14,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from leafid.bundle import read_bundle
-from leafid.files import written_atomically
+from leafid.destinations import Destination, check_destinations, has_header
+from leafid.tables import write_frame
 from leafid.trust.ood import TrainingFeatures
 from leafid.trust.references import ReferenceSpecimens
 
@@ -27,6 +27,18 @@ NEIGHBOURS = 5
 
 SPECIMEN_COLUMNS = ("catalogNumber", "institutionCode", "references")
 """Columns by which a curator finds the sheet."""
+
+COLUMNS = (
+    *SPECIMEN_COLUMNS,
+    "associatedMedia",
+    "scientificName",
+    "identificationQualifier",
+    "identifiedBy",
+    "identificationVerificationStatus",
+    "verbatimIdentification",
+    "identificationRemarks",
+)
+"""The columns of the list, Darwin Core terms."""
 
 
 @dataclass(frozen=True)
@@ -99,6 +111,8 @@ def list_label_issues(bundle: Path, path: Path) -> list[LabelIssue]:
         BundleError: the bundle is missing, damaged or foreign, or was never calibrated.
         OutputError: the file cannot be written.
     """
+    destination = Destination("-o", path, has_header(COLUMNS))
+    check_destinations([destination], existing="replace")
     read = read_bundle(bundle)
     specimens = ReferenceSpecimens.of_bundle(read)
     issues = find_label_issues(
@@ -142,18 +156,4 @@ def write_label_issues(
         }
         for issue in issues
     ]
-    columns = [
-        *SPECIMEN_COLUMNS,
-        "associatedMedia",
-        "scientificName",
-        "identificationQualifier",
-        "identifiedBy",
-        "identificationVerificationStatus",
-        "verbatimIdentification",
-        "identificationRemarks",
-    ]
-    content = io.StringIO()
-    pd.DataFrame(rows, columns=columns).to_csv(content, index=False, lineterminator="\n")
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with written_atomically(path) as temporary:
-        temporary.write_text(content.getvalue(), encoding="utf-8")
+    write_frame(pd.DataFrame(rows, columns=list(COLUMNS)), path)

@@ -17,6 +17,7 @@ from leafid.curation.auditing.page import ContactImage, write_page
 from leafid.curation.auditing.region_features import PlantMask
 from leafid.curation.auditing.shortcut_table import shortcut_table, shortcut_warnings
 from leafid.curation.curate import curate
+from leafid.destinations import Destination, check_destinations, contains_only
 from leafid.errors import ImageError
 from leafid.files import write_text
 from leafid.jobs import Job
@@ -56,6 +57,9 @@ def audit(job: Job, *, plant_mask: PlantMask | None = None, on_progress: OnProgr
         CatalogError: there is no catalog, or it has mistakes.
         SplitError: the job splits by a column or values that the catalog lacks.
     """
+    folder = job.catalog_path.with_name("audit")
+    destination = Destination("output.data", folder, contains_only(r"audit\.(html|json)"), "folder")
+    check_destinations([destination], existing="replace")
     catalog = read_catalog(job.catalog_path)
     curated = curate(catalog, job)
     pairs = near_duplicate_pairs(catalog, curated, job.catalog_path)
@@ -85,7 +89,6 @@ def audit(job: Job, *, plant_mask: PlantMask | None = None, on_progress: OnProgr
         unread=unreadable,
         limits=TrainedOn.of_images(curated.split).caution,
     )
-    folder = job.catalog_path.with_name("audit")
     files = AuditFiles(result, folder / "audit.html", folder / "audit.json")
     write_text(files.json_path, result.model_dump_json(indent=2) + "\n")
     write_page(

@@ -23,7 +23,6 @@ from leafid.errors import BundleError
 from leafid.files import sha256_of
 from leafid.identify.engines.compiled_formats import INT8, CompiledName, FeatureExtractor, load_model, require_engine
 from leafid.identify.engines.engine import EngineName, EngineOutput
-from leafid.identify.engines.model_cache import model_cache
 from leafid.identify.engines.pooling_head import KINDS, PoolingHead
 from leafid.jobs import Preprocessing
 from leafid.sheets import PreparedImage
@@ -39,6 +38,7 @@ INT8_AGREEMENT = 0.95
 """INT8: smallest accepted share of images with the same top-1 taxon as torch."""
 
 PARITY = "parity.json"
+_ENGINES = "engines"
 _MAX_PIXELS_PER_CALL = 4 * 224**2  # feature maps of more pixels do not fit into the processor's cache: twice as slow
 
 
@@ -101,7 +101,7 @@ class CompiledEngine:
     def __init__(
         self, bundle: Bundle, name: CompiledName, folder: Path, *, cores: int | None = None, cache: Path | None = None
     ) -> None:
-        """Load the models in a folder, as ``load_model`` does. ``load_compiled`` checks their parity first."""
+        """Load the models in a folder, as ``load_model`` does. ``engine_check.load_compiled`` checks them first."""
         self.name: EngineName = name
         self._pooling_head = PoolingHead(bundle)
         self.concurrency = cores or usable_cores()
@@ -130,7 +130,15 @@ class CompiledEngine:
         side = len(views[0])
         model, most = self._models[side], max(1, _MAX_PIXELS_PER_CALL // side**2)
         parts = [views[start : start + most] for start in range(0, len(views), most)]
-        return np.concatenate([model(np.ascontiguousarray(np.stack(part).transpose(0, 3, 1, 2))) for part in parts])
+        features = [model(np.ascontiguousarray(np.stack(part).transpose(0, 3, 1, 2))) for part in parts]
+        for part, rows in zip(parts, features, strict=True):
+            if rows.shape != (len(part), self._pooling_head.features):
+                expected = (len(part), self._pooling_head.features)
+                raise BundleError(
+                    f"The engine {self.name} gives features of the shape {rows.shape}, not {expected}. "
+                    "Use --engine torch."
+                )
+        return np.concatenate(features)
 
 
 def view_sides(preprocessing: Preprocessing) -> tuple[int, ...]:
@@ -140,28 +148,33 @@ def view_sides(preprocessing: Preprocessing) -> tuple[int, ...]:
 
 def engine_folder(bundle: Bundle, name: CompiledName) -> Path:
     """Return the folder of an engine in a bundle."""
-    return bundle.folder / "engines" / name
+    return bundle.folder / _ENGINES / name
 
 
-def load_compiled(bundle: Bundle, name: CompiledName, *, cores: int | None = None) -> CompiledEngine:
-    """Check and load an engine of a bundle. Raises what ``check_parity`` raises."""
-    check_parity(bundle, name)
-    cache = model_cache(bundle.info.weights_sha256)
-    return CompiledEngine(bundle, name, engine_folder(bundle, name), cores=cores, cache=cache)
+def require_exported(bundle_folder: Path, name: CompiledName) -> None:
+    """Check that a bundle has an engine.
+
+    Raises:
+        BundleError: it was never exported.
+    """
+    if not (bundle_folder / _ENGINES / name).is_dir():
+        raise BundleError(f"{bundle_folder} has no engine {name}. {_how_to_export(bundle_folder, name)}")
+
+
+def _how_to_export(bundle_folder: Path, name: CompiledName) -> str:
+    return f"`leafid export {bundle_folder} --to {name.replace('-int8', ' --int8 --calibrate PATHS')}` writes it."
 
 
 def check_parity(bundle: Bundle, name: CompiledName) -> Parity:
-    """Check an engine of a bundle and return its parity with torch.
+    """Check an engine of a bundle and return its parity with torch, as the bundle states it.
 
     Raises:
         InstallationError: its packages are not installed.
         BundleError: the engine is missing or damaged, was exported from other weights, or failed parity.
     """
     require_engine(name)
-    folder = engine_folder(bundle, name)
-    again = f"`leafid export {bundle.folder} --to {name.replace('-int8', ' --int8 --calibrate PATHS')}` writes it."
-    if not folder.is_dir():
-        raise BundleError(f"{bundle.folder} has no engine {name}. {again}")
+    require_exported(bundle.folder, name)
+    folder, again = engine_folder(bundle, name), _how_to_export(bundle.folder, name)
     try:
         parity = Parity.model_validate_json((folder / PARITY).read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, ValidationError):
@@ -178,4 +191,6 @@ def check_parity(bundle: Bundle, name: CompiledName) -> Parity:
     sides = {str(side) for side in view_sides(bundle.info.preprocessing)}
     if missing := sides - {Path(file).stem for file in parity.files}:
         raise BundleError(f"{folder} has no model for views of {', '.join(sorted(missing))} pixels. {again}")
+    if unlisted := {file.name for file in folder.iterdir()} - {PARITY, *parity.files}:
+        raise BundleError(f"{folder} has files that {PARITY} does not list: {', '.join(sorted(unlisted))}. {again}")
     return parity

@@ -2,13 +2,19 @@
 
 import logging
 from importlib.util import find_spec
+from pathlib import Path
 from typing import Literal
 
-from leafid.bundle import Bundle
+from leafid.bundle import Bundle, bundle_folder
 from leafid.errors import BundleError, UsageError
-from leafid.identify.engines.compiled_engine import CompiledEngine, check_parity, engine_folder, load_compiled
-from leafid.identify.engines.compiled_formats import COMPILED, INT8, is_installed
+from leafid.identify.engines.compiled_engine import (
+    CompiledEngine,
+    engine_folder,
+    require_exported,
+)
+from leafid.identify.engines.compiled_formats import COMPILED, INT8, is_installed, require_engine
 from leafid.identify.engines.engine import Engine, EngineName, TorchEngine
+from leafid.identify.engines.engine_check import load_compiled, trusted_speedup
 from leafid.identify.engines.gpu_detection import may_have_gpu
 from leafid.installation import require_torch
 
@@ -44,6 +50,18 @@ def choose_engine(
     return load_compiled(bundle, name, cores=cores)
 
 
+def check_engine(path: Path, name: EngineName) -> None:
+    """Check early that a named engine is installed and in a bundle, without reading either.
+
+    Raises:
+        InstallationError: its packages are not installed.
+        BundleError: the bundle does not have it.
+    """
+    if name != "torch":
+        require_engine(name)
+        require_exported(bundle_folder(path), name)
+
+
 def suggest_export(bundle: Bundle, engine: Engine) -> str | None:
     """Return a sentence that suggests an export if it would make this bundle faster here; else None."""
     exported = any(engine_folder(bundle, name).is_dir() for name in COMPILED)
@@ -58,7 +76,7 @@ def _fastest(bundle: Bundle, cores: int | None) -> CompiledEngine | None:
     for name in COMPILED:
         if engine_folder(bundle, name).is_dir() and is_installed(name):
             try:
-                speedups[name] = check_parity(bundle, name).speedup
+                speedups[name] = trusted_speedup(bundle, name)
             except BundleError as error:
                 _log.warning("%s This engine is not used.", error)
     fastest = max(speedups, key=speedups.__getitem__, default=None)

@@ -3,17 +3,16 @@
 import platform
 import shutil
 import tempfile
-import time
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from leafid.bundle import Bundle, read_bundle
+from leafid.bundle import Bundle, bundle_folder, read_bundle
 from leafid.cores import usable_cores
+from leafid.destinations import Destination, check_destinations
 from leafid.errors import BundleError, ImageError, OutputError, UsageError
 from leafid.files import sha256_of, write_text
 from leafid.identify.engines.compiled_engine import (
@@ -27,14 +26,15 @@ from leafid.identify.engines.compiled_engine import (
     view_sides,
 )
 from leafid.identify.engines.compiled_formats import INT8, CompiledName, engine_version, require_engine, write_model
-from leafid.identify.engines.engine import Engine, TorchEngine
+from leafid.identify.engines.engine import TorchEngine
+from leafid.identify.engines.engine_check import remember_export
+from leafid.identify.engines.throughput import images_per_second
 from leafid.progress import OnProgress
 from leafid.sheets import PreparedImage, prepare_file
 from leafid.trust import calibrated_probabilities
 from leafid.version import __version__
 
 _BATCH_IMAGES = 8
-_TIMED_SECONDS = 1.0  # minimum duration of a throughput measurement
 _MIN_CALIBRATION_IMAGES, _MAX_CALIBRATION_VIEWS = 8, 300
 
 
@@ -64,6 +64,7 @@ def export_engine(
         OutputError: the bundle's folder cannot be written.
     """
     require_engine(name, to_export=True)
+    check_destinations([Destination("BUNDLE", bundle_folder(path), lambda _: True, "folder")], existing="replace")
     bundle = read_bundle(path)
     torch_engine = TorchEngine(bundle, device="cpu")
     views = _calibration_views(bundle, calibration) if name in INT8 else {}
@@ -86,6 +87,7 @@ def export_engine(
             if folder.exists():
                 shutil.rmtree(folder)
             new.replace(folder)
+            remember_export(bundle, parity)
     except OSError as error:
         raise OutputError(f"{folder} cannot be written: {error.strerror or error}.") from None
     return parity
@@ -134,18 +136,6 @@ def _compare(
         measured_on=f"{usable_cores()} cores of {platform.processor() or platform.machine()}",
         files={file.name: sha256_of(file) for file in sorted(folder.iterdir())},
     )
-
-
-def images_per_second(engine: Engine, images: Sequence[PreparedImage]) -> float:
-    """Measure the throughput of an engine under full load, for at least ``_TIMED_SECONDS``."""
-    with ThreadPoolExecutor(engine.concurrency) as pool:
-        calls = [images] * engine.concurrency
-        list(pool.map(engine.predict, calls))  # warm-up: the first calls take longer
-        started, rounds = time.perf_counter(), 0
-        while (seconds := time.perf_counter() - started) < _TIMED_SECONDS:
-            list(pool.map(engine.predict, calls))
-            rounds += 1
-    return rounds * len(calls) * len(images) / seconds
 
 
 def _calibration_views(bundle: Bundle, paths: Sequence[Path]) -> dict[int, NDArray[np.uint8]]:

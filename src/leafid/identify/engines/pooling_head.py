@@ -41,6 +41,8 @@ class PoolingHead:
                 f"{bundle.folder} is damaged: its head is for {taxa} taxa and its taxonomy has "
                 f"{len(bundle.info.taxonomy)}. Copy the bundle again."
             )
+        self.features = features
+        """F, the number of features of a view."""
         self._attention, self._weight, self._bias = attention[0], weight, bias
         self._square_root = MatrixSquareRoot(features) if bundle.info.network.pooling == "covariance" else None
 

@@ -8,9 +8,9 @@ from datetime import date
 from pathlib import Path
 
 from leafid.files import written_atomically
-from leafid.identify.outputs.line_formats import candidates_text, csv_path
+from leafid.identify.outputs.line_formats import candidates_text
 from leafid.identify.records import Record, Status, unicode_path
-from leafid.tables import csv_row, escape_formula
+from leafid.tables import csv_row, escape_formula, path_cell
 from leafid.taxonomy import Taxonomy
 
 DWC_COLUMNS = (
@@ -55,7 +55,7 @@ def write_darwin_core(records: Iterable[Record], path: Path, taxonomy: Taxonomy,
 
 def _cells(record: Record, name: str, keys: dict[str, str], on: date) -> tuple[str, ...]:
     return (
-        csv_path(unicode_path(record.path)),
+        path_cell(unicode_path(record.path)),
         name,
         keys.get(name, ""),
         record.taxon_rank or "",

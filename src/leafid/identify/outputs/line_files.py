@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import IO
 
 from leafid.errors import OutputError
+from leafid.files import check_in_place
 from leafid.identify.outputs.line_formats import LineFormat
 from leafid.identify.records import Record, RenamedColumnError, check_renamed_columns
 
@@ -58,6 +59,7 @@ class RecordWriter:
                 f"{self._opened.name} cannot be written: {error.strerror}. "
                 "Finished records are kept; continue with --resume."
             ) from None
+        check_in_place(self._opened, Path(self._opened.name))
 
 
 def read_complete_records(file: Path, lines: LineFormat, *, start: int = 0) -> Iterator[Record]:

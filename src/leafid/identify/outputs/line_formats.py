@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO, get_args, get_type_hints
 
 from leafid.files import written_atomically
 from leafid.identify.records import COLUMNS, Candidate, CitedSpecimen, Record, Status, record_from_dict, record_to_dict
-from leafid.tables import FORMULA_STARTS, csv_row, escape_formula
+from leafid.tables import csv_row, escape_formula, path_cell
 
 if TYPE_CHECKING:
     import pyarrow
@@ -73,11 +73,6 @@ def parse_candidates(text: str) -> tuple[Candidate, ...]:
     return candidates
 
 
-def csv_path(path: str) -> str:
-    """Return a path that no spreadsheet evaluates: ``=1.jpg`` becomes ``./=1.jpg``, the same file."""
-    return f"./{path}" if path.startswith(FORMULA_STARTS) else path
-
-
 def _csv_line(record: Record) -> bytes:
     values = record_to_dict(record)
     for column in COLUMNS:
@@ -89,7 +84,7 @@ def _csv_line(record: Record) -> bytes:
         "" if value is None else value if isinstance(value, float) else escape_formula(value)
         for value in values.values()
     ]
-    cells[0] = csv_path(values["path"])
+    cells[0] = path_cell(values["path"])
     return _csv_row(cells)
 
 

@@ -2,12 +2,14 @@
 
 import base64
 import json
+import re
 import shutil
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Protocol
 
+from leafid.destinations import Destination, check_destinations, contains_only, is_marked
 from leafid.errors import OutputError
 from leafid.files import written_atomically
 
@@ -44,12 +46,12 @@ def open_report(path: Path) -> Iterator[ReportWriter]:
     """Open a report: a file if its name ends in ``.html``, else a folder. An existing report is replaced at the end.
 
     Raises:
-        OutputError: the report cannot be written, or ``path`` is a folder without a report.
+        OutputError: the report cannot be written, or ``path`` is something else than a report.
     """
+    check_destinations([report_destination(path)], existing="replace")
     if not is_report_folder(path):
         yield _FileReport(path)
         return
-    check_replaceable(path)
     partial = path.with_name(f".{path.name}.partial")
     try:
         shutil.rmtree(partial, ignore_errors=True)
@@ -62,16 +64,18 @@ def open_report(path: Path) -> Iterator[ReportWriter]:
         shutil.rmtree(partial, ignore_errors=True)
 
 
-def check_replaceable(folder: Path) -> None:
-    """Check that a folder contains only a report and may be replaced.
+def report_destination(path: Path) -> Destination:
+    """Return the destination of a report: a file that ends in ``.html``, or a folder.
 
     Raises:
-        OutputError: it contains other files or is not a folder.
+        OutputError: the name has another extension.
     """
-    if folder.exists() and (
-        not folder.is_dir() or {file.name for file in folder.iterdir()} - {_INDEX, _ROWS, _PICTURES}
-    ):
-        raise OutputError(f"{folder} is not the folder of a report, so it is not replaced. Name another folder.")
+    if path.suffix.lower() not in (".html", ""):
+        raise OutputError(f"--report {path}: name a file that ends in .html, or a folder whose name has no extension.")
+    if is_report_folder(path):
+        names = contains_only(*map(re.escape, (_INDEX, _ROWS, _PICTURES)))
+        return Destination("--report", path, names, "folder", makes_folders=False)
+    return Destination("--report", path, is_marked, makes_folders=False)
 
 
 class _FileReport:

@@ -9,10 +9,12 @@ from contextlib import closing, contextmanager
 from io import FileIO
 from pathlib import Path
 
+from leafid.destinations import Destination, check_destinations, contains_only, has_header
 from leafid.errors import OutputError
 from leafid.files import Existing, lock_open_file
+from leafid.identify.outputs.darwin_core import DWC_COLUMNS
 from leafid.identify.outputs.line_files import RecordWriter, read_complete_records
-from leafid.identify.outputs.line_formats import CSV, JSONL, LineFormat, csv_path
+from leafid.identify.outputs.line_formats import CSV, JSONL, LineFormat
 from leafid.identify.outputs.parquet_files import (
     ROWS_PER_FILE,
     ParquetWriter,
@@ -20,50 +22,43 @@ from leafid.identify.outputs.parquet_files import (
     journal_path,
     parquet_records,
 )
-from leafid.identify.outputs.report_files import check_replaceable
 from leafid.identify.records import Record, RenamedColumnError, unicode_path
+from leafid.tables import path_cell
 
 EXTENSIONS = (".csv", ".jsonl", ".parquet")
 """File extensions of the result formats."""
 
 
-def check_output(path: Path, existing: Existing) -> None:
-    """Check early that a result can be written to ``path``.
+def result_destinations(path: Path, option: str = "-o") -> tuple[Destination, ...]:
+    """Return the destinations of a result: its file, and for Parquet the journal too.
 
     Raises:
-        OutputError: the extension is not one of ``EXTENSIONS``, or a result exists and is neither resumed nor replaced.
+        OutputError: the extension is not one of ``EXTENSIONS``.
     """
     file, _ = _line_file(path)
-    if path.is_dir() and (path.suffix != ".parquet" or is_foreign_folder(path)):
-        raise OutputError(f"{path} is a folder. Name a file.")
-    found = next((candidate for candidate in (path, file) if candidate.exists()), None)
-    if existing == "refuse" and found is not None:
-        raise OutputError(f"{found} already exists. Add --resume to continue it, or --force to replace it.")
+    if path.is_dir() and path.suffix == ".parquet":
+        parts = contains_only(r"part-\d+\.parquet", r"\.part-.*\.partial")
+        result = Destination(option, path, lambda folder: parts(folder) and not is_foreign_folder(folder), "folder")
+    else:
+        result = Destination(option, path, _is_result)
+    return (result,) if file == path else (result, Destination(option, file, lambda _: _is_result(path)))
 
 
-DERIVED_EXTENSIONS = {"--darwin-core": (".csv",), "--report": (".html", "")}
-"""Options of `leafid identify` that name an output derived from the records, and its file extensions."""
-
-
-def check_derived_output(option: str, path: Path, existing: Existing, *, output: Path | None) -> None:
-    """Check early that an output derived from the records can be written to ``path``.
+def darwin_core_destination(path: Path) -> Destination:
+    """Return the destination of Darwin Core rows.
 
     Raises:
-        OutputError: the extension is wrong, the folder does not exist, ``path`` is the result itself, it exists and
-            is neither resumed nor replaced, or it is a folder without a report.
+        OutputError: the extension is not ``.csv``.
     """
-    extensions = DERIVED_EXTENSIONS[option]
-    if path.suffix.lower() not in extensions:
-        folder = ", or a folder whose name has no extension" if "" in extensions else ""
-        raise OutputError(f"{option} {path}: name a file that ends in {extensions[0]}{folder}.")
-    if not path.parent.is_dir():
-        raise OutputError(f"{option} {path}: the folder {path.parent} does not exist. Create it first.")
-    if output is not None and path.absolute() == output.absolute():
-        raise OutputError(f"{option} {path} is also the result file. Name another file.")
-    if not path.suffix and existing != "refuse":
-        check_replaceable(path)
-    elif (path.suffix and path.is_dir()) or (existing == "refuse" and path.exists()):
-        raise OutputError(f"{option} {path} already exists. Name another file, or add --resume or --force.")
+    if path.suffix.lower() != ".csv":
+        raise OutputError(f"--darwin-core {path}: name a file that ends in .csv.")
+    return Destination("--darwin-core", path, has_header(DWC_COLUMNS), makes_folders=False)
+
+
+def _is_result(path: Path) -> bool:
+    """Whether a file or an interrupted run has records of leafid; see ``read_records`` for what is raised."""
+    next(read_records(path), None)
+    return True
 
 
 @contextmanager
@@ -86,9 +81,9 @@ def open_output(
         rows_per_file: number of records from which a Parquet result is split into part files.
 
     Raises:
-        OutputError: see ``check_output``; or the file cannot be written, is not a result of leafid, or is locked.
+        OutputError: see ``check_destinations``; or the file cannot be written, is not a result of leafid, or is locked.
     """
-    check_output(path, existing)
+    check_destinations(result_destinations(path), existing=existing)
     with closing(_open_writer(path, existing, on_existing, rows_per_file)) as writer:
         yield writer
         writer.finish()
@@ -105,8 +100,6 @@ def _open_writer(
     writer = RecordWriter(opened, lines) if file == path else ParquetWriter(opened, path, rows_per_file)
     try:
         if existing == "replace":
-            if os.path.getsize(file) or (file != path and path.exists()):
-                next(read_records(path), None)  # raises if the file is not a result, which is not replaced
             writer.replace()
         elif existing == "resume":
             if os.path.getsize(file) or (file != path and path.exists()):
@@ -158,7 +151,7 @@ def read_records(path: Path) -> Iterator[Record]:
 
 def path_in_output(path: str, output: Path) -> str:
     """Return the form of an image path in a result file, by which a resumed run recognises it."""
-    return csv_path(unicode_path(path)) if output.suffix == ".csv" else unicode_path(path)
+    return path_cell(unicode_path(path)) if output.suffix == ".csv" else unicode_path(path)
 
 
 def _line_file(path: Path) -> tuple[Path, LineFormat]:

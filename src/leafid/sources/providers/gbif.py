@@ -1,15 +1,12 @@
 """Query GBIF's occurrence search: pages of 300 records, up to its limit of 100,000 records for each taxon."""
 
-import json
 from collections.abc import AsyncIterator, Mapping
 from functools import partial
 from typing import Any
-from urllib.parse import urlencode
 
 from leafid.errors import SourceError
 from leafid.jobs import GbifSearchSource, Job, TaxonEntry
 from leafid.scientific_names import read_determination
-from leafid.sources.fetching.fetch_errors import FetchError
 from leafid.sources.fetching.journal import Journal
 from leafid.sources.fetching.web_client import WebClient
 from leafid.sources.providers.licences import read_licence
@@ -24,6 +21,7 @@ from leafid.sources.providers.occurrences import (
     with_qualifier,
     without_missing,
 )
+from leafid.sources.providers.search_pages import search_page
 from leafid.sources.providers.taxon_matching import TaxonMatcher
 from leafid.sources.source_result import Failure
 
@@ -64,9 +62,11 @@ async def search_gbif(
             query["institutionCode"] = list(source.institutions)
         if source.datasets:
             query["datasetKey"] = list(source.datasets)
+        address = f"{client.settings.gbif_url}/v1/occurrence/search"
         offset = 0
         while True:
-            page = await _page(query, offset, client, journal)
+            parameters = {**query, "limit": str(PAGE_SIZE), "offset": str(offset)}
+            page = await search_page("GBIF", address, client, journal, items="results", query=parameters)
             for record in page["results"]:
                 parse = partial(
                     parse_occurrence, record, source.kind, resolved.checklist, matcher, queried=entries.get(name)
@@ -81,28 +81,6 @@ async def search_gbif(
                     f"{offset}. To get all of them use `kind: gbif_download` instead of gbif_search."
                 )
                 break
-
-
-async def _page(
-    query: Mapping[str, str | list[str]], offset: int, client: WebClient, journal: Journal
-) -> Mapping[str, Any]:
-    """Return one page, from the journal if it is cached."""
-    parameters = {**query, "limit": str(PAGE_SIZE), "offset": str(offset)}
-    address = f"{client.settings.gbif_url}/v1/occurrence/search"
-    request = f"{address}?{urlencode(parameters, doseq=True)}"
-    cached = journal.cached_reply(request)
-    try:
-        body = cached or await client.fetch_bytes(address, query=parameters)
-        page = json.loads(body)
-        if not isinstance(page, dict) or not isinstance(page.get("results"), list):
-            raise ValueError("no list of results")
-    except FetchError as error:
-        raise SourceError(f"GBIF's search failed. {error.detail} ({request})") from None
-    except ValueError as error:
-        raise SourceError(f"GBIF's search returned an unreadable reply ({error}): {request}") from None
-    if cached is None:
-        journal.cache_reply(request, body)
-    return page
 
 
 def parse_occurrence(

@@ -1,6 +1,5 @@
 """Query iDigBio's media search for the images of each name, and join them with the records of their specimens."""
 
-import json
 from collections import defaultdict
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from functools import partial
@@ -9,7 +8,6 @@ from typing import Any
 from leafid.errors import SourceError
 from leafid.jobs import IdigbioSource, Job, TaxonEntry
 from leafid.scientific_names import Name, NameKind, read_determination, read_name
-from leafid.sources.fetching.fetch_errors import FetchError
 from leafid.sources.fetching.journal import Journal
 from leafid.sources.fetching.web_client import WebClient
 from leafid.sources.providers.licences import Licence, read_licence
@@ -24,6 +22,7 @@ from leafid.sources.providers.occurrences import (
     with_qualifier,
     without_missing,
 )
+from leafid.sources.providers.search_pages import search_page
 from leafid.sources.providers.taxon_matching import TaxonMatcher
 from leafid.sources.source_result import Failure
 
@@ -178,22 +177,8 @@ def _joined_record(
 async def _search_page(
     endpoint: str, query: Mapping[str, object], client: WebClient, journal: Journal
 ) -> Mapping[str, Any]:
-    """Return one page of the search, from the journal if it is cached."""
     address = f"{client.settings.idigbio_url}/v2/search/{endpoint}"
-    request = f"POST {address} {json.dumps(query, sort_keys=True)}"
-    cached = journal.cached_reply(request)
-    try:
-        body = cached or await client.fetch_bytes(address, body=query)
-        page = json.loads(body)
-        if not isinstance(page, dict) or not isinstance(page.get("items"), list):
-            raise ValueError("no list of items")
-    except FetchError as error:
-        raise SourceError(f"iDigBio's search failed. {error.detail} ({request})") from None
-    except ValueError as error:
-        raise SourceError(f"iDigBio's search returned an unreadable reply ({error}): {request}") from None
-    if cached is None:
-        journal.cache_reply(request, body)
-    return page
+    return await search_page("iDigBio", address, client, journal, items="items", body=query)
 
 
 def parse_occurrence(

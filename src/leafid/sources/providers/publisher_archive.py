@@ -16,6 +16,7 @@ from leafid.sources.fetching.download import download
 from leafid.sources.fetching.fetch_errors import FetchError
 from leafid.sources.fetching.journal import Journal
 from leafid.sources.fetching.web_client import WebClient
+from leafid.sources.providers.archive_description import Table
 from leafid.sources.providers.archive_rows import (
     BASIS,
     MEDIUM_TERMS,
@@ -28,11 +29,11 @@ from leafid.sources.providers.archive_rows import (
     taxon_keys,
 )
 from leafid.sources.providers.archive_store import ArchiveStore
-from leafid.sources.providers.darwin_core_archive import DarwinCoreArchive, Table, UnreadableRow
+from leafid.sources.providers.darwin_core_archive import DarwinCoreArchive, UnreadableRow
 from leafid.sources.providers.name_resolution import ResolvedTaxa
 from leafid.sources.providers.occurrences import Medium, Occurrence, addresses_in, record_or_failure
 from leafid.sources.providers.taxon_matching import TaxonMatcher
-from leafid.sources.source_result import Failure, SourceFailureReason
+from leafid.sources.source_result import MAX_LISTED_FAILURES, Failure, SourceFailureReason
 
 MULTIMEDIA = (
     "http://rs.gbif.org/terms/1.0/multimedia",
@@ -127,12 +128,12 @@ def _store_records(
 ) -> Iterator[Failure | str]:
     """Store the rows with a taxon of the job and the right basisOfRecord."""
     belongs_to_job = _RowFilter(matcher)
-    rows_read = unreadable = 0
+    unreadable = _UnreadableRows(f"{source} {archive.path}")
+    rows_read = 0
     other_bases: Counter[str] = Counter()
     for row in archive.rows(archive.core, OCCURRENCE_TERMS):
         if isinstance(row, UnreadableRow):
-            unreadable += 1
-            yield Failure(row.location, f"{source} {archive.path}", SourceFailureReason.WRONG_FIELDS, row.reason)
+            yield from unreadable.listed(row)
             continue
         rows_read += 1
         basis = row.fields.get("basisofrecord", "")
@@ -140,6 +141,7 @@ def _store_records(
             other_bases[basis] += 1
         elif matcher.accepts_any_name or belongs_to_job(row.fields):
             store.add_record(row.identifier, row.fields)
+    yield from unreadable.remaining()
     repeated = store.count_repeated()
     if repeated:
         detail = f"{repeated} rows repeat the identifier of an earlier row; only the first is used, with all media"
@@ -148,7 +150,7 @@ def _store_records(
     others = ", ".join(f"{count} {kind}" for kind, count in other_bases.most_common(5))
     yield (
         f"{archive.path}: {rows_read} records"
-        + (f" and {unreadable} rows that cannot be read" if unreadable else "")
+        + (f" and {unreadable.count} rows that cannot be read" if unreadable.count else "")
         + f"; {store.records} {wanted} of the job's taxa"
         + (f"; not used because of their basisOfRecord: {others}" if others else "")
     )
@@ -157,11 +159,13 @@ def _store_records(
 def _store_media(archive: DarwinCoreArchive, media_table: Table, store: ArchiveStore, source: str) -> Iterator[Failure]:
     """Store the media of the stored records."""
     identifiers = store.identifiers_if_few()
+    unreadable = _UnreadableRows(f"{source} {archive.path}")
     for row in archive.rows(media_table, MEDIUM_TERMS):
         if isinstance(row, UnreadableRow):
-            yield Failure(row.location, f"{source} {archive.path}", SourceFailureReason.WRONG_FIELDS, row.reason)
+            yield from unreadable.listed(row)
         elif identifiers is None or row.identifier in identifiers:
             store.add_medium(row.identifier, row.fields)
+    yield from unreadable.remaining()
 
 
 def _parse_record(
@@ -180,6 +184,26 @@ def _parse_record(
 def _associated_media(fields: Mapping[str, str]) -> tuple[Medium, ...]:
     """Return media from the addresses in associatedMedia, for archives without a table of media."""
     return tuple(Medium(identifier=address) for address in addresses_in(fields.get("associatedmedia", "")))
+
+
+class _UnreadableRows:
+    """Counts the rows of one table that cannot be read; the first are listed, so that no list has millions."""
+
+    def __init__(self, source: str) -> None:
+        self.count = 0
+        self._source = source
+
+    def listed(self, row: UnreadableRow) -> Iterator[Failure]:
+        """Count a row, and yield its failure if it is among the first."""
+        self.count += 1
+        if self.count <= MAX_LISTED_FAILURES:
+            yield Failure(row.location, self._source, SourceFailureReason.WRONG_FIELDS, row.reason)
+
+    def remaining(self) -> Iterator[Failure]:
+        """Yield one failure for all rows that were not listed, if any."""
+        if self.count > MAX_LISTED_FAILURES:
+            detail = f"{self.count - MAX_LISTED_FAILURES} more rows that cannot be read"
+            yield Failure("", self._source, SourceFailureReason.WRONG_FIELDS, detail)
 
 
 class _RowFilter:

@@ -1,18 +1,23 @@
 """Leave-one-group-out cross-validation: each herbarium is the test set once, and the network never trains on it."""
 
 import re
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 from leafid.bundle import Interval
 from leafid.catalog import read_catalog
+from leafid.curation import curate
+from leafid.destinations import Destination, check_destinations, has_header
 from leafid.errors import SplitError
-from leafid.files import written_atomically
 from leafid.jobs import Job, with_settings
+from leafid.tables import write_frame
 from leafid.trust.calibrate import calibrate
 from leafid.trust.evaluation.evaluate import evaluate
 from leafid.trust.evaluation_schema import Evaluation
+
+TABLE = "crossvalidation.csv"
 
 OnFold = Callable[[int, int, str], None]
 """Called with (number of the fold from 1, number of folds, held-out value) when a fold begins."""
@@ -92,12 +97,14 @@ def crossvalidate(
             "Choose another column."
         )
     folder = out or job.run_folder.with_name(f"{job.run_folder.name}-by-{by}")
+    table = Destination("--out", folder / TABLE, has_header([by, "run", "problem"], begins=True))
+    check_destinations([table], inputs=[job.catalog_path], existing="replace")
     folds = []
     for number, value in enumerate(values, start=1):
         if on_fold:
             on_fold(number, len(values), value)
-        folds.append(_fold(job, by, value, folder / _folder_name(value, number), device))
-    result = Crossvalidation(by, tuple(folds), folder / "crossvalidation.csv")
+        folds.append(_fold(job, by, column, value, folder / _folder_name(value, number), device))
+    result = Crossvalidation(by, tuple(folds), folder / TABLE)
     _write(result)
     return result
 
@@ -108,15 +115,30 @@ def fold_job(job: Job, by: str, value: str) -> Job:
     return with_settings(job, {"curation.split": split | {"test_values": [value], "val": job.curation.split.val}})
 
 
-def _fold(job: Job, by: str, value: str, run: Path, device: str) -> Fold:
+def _fold(job: Job, by: str, column: str, value: str, run: Path, device: str) -> Fold:
     from leafid.learning import Run, train
 
+    of_fold = fold_job(job, by, value)
     try:
-        train(fold_job(job, by, value), run=run, resume=Run.exists(run))
+        if (problem := _without_test_images(of_fold, column, value)) is not None:
+            return Fold(value, run, None, problem)
+        train(of_fold, run=run, resume=Run.exists(run))
         calibrate(run, device=device)
         return Fold(value, run, evaluate(run, on="test", device=device), None)
     except SplitError as error:  # the fold holds all sheets of a taxon: the table says so, and the next fold follows
         return Fold(value, run, None, " ".join(str(error).split()))
+
+
+def _without_test_images(of_fold: Job, column: str, value: str) -> str | None:
+    """Return why no image of the held-out value can be used, before the fold is trained; None if some can."""
+    catalog = read_catalog(of_fold.catalog_path)
+    curated = curate(catalog, of_fold)
+    if (curated.split["split"] == "test").any():
+        return None
+    held_out = set(catalog.loc[catalog[column].astype(str) == value, "image_id"])
+    reasons = Counter(curated.left_out.loc[curated.left_out["image_id"].isin(held_out), "reason"])
+    listed = ", ".join(f"{count} {reason}" for reason, count in reasons.most_common())
+    return f"no image of {value} can be used for a test: {listed or 'none is in the split'}"
 
 
 def _folder_name(value: str, number: int) -> str:
@@ -142,9 +164,7 @@ def _write(result: Crossvalidation) -> None:
                 "target_auroc": evaluation.target and evaluation.target.auroc,
             }
         rows.append(row)
-    result.table.parent.mkdir(parents=True, exist_ok=True)
-    with written_atomically(result.table) as temporary:
-        pd.DataFrame(rows).to_csv(temporary, index=False, lineterminator="\n", float_format="%.6g")
+    write_frame(pd.DataFrame(rows), result.table)
 
 
 def _interval_columns(name: str, ends: Interval | None) -> dict[str, object]:

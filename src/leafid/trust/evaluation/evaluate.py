@@ -10,13 +10,14 @@ from numpy.typing import NDArray
 
 from leafid.bundle import Calibration
 from leafid.errors import ImageError
+from leafid.installation import require_torch
 from leafid.progress import OnProgress
 from leafid.trust.calibration import calibrated_probabilities, calibration_results, reliability
 from leafid.trust.evaluation.breakdowns import confused_pairs, group_results, pooled_result, rank_results
 from leafid.trust.evaluation.eval_set import EvalSet, load_eval_set
 from leafid.trust.evaluation.extended import extended_results
 from leafid.trust.evaluation.metrics import confusion_matrix, overall_results, target_result, taxon_results
-from leafid.trust.evaluation.outputs import write_evaluation
+from leafid.trust.evaluation.outputs import check_evaluation_folder, write_evaluation
 from leafid.trust.evaluation.predictions import Predictions, predict
 from leafid.trust.evaluation_schema import Evaluation
 from leafid.trust.metric_schemas import Failure
@@ -55,9 +56,13 @@ def evaluate(
         UsageError: there are no such images, or a bundle without its run was given neither ``catalog`` nor ``out``.
         RunError, BundleError, CatalogError: the run, bundle or catalog cannot be read.
         TaxonomyError: names in the catalog that are not among the bundle's taxa; all are listed.
+        OutputError: the folder for the results cannot be written, or has files of somebody else.
+        InstallationError: torch is not installed.
     """
     eval_set = load_eval_set(run_or_bundle, on, catalog, out)
+    check_evaluation_folder(eval_set.out, inputs=[run_or_bundle, *([catalog] if catalog else [])])
     truth = eval_set.truth
+    require_torch()
     predictions = predict(eval_set, device, on_progress)
     evaluation = _evaluation(eval_set, on, truth, predictions)
     if full and evaluation.read:

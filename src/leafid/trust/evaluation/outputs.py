@@ -1,10 +1,14 @@
 """The output files of an evaluation."""
 
+import re
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from leafid.bundle import CARD
-from leafid.files import write_text, written_atomically
+from leafid.destinations import Destination, check_destinations, contains_only
+from leafid.files import write_text
+from leafid.tables import write_frame
 from leafid.trust.evaluation.eval_set import EvalSet
 from leafid.trust.evaluation.plots import write_confusion_matrix
 from leafid.trust.evaluation.predictions import Predictions
@@ -16,6 +20,20 @@ if TYPE_CHECKING:
     import pandas as pd
 
 
+FILES = ("evaluation.html", "evaluation.json", "per_taxon.csv", "confusion.csv", "confusion.png", "predictions.csv")
+"""What an evaluation writes."""
+
+
+def check_evaluation_folder(folder: Path, *, inputs: Iterable[Path] = ()) -> None:
+    """Check early that an evaluation can be written to a folder; an earlier evaluation there is replaced.
+
+    Raises:
+        OutputError: it cannot be written, or has other files than those of an evaluation.
+    """
+    destination = Destination("--out", folder, _is_evaluation, "folder")
+    check_destinations([destination], inputs=inputs, existing="replace")
+
+
 def write_evaluation(evaluation: Evaluation, eval_set: EvalSet, predictions: Predictions) -> None:
     """Write all files of an evaluation; ``evaluation.json`` comes last, so that a folder that has one is complete."""
     import pandas as pd
@@ -23,14 +41,14 @@ def write_evaluation(evaluation: Evaluation, eval_set: EvalSet, predictions: Pre
     names = eval_set.bundle.info.taxonomy.names
     eval_set.out.mkdir(parents=True, exist_ok=True)
     (eval_set.out / "evaluation.json").unlink(missing_ok=True)
-    _write_csv(pd.DataFrame([_flat(taxon.model_dump()) for taxon in evaluation.taxa]), eval_set.out / "per_taxon.csv")
+    write_frame(pd.DataFrame([_flat(taxon.model_dump()) for taxon in evaluation.taxa]), eval_set.out / "per_taxon.csv")
     confusion = pd.DataFrame(evaluation.confusion, columns=list(names))
     confusion.insert(0, "determination", list(names))
-    _write_csv(confusion, eval_set.out / "confusion.csv")
+    write_frame(confusion, eval_set.out / "confusion.csv")
     accuracy = "" if evaluation.accuracy is None else f", accuracy {evaluation.accuracy:.3f}"
     title = f"{evaluation.bundle} on {evaluation.on}: {evaluation.read:,} images{accuracy}"
     write_confusion_matrix(evaluation.confusion, names, title, evaluation.limits, eval_set.out / "confusion.png")
-    _write_csv(_prediction_table(eval_set, predictions), eval_set.out / "predictions.csv")
+    write_frame(_prediction_table(eval_set, predictions), eval_set.out / "predictions.csv")
     info = eval_set.bundle.info
     files = dict(zip(eval_set.rows["path"], eval_set.files, strict=True))
     write_report(
@@ -91,6 +109,6 @@ def _prediction_table(eval_set: EvalSet, predictions: Predictions) -> "pd.DataFr
     return pd.concat([images, identified, probabilities], axis="columns")
 
 
-def _write_csv(frame: "pd.DataFrame", path: Path) -> None:
-    with written_atomically(path) as temporary:
-        frame.to_csv(temporary, index=False, lineterminator="\n", float_format="%.6g")
+def _is_evaluation(folder: Path) -> bool:
+    """Whether a folder has a finished evaluation, or parts of one alone."""
+    return (folder / "evaluation.json").is_file() or contains_only(*map(re.escape, FILES))(folder)

@@ -1,5 +1,6 @@
 """Explain predictions as pictures: heat maps of ``leafid explain``, and heat overlays of the report."""
 
+import io
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
@@ -9,7 +10,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from leafid.bundle import BundleInfo, read_bundle
-from leafid.files import written_atomically
+from leafid.destinations import save_picture
 from leafid.images import guard_image
 from leafid.sheets import PreparedImage, prepare_file
 from leafid.trust.calibration import calibrated_probabilities
@@ -113,9 +114,9 @@ def draw_explanation(explanation: Explanation, path: Path, *, title: str) -> Non
         color="0.4",
         wrap=True,
     )
-    kind = "png" if path.suffix.lower() == ".png" else "jpg"
-    with written_atomically(path) as temporary:
-        figure.savefig(temporary, format=kind, dpi=110)
+    content = io.BytesIO()
+    figure.savefig(content, format="png", dpi=110)
+    save_picture(Image.open(content), path)
 
 
 @dataclass(frozen=True)
