@@ -50,8 +50,12 @@ class Blade:
         return math.sqrt(np.count_nonzero(self.mask))
 
     def to_crop(self, points: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Map points [N, 2] (x, y) of the working image to pixels of the crop."""
-        return np.asarray((points - RIM) / self.scale)
+        """Map points [N, 2] (x, y) of the working image, whole at pixel centres, to the crop, whole at pixel edges."""
+        return np.asarray((points + 0.5 - RIM) / self.scale)
+
+    def from_crop(self, points: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Map points [N, 2] (x, y) of the crop to the working image."""
+        return np.asarray(points * self.scale - 0.5 + RIM)
 
 
 def prepare_blade(pixels: NDArray[np.uint8], mask: NDArray[np.bool_]) -> Blade:

@@ -5,6 +5,12 @@ from .crop_plan import CropPlan as CropPlan
 from .crop_plan import CropQuality as CropQuality
 from .crop_plan import LeafCrop as LeafCrop
 from .crop_search import find_crops as find_crops
+from .leaf_parser import NotWhole as NotWhole
+from .leaf_parser import ParsedLeaf as ParsedLeaf
+from .leaf_parser import SecondaryCount as SecondaryCount
+from .leaf_parser import parse_leaf_between as parse_leaf_between
+from .leaf_parser import parse_leaves as parse_leaves
+from .mask_refinement import refine_mask as refine_mask
 from .plants import PlantMask as PlantMask
 from .plants import downscale as downscale
 from .plants import find_plant as find_plant
@@ -15,8 +21,8 @@ from .preparation import prepare as prepare
 from .preparation import prepare_file as prepare_file
 from .preview import draw_preview as draw_preview
 from .preview import preview_image as preview_image
-from .ridge_filters import line_responses as line_responses
 from .ruler_scale import RulerScale as RulerScale
 from .ruler_scale import find_ruler_scale as find_ruler_scale
-from .vein_map import flatten_illumination as flatten_illumination
+from .upright_leaf import UprightLeaf as UprightLeaf
+from .upright_leaf import cut_upright as cut_upright
 from .vein_map import vein_scores as vein_scores
