@@ -11,7 +11,7 @@ from leafid.characters.leaf_ends import LeafEnds
 from leafid.characters.measurement import MeasuredLeaf, measure_leaf
 from leafid.characters.values import NotMeasuredReason
 from leafid.images import OpenedImage, guard_image, open_image
-from leafid.sheets import ParsedLeaf, find_ruler_scale, parse_leaf_between, parse_leaves
+from leafid.sheets import ParsedLeaf, find_scale, parse_leaf_between, parse_leaves
 
 MAX_LEAVES = 6
 _NEEDED_SIDE = 1600  # shorter side at which an image is decoded: veins are visible on leaves a quarter as long
@@ -26,7 +26,7 @@ class MeasuredImage:
     Attributes:
         leaves: the leaves, measured ones first, then by size, including leaves that could not be measured.
         not_measured: reason why there is no leaf.
-        px_per_mm: scale of the original, as given or from a ruler in the image.
+        px_per_mm: scale of the original, as given, or from a ruler or scale bar in the image.
     """
 
     leaves: tuple[MeasuredLeaf, ...]
@@ -66,7 +66,7 @@ def measure_image(
         image: the image; it may be decoded smaller than the original.
         leaves: most leaves to measure, best first.
         px_per_mm: scale of the original, where known.
-        rulers: look for a ruler in the image where no scale is given.
+        rulers: look for a ruler or scale bar in the image where no scale is given.
         ends: base and apex of the one leaf to measure; None to look for leaves.
     """
     pixels = np.asarray(image.rgb, np.uint8)
@@ -81,8 +81,8 @@ def measure_image(
     if not parsed:
         return MeasuredImage((), NotMeasuredReason.NO_LEAF, px_per_mm)
     if rulers and px_per_mm is None:
-        ruler = find_ruler_scale(pixels)
-        px_per_mm = None if ruler is None else ruler.px_per_mm / decoded
+        scale = find_scale(pixels)
+        px_per_mm = None if scale is None else scale / decoded
     pairs = [(leaf, measure_leaf(pixels, leaf, px_per_mm=px_per_mm, px_per_original=decoded)) for leaf in parsed]
     pairs.sort(key=lambda pair: (pair[1].not_measured is not None, pair[1].no_veins is not None))  # then by size
     return MeasuredImage(tuple(_without_pieces(pairs, pixels.shape[:2])[:leaves]), None, px_per_mm)

@@ -51,7 +51,8 @@ _IMAGE_COLUMNS = {
     "base_y": "As `base_x`: from the top.",
     "apex_x": "Tip of the blade, as `base_x`.",
     "apex_y": "As `apex_x`: from the top.",
-    "px_per_mm": "Scale of the image: as given, or from a ruler in millimetres in the image; empty without either.",
+    "px_per_mm": "Scale of the image: as given, or from a ruler in millimetres or a scale bar in the image; empty "
+    "without any.",
 }
 _FLORA_COLUMNS = {
     "flora_fit": "Taxa of the leaf-character table by how well the leaf fits their ranges, with the likelihood "

@@ -23,6 +23,9 @@ from .preview import draw_preview as draw_preview
 from .preview import preview_image as preview_image
 from .ruler_scale import RulerScale as RulerScale
 from .ruler_scale import find_ruler_scale as find_ruler_scale
+from .scale_bar import ScaleBar as ScaleBar
+from .scale_bar import find_scale as find_scale
+from .scale_bar import find_scale_bar as find_scale_bar
 from .upright_leaf import UprightLeaf as UprightLeaf
 from .upright_leaf import cut_upright as cut_upright
 from .vein_map import vein_scores as vein_scores
