@@ -27,7 +27,7 @@ def measure(
         typer.Option(
             "--px-per-mm",
             min=0.01,
-            help="Scale of the images. Without it, lengths in cm are measured only if the image shows a ruler or scale bar.",
+            help="Scale of the images. Without it, lengths in cm are measured only with a ruler or scale bar in it.",
         ),
     ] = None,
     base: Annotated[
