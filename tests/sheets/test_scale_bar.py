@@ -27,17 +27,17 @@ def card(
     font = ImageFont.load_default(round(0.26 * bar))
     draw.text((x - 0.07 * bar, y + 0.1 * bar), "0", (240, 240, 240), font)
     number, unit = label[:-2], label[-2:]
-    right = x + bar + 0.07 * bar
-    draw.text((right - font.getlength(number), y + 0.1 * bar), number, (240, 240, 240), font)
+    edge = x + bar + 0.07 * bar
+    draw.text((edge - font.getlength(number), y + 0.1 * bar), number, (240, 240, 240), font)
     for letter in unit:
-        draw.text((right + 0.04 * bar, y + 0.1 * bar), letter, (240, 240, 240), font)
-        right += font.getlength(letter) + 0.02 * bar
+        draw.text((edge + 0.04 * bar, y + 0.1 * bar), letter, (240, 240, 240), font)
+        edge += font.getlength(letter) + 0.02 * bar
     if middle:
         draw.text((x + bar / 2 - font.getlength(middle) / 2, y + 0.1 * bar), middle, (240, 240, 240), font)
     if patches:
         for index, colour in enumerate(PATCHES):
-            left = x + index / len(PATCHES) * bar
-            draw.rectangle((left, y + 0.45 * bar, left + bar / len(PATCHES) - 1, y + 0.6 * bar), colour)
+            side = x + index / len(PATCHES) * bar
+            draw.rectangle((side, y + 0.45 * bar, side + bar / len(PATCHES) - 1, y + 0.6 * bar), colour)
     return np.asarray(image)
 
 

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from leafid.sheets import cut_upright, refine_mask
+from leafid.sheets import cut_upright, refine_mask, unclear_outline
 from tests.characters.leaves import drawn_leaf, on_paper, parsed
 
 
@@ -52,3 +52,14 @@ def test_where_colours_tell_nothing_the_mask_stays_about_the_same() -> None:
     assert _overlap(refined, mask) > 0.97
     nothing = np.zeros_like(mask)
     assert not refine_mask(noise, nothing, np.array([150.0, 60])).any()
+
+
+def test_an_outline_is_unclear_where_the_leaf_goes_on() -> None:
+    leaf = drawn_leaf("Mitragyna speciosa", 3, px_per_mm=12)
+    pixels = on_paper(leaf)
+    assert unclear_outline(pixels, leaf.mask) < 0.04
+    rows = np.flatnonzero(leaf.mask.any(axis=1))
+    part = leaf.mask.copy()
+    part[: rows[0] + (rows[-1] - rows[0]) // 3] = False
+    assert unclear_outline(pixels, part) > 0.1
+    assert unclear_outline(pixels, np.zeros_like(part)) == 1

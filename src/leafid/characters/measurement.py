@@ -27,7 +27,7 @@ from leafid.characters.two_readers import agreed_count
 from leafid.characters.values import LeafCharacters, NotMeasuredReason
 from leafid.characters.vein_count import VeinCount, count_veins
 from leafid.characters.vein_paths import VeinPath, half_blades, vein_paths
-from leafid.sheets import ParsedLeaf, cut_upright, refine_mask, vein_scores
+from leafid.sheets import MAX_UNCLEAR_OUTLINE, ParsedLeaf, cut_upright, refine_mask, unclear_outline, vein_scores
 
 MAX_SIDE = 1300  # long side to which a leaf is reduced
 _LINE_POINTS = 40  # points of the midrib in `Lines`
@@ -98,9 +98,12 @@ def measure_leaf(
     found = MeasuredLeaf((left, top, right, bottom), LeafEnds(base, apex), crop.pixels, LeafCharacters())
     if leaf.reasons:
         return replace(found, not_measured=NotMeasuredReason[leaf.reasons[0].name])
-    blade = prepare_blade(crop.pixels, refine_mask(crop.pixels, crop.mask, crop.midrib[0]))
+    mask = refine_mask(crop.pixels, crop.mask, crop.midrib[0])
+    blade = prepare_blade(crop.pixels, mask)
     if blade.side < MIN_SIDE:
         return replace(found, not_measured=NotMeasuredReason.TOO_SMALL)
+    if unclear_outline(crop.pixels, mask) > MAX_UNCLEAR_OUTLINE:
+        return replace(found, not_measured=NotMeasuredReason.OUTLINE_UNCLEAR)
     straight = straighten(blade, blade.from_crop(crop.midrib))
     extent = find_extent(straight)
     if extent.length < MIN_SIDE / 2:

@@ -53,6 +53,7 @@ class NotMeasuredReason(StrEnum):
     CUT_BY_FRAME = "cut_by_frame"
     OVERLAPPED = "overlapped"
     FOLDED = "folded"
+    OUTLINE_UNCLEAR = "outline_unclear"
     FORESHORTENED = "foreshortened"
     NOT_SIMPLE = "not_simple"
     NO_MIDRIB = "no_midrib"
@@ -73,6 +74,7 @@ _REASON_WORDS = {
     NotMeasuredReason.CUT_BY_FRAME: "the leaf is cut by the edge of the image: nothing is measured",
     NotMeasuredReason.OVERLAPPED: "something lies over the leaf: nothing is measured",
     NotMeasuredReason.FOLDED: "the leaf is folded or rolled: nothing is measured",
+    NotMeasuredReason.OUTLINE_UNCLEAR: "part of the margin does not stand out from its ground: nothing is measured",
     NotMeasuredReason.FORESHORTENED: "one half of the leaf is turned away or hidden: nothing is measured",
     NotMeasuredReason.NOT_SIMPLE: "not a single simple leaf: nothing is measured",
     NotMeasuredReason.NO_MIDRIB: "no midrib was found: nothing is measured",

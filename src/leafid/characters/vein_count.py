@@ -76,8 +76,15 @@ def count_veins(left: Sequence[VeinPath], right: Sequence[VeinPath], length: flo
     best = np.unravel_index(int(score.argmax()), score.shape)
     likely = np.exp((score - score.max()) / _TEMPERATURE)
     deviations = [_deviation(likely.sum(axis=1 - axis), numbers[axis]) for axis in (0, 1)]
-    every = (tuple(one.paths for one in side) for side in sides)
-    return VeinCount(sides[0][best[0]].paths, sides[1][best[1]].paths, *deviations, *every)
+    every = [tuple(one.paths for one in side) for side in sides]
+    return VeinCount(
+        left=every[0][best[0]],
+        right=every[1][best[1]],
+        left_uncertainty=deviations[0],
+        right_uncertainty=deviations[1],
+        best_left=every[0],
+        best_right=every[1],
+    )
 
 
 @dataclass(frozen=True)

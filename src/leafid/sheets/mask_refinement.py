@@ -26,6 +26,14 @@ _CORRIDOR = (
     0.25  # half-width of the strip from mask to apex in which a thin tip is looked for, in half-widths of the band
 )
 _PASSES = 2
+_STEP = 0.03  # how far inside and outside the outline colours are compared, as a share of the square root of the area
+MAX_UNCLEAR_OUTLINE = 0.08
+"""Share of an outline; above it a part of the blade lacks, is covered, or cannot be told from its ground."""
+_NEARBY = 0.15  # sigma of the colour of the blade beside a place, as a share of the square root of the area
+_ALIKE = 22.0  # of `_distance`, below which a colour is that of the blade
+_GROWTH = 0.45  # how far a mask may grow, likewise
+_NECK = 0.04  # half-width of parts that are too thin to be blade, likewise
+_CONTRAST = 15.0  # distance of two colours in units of 8-bit CIELAB below which they are about the same
 
 
 def refine_mask(pixels: NDArray[np.uint8], mask: NDArray[np.bool_], apex: Points) -> NDArray[np.bool_]:
@@ -48,14 +56,66 @@ def refine_mask(pixels: NDArray[np.uint8], mask: NDArray[np.bool_], apex: Points
     refined = mask
     for number in range(_PASSES):
         refined = _moved(lab, refined, apex if number == 0 else None, band / (1 + number))
-    kept = np.count_nonzero(refined)
-    return refined if 0.6 * area < kept < 1.5 * area else mask
+    if not 0.6 * area < np.count_nonzero(refined) < 1.5 * area:
+        refined = mask
+    unclear = unclear_outline(pixels, refined)
+    if unclear > MAX_UNCLEAR_OUTLINE:
+        grown = _moved(lab, _grown(lab, refined), None, band / 2)
+        if unclear_outline(pixels, grown) < min(MAX_UNCLEAR_OUTLINE, unclear / 2):
+            return grown
+    return refined
+
+
+def _grown(lab: Map, mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Add what goes on in the colour of the blade beside it: a coarse mask may lack a part of its leaf."""
+    side = math.sqrt(np.count_nonzero(mask))
+    away = cv2.distanceTransform((~mask).astype(np.uint8), cv2.DIST_L2, 5)
+    inside = cv2.erode(mask.astype(np.uint8), np.ones((5, 5), np.uint8)).astype(np.float32)
+    alike = _distance(lab, inside, _NEARBY * side) < _ALIKE
+    added = (alike & (away < _GROWTH * side)).astype(np.uint8)
+    breadth = 2 * round(_NECK * side) + 1
+    added = np.asarray(cv2.morphologyEx(added, cv2.MORPH_OPEN, np.ones((breadth, breadth), np.uint8)))
+    _, pieces = cv2.connectedComponents(((added > 0) | mask).astype(np.uint8), connectivity=4)
+    return np.asarray(pieces == np.bincount(pieces[mask]).argmax())
+
+
+def unclear_outline(pixels: NDArray[np.uint8], mask: NDArray[np.bool_]) -> float:
+    """Return the share of a leaf's outline where the colour is about the same on both sides, 0 to 1.
+
+    There the leaf goes on beyond its mask, or another lies over or behind it. Whole leaves on another ground have less
+    than 0.06.
+
+    Args:
+        pixels: uint8 RGB (H, W, 3), the leaf with some background around it.
+        mask: bool (H, W), its refined mask.
+    """
+    outlines, _ = cv2.findContours(mask.astype(np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
+    if not outlines:
+        return 1.0
+    step = max(2.0, _STEP * math.sqrt(np.count_nonzero(mask)))
+    lab = cv2.cvtColor(pixels, cv2.COLOR_RGB2LAB).astype(np.float32)
+    lab = np.asarray(cv2.GaussianBlur(lab, (0, 0), step / 2), np.float32)
+    within = np.asarray(cv2.distanceTransform(mask.astype(np.uint8), cv2.DIST_L2, 5), np.float32)
+    beyond = np.asarray(cv2.distanceTransform((~mask).astype(np.uint8), cv2.DIST_L2, 5), np.float32)
+    signed = cv2.GaussianBlur(within - beyond, (0, 0), step / 2)
+    points = max(outlines, key=len)[::3, 0]
+    inward = np.stack(
+        [cv2.Sobel(signed, cv2.CV_32F, *way)[points[:, 1], points[:, 0]] for way in ((1, 0), (0, 1))], axis=1
+    )
+    inward /= np.maximum(np.hypot(*inward.T), 1e-6)[:, None]
+
+    def colour(places: NDArray[np.float32]) -> Map:
+        columns, rows = np.round(places).astype(int).T
+        return lab[np.clip(rows, 0, mask.shape[0] - 1), np.clip(columns, 0, mask.shape[1] - 1)]
+
+    difference = colour(points + step * inward) - colour(points - step * inward)
+    return float(np.mean(np.sqrt((difference**2).sum(axis=1)) < _CONTRAST))
 
 
 def _moved(lab: Map, mask: NDArray[np.bool_], apex: Points | None, band: float) -> NDArray[np.bool_]:
     inside = np.asarray(cv2.distanceTransform(mask.astype(np.uint8), cv2.DIST_L2, 5), np.float32)
     outside = np.asarray(cv2.distanceTransform((~mask).astype(np.uint8), cv2.DIST_L2, 5), np.float32)
-    signed = np.where(mask, inside - 0.5, 0.5 - outside)
+    signed = np.asarray(np.where(mask, inside - 0.5, 0.5 - outside), np.float32)
     undecided = np.abs(signed) <= band
     prior = np.asarray(_PRIOR * np.clip(signed / band, -1, 1), np.float32)
     if apex is not None:
