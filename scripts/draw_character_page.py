@@ -2,8 +2,8 @@
 
     python scripts/draw_character_page.py ../shared/photos/kratom ../shared/photos/field --every 5 -o page.png
 
-For each photo: the whole with the boxes of its leaves (green measured, red not, with the reason), and its best leaf apex
-up with midrib, numbered secondary veins, widest line and the angles of apex and base.
+For each photo: the whole with the boxes of its leaves (green measured, red not, with the reason), and its best leaf,
+apex up, with midrib, numbered secondary veins, widest line and the angles of apex and base.
 """
 
 import argparse

@@ -81,7 +81,7 @@ def test_lengths_are_in_pixels_of_the_original() -> None:
 
 
 def test_lines_lie_on_the_leaf_and_begin_at_the_apex() -> None:
-    leaf = drawn_leaf("Mitragyna speciosa", 3, direction_deg=120)
+    leaf = drawn_leaf("Coffea canephora", 6, direction_deg=120)
     measured = measure_leaf(on_paper(leaf), parsed(leaf))
     assert measured.lines is not None
     midrib = measured.lines.midrib
@@ -141,6 +141,23 @@ def test_a_compound_leaf_is_not_measured() -> None:
     measured = measure_leaf(pixels, parsed_mask(mask > 0, midrib))
     assert measured.not_measured is NotMeasuredReason.NOT_SIMPLE
     assert list(measured.characters.present()) == []
+
+
+def test_a_twig_with_small_leaves_and_a_label_are_not_measured() -> None:
+    rng = np.random.default_rng(5)
+    pixels = np.full((800, 600, 3), 225, np.uint8)
+    for x, y in rng.uniform((100, 100), (500, 700), (160, 2)):
+        cv2.circle(pixels, (int(x), int(y)), 14, (90, 110, 60), -1)
+    outline = np.zeros((800, 600), np.uint8)
+    cv2.ellipse(outline, (300, 400), (190, 310), 0, 0, 360, (1,), -1)
+    midrib = np.array([[300.0, 710], [300, 90]])
+    assert measure_leaf(pixels, parsed_mask(outline > 0, midrib)).lines is None
+    label = np.zeros((800, 600), np.bool_)
+    label[150:650, 150:450] = True
+    paper = np.full((800, 600, 3), 160, np.uint8)
+    paper[label] = (240, 235, 200)
+    measured = measure_leaf(paper, parsed_mask(label, np.array([[300.0, 650], [300, 150]])))
+    assert measured.not_measured is NotMeasuredReason.NOT_SIMPLE
 
 
 def test_a_small_leaf_is_named() -> None:

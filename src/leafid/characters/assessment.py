@@ -23,6 +23,8 @@ from leafid.characters.vein_paths import STEPS, VeinPath
 # Thresholds were chosen on sheets with and without a measurable leaf; see scripts/measure_characters.py.
 MIN_SIMPLE = 0.5  # of `Evidence.simple`; bundles of leaves and compound leaves stay below
 MAX_ASYMMETRY = 0.35  # of the areas of both halves; above it one half is turned away or hidden
+MAX_GROUND_INSIDE = 0.04  # twigs with small leaves, ferns and moss have more, blades less than 0.02
+MAX_RECTANGULARITY = 0.9  # labels have more, blades less than 0.83
 MIN_LEAN = 0.15  # below it the direction in which the veins rise is not clear, and so not which end is the apex
 _MIN_PLAUSIBLE = 2.2  # of `Evidence.plausible`; ferns, palms, flowers and torn pieces stay below
 _MIN_STRENGTH = 0.16  # mean vein score of the chosen veins; fainter veins cannot be checked by eye

@@ -86,6 +86,16 @@ def _solidity(mask: NDArray[np.bool_]) -> float:
     return area / max(1.0, hull)
 
 
+def rectangularity(mask: NDArray[np.bool_]) -> float:
+    """Return the share of the narrowest rectangle around a mask that it fills, 0..1: 1 for a label."""
+    outlines, _ = cv2.findContours(mask.astype(np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
+    if not outlines:
+        return 0.0
+    outline = max(outlines, key=cv2.contourArea)
+    width, height = cv2.minAreaRect(outline)[1]
+    return float(cv2.contourArea(outline)) / max(1.0, width * height)
+
+
 def remove_shadow(pixels: NDArray[np.uint8], mask: NDArray[np.bool_], *, spots: bool = True) -> NDArray[np.bool_]:
     """Remove the shadow from the outline of a leaf whose colour clearly differs from that of the paper.
 

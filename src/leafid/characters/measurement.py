@@ -9,6 +9,8 @@ from numpy.typing import NDArray
 
 from leafid.characters.assessment import (
     MAX_ASYMMETRY,
+    MAX_GROUND_INSIDE,
+    MAX_RECTANGULARITY,
     MIN_SIMPLE,
     Evidence,
     Scale,
@@ -18,7 +20,7 @@ from leafid.characters.assessment import (
     vein_characters,
     why_no_veins,
 )
-from leafid.characters.blade import MIN_SIDE, Blade, prepare_blade
+from leafid.characters.blade import MIN_SIDE, Blade, prepare_blade, rectangularity
 from leafid.characters.extent import Extent, find_extent, mirror_overlap, vein_lean
 from leafid.characters.form import measure_form
 from leafid.characters.leaf_ends import LeafEnds
@@ -27,9 +29,17 @@ from leafid.characters.two_readers import agreed_count
 from leafid.characters.values import LeafCharacters, NotMeasuredReason
 from leafid.characters.vein_count import VeinCount, count_veins
 from leafid.characters.vein_paths import VeinPath, half_blades, vein_paths
-from leafid.sheets import MAX_UNCLEAR_OUTLINE, ParsedLeaf, cut_upright, refine_mask, unclear_outline, vein_scores
+from leafid.sheets import (
+    MAX_UNCLEAR_OUTLINE,
+    ParsedLeaf,
+    cut_upright,
+    ground_inside,
+    refine_mask,
+    unclear_outline,
+    vein_scores,
+)
 
-MAX_SIDE = 1300  # long side to which a leaf is reduced
+MAX_SIDE = 900  # long side to which a leaf is reduced
 _LINE_POINTS = 40  # points of the midrib in `Lines`
 
 
@@ -104,6 +114,8 @@ def measure_leaf(
         return replace(found, not_measured=NotMeasuredReason.TOO_SMALL)
     if unclear_outline(crop.pixels, mask) > MAX_UNCLEAR_OUTLINE:
         return replace(found, not_measured=NotMeasuredReason.OUTLINE_UNCLEAR)
+    if ground_inside(crop.pixels, mask) > MAX_GROUND_INSIDE or rectangularity(blade.mask) > MAX_RECTANGULARITY:
+        return replace(found, not_measured=NotMeasuredReason.NOT_SIMPLE)
     straight = straighten(blade, blade.from_crop(crop.midrib))
     extent = find_extent(straight)
     if extent.length < MIN_SIDE / 2:

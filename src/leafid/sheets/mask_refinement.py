@@ -112,6 +112,26 @@ def unclear_outline(pixels: NDArray[np.uint8], mask: NDArray[np.bool_]) -> float
     return float(np.mean(np.sqrt((difference**2).sum(axis=1)) < _CONTRAST))
 
 
+def ground_inside(pixels: NDArray[np.uint8], mask: NDArray[np.bool_]) -> float:
+    """Return the share of a leaf's inner part that has the colour of the ground beside it, 0 to 1.
+
+    Twigs with small leaves, compound leaves and ferns let the ground through; a blade does not.
+
+    Args:
+        pixels: uint8 RGB (H, W, 3), the leaf with some background around it.
+        mask: bool (H, W), its refined mask.
+    """
+    side = math.sqrt(np.count_nonzero(mask))
+    within = cv2.distanceTransform(mask.astype(np.uint8), cv2.DIST_L2, 5)
+    beyond = cv2.distanceTransform((~mask).astype(np.uint8), cv2.DIST_L2, 5)
+    inner, ring = within > _STEP * side, (beyond > _STEP * side) & (beyond < 6 * _STEP * side)
+    if np.count_nonzero(inner) < 50 or np.count_nonzero(ring) < 50:
+        return 0.0
+    lab = cv2.cvtColor(pixels, cv2.COLOR_RGB2LAB).astype(np.float32)
+    away = np.sqrt(((lab - np.median(lab[ring], axis=0)) ** 2).sum(axis=2))
+    return float(np.mean(away[inner] < _CONTRAST))
+
+
 def _moved(lab: Map, mask: NDArray[np.bool_], apex: Points | None, band: float) -> NDArray[np.bool_]:
     inside = np.asarray(cv2.distanceTransform(mask.astype(np.uint8), cv2.DIST_L2, 5), np.float32)
     outside = np.asarray(cv2.distanceTransform((~mask).astype(np.uint8), cv2.DIST_L2, 5), np.float32)
