@@ -67,7 +67,7 @@ def _log_likelihoods(path: Path, taxa: list[str], leaves: int) -> Scores:
     """Return the mean log-likelihood of an image's leaves for each taxon (T,); zeros if none was measured."""
     found = []
     for leaf in measure_file(path, leaves=leaves).leaves:
-        fits = {fit.taxon: fit for fit in compare(leaf.measured.characters)}
+        fits = {fit.taxon: fit for fit in compare(leaf.characters)}
         if any(fit.fits for fit in fits.values()):
             found.append([np.log(max(fits[taxon].likelihood, 1e-9)) if taxon in fits else 0.0 for taxon in taxa])
     return np.asarray(np.mean(found, axis=0)) if found else np.zeros(len(taxa))

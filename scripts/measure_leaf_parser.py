@@ -104,7 +104,7 @@ def report_classical(shared: Path) -> None:
         index = best_box(boxes, row) if row.get("bbox_x0") else (0 if leaves else None)
         if index is None:
             return Answer(row["stem"], False)
-        characters = leaves[index].measured.characters
+        characters = leaves[index].characters
         left, right = characters.secondary_veins_left, characters.secondary_veins_right
         ratio = characters.length_width_ratio
         truth = truths(row)

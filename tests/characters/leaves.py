@@ -4,6 +4,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from leafid.demo import DrawnLeaf, draw_leaf, sample_leaf, sample_plant
+from leafid.sheets import ParsedLeaf, SecondaryCount
 
 PAPER = (228, 224, 214)
 
@@ -19,3 +20,32 @@ def drawn_leaf(taxon: str, seed: int, *, px_per_mm: float = 4.0, direction_deg: 
 def on_paper(leaf: DrawnLeaf) -> NDArray[np.uint8]:
     """Return the leaf on plain paper."""
     return leaf.on_background(np.broadcast_to(np.array(PAPER, np.uint8), leaf.image.shape).copy())
+
+
+def parsed(leaf: DrawnLeaf) -> ParsedLeaf:
+    """Return the leaf as a parser would find it that makes no mistake."""
+    numbers = (leaf.traits.pairs_left, leaf.traits.pairs_right)
+    return parsed_mask(leaf.mask, leaf.midrib_px, numbers)
+
+
+def parsed_mask(mask: NDArray[np.bool_], midrib: NDArray[np.float64], numbers: tuple[int, int] = (0, 0)) -> ParsedLeaf:
+    """Return a leaf of this mask, with a midrib [N, 2] from base to apex and so many secondary veins left and right."""
+    rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
+    left, top, right, bottom = int(columns[0]), int(rows[0]), int(columns[-1]) + 1, int(rows[-1]) + 1
+    counts = [SecondaryCount(number, 0.95, (0.0, 1.0)) for number in numbers]
+    return ParsedLeaf(
+        box=(left, top, right, bottom),
+        mask=np.ascontiguousarray(mask[top:bottom, left:right]),
+        base=midrib[0],
+        apex=midrib[-1],
+        midrib=midrib,
+        petiole=None,
+        left=(),
+        right=(),
+        count_left=counts[0],
+        count_right=counts[1],
+        veins_visible=1.0,
+        reasons=(),
+        face="adaxial",
+        score=1.0,
+    )

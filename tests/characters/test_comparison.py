@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from leafid.characters import (
+    FULL_QUALITY,
     Fit,
     FormTerm,
     LeafCharacters,
@@ -77,6 +78,19 @@ def test_a_character_of_low_quality_counts_little() -> None:
         return next(each.likelihood for each in compare(characters) if each.taxon == "Mitragyna speciosa")
 
     assert likelihood(1) < 0.05 < likelihood(0.5) < likelihood(0.1)
+
+
+def test_a_character_below_full_quality_never_excludes_a_taxon() -> None:
+    for quality, fit, words in (
+        (FULL_QUALITY, Fit.OUTSIDE, "outside Mitragyna speciosa (pairs 11-17)"),
+        (FULL_QUALITY - 0.01, Fit.UNCLEAR, "too unclear to exclude Mitragyna speciosa (pairs 11-17)"),
+    ):
+        characters = LeafCharacters(secondary_vein_pairs=Measurement(4, 0.5, quality))
+        speciosa = next(each for each in compare(characters) if each.taxon == "Mitragyna speciosa")
+        assert speciosa.fits[0].fit is fit
+        assert words in describe_fit(characters, [speciosa])
+    rounded = LeafCharacters(base_form=FormTerm("cuneate", 0.3))
+    assert all(fit.fits[0].fit is not Fit.OUTSIDE for fit in compare(rounded) if fit.fits)
 
 
 def test_without_characters_there_is_no_fit() -> None:

@@ -9,24 +9,22 @@ from PIL import Image
 
 from leafid.characters import draw_leaf_lines, measure_leaf, preview_characters
 from leafid.characters.drawing import MIDRIB, VEIN
-from tests.characters.leaves import drawn_leaf, on_paper
+from tests.characters.leaves import drawn_leaf, on_paper, parsed
 
 LEAFID = str(Path(sys.executable).with_name("leafid"))
 
 
 def test_lines_are_drawn_with_the_apex_up() -> None:
     leaf = drawn_leaf("Coffea canephora", 6, direction_deg=180)
-    pixels = on_paper(leaf)
-    lines = measure_leaf(pixels, leaf.mask).lines
-    assert lines is not None
-    picture = np.asarray(draw_leaf_lines(pixels, lines))
+    measured = measure_leaf(on_paper(leaf), parsed(leaf))
+    picture = np.asarray(draw_leaf_lines(measured.pixels, measured.lines))
     assert max(picture.shape[:2]) == 720
     blue = np.argwhere((picture == MIDRIB).all(axis=2))
     red = np.argwhere((picture == VEIN).all(axis=2))
     assert len(red) > 500
-    # The truth lies upside down: in the picture, turned, the apex is where the base was.
-    apex_row = (leaf.image.shape[0] - 1 - leaf.midrib_px[-1, 1]) * 720 / max(pixels.shape[:2])
-    assert abs(blue[:, 0].min() - apex_row) < 30
+    drawn = leaf.traits.length_mm * 4 * 720 / max(measured.pixels.shape[:2])
+    assert abs(np.ptp(blue[:, 0]) - drawn) < 30
+    assert measured.lines is not None and measured.lines.midrib[0, 1] < measured.lines.midrib[-1, 1]
 
 
 def test_the_command_draws_the_leaves_of_an_image(tmp_path: Path) -> None:

@@ -38,7 +38,7 @@ def test_characters_do_not_change_the_result(identifier: Identifier, photos: lis
     assert leaf.length_width_ratio == pytest.approx(traits.length_mm / traits.width_mm, rel=0.1)
     assert leaf.secondary_vein_angle_deg is not None and leaf.base_form and leaf.apex_form
     assert leaf.flora_sentence is not None and "pairs of secondary veins" in leaf.flora_sentence
-    assert blank.secondary_vein_pairs is None and blank.flora_sentence == "No leaf was measured (no_leaf)."
+    assert blank.secondary_vein_pairs is None and blank.flora_sentence == "No leaf was measured: no leaf was found."
     assert broken.status is Status.FAILED and broken.flora_sentence is None
 
 

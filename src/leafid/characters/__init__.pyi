@@ -8,10 +8,13 @@ from .drawing import draw_characters as draw_characters
 from .drawing import draw_leaf_lines as draw_leaf_lines
 from .drawing import preview_characters as preview_characters
 from .images import MAX_LEAVES as MAX_LEAVES
-from .images import FoundLeaf as FoundLeaf
 from .images import MeasuredImage as MeasuredImage
 from .images import measure_file as measure_file
 from .images import measure_image as measure_image
+from .leaf_ends import LeafEnds as LeafEnds
+from .leaf_ends import ends_from_options as ends_from_options
+from .leaf_ends import has_leaf_ends as has_leaf_ends
+from .leaf_ends import read_leaf_ends as read_leaf_ends
 from .measurement import Lines as Lines
 from .measurement import MeasuredLeaf as MeasuredLeaf
 from .measurement import measure_leaf as measure_leaf
@@ -23,6 +26,7 @@ from .table import column_documentation as column_documentation
 from .table import measure_to_file as measure_to_file
 from .table import table_columns as table_columns
 from .values import CHARACTERS as CHARACTERS
+from .values import FULL_QUALITY as FULL_QUALITY
 from .values import Character as Character
 from .values import FormTerm as FormTerm
 from .values import LeafCharacters as LeafCharacters

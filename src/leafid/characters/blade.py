@@ -50,8 +50,12 @@ class Blade:
         return math.sqrt(np.count_nonzero(self.mask))
 
     def to_crop(self, points: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Map points [N, 2] (x, y) of the working image to pixels of the crop."""
-        return np.asarray((points - RIM) / self.scale)
+        """Map points [N, 2] (x, y) of the working image, whole at pixel centres, to the crop, whole at pixel edges."""
+        return np.asarray((points + 0.5 - RIM) / self.scale)
+
+    def from_crop(self, points: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Map points [N, 2] (x, y) of the crop to the working image."""
+        return np.asarray(points * self.scale - 0.5 + RIM)
 
 
 def prepare_blade(pixels: NDArray[np.uint8], mask: NDArray[np.bool_]) -> Blade:
@@ -80,6 +84,16 @@ def _solidity(mask: NDArray[np.bool_]) -> float:
     ]
     area, hull = max(outlines, default=(0.0, 1.0))
     return area / max(1.0, hull)
+
+
+def rectangularity(mask: NDArray[np.bool_]) -> float:
+    """Return the share of the narrowest rectangle around a mask that it fills, 0..1: 1 for a label."""
+    outlines, _ = cv2.findContours(mask.astype(np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
+    if not outlines:
+        return 0.0
+    outline = max(outlines, key=cv2.contourArea)
+    width, height = cv2.minAreaRect(outline)[1]
+    return float(cv2.contourArea(outline)) / max(1.0, width * height)
 
 
 def remove_shadow(pixels: NDArray[np.uint8], mask: NDArray[np.bool_], *, spots: bool = True) -> NDArray[np.bool_]:

@@ -1,5 +1,7 @@
 """Compare measured characters with the ranges in floras: inside, at the edge or outside, and as one sentence.
 
+A character below full quality never excludes a taxon: it is then said to be unclear.
+
 The likelihood is not a probability of the taxon, and it never changes the network's probability. It measures how well
 the leaf fits the ranges. Ranges are soft intervals, because floras describe only the specimens that their authors saw.
 """
@@ -13,7 +15,7 @@ from enum import StrEnum
 import numpy as np
 
 from leafid.characters.ranges import FloraRanges, NumberRange, TermRange, flora_ranges
-from leafid.characters.values import FormTerm, LeafCharacters, Measurement
+from leafid.characters.values import FULL_QUALITY, FormTerm, LeafCharacters, Measurement
 
 _SOFT_EDGE = 0.08  # soft edge of a range, as a share of its width (of its mean, where the range is narrow)
 _ADJACENT_TERM, _OTHER_TERM = 0.5, 0.1  # likelihood of a form next to those in the flora, and of a form farther away
@@ -25,6 +27,8 @@ class Fit(StrEnum):
 
     INSIDE = "inside"
     EDGE = "edge"
+    UNCLEAR = "unclear"
+    """Outside, but not seen clearly enough to exclude the taxon."""
     OUTSIDE = "outside"
 
 
@@ -103,7 +107,7 @@ def _number_fit(name: str, measured: Measurement, given: NumberRange) -> Charact
     elif beyond_extremes <= max(measured.uncertainty, soft):
         fit = Fit.EDGE
     else:
-        fit = Fit.OUTSIDE
+        fit = _outside(measured.quality)
     spread = float(np.hypot(measured.uncertainty, soft))
     # A value between the usual range and the extremes is rare, not impossible: that part of the way counts half.
     distance = beyond_extremes + 0.5 * (beyond - beyond_extremes)
@@ -117,8 +121,12 @@ def _term_fit(name: str, form_term: FormTerm, given: TermRange) -> CharacterFit:
         return CharacterFit(name, Fit.INSIDE, str(given), 1.0)
     index = given.order.index(form_term.value)
     steps = min(abs(index - given.order.index(term)) for term in given.terms)
-    fit, likelihood = (Fit.EDGE, _ADJACENT_TERM) if steps == 1 else (Fit.OUTSIDE, _OTHER_TERM)
+    fit, likelihood = (Fit.EDGE, _ADJACENT_TERM) if steps == 1 else (_outside(form_term.quality), _OTHER_TERM)
     return CharacterFit(name, fit, str(given), _tempered(likelihood, form_term.quality))
+
+
+def _outside(quality: float) -> Fit:
+    return Fit.OUTSIDE if quality >= FULL_QUALITY else Fit.UNCLEAR
 
 
 def _tempered(likelihood: float, quality: float) -> float:
@@ -165,9 +173,12 @@ def describe_fit(characters: LeafCharacters, fits: Sequence[TaxonFit]) -> str:
 
 
 def _fit_phrase(fit: TaxonFit) -> str:
-    for word, where in (("outside", Fit.OUTSIDE), ("at the edge of", Fit.EDGE)):
-        if matching := fit.characters_with(where):
-            return f"{word} {fit.taxon} ({_ranges(matching)})"
+    if outside := fit.characters_with(Fit.OUTSIDE):
+        return f"outside {fit.taxon} ({_ranges(outside)})"
+    if unclear := fit.characters_with(Fit.UNCLEAR):
+        return f"too unclear to exclude {fit.taxon} ({_ranges(unclear)})"
+    if edge := fit.characters_with(Fit.EDGE):
+        return f"at the edge of {fit.taxon} ({_ranges(edge)})"
     pairs = [each for each in fit.fits if each.character == "secondary_vein_pairs"]
     return f"within the ranges of {fit.taxon} ({_ranges(pairs or list(fit.fits[:1]))})"
 

@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
 from leafid.characters.comparison import compare, describe, describe_fit
-from leafid.characters.images import MAX_LEAVES, FoundLeaf, MeasuredImage, measure_file
-from leafid.characters.measurement import Lines
+from leafid.characters.images import MAX_LEAVES, MeasuredImage, measure_file
+from leafid.characters.measurement import Lines, MeasuredLeaf
 from leafid.characters.values import NotMeasuredReason
 from leafid.images import guard_image
 
@@ -21,14 +21,6 @@ _WIDTH = 560  # of a column, pixels
 _GAP, _LINE = 16, 20
 _COLUMNS = 3
 _SENTENCE_TAXA = 3  # taxa in the sentence under a leaf
-_REASONS = {
-    NotMeasuredReason.NO_LEAF: "no leaf was found",
-    NotMeasuredReason.TOO_SMALL: "the leaf is too small in the image",
-    NotMeasuredReason.NOT_SIMPLE: "not a single simple leaf: nothing is measured",
-    NotMeasuredReason.NO_MIDRIB: "no midrib was found: nothing is measured",
-    NotMeasuredReason.VEINS_NOT_VISIBLE: "secondary veins are not clear enough to be counted",
-    NotMeasuredReason.NOT_PINNATE: "no pinnate venation was recognised: veins are not counted",
-}
 
 
 def preview_characters(path: Path, *, leaves: int = MAX_LEAVES, px_per_mm: float | None = None) -> Image.Image:
@@ -46,7 +38,7 @@ def draw_characters(measured: MeasuredImage, *, title: str = "") -> Image.Image:
     """Draw the leaves of an image side by side, each with its lines, its characters and its fit to the floras."""
     cells = [_cell(number, leaf) for number, leaf in enumerate(measured.leaves, start=1)]
     if not cells:
-        reason = _REASONS[measured.not_measured or NotMeasuredReason.NO_LEAF]
+        reason = (measured.not_measured or NotMeasuredReason.NO_LEAF).words
         cells = [_with_caption(None, [f"{title}: {reason}" if title else reason])]
     columns = min(_COLUMNS, len(cells))
     rows = [cells[start : start + columns] for start in range(0, len(cells), columns)]
@@ -67,14 +59,11 @@ def draw_leaf_lines(pixels: NDArray[np.uint8], lines: Lines | None, *, longest: 
     """Draw one leaf, apex up, with midrib, numbered secondary veins, widest line, apex and base angles.
 
     Args:
-        pixels: uint8 RGB (H, W, 3), the measured image.
+        pixels: uint8 RGB (H, W, 3), the leaf, apex up, as `MeasuredLeaf` has it.
         lines: the measured lines; None draws the leaf alone.
         longest: longer side of the drawing in pixels.
     """
     height, width = pixels.shape[:2]
-    upside_down = lines is not None and bool(lines.midrib[0, 1] > lines.midrib[-1, 1])
-    if upside_down:
-        pixels = np.ascontiguousarray(pixels[::-1, ::-1])
     scale = longest / max(height, width)
     picture = Image.fromarray(pixels).resize(
         (max(1, round(width * scale)), max(1, round(height * scale))), Image.Resampling.LANCZOS
@@ -83,12 +72,8 @@ def draw_leaf_lines(pixels: NDArray[np.uint8], lines: Lines | None, *, longest: 
         return picture
     draw = ImageDraw.Draw(picture)
 
-    def to_drawing(points: NDArray[np.float64]) -> NDArray[np.float64]:
-        turned = np.array([width - 1, height - 1]) - points if upside_down else points
-        return np.asarray((turned + 0.5) * scale)
-
     def line(points: NDArray[np.float64], colour: tuple[int, int, int], thickness: int) -> None:
-        draw.line([(float(x), float(y)) for x, y in to_drawing(points)], colour, thickness, joint="curve")
+        draw.line([(float(x), float(y)) for x, y in points * scale], colour, thickness, joint="curve")
 
     line(lines.widest, WIDEST, 2)
     line(lines.apex_angle, ANGLE, 2)
@@ -97,22 +82,21 @@ def draw_leaf_lines(pixels: NDArray[np.uint8], lines: Lines | None, *, longest: 
     for side in (lines.left, lines.right):
         for number, vein in enumerate(reversed(side), start=1):  # botanists count from the base
             line(vein, VEIN, 3)
-            x, y = to_drawing(vein)[-1]
+            x, y = vein[-1] * scale
             draw.text((x, y), str(number), VEIN, _font(16), anchor="mm", stroke_width=2, stroke_fill="white")
     return picture
 
 
-def _cell(number: int, leaf: FoundLeaf) -> Image.Image:
+def _cell(number: int, leaf: MeasuredLeaf) -> Image.Image:
     """Draw one leaf, apex up, with its text."""
-    measured = leaf.measured
-    reason = measured.not_measured or measured.no_veins
+    reason = leaf.not_measured or leaf.no_veins
     text = [f"Leaf {number}"]
-    if measured.lines is not None:
-        fits = [fit for fit in compare(measured.characters) if fit.fits]
-        text.append(describe_fit(measured.characters, fits[:_SENTENCE_TAXA]) if fits else describe(measured.characters))
+    if leaf.lines is not None:
+        fits = [fit for fit in compare(leaf.characters) if fit.fits]
+        text.append(describe_fit(leaf.characters, fits[:_SENTENCE_TAXA]) if fits else describe(leaf.characters))
     if reason is not None:
-        text.append(f"{_REASONS[reason][0].upper()}{_REASONS[reason][1:]}.")
-    return _with_caption(draw_leaf_lines(leaf.pixels, measured.lines), text)
+        text.append(f"{reason.words[0].upper()}{reason.words[1:]}.")
+    return _with_caption(draw_leaf_lines(leaf.pixels, leaf.lines), text)
 
 
 def _with_caption(picture: Image.Image | None, text: list[str]) -> Image.Image:

@@ -1,4 +1,4 @@
-"""Find apex, base and petiole of a straightened blade, and the direction in which its veins rise."""
+"""Find apex, base and margins of a straightened blade, and how clearly its veins rise towards the apex."""
 
 from __future__ import annotations
 
@@ -18,17 +18,17 @@ _WIDENS_BY, _WIDENS_AT_LEAST = (
 _TIP_ASIDE = 0.08  # share of the length; the end of the midrib is too fine to follow, so the tip may lie beside it
 _TIP_SLANT = 0.35  # cost, in rows, of each column that a candidate for the tip lies beside the midrib
 _TIP_DEPTH, _TIP_BREADTH = 0.04, 0.13  # shares of the length: below this depth a shoulder or lobe is broader, a tip not
+_END_AWAY = 0.06  # share of the length by which apex and base may lie beyond the ends of the midrib
 _STRETCH = (0.12, 0.75)  # part of the way to the margin on which the direction of veins is measured
 
 
 @dataclass(frozen=True)
 class Extent:
-    """Apex, base, petiole and margins of a straightened blade, apex up.
+    """Apex, base and margins of a straightened blade, apex up.
 
     Attributes:
         apex: row of the apex, at the midrib.
         base: row at which the petiole joins the blade; basal lobes reach farther down.
-        petiole_end: row at which the visible petiole ends; `base` where none is visible.
         left: (H,) columns from the midrib to the left margin, 0 where there is no blade.
         right: (H,) columns to the right margin.
         run: (H,) number of connected columns of blade or petiole across the midrib.
@@ -36,7 +36,6 @@ class Extent:
 
     apex: int
     base: int
-    petiole_end: int
     left: NDArray[np.float64]
     right: NDArray[np.float64]
     run: NDArray[np.float64]
@@ -76,15 +75,16 @@ def vein_lean(scores: NDArray[np.float32], straight: StraightBlade) -> float:
 
 
 def find_extent(straight: StraightBlade) -> Extent:
-    """Find apex, base and petiole of a blade whose apex is up."""
+    """Find apex, base and margins of a blade whose apex is up, both ends near those of its midrib."""
     filled = straight.blade > 0
     column = straight.column
     left = _reach(filled[:, column::-1])
     right = _reach(filled[:, column:])
     run = _run(filled[:, column::-1]) + _run(filled[:, column:])
-    rows = np.flatnonzero(run > 0)
+    reach = round(_END_AWAY * (straight.bottom - straight.top))
+    rows = np.flatnonzero(run[straight.top - reach : straight.bottom + reach + 1] > 0) + straight.top - reach
     if not len(rows):
-        return Extent(straight.top, straight.bottom, straight.bottom, left, right, run)
+        return Extent(straight.top, straight.bottom, left, right, run)
     apex, lowest = _tip(filled, column, int(rows[0]), int(rows[-1])), int(rows[-1])
     breadth = left + right
     broadest = float(np.percentile(breadth[breadth > 0], 97))
@@ -98,7 +98,14 @@ def find_extent(straight: StraightBlade) -> Extent:
     base = lowest
     while base > apex and run[base] < limit:
         base -= 1
-    return Extent(apex, base, lowest, left, right, run)
+    return Extent(apex, base, left, right, run)
+
+
+def mirror_overlap(extent: Extent) -> float:
+    """Measure the overlap of the blade with its mirror image about the midrib, 0..1 (intersection over union)."""
+    rows = slice(extent.apex, None)
+    both = np.stack([extent.left[rows], extent.right[rows]])
+    return float(both.min(axis=0).sum() / max(1.0, both.max(axis=0).sum()))
 
 
 def _tip(filled: NDArray[np.bool_], column: int, first: int, last: int) -> int:

@@ -9,7 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from leafid.characters.blade import Blade
-from leafid.characters.midrib import Points
+
+Points = NDArray[np.float64]
 
 VEIN_SIDE = 400.0  # square root of the straightened blade's area in pixels
 MAX_ENLARGEMENT = 3.0  # of small leaves

@@ -12,6 +12,7 @@ from multiprocessing import get_context
 from pathlib import Path
 
 from leafid.characters.comparison import compare, describe_fit
+from leafid.characters.leaf_ends import END_COLUMNS, LeafEnds
 from leafid.characters.resume import finished_rows, remaining_images
 from leafid.characters.values import CHARACTERS, LeafCharacters, Measurement
 from leafid.cores import usable_cores
@@ -40,12 +41,19 @@ _IMAGE_COLUMNS = {
     "leaf": "Number of the leaf in the image, from 1, best first; empty for an image without a leaf.",
     "status": "`measured`: at least the form of the blade. `not_measured`: no leaf, or none that can be measured. "
     "`failed`: the file cannot be read.",
-    "reason": "Why values are missing: a code; for a failure followed by a colon and the detail.",
+    "reason": "Why values are missing: a code; for a failure, and for points outside the image, followed by a "
+    "colon and the detail.",
     "left": "Box of the leaf in pixels of the image.",
     "top": "As `left`.",
     "right": "As `left`.",
     "bottom": "As `left`.",
-    "px_per_mm": "Scale of the image: as given, or from a ruler in millimetres in the image; empty without either.",
+    "base_x": "Where petiole and blade meet, in pixels of the image from the left. Correct `base_x` to `apex_y` by "
+    "hand and measure the table again: `leafid measure TABLE.csv`.",
+    "base_y": "As `base_x`: from the top.",
+    "apex_x": "Tip of the blade, as `base_x`.",
+    "apex_y": "As `apex_x`: from the top.",
+    "px_per_mm": "Scale of the image: as given, or from a ruler in millimetres or a scale bar in the image; empty "
+    "without any.",
 }
 _FLORA_COLUMNS = {
     "flora_fit": "Taxa of the leaf-character table by how well the leaf fits their ranges, with the likelihood "
@@ -114,6 +122,7 @@ def measure_to_file(
     output: Path,
     *,
     leaves: int,
+    ends: Sequence[LeafEnds | None] | None = None,
     px_per_mm: float | None = None,
     existing: Existing = "refuse",
     workers: int | None = None,
@@ -125,6 +134,7 @@ def measure_to_file(
         paths: image files.
         output: the table, .csv.
         leaves: most leaves of one image.
+        ends: for each image base and apex of the leaf to measure, or None to look for leaves; None for none at all.
         px_per_mm: scale of all images, where known; if None, it is taken from a ruler in each image that has one.
         existing: what to do if the table exists: ``refuse``; ``resume`` (keep the rows of all images except the last,
             which may be incomplete, and measure the rest; without a table, begin); ``replace``.
@@ -139,7 +149,9 @@ def measure_to_file(
     check_destinations([measurement_destination(output)], inputs=paths, existing=existing)
     resumed = existing == "resume" and output.exists()
     finished = finished_rows(output, columns) if resumed else []
-    remaining = [paths[index] for index in remaining_images([_path_text(path) for path in paths], finished, output)]
+    given = ends or [None] * len(paths)
+    names = [_path_text(path) for path in paths]
+    remaining = [(paths[index], given[index]) for index in remaining_images(names, finished, output)]
     counts = dict.fromkeys(("failed", "without_leaf", "leaves", "with_veins"), 0)
     if resumed:
         with written_atomically(output) as temporary, temporary.open("w", encoding="utf-8", newline="") as opened:
@@ -188,14 +200,14 @@ def _line(columns: Sequence[str], row: Mapping[str, str]) -> str:
 
 
 def _measure_all(
-    paths: Sequence[Path], leaves: int, px_per_mm: float | None, workers: int | None
+    images: Sequence[tuple[Path, LeafEnds | None]], leaves: int, px_per_mm: float | None, workers: int | None
 ) -> Iterator[list[dict[str, str]]]:
-    processes = workers or (1 if len(paths) < _MIN_IMAGES_FOR_POOL else usable_cores())
+    processes = workers or (1 if len(images) < _MIN_IMAGES_FOR_POOL else usable_cores())
     if processes == 1:
-        yield from (image_rows(path, leaves, px_per_mm) for path in paths)
+        yield from (image_rows(path, leaves, px_per_mm, ends) for path, ends in images)
         return
     with ProcessPoolExecutor(processes, mp_context=get_context("spawn"), initializer=_limit_threads) as pool:
-        futures = [pool.submit(image_rows, path, leaves, px_per_mm) for path in paths]
+        futures = [pool.submit(image_rows, path, leaves, px_per_mm, ends) for path, ends in images]
         for future in futures:
             yield future.result()
 
@@ -206,38 +218,48 @@ def _limit_threads() -> None:
     cv2.setNumThreads(1)
 
 
-def image_rows(path: Path, leaves: int, px_per_mm: float | None = None) -> list[dict[str, str]]:
+def image_rows(
+    path: Path, leaves: int, px_per_mm: float | None = None, ends: LeafEnds | None = None
+) -> list[dict[str, str]]:
     """Measure one image and return its rows, at least one; missing values have no key."""
     image_cells = {"path": _path_text(path), "leafid_version": __version__}
     try:
         with guard_image(path):
-            return _measured_rows(path, image_cells, leaves, px_per_mm)
+            return _measured_rows(path, image_cells, leaves, px_per_mm, ends)
     except ImageError as error:
         return [image_cells | {"status": RowStatus.FAILED, "reason": str(error)}]
 
 
 def _measured_rows(
-    path: Path, image_cells: dict[str, str], leaves: int, px_per_mm: float | None
+    path: Path, image_cells: dict[str, str], leaves: int, px_per_mm: float | None, ends: LeafEnds | None
 ) -> list[dict[str, str]]:
     from leafid.characters.images import measure_file
 
-    measured = measure_file(path, leaves=leaves, px_per_mm=px_per_mm, rulers=True)
+    measured = measure_file(path, leaves=leaves, px_per_mm=px_per_mm, rulers=True, ends=ends)
     if measured.not_measured is not None:
-        return [image_cells | {"status": RowStatus.NOT_MEASURED, "reason": measured.not_measured}]
+        place = "" if ends is None else f": {ends}"
+        reason = f"{measured.not_measured}{place}"
+        return [image_cells | {"status": RowStatus.NOT_MEASURED, "reason": reason}]
     rows = []
     for number, leaf in enumerate(measured.leaves, start=1):
-        leaf_result = leaf.measured
-        reason = leaf_result.not_measured or leaf_result.no_veins
         row = image_cells | {
             "leaf": str(number),
-            "status": RowStatus.NOT_MEASURED if leaf_result.not_measured else RowStatus.MEASURED,
-            "reason": reason or "",
+            "status": RowStatus.NOT_MEASURED if leaf.not_measured else RowStatus.MEASURED,
+            "reason": leaf.not_measured or leaf.no_veins or "",
         }
         row |= dict(zip(("left", "top", "right", "bottom"), map(str, leaf.box), strict=True))
+        points = (leaf.ends.base, leaf.ends.apex) if ends is None else (ends.base, ends.apex)
+        places = (_format_place(value) for point in points for value in point)
+        row |= dict(zip(END_COLUMNS, places, strict=True))
         if measured.px_per_mm is not None:
             row["px_per_mm"] = _format_number(measured.px_per_mm)
-        rows.append(row | _character_cells(leaf_result.characters))
+        rows.append(row | _character_cells(leaf.characters))
     return rows
+
+
+def _format_place(value: float) -> str:
+    """Format a place in the image to a tenth of a pixel; a place beyond its upper or left edge is on the edge."""
+    return f"{max(0.0, value):.1f}"
 
 
 def _character_cells(characters: LeafCharacters) -> dict[str, str]:

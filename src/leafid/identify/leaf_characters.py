@@ -14,7 +14,7 @@ from leafid.errors import ImageError
 from leafid.identify.records import COLUMNS, Candidate, Record
 
 if TYPE_CHECKING:
-    from leafid.characters import MeasuredImage
+    from leafid.characters import MeasuredImage, NotMeasuredReason
 
 CHARACTER_COLUMNS = tuple(
     character.name for character in CHARACTERS if character.name in {column.name for column in COLUMNS}
@@ -51,11 +51,11 @@ def character_values(measured: "MeasuredImage | ImageError", candidates: Sequenc
     if isinstance(measured, ImageError):
         return {"flora_sentence": f"No leaf was measured ({measured.reason})."}
     if not measured.leaves:
-        return {"flora_sentence": f"No leaf was measured ({measured.not_measured})."}
-    leaf = measured.leaves[0].measured
+        return {"flora_sentence": _because(measured.not_measured)}
+    leaf = measured.leaves[0]
     present = dict(leaf.characters.present())
     if not present:
-        return {"flora_sentence": f"No leaf was measured ({leaf.not_measured or leaf.no_veins})."}
+        return {"flora_sentence": _because(leaf.not_measured)}
     values: dict[str, Any] = {}
     for name in CHARACTER_COLUMNS:
         if name in present:
@@ -63,7 +63,14 @@ def character_values(measured: "MeasuredImage | ImageError", candidates: Sequenc
             values[name] = round(value, DIGITS) if isinstance(value, float) else value
     names = {candidate.scientific_name for candidate in candidates}
     ranges = [taxon for taxon in flora_ranges() if taxon.taxon in names]
-    return values | {"flora_sentence": describe_fit(leaf.characters, compare(leaf.characters, ranges))}
+    sentence = describe_fit(leaf.characters, compare(leaf.characters, ranges))
+    if leaf.no_veins is not None:
+        sentence += f" {leaf.no_veins.words.capitalize()}."
+    return values | {"flora_sentence": sentence}
+
+
+def _because(reason: "NotMeasuredReason | None") -> str:
+    return "No leaf was measured." if reason is None else f"No leaf was measured: {reason.words}."
 
 
 def has_characters(record: Record) -> bool:
@@ -84,4 +91,4 @@ def draw_best_leaf(path: Path, *, longest: int) -> Image.Image | None:
     from leafid.characters import draw_leaf_lines, measure_file
 
     found = measure_file(path, leaves=1).leaves
-    return draw_leaf_lines(found[0].pixels, found[0].measured.lines, longest=longest) if found else None
+    return draw_leaf_lines(found[0].pixels, found[0].lines, longest=longest) if found else None

@@ -15,7 +15,7 @@ from leafid.sheets.crop_cutting import cut_crop
 from leafid.sheets.crop_plan import CropKind, CropPlan
 from leafid.sheets.plants import PlantMask
 from leafid.sheets.preparation import PreparedImage, open_for_views, prepare
-from leafid.sheets.ruler_scale import find_ruler_scale
+from leafid.sheets.scale_bar import find_scale
 from leafid.sheets.vein_map import draw_vein_map
 from leafid.sheets.views import find_views
 
@@ -55,8 +55,8 @@ def preview_image(path: Path, preprocessing: Preprocessing) -> Image.Image:
 def draw_preview(image: OpenedImage, preprocessing: Preprocessing, *, title: str = "") -> Image.Image:
     """Draw, side by side: the image with outline and boxes, the mask, the views, and the vein maps of the leaves.
 
-    The mask is shown if views depend on it. The title gives the scale if the image contains a ruler. Vein maps of the
-    leaf views are drawn even if the network does not see any.
+    The mask is shown if views depend on it. The title gives the scale if the image shows a ruler or scale bar.
+    Vein maps of the leaf views are drawn even if the network does not see any.
     """
     prepared = prepare(image, preprocessing)
     rows = [_views(prepared, CropKind.IMAGE) + _views(prepared, CropKind.PLANT), _views(prepared, CropKind.LEAF)]
@@ -74,9 +74,9 @@ def draw_preview(image: OpenedImage, preprocessing: Preprocessing, *, title: str
 
 
 def panel_title(image: OpenedImage, title: str) -> str:
-    """Return name, size in pixels and, if a ruler in millimetres lies on the sheet, the scale of the original."""
-    ruler = find_ruler_scale(np.asarray(image.rgb))
-    scale = f", {ruler.px_per_mm * image.width / image.rgb.width:.1f} px/mm" if ruler else ""
+    """Return name, size in pixels and, if the image shows a ruler or scale bar, the scale of the original."""
+    found = find_scale(np.asarray(image.rgb))
+    scale = f", {found * image.width / image.rgb.width:.1f} px/mm" if found else ""
     return f"{title}  {image.width} x {image.height} pixels{scale}".strip()
 
 

@@ -1,0 +1,188 @@
+"""Refine the coarse mask of a parsed leaf to its picture's resolution, by the colours on both sides of its outline.
+
+A pixel in a band along the outline belongs to the side whose local mean colour it is nearer to. The coarse mask speaks
+too: the farther a pixel lies from the outline, the less colour can move it.
+"""
+
+from __future__ import annotations
+
+import math
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+Map = NDArray[np.float32]
+Points = NDArray[np.float64]
+
+_BAND = 0.035  # half-width of the band along the outline, as a share of the square root of the leaf's area
+_RING = 3.0  # how far beyond the band colours are taken, in half-widths of the band
+_SIGMA = 2.0  # of the local mean of colours, in half-widths of the band
+_COARSE = 4  # local means are calculated at this fraction of the size
+_SPREAD = 4.0  # standard deviation that every colour has at least, in units of CIELAB
+_PRIOR = 1.5  # log odds of the coarse mask at the edge of the band
+_SMOOTH = 1.0  # sigma of the log odds, pixels
+_CORRIDOR = (
+    0.25  # half-width of the strip from mask to apex in which a thin tip is looked for, in half-widths of the band
+)
+_PASSES = 2
+_STEP = 0.03  # how far inside and outside the outline colours are compared, as a share of the square root of the area
+MAX_UNCLEAR_OUTLINE = 0.08
+"""Share of an outline; above it a part of the blade lacks, is covered, or cannot be told from its ground."""
+_NEARBY = 0.15  # sigma of the colour of the blade beside a place, as a share of the square root of the area
+_ALIKE = 22.0  # of `_distance`, below which a colour is that of the blade
+_GROWTH = 0.45  # how far a mask may grow, likewise
+_NECK = 0.04  # half-width of parts that are too thin to be blade, likewise
+_CONTRAST = 15.0  # distance of two colours in units of 8-bit CIELAB below which they are about the same
+
+
+def refine_mask(pixels: NDArray[np.uint8], mask: NDArray[np.bool_], apex: Points) -> NDArray[np.bool_]:
+    """Refine a leaf's mask.
+
+    Args:
+        pixels: uint8 RGB (H, W, 3), a crop of the leaf with some background around it.
+        mask: bool (H, W), its coarse mask.
+        apex: [2] tip of the blade (x, y) in pixels of the crop; a thin tip may lack in the mask up to there.
+
+    Returns:
+        The refined mask, one component without holes; the coarse one where colours do not tell leaf and background.
+    """
+    area = int(np.count_nonzero(mask))
+    if not area:
+        return mask
+    lab = cv2.cvtColor(pixels, cv2.COLOR_RGB2LAB).astype(np.float32)
+    lab = np.asarray(cv2.GaussianBlur(lab, (0, 0), 0.8), np.float32)
+    band = max(2.0, _BAND * math.sqrt(area))
+    refined = mask
+    for number in range(_PASSES):
+        refined = _moved(lab, refined, apex if number == 0 else None, band / (1 + number))
+    if not 0.6 * area < np.count_nonzero(refined) < 1.5 * area:
+        refined = mask
+    unclear = unclear_outline(pixels, refined)
+    if unclear > MAX_UNCLEAR_OUTLINE:
+        grown = _moved(lab, _grown(lab, refined), None, band / 2)
+        if unclear_outline(pixels, grown) < min(MAX_UNCLEAR_OUTLINE, unclear / 2):
+            return grown
+    return refined
+
+
+def _grown(lab: Map, mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Add what goes on in the colour of the blade beside it: a coarse mask may lack a part of its leaf."""
+    side = math.sqrt(np.count_nonzero(mask))
+    away = cv2.distanceTransform((~mask).astype(np.uint8), cv2.DIST_L2, 5)
+    inside = cv2.erode(mask.astype(np.uint8), np.ones((5, 5), np.uint8)).astype(np.float32)
+    alike = _distance(lab, inside, _NEARBY * side) < _ALIKE
+    added = (alike & (away < _GROWTH * side)).astype(np.uint8)
+    breadth = 2 * round(_NECK * side) + 1
+    added = np.asarray(cv2.morphologyEx(added, cv2.MORPH_OPEN, np.ones((breadth, breadth), np.uint8)))
+    _, pieces = cv2.connectedComponents(((added > 0) | mask).astype(np.uint8), connectivity=4)
+    return np.asarray(pieces == np.bincount(pieces[mask]).argmax())
+
+
+def unclear_outline(pixels: NDArray[np.uint8], mask: NDArray[np.bool_]) -> float:
+    """Return the share of a leaf's outline where the colour is about the same on both sides, 0 to 1.
+
+    There the leaf goes on beyond its mask, or another lies over or behind it. Whole leaves on another ground have less
+    than 0.06.
+
+    Args:
+        pixels: uint8 RGB (H, W, 3), the leaf with some background around it.
+        mask: bool (H, W), its refined mask.
+    """
+    outlines, _ = cv2.findContours(mask.astype(np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
+    if not outlines:
+        return 1.0
+    step = max(2.0, _STEP * math.sqrt(np.count_nonzero(mask)))
+    lab = cv2.cvtColor(pixels, cv2.COLOR_RGB2LAB).astype(np.float32)
+    lab = np.asarray(cv2.GaussianBlur(lab, (0, 0), step / 2), np.float32)
+    within = np.asarray(cv2.distanceTransform(mask.astype(np.uint8), cv2.DIST_L2, 5), np.float32)
+    beyond = np.asarray(cv2.distanceTransform((~mask).astype(np.uint8), cv2.DIST_L2, 5), np.float32)
+    signed = cv2.GaussianBlur(within - beyond, (0, 0), step / 2)
+    points = max(outlines, key=len)[::3, 0]
+    inward = np.stack(
+        [cv2.Sobel(signed, cv2.CV_32F, *way)[points[:, 1], points[:, 0]] for way in ((1, 0), (0, 1))], axis=1
+    )
+    inward /= np.maximum(np.hypot(*inward.T), 1e-6)[:, None]
+
+    def colour(places: NDArray[np.float32]) -> Map:
+        columns, rows = np.round(places).astype(int).T
+        return lab[np.clip(rows, 0, mask.shape[0] - 1), np.clip(columns, 0, mask.shape[1] - 1)]
+
+    difference = colour(points + step * inward) - colour(points - step * inward)
+    return float(np.mean(np.sqrt((difference**2).sum(axis=1)) < _CONTRAST))
+
+
+def ground_inside(pixels: NDArray[np.uint8], mask: NDArray[np.bool_]) -> float:
+    """Return the share of a leaf's inner part that has the colour of the ground beside it, 0 to 1.
+
+    Twigs with small leaves, compound leaves and ferns let the ground through; a blade does not.
+
+    Args:
+        pixels: uint8 RGB (H, W, 3), the leaf with some background around it.
+        mask: bool (H, W), its refined mask.
+    """
+    side = math.sqrt(np.count_nonzero(mask))
+    within = cv2.distanceTransform(mask.astype(np.uint8), cv2.DIST_L2, 5)
+    beyond = cv2.distanceTransform((~mask).astype(np.uint8), cv2.DIST_L2, 5)
+    inner, ring = within > _STEP * side, (beyond > _STEP * side) & (beyond < 6 * _STEP * side)
+    if np.count_nonzero(inner) < 50 or np.count_nonzero(ring) < 50:
+        return 0.0
+    lab = cv2.cvtColor(pixels, cv2.COLOR_RGB2LAB).astype(np.float32)
+    away = np.sqrt(((lab - np.median(lab[ring], axis=0)) ** 2).sum(axis=2))
+    return float(np.mean(away[inner] < _CONTRAST))
+
+
+def _moved(lab: Map, mask: NDArray[np.bool_], apex: Points | None, band: float) -> NDArray[np.bool_]:
+    inside = np.asarray(cv2.distanceTransform(mask.astype(np.uint8), cv2.DIST_L2, 5), np.float32)
+    outside = np.asarray(cv2.distanceTransform((~mask).astype(np.uint8), cv2.DIST_L2, 5), np.float32)
+    signed = np.asarray(np.where(mask, inside - 0.5, 0.5 - outside), np.float32)
+    undecided = np.abs(signed) <= band
+    prior = np.asarray(_PRIOR * np.clip(signed / band, -1, 1), np.float32)
+    if apex is not None:
+        strip = _strip_to(apex, mask, band)
+        undecided |= strip
+        prior[strip] = 0
+    reach = band * (1 + _RING)
+    leaf = ((signed > band) & (signed < reach)).astype(np.float32)
+    ground = ((signed < -band) & (signed > -reach) & ~undecided).astype(np.float32)
+    if leaf.sum() < 50 or ground.sum() < 50:
+        return mask
+    odds = prior + (_distance(lab, ground, _SIGMA * band) - _distance(lab, leaf, _SIGMA * band)) / 2
+    odds = np.asarray(cv2.GaussianBlur(np.clip(odds, -6, 6), (0, 0), _SMOOTH), np.float32)
+    return _one_piece(np.where(undecided, odds > 0, signed > 0))
+
+
+def _distance(lab: Map, weights: Map, sigma: float) -> Map:
+    """Squared distance of each pixel from the mean colour of weighted pixels around it, in standard deviations."""
+    height, width = weights.shape
+    size = (max(1, width // _COARSE), max(1, height // _COARSE))
+
+    def local(values: Map) -> Map:
+        small = cv2.resize(values, size, interpolation=cv2.INTER_AREA)
+        return np.asarray(cv2.GaussianBlur(small, (0, 0), max(1.0, sigma / _COARSE)), np.float32)
+
+    total = np.maximum(local(weights), 1e-4)[..., None]
+    mean = local(lab * weights[..., None]) / total
+    spread = local(lab * lab * weights[..., None]) / total - mean**2
+    mean = np.asarray(cv2.resize(mean, (width, height)), np.float32)
+    spread = np.asarray(cv2.resize(np.maximum(spread, 0), (width, height)), np.float32) + _SPREAD**2
+    return np.asarray(((lab - mean) ** 2 / spread + np.log(spread)).sum(axis=2), np.float32)
+
+
+def _strip_to(apex: Points, mask: NDArray[np.bool_], band: float) -> NDArray[np.bool_]:
+    """A strip from the middle of the mask to the apex, without the mask."""
+    rows, columns = np.nonzero(mask)
+    middle = (int(columns.mean()), int(rows.mean()))
+    strip = np.zeros(mask.shape, np.uint8)
+    cv2.line(strip, middle, (round(float(apex[0])), round(float(apex[1]))), 1, max(3, round(2 * _CORRIDOR * band)))
+    return np.asarray((strip > 0) & ~mask)
+
+
+def _one_piece(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """The largest component, its holes filled, after an opening by a pixel."""
+    opened = cv2.morphologyEx(mask.astype(np.uint8), cv2.MORPH_OPEN, np.ones((3, 3), np.uint8))
+    outlines, _ = cv2.findContours(opened, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
+    filled = np.zeros(mask.shape, np.uint8)
+    if outlines:
+        cv2.drawContours(filled, [max(outlines, key=cv2.contourArea)], -1, (1,), cv2.FILLED)
+    return np.asarray(filled > 0)
