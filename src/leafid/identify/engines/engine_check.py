@@ -22,7 +22,6 @@ from leafid.bundle import Bundle, read_bundle
 from leafid.errors import BundleError
 from leafid.files import write_text
 from leafid.identify.engines.compiled_engine import (
-    INT8,
     TOLERANCE,
     CompiledEngine,
     Parity,
@@ -30,7 +29,7 @@ from leafid.identify.engines.compiled_engine import (
     engine_folder,
     view_sides,
 )
-from leafid.identify.engines.compiled_formats import CompiledName
+from leafid.identify.engines.compiled_formats import INT8, CompiledName
 from leafid.identify.engines.engine import TorchEngine
 from leafid.identify.engines.model_cache import model_cache
 from leafid.identify.engines.model_files import check_model_file
