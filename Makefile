@@ -26,7 +26,8 @@ demo: $(INSTALLED)
 	$(BIN)/leafid demo --again
 
 test: $(INSTALLED)
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -m "not engines"
+	$(BIN)/python -m pytest -m engines
 
 lint: $(INSTALLED)
 	$(BIN)/ruff check .

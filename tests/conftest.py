@@ -28,8 +28,10 @@ def shared() -> Path:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Put the tests of the engines last: a process that has loaded OpenVINO crashes when it is forked.
+    """Mark the tests of compiled engines, which `make test` runs in a process of their own.
 
-    Identification reads images in threads and does not fork; the tests of training and of kills do.
+    OpenVINO crashes in a process that has trained networks and started many others before.
     """
-    items.sort(key=lambda item: "test_engines" in item.nodeid)
+    for item in items:
+        if item.path.parent.name == "identify" and "engines" in item.path.name:
+            item.add_marker("engines")
