@@ -2,7 +2,11 @@
 
 import os
 import random
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, fields
+from pathlib import Path
 
 LONG = os.environ.get("LEAFID_FAULTS") == "long"
 """Whether this is the long form, which ``make faults`` runs."""
@@ -40,10 +44,42 @@ class Figures:
         """Count a traceback or a defect among what a process printed."""
         self.tracebacks += "Traceback" in text or "defect of leafid" in text or "could not be processed" in text
 
+    @contextmanager
+    def parsing(self) -> Iterator[None]:
+        """Count one input that is parsed in this process, and its CPU time."""
+        started = time.process_time()
+        try:
+            yield
+        except Exception:  # what hypothesis raises to give up an example is none
+            self.inputs += 1
+            self.tracebacks += 1
+            raise
+        self.inputs += 1
+        self.records += 1
+        self.longest_s = max(self.longest_s, time.process_time() - started)
+
+    @contextmanager
+    def watching_memory(self) -> Iterator[None]:
+        """Measure by how much the memory of this process grows at its peak."""
+        with suppress(OSError):
+            Path("/proc/self/clear_refs").write_text("5")  # sets the peak back to the present size
+        before = memory_mb("VmRSS")
+        yield
+        self.peak_mb = max(0.0, memory_mb("VmHWM") - before)
+
     def check(self) -> None:
         """Assert that every input has one record and nothing was raised."""
         assert (self.tracebacks, self.lost, self.doubled) == (0, 0, 0), self
         assert self.records == self.inputs, self
+
+
+def memory_mb(name: str, process: str = "self") -> float:
+    """Return ``VmRSS`` or the peak ``VmHWM`` of a process in megabytes; 0 where Linux does not tell it."""
+    with suppress(OSError):
+        for line in Path(f"/proc/{process}/status").read_text().splitlines():
+            if line.startswith(f"{name}:"):
+                return int(line.split()[1]) / 1024
+    return 0.0
 
 
 _all: list[Figures] = []

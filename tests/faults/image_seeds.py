@@ -128,9 +128,7 @@ _NEEDS = {"heif": "HEIF", "avif": "AVIF", "jpeg 2000": "JPEG2000", "jpeg 2000 st
 def kinds() -> tuple[str, ...]:
     """Return the kinds that this installation decodes."""
     without_raw = () if find_spec("rawpy") else ("raw",)
-    return tuple(
-        kind for kind in _KINDS if _NEEDS.get(kind, "JPEG") in supported_formats() and kind not in without_raw
-    )
+    return tuple(kind for kind in _KINDS if _NEEDS.get(kind, "JPEG") in supported_formats() and kind not in without_raw)
 
 
 @functools.lru_cache(maxsize=None)

@@ -19,6 +19,7 @@ from leafid.jobs import Preprocessing, ViewCounts
 from leafid.pages import page_path, pages_of_file
 from leafid.sheets import prepare
 from leafid.sheets.preparation import open_for_views
+from tests.faults.figures import memory_mb
 from tests.faults.image_seeds import extension, mutated_image
 
 _MAX_PAGES = 3  # opened of a file
@@ -42,13 +43,6 @@ def outcome(path: Path) -> str:
     return reason
 
 
-def _peak_mb() -> float:
-    for line in Path("/proc/self/status").read_text().splitlines():
-        if line.startswith("VmHWM:"):
-            return int(line.split()[1]) / 1024
-    return 0.0
-
-
 def main(seed: int, first: int, last: int, folder: Path) -> None:
     """Report the files of the numbers from ``first`` to ``last``, without the latter."""
     warnings.simplefilter("ignore")
@@ -64,7 +58,7 @@ def main(seed: int, first: int, last: int, folder: Path) -> None:
             found = f"{kind}: {traceback.format_exc()}"
         seconds = time.process_time() - started
         path.unlink()
-        print(json.dumps([number, seconds, _peak_mb(), found]), flush=True)
+        print(json.dumps([number, seconds, memory_mb("VmHWM"), found]), flush=True)
 
 
 if __name__ == "__main__":
