@@ -131,7 +131,7 @@ def kinds() -> tuple[str, ...]:
     return tuple(kind for kind in _KINDS if _NEEDS.get(kind, "JPEG") in supported_formats() and kind not in without_raw)
 
 
-@functools.lru_cache(maxsize=None)
+@functools.cache
 def image_file(kind: str, seed: int) -> bytes:
     """Return a whole file of a kind."""
     return _KINDS[kind][1](seed)

@@ -23,7 +23,7 @@ from leafid.sources.providers.publisher_archive import read_occurrences
 from leafid.sources.providers.taxon_matching import TaxonMatcher
 from leafid.trust import ReferenceSpecimens
 from tests.faults import texts
-from tests.faults.figures import LONG, SEED, Figures, figures_of, rounds
+from tests.faults.figures import LONG, SEED, figures_of, rounds
 from tests.sources.test_archive import archive
 
 EXAMPLES = rounds(40, 1500)
