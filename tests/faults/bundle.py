@@ -1,6 +1,6 @@
 """Writes a bundle with references and an ONNX engine, so that the harness identifies without importing torch.
 
-    python -m tests.faults.bundle FOLDER
+python -m tests.faults.bundle FOLDER
 """
 
 import csv
