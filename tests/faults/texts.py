@@ -5,6 +5,7 @@ import json
 import random
 import struct
 import zipfile
+from copy import deepcopy
 from typing import Any
 
 from tests.faults.mutations import mutated
@@ -100,11 +101,11 @@ def changed_values(content: Any, chance: random.Random, values: tuple[Any, ...] 
             case 0 if isinstance(holder, dict):
                 del holder[key]
             case 1 if isinstance(holder, dict):
-                holder[chance.choice(("name", "kind", "x", "", str(key) + "s"))] = chance.choice(values)
+                holder[chance.choice(("name", "kind", "x", "", str(key) + "s"))] = deepcopy(chance.choice(values))
             case 2 if isinstance(holder, list):
                 holder += [holder[key]] * chance.choice((1, 200))
             case _:
-                holder[key] = chance.choice(values)
+                holder[key] = deepcopy(chance.choice(values))
         if not content:
             break
     return content
