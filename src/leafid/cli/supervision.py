@@ -62,14 +62,15 @@ def survive_crashes(*, reads_list: bool = False) -> int:
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     mask = signal.pthread_sigmask(signal.SIG_BLOCK, _FORWARDED | {signal.SIGCHLD})
     while True:
-        sys.stdout.flush()
-        sys.stderr.flush()
+        for stream in (sys.stdout, sys.stderr):  # else both processes would write what is in them
+            with contextlib.suppress(OSError, ValueError, AttributeError):  # closed, full, or None
+                stream.flush()
         child = os.fork()
         if child == 0:
             _die_with_parent()
             note_images(in_flight, crashed)
-            if reads_list:
-                os.lseek(0, 0, os.SEEK_SET)
+            if reads_list and sys.stdin is not None:
+                os.lseek(sys.stdin.fileno(), 0, os.SEEK_SET)
             signal.pthread_sigmask(signal.SIG_SETMASK, mask)
             return crashes
         status = _status_of(child)
@@ -100,9 +101,11 @@ def _keep_standard_input() -> None:
     """Replace standard input by a copy in memory, from which every child process can read it again."""
     import shutil
 
+    if sys.stdin is None:
+        return
     with open(os.memfd_create("list"), "w+b", buffering=0) as kept:
         shutil.copyfileobj(sys.stdin.buffer, kept)
-        os.dup2(kept.fileno(), 0)
+        os.dup2(kept.fileno(), sys.stdin.fileno())
 
 
 def _status_of(child: int) -> int:
@@ -150,4 +153,5 @@ def _die_with_parent() -> None:
 
 
 def _say(message: str) -> None:
-    print(printable(message), file=sys.stderr, flush=True)
+    with contextlib.suppress(OSError, ValueError):  # nobody listens
+        print(printable(message), file=sys.stderr, flush=True)
