@@ -2,6 +2,7 @@
 
 import csv
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -72,6 +73,12 @@ class Run:
 
     def __init__(self, command: Command, workplace: Path, prepare: Callable[[], None] | None) -> None:
         self.command, self.workplace = command, workplace
+
+        def begin() -> None:
+            signal.signal(signal.SIGINT, signal.SIG_DFL)  # a background job ignores it, and hands that on
+            if prepare is not None:
+                prepare()
+
         self._log = workplace / "messages.txt"
         with self._log.open("wb") as log:
             self.process = subprocess.Popen(
@@ -80,7 +87,7 @@ class Run:
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=subprocess.STDOUT,
-                preexec_fn=prepare,
+                preexec_fn=begin,
             )
         self._started = time.monotonic()
 
@@ -127,7 +134,7 @@ def complete(command: Command, workplace: Path, figures: Figures) -> None:
         while not run.has_records(len(command.inputs)) and run.process.poll() is None and time.monotonic() < end:
             time.sleep(0.05)
         time.sleep(0.3)  # a doubled record would follow now
-        run.signal(2)
+        run.signal(signal.SIGINT)
     exit_code = run.wait(figures)
     assert exit_code == (command.exit_code if command.ends else 130), (command.name, exit_code, run.messages())
     figures.add_records(command.records(workplace), list(command.inputs))

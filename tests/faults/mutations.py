@@ -4,6 +4,7 @@ import random
 import re
 import zlib
 from collections.abc import Callable
+from typing import Literal
 
 _BYTES = (0, 1, 2, 0x7F, 0x80, 0xFE, 0xFF)
 _NUMBERS = (0, 1, 2, 0x7F, 0x80, 0xFF, 0x100, 0x7FFF, 0x8000, 0xFFFF, 0x10000, 0x7FFFFFFF, 0x80000000, 0xFFFFFFFF)
@@ -49,7 +50,7 @@ def _set_number(content: bytearray, other: bytes, chance: random.Random) -> None
 
 def _change_number(content: bytearray, other: bytes, chance: random.Random) -> None:
     place, size = _place(content, chance), chance.choice((1, 2, 4))
-    order = chance.choice(("little", "big"))
+    order: Literal["little", "big"] = "little" if chance.random() < 0.5 else "big"
     number = int.from_bytes(content[place : place + size], order) + chance.choice((-16, -1, 1, 16, 255))
     content[place : place + size] = (number % 256**size).to_bytes(size, order)
 

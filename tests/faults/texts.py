@@ -184,7 +184,23 @@ def safetensors_file(tensors: dict[str, tuple[str, list[int], bytes]], chance: r
         header[name] = {"dtype": kind, "shape": shape, "data_offsets": [len(data), len(data) + len(content)]}
         data += content
     if chance.random() < 0.7:
-        values = (0, -1, 1, 2**31, 2**63, 2**64, 10**20, "F64", "I64", "BF16", "U8", [0], [2**40, 2**40], [], None)
+        values: tuple[Any, ...] = (
+            0,
+            -1,
+            1,
+            2**31,
+            2**63,
+            2**64,
+            10**20,
+            "F64",
+            "I64",
+            "BF16",
+            "U8",
+            [0],
+            [2**40, 2**40],
+            [],
+            None,
+        )
         header = changed_values(header, chance, values)
     text = json.dumps(header).encode()
     length = len(text) if chance.random() < 0.8 else chance.choice((0, 1, 2**31, 2**63 - 1, len(text) + 8))
