@@ -4,11 +4,12 @@ PYTHON ?= python3
 BIN := .venv/bin
 INSTALLED := .venv/.installed
 
-.PHONY: demo test lint format bench lock clean help
+.PHONY: demo test faults lint format bench lock clean help
 
 help:
 	@echo "make demo   synthesize a herbarium, train on it, evaluate, identify twelve new sheets"
 	@echo "make test   run the tests"
+	@echo "make faults mutated files, kills, full disks and lost machines, the long form (about half an hour on 2 cores)"
 	@echo "make lint   ruff, mypy, import-linter"
 	@echo "make bench  run the benchmarks of docs/results.md (minutes to hours)"
 	@echo "make lock   update requirements.lock from pyproject.toml"
@@ -28,6 +29,10 @@ demo: $(INSTALLED)
 test: $(INSTALLED)
 	$(BIN)/python -m pytest -m "not engines"
 	$(BIN)/python -m pytest -m engines
+
+# Each run draws its own seed; repeat one with LEAFID_FAULTS_SEED=N.
+faults: $(INSTALLED)
+	LEAFID_FAULTS=long $(BIN)/python -m pytest tests/faults
 
 lint: $(INSTALLED)
 	$(BIN)/ruff check .

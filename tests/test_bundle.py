@@ -12,6 +12,8 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from numpy.typing import NDArray
+from safetensors.numpy import save_file
 
 from leafid.bundle import (
     Bundle,
@@ -25,7 +27,9 @@ from leafid.bundle import (
     update_bundle,
     write_bundle,
 )
+from leafid.bundle.schema import References
 from leafid.errors import BundleError, TaxonomyError, UsageError
+from leafid.files import sha256_of
 from leafid.jobs import Preprocessing
 from leafid.taxonomy import Taxonomy
 
@@ -249,3 +253,24 @@ def test_a_bundle_in_the_place_of_another_argument_is_recognised(bundle: Bundle,
     check_is_bundle(photo, others=[photo])
     with pytest.raises(BundleError, match=r"photo\.jpg is a file, and a bundle is a folder"):
         read_bundle(photo)
+
+
+@pytest.mark.parametrize(
+    ("features", "labels", "expected"),
+    [
+        (np.ones((2, 4), np.float32), None, "no features or no labels"),
+        (np.ones((2, 4), np.int32), np.zeros(2, np.int64), "are no lists"),
+        (np.ones((3, 4), np.float32), np.zeros(3, np.int64), "not those of 2 images"),
+        (np.full((2, 4), np.nan, np.float32), np.zeros(2, np.int64), "not finite"),
+        (np.ones((2, 4), np.float32), np.array([0, 99]), "not those of"),
+    ],
+)
+def test_references_of_a_stranger_are_checked(
+    bundle: Bundle, features: NDArray[np.generic], labels: NDArray[np.int64] | None, expected: str
+) -> None:
+    arrays = {"features": features} | ({} if labels is None else {"labels": labels})
+    save_file(arrays, bundle.folder / "references.safetensors")
+    described = References(images=2, sha256=sha256_of(bundle.folder / "references.safetensors"))
+    info = bundle.info.model_copy(update={"references": described})
+    with pytest.raises(BundleError, match=expected):
+        Bundle(bundle.folder, info).references()

@@ -290,3 +290,20 @@ def test_a_photo_is_found_whatever_the_unicode_form_of_its_name(tmp_path: Path) 
 def test_a_jpeg_named_as_a_raw_photo_is_read(tmp_path: Path) -> None:
     (tmp_path / "photo.nef").write_bytes(_jpeg())
     assert open_image(tmp_path / "photo.nef").rgb.size == (90, 120)
+
+
+@pytest.mark.parametrize(("tag", "field", "value"), [(273, 8, 10**6), (256, 4, 2), (274, 4, 2), (277, 4, 3)])
+def test_a_tiff_directory_that_makes_no_sense_is_damage(tmp_path: Path, tag: int, field: int, value: int) -> None:
+    path = tmp_path / "scan.tif"  # floats, which Pillow does not open
+    extra = [(274, "H", 1, 1, True)]
+    tifffile.imwrite(path, np.ones((8, 8, 3), np.float32), photometric="rgb", extratags=extra)  # type: ignore[arg-type]
+    content = bytearray(path.read_bytes())
+    place = tifffile.TiffFile(path).pages[0].tags[tag].offset + field  # of the number of values, or of the value
+    content[place : place + 4] = value.to_bytes(4, "little")
+    path.write_bytes(content)
+    try:
+        assert open_image(path).rgb.size == (8, 8)
+    except ImageError as error:
+        assert error.reason in (FailureReason.DAMAGED, FailureReason.UNREADABLE, FailureReason.UNSUPPORTED), error
+    else:
+        assert tag == 274

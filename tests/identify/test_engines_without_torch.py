@@ -67,7 +67,8 @@ def test_torch_and_other_heavy_packages_are_not_imported(exported: Path) -> None
         pytest.skip("a GPU is preferred to a compiled engine, and torch is asked for it")
     done = _identify(exported)
     assert done.returncode == 0 and TARGET in done.stdout
-    assert done.stderr.splitlines()[-1] == "imported:"
+    # Two processes on Linux: the one that works, and the one that watches it for crashes.
+    assert {line for line in done.stderr.splitlines() if line.startswith("imported:")} == {"imported:"}
 
 
 def test_photos_are_identified_where_torch_is_not_installed(exported: Path, tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pydantic import ValidationError
+from safetensors import SafetensorError
 
 from leafid.bundle.schema import RENAMED_FIELDS, SCHEMA_VERSION, BundleInfo, References
 from leafid.errors import BundleError, TaxonomyError, UsageError
@@ -14,12 +15,20 @@ from leafid.files import sha256_of, write_text, written_atomically
 from leafid.version import __version__
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     import numpy as np
     from numpy.typing import NDArray
     from torch import Tensor
 
 INFO, WEIGHTS, CARD = "bundle.json", "model.safetensors", "MODEL_CARD.md"
 REFERENCES, REFERENCE_TABLE, THUMBNAILS = "references.safetensors", "references.csv", "thumbnails.zip"
+
+_HEAD = "head.1.weight"
+"""The last layer of the network, shape (taxa, features)."""
+
+_UNREADABLE = (SafetensorError, OSError, KeyError, IndexError, TypeError, ValueError, AttributeError)
+"""What safetensors raises for files that are damaged, or have numbers of a kind that numpy does not know."""
 
 
 @dataclass(frozen=True)
@@ -32,7 +41,6 @@ class Bundle:
     def tensors(self) -> "dict[str, Tensor]":
         """Load the weights to the CPU."""
         import torch
-        from safetensors import SafetensorError
         from safetensors.torch import load_file
 
         try:
@@ -57,12 +65,12 @@ class Bundle:
             BundleError: the bundle has no such weights, or they are damaged.
         """
         import numpy as np
-        from safetensors import SafetensorError, safe_open
+        from safetensors import safe_open
 
         try:
             with safe_open(self.folder / WEIGHTS, framework="numpy") as weights:
                 arrays = {name: weights.get_tensor(name) for name in names}
-        except (SafetensorError, OSError) as error:
+        except _UNREADABLE as error:
             raise BundleError(f"{self.folder / WEIGHTS} cannot be read: {error}. Copy the bundle again.") from None
         self._check_finite(name for name, array in arrays.items() if not np.isfinite(array).all())
         return arrays
@@ -73,7 +81,6 @@ class Bundle:
         Raises:
             BundleError: the bundle has no references, or they are damaged.
         """
-        from safetensors import SafetensorError
         from safetensors.numpy import load_file
 
         path = self.folder / REFERENCES
@@ -82,9 +89,35 @@ class Bundle:
         if not path.is_file() or sha256_of(path) != self.info.references.sha256:
             raise BundleError(f"{self.folder} is damaged: {REFERENCES} is missing or changed. Copy the bundle again.")
         try:
-            return dict(load_file(path))
-        except (SafetensorError, OSError) as error:
+            arrays = dict(load_file(path))
+        except _UNREADABLE as error:
             raise BundleError(f"{path} cannot be read: {error}. Copy the bundle again.") from None
+        if problem := self._problem_of_references(arrays, self.info.references.images):
+            raise BundleError(f"{path} is damaged or foreign: {problem}. Copy the bundle again.")
+        return arrays
+
+    def _problem_of_references(self, arrays: "Mapping[str, NDArray[np.generic]]", images: int) -> str | None:
+        """Return what is wrong with the references of a bundle, or None."""
+        import numpy as np
+        from safetensors import safe_open
+
+        features, labels = arrays.get("features"), arrays.get("labels")
+        if features is None or labels is None:
+            return "it has no features or no labels"
+        if features.dtype.kind != "f" or features.ndim != 2 or labels.dtype.kind not in "iu" or labels.ndim != 1:
+            return f"features {features.dtype} {features.shape} and labels {labels.dtype} {labels.shape} are no lists"
+        if not len(features) == len(labels) == images:
+            return f"{len(features)} features and {len(labels)} labels are not those of {images} images"
+        if not np.isfinite(features).all():
+            return "features are not finite"
+        if labels.min() < 0 or labels.max() >= len(self.info.taxonomy):
+            return f"labels are not those of {len(self.info.taxonomy)} taxa"
+        try:
+            with safe_open(self.folder / WEIGHTS, framework="numpy") as weights:
+                width = weights.get_slice(_HEAD).get_shape()[-1] if _HEAD in weights.keys() else features.shape[1]
+        except _UNREADABLE:
+            return None  # the weights are not read here; whoever reads them says what is wrong
+        return None if width == features.shape[1] else f"features have {features.shape[1]} values, the network {width}"
 
 
 def write_bundle(folder: Path, info: BundleInfo, tensors: "dict[str, Tensor]", card: str) -> Bundle:

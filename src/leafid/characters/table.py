@@ -4,20 +4,19 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Mapping, Sequence
-from concurrent.futures import ProcessPoolExecutor
-from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
 from enum import StrEnum
-from multiprocessing import get_context
+from functools import partial
 from pathlib import Path
 
 from leafid.characters.comparison import compare, describe_fit
 from leafid.characters.leaf_ends import END_COLUMNS, LeafEnds
+from leafid.characters.process_pool import map_in_processes
 from leafid.characters.resume import finished_rows, remaining_images
 from leafid.characters.values import CHARACTERS, LeafCharacters, Measurement
 from leafid.cores import usable_cores
 from leafid.destinations import Destination, check_destinations, has_header
-from leafid.errors import ExitCode, ImageError, OutputError
+from leafid.errors import ExitCode, FailureReason, ImageError, OutputError
 from leafid.files import Existing, check_in_place, written_atomically
 from leafid.images import guard_image
 from leafid.progress import OnProgress
@@ -170,11 +169,6 @@ def measure_to_file(
                 _add_counts(rows, counts)
                 if on_progress:
                     on_progress(done, len(paths))
-    except BrokenProcessPool:
-        raise OutputError(
-            f"A measuring process was killed, probably because memory ran out. {output} keeps the finished rows; "
-            "continue with --resume, perhaps with fewer --workers."
-        ) from None
     except OSError as error:
         raise OutputError(f"{output} cannot be written: {error.strerror or error}.") from None
     return MeasurementSummary(images=len(paths), **counts)
@@ -206,23 +200,28 @@ def _measure_all(
     if processes == 1:
         yield from (image_rows(path, leaves, px_per_mm, ends) for path, ends in images)
         return
-    with ProcessPoolExecutor(processes, mp_context=get_context("spawn"), initializer=_limit_threads) as pool:
-        futures = [pool.submit(image_rows, path, leaves, px_per_mm, ends) for path, ends in images]
-        for future in futures:
-            yield future.result()
+    rows_of = partial(_rows_of_item, leaves=leaves, px_per_mm=px_per_mm)
+    yield from map_in_processes(rows_of, images, processes, _rows_of_ended_process)
 
 
-def _limit_threads() -> None:
-    import cv2
+def _rows_of_item(image: tuple[Path, LeafEnds | None], leaves: int, px_per_mm: float | None) -> list[dict[str, str]]:
+    return image_rows(image[0], leaves, px_per_mm, image[1])
 
-    cv2.setNumThreads(1)
+
+def _rows_of_ended_process(image: tuple[Path, LeafEnds | None]) -> list[dict[str, str]]:
+    reason = "its process ended: the decoder crashed on it, or memory ran out"
+    return [_image_cells(image[0]) | {"status": RowStatus.FAILED, "reason": f"{FailureReason.NOT_PROCESSED}: {reason}"}]
+
+
+def _image_cells(path: Path) -> dict[str, str]:
+    return {"path": _path_text(path), "leafid_version": __version__}
 
 
 def image_rows(
     path: Path, leaves: int, px_per_mm: float | None = None, ends: LeafEnds | None = None
 ) -> list[dict[str, str]]:
     """Measure one image and return its rows, at least one; missing values have no key."""
-    image_cells = {"path": _path_text(path), "leafid_version": __version__}
+    image_cells = _image_cells(path)
     try:
         with guard_image(path):
             return _measured_rows(path, image_cells, leaves, px_per_mm, ends)

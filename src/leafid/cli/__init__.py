@@ -18,6 +18,7 @@ from leafid.cli.label_issues import label_issues
 from leafid.cli.measure import measure
 from leafid.cli.preview import preview
 from leafid.cli.standard_streams import make_streams_lossy, open_missing_streams, printing_error
+from leafid.cli.supervision import supervise_program
 from leafid.cli.synthesize import synthesize
 from leafid.cli.train import prepare, sweep, train
 from leafid.cli.watch import watch
@@ -115,9 +116,11 @@ def main() -> None:
     handler.setFormatter(_PrintableFormatter("%(message)s"))
     logging.basicConfig(handlers=[handler])
     logging.getLogger("leafid").setLevel(logging.INFO)
+    logging.getLogger("tifffile").setLevel(logging.CRITICAL)  # as below
     warnings.filterwarnings(
         "ignore", module="PIL"
     )  # about damaged EXIF; an image that cannot be read becomes a failed record
+    supervise_program()
     try:
         _run_command()
     except LeafidError as error:

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from leafid.cli.arguments import JobFile, Overrides
+from leafid.cli.supervision import survive_crashes
 from leafid.errors import ExitCode
 
 if TYPE_CHECKING:
@@ -32,6 +33,8 @@ def collect(
     Writes the catalog. After an interruption, the same command continues; no image is fetched twice. Images that cannot
     be fetched or read are listed with the reason in failures.csv, next to the catalog; the exit code is then 3.
     """
+    survive_crashes()
+
     from leafid.curation import assign_gatherings
     from leafid.jobs import load_job
     from leafid.progress import progress_bar

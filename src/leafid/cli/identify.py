@@ -20,6 +20,7 @@ from leafid.cli.arguments import (
     number_or_auto,
 )
 from leafid.cli.standard_streams import printing_error
+from leafid.cli.supervision import survive_crashes
 from leafid.errors import ExitCode
 
 
@@ -137,6 +138,9 @@ def identify(
     Every image gives one record, readable or not. Exit code: 0 if every image could be read; 3 if some could not (their
     records give the reason); 2 if nothing could start.
     """
+    existing = existing_output(resume, force)
+    again = survive_crashes(reads_list="-" in paths) > 0 and output is not None
+
     from leafid.identify import IdentifySettings, identify_photos
 
     settings = IdentifySettings(
@@ -157,8 +161,8 @@ def identify(
         contact=contact,
         allow_private_addresses=allow_private_addresses,
         shard=shard,
-        existing=existing_output(resume, force),
-        retry_failed=retry_failed,
+        existing="resume" if again else existing,
+        retry_failed=retry_failed and not again,
         device=device.value,
         engine=engine.value,
         cluster=engine_cluster.value,

@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from leafid.cli.arguments import check_extension, existing_output
+from leafid.cli.supervision import survive_crashes
 from leafid.errors import UsageError
 
 
@@ -56,12 +57,15 @@ def measure(
 
     Exit code: 0; 3 if some images could not be read; 2 if nothing could start.
     """
+    check_extension(output, ".csv")
+    existing = existing_output(resume, force, output="table")
+    if survive_crashes(reads_list="-" in paths):
+        existing = "resume"
+
     from leafid.characters import ends_from_options, has_leaf_ends, measure_to_file, read_leaf_ends
     from leafid.identify import find_image_files
     from leafid.progress import progress_bar
 
-    check_extension(output, ".csv")
-    existing = existing_output(resume, force, output="table")
     given = ends_from_options(base, apex)
     tables = [path for path in paths if has_leaf_ends(Path(path))]
     others = [path for path in paths if path not in tables]

@@ -14,6 +14,7 @@ from leafid.cli.arguments import (
     EngineOption,
     KeepLocationOption,
 )
+from leafid.cli.supervision import survive_crashes
 
 
 def watch(
@@ -39,6 +40,8 @@ def watch(
     It runs until Ctrl-C. Called again, it continues with the photos that have no record. Exit code: 130 after Ctrl-C,
     with every record kept; 2 if it could not start.
     """
+    survive_crashes()
+
     from leafid.identify import WatchSettings, watch_photos
 
     settings = WatchSettings(

@@ -2,7 +2,8 @@
 
 A worker is a Ray actor on one GPU or on a few CPU cores. It loads the bundle once, reads the images of its blocks and
 runs ``Identifier.identify`` on them, so all machines must see the bundle and the images under the same paths. Each
-idle worker takes the next block; a block whose machine is lost is tried again.
+idle worker takes the next block; a block whose machine is lost is tried again, and an image on which workers crash
+repeatedly gets a failed record.
 
 Actors are used instead of Ray Data, which gave the same records but started later, always wrote to the terminal and
 retries a lost block without limit (Ray 2.60).
@@ -13,7 +14,7 @@ reports of Ray are switched off and its terminal output is suppressed; its logs 
 
 import logging
 import os
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
@@ -25,11 +26,11 @@ from typing import Any, Literal, Self, Unpack
 
 from leafid.bundle import BundleInfo, read_bundle
 from leafid.cores import usable_cores
-from leafid.errors import InstallationError, LeafidError, UsageError
+from leafid.errors import FailureReason, InstallationError, LeafidError, UsageError
 from leafid.identify.engines.engine import EngineName
 from leafid.identify.identifier import Identifier
 from leafid.identify.question import IdentifyOptions
-from leafid.identify.records import Record
+from leafid.identify.records import Record, Status
 from leafid.sources import is_web_address
 from leafid.version import __version__
 
@@ -42,7 +43,8 @@ MAX_BLOCK_IMAGES = 256
 _MIN_BLOCK_IMAGES = 8
 _BLOCKS_PER_WORKER = 4  # so that no worker is idle for long at the end
 _BLOCKS_AHEAD = 4  # per worker; limits the records that wait in memory for an earlier block
-_TRIES = 3  # of a block before the run stops
+_TRIES = 3  # of a block before its images are tried one by one, and of an image before it is failed
+_MOST_CRASHES = 10  # in succession, of blocks and images; then something else is wrong
 _OBJECT_STORE = 256 * 1024**2  # bytes, for a local cluster; paths and records are small
 
 
@@ -171,43 +173,105 @@ def _ray() -> Iterator[list[dict[str, Any]]]:
         ray.shutdown()
 
 
+@dataclass(eq=False)
+class _Block:
+    """Images that a worker identifies together.
+
+    Attributes:
+        paths: the images.
+        alone: nothing else is given to its worker meanwhile, so that it is known what made a worker crash.
+        worker: index of its worker; None before it has one.
+        records: the result.
+    """
+
+    paths: list[str]
+    alone: bool = False
+    worker: int | None = None
+    records: list[Record] | None = None
+
+
 def _on_cluster(
     identifier: ClusterIdentifier, workers: Workers, paths: Sequence[str], options: IdentifyOptions
 ) -> Generator[Record, None, None]:
-    """Keep each worker supplied with blocks, and yield the records of the blocks in order."""
+    """Keep each worker supplied with blocks, and yield the records of the blocks in order.
+
+    The images of a block on which workers crash are tried one by one; one that makes them crash again is failed.
+    """
     ray = import_module("ray")
     size = min(MAX_BLOCK_IMAGES, max(_MIN_BLOCK_IMAGES, ceil(len(paths) / workers.count / _BLOCKS_PER_WORKER)))
-    blocks = iter([list(paths[start : start + size]) for start in range(0, len(paths), size)])
+    blocks = iter([_Block(list(paths[start : start + size])) for start in range(0, len(paths), size)])
     kind = ray.remote(_Worker).options(
         num_cpus=workers.cores, num_gpus=workers.gpus, max_restarts=-1, max_task_retries=_TRIES - 1
     )
     actors = [kind.remote(identifier, workers.cores, options, __version__) for _ in range(workers.count)]
-    free = deque(actors * 2)
-    busy: dict[Any, Any] = {}  # future of a block -> its worker
-    waiting: deque[Any] = deque()  # futures in input order, including finished ones
+    waiting: deque[_Block] = deque()  # in input order, including finished ones
+    running: dict[Any, _Block] = {}  # by the future of its records
+    crashes = 0  # in succession
     try:
         while True:
-            while free and len(waiting) < _BLOCKS_AHEAD * len(actors) and (block := next(blocks, None)):
-                worker = free.popleft()
-                waiting.append(worker.identify_block.remote(block))
-                busy[waiting[-1]] = worker
+            while len(waiting) < _BLOCKS_AHEAD * len(actors) and (block := next(blocks, None)):
+                waiting.append(block)
             if not waiting:
                 return
-            done, _ = ray.wait(list(busy), num_returns=1)
-            free += [busy.pop(future) for future in done]
-            while waiting and waiting[0] not in busy:
-                records = ray.get(waiting.popleft())
-                if isinstance(records, str):
-                    raise UsageError(f"A worker of the Ray cluster cannot start. {records}")
-                yield from records
+            _give_out(waiting, running, actors)
+            (done, *_), _ = ray.wait(list(running), num_returns=1)
+            block = running.pop(done)
+            try:
+                block.records = _records_of(ray.get(done))
+                crashes = 0
+            except (ray.exceptions.RayActorError, ray.exceptions.OutOfMemoryError):
+                crashes += 1
+                if crashes > _MOST_CRASHES:
+                    raise
+                if len(block.paths) == 1:
+                    block.records = [_record_of_crash(identifier, block.paths[0])]
+                else:
+                    place = waiting.index(block)
+                    waiting.remove(block)
+                    for path in reversed(block.paths):
+                        waiting.insert(place, _Block([path], alone=True))
+            while waiting and waiting[0].records is not None:
+                yield from waiting.popleft().records or ()
     except ray.exceptions.RayError as error:
         raise UsageError(
-            f"The Ray cluster lost its workers on the same images {_TRIES} times ({type(error).__name__}). Finished "
-            "records are kept; continue with --resume. The logs of Ray in /tmp/ray have details."
+            f"The Ray cluster lost its workers again and again ({type(error).__name__}). Finished records are kept; "
+            "continue with --resume. The logs of Ray in /tmp/ray have details."
         ) from error
     finally:
         for actor in actors:
             ray.kill(actor)
+
+
+def _give_out(waiting: Iterable[_Block], running: dict[Any, _Block], actors: Sequence[Any]) -> None:
+    """Give blocks to workers: up to two at a time, so that none waits for the next; one while a block must be alone."""
+    open_ = [block for block in waiting if block.records is None]
+    most = 1 if any(block.alone for block in open_) else 2
+    load = Counter(block.worker for block in running.values())
+    for block in open_:
+        if block.worker is None:
+            worker = min(range(len(actors)), key=lambda index: load[index])
+            if load[worker] >= most:
+                return
+            block.worker = worker
+            load[worker] += 1
+            running[actors[worker].identify_block.remote(block.paths)] = block
+
+
+def _records_of(answer: list[Record] | str) -> list[Record]:
+    if isinstance(answer, str):
+        raise UsageError(f"A worker of the Ray cluster cannot start. {answer}")
+    return answer
+
+
+def _record_of_crash(identifier: ClusterIdentifier, path: str) -> Record:
+    reason = f"workers ended on it {_TRIES} times: the decoder crashed on it, or memory ran out"
+    return Record(
+        path=path,
+        status=Status.FAILED,
+        reason=f"{FailureReason.NOT_PROCESSED}: {reason}",
+        bundle=identifier.info.identifier,
+        leafid_version=__version__,
+    )
 
 
 class _Worker:

@@ -2,11 +2,12 @@
 
 ``opening`` is the entry; ``jpeg``, ``png`` and ``tiff`` handle what Pillow does not, ``colour_space`` finds the profile
 that the values are in, ``conversion`` turns all modes and depths into sRGB, ``guard`` turns any exception on one image
-into its ``ImageError``.
+into its ``ImageError``. ``in_flight`` notes the images that are being worked on, in case a decoder ends the process.
 """
 
 from leafid.images.formats import FORMATS, IMAGE_EXTENSIONS
 from leafid.images.guard import guard_image
+from leafid.images.in_flight import InFlight, note_images
 from leafid.images.opening import MAX_ASPECT, MAX_BYTES, MAX_PIXELS, OpenedImage, open_image
 
 __all__ = [
@@ -15,7 +16,9 @@ __all__ = [
     "MAX_ASPECT",
     "MAX_BYTES",
     "MAX_PIXELS",
+    "InFlight",
     "OpenedImage",
     "guard_image",
+    "note_images",
     "open_image",
 ]

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from leafid.defects import save_defect
 from leafid.errors import FailureReason, ImageError, LeafidError
+from leafid.images.in_flight import noted
 
 _logger = logging.getLogger(__name__)
 _saved: set[str] = set()
@@ -24,10 +25,12 @@ def guard_image(path: Path | str) -> Iterator[None]:
     the log names the file; further ones from the same place are not logged, since they may be thousands.
 
     Raises:
-        ImageError: ``too_large`` if memory was not sufficient, ``not_processed`` for any other exception.
+        ImageError: ``too_large`` if memory was not sufficient, ``not_processed`` for any other exception, or if the
+            image made an earlier process crash.
     """
     try:
-        yield
+        with noted(path):
+            yield
     except LeafidError:
         raise
     except MemoryError:

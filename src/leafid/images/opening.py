@@ -6,6 +6,8 @@ with grey; metadata never cost a photo.
 """
 
 import math
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,6 +21,7 @@ from leafid.images.colour_space import ADOBE_GAMMA, ADOBE_RGB, matrix_profile, s
 from leafid.images.conversion import convert_to_srgb
 from leafid.images.file_content import MAX_BYTES, FileContent, read_content
 from leafid.images.formats import image_error, supported_formats
+from leafid.images.in_flight import noted
 from leafid.images.memory import budget
 from leafid.images.tiff import decode_tiff, tiff_page
 from leafid.pages import TIFF_STARTS, file_and_page, page_frames
@@ -93,6 +96,11 @@ def open_image(path: Path, *, needed_side: int | None = None, max_pixels: int = 
     Raises:
         ImageError: with the reason why the file cannot be read.
     """
+    with noted(path):
+        return _open_file(path, needed_side, max_pixels)
+
+
+def _open_file(path: Path, needed_side: int | None, max_pixels: int) -> OpenedImage:
     file, page = file_and_page(path)
     content, raw = read_content(file), None
     if file.suffix.lower() in RAW_EXTENSIONS and not content.start.startswith(b"\xff\xd8\xff"):
@@ -117,30 +125,45 @@ def _open(
     content: FileContent, page: int | None, raw: _Raw | None, needed_side: int | None, max_pixels: int
 ) -> OpenedImage:
     try:
-        with Image.open(content.opened(), formats=supported_formats()) as image:
-            pages = _seek_page(image, content, page)
-            full = image.size
-            _check_size(full, max_pixels)
-            if needed_side is not None and image.format in ("JPEG", "MPO"):
-                image.draft(None, _draft_size(full, needed_side))
-            elif needed_side is not None and isinstance(image, Jpeg2KImageFile):
-                image.reduce = _jpeg2000_reduction(content.start, full, needed_side)
-            capture = raw.capture if raw else read_capture_info(image)  # before decoding, which closes TIFF files
-            profile = source_profile(image, content.start)
-            if profile is None and raw and raw.adobe_rgb:
-                profile = matrix_profile(ADOBE_RGB, ADOBE_GAMMA)
-            reduction = _reduction(_decoded_size(image), needed_side)
-            with budget.reserved(_memory(image, content, reduction)):
-                decoded, orientation = _decode(image, content, reduced=image.size != full)
-                rgb = _upright(convert_to_srgb(decoded, profile, reduction=reduction), orientation)
-    except ImageError:
+        return _open_by_pillow(content, page, raw, needed_side, max_pixels)
+    except UnidentifiedImageError as error:
+        if not content.start.startswith(TIFF_STARTS):
+            raise image_error(content.start, content.size, error) from None
+    return _open_tiff(content, page, raw, needed_side, max_pixels)
+
+
+@contextmanager
+def _coded_errors(content: FileContent) -> Iterator[None]:
+    """Turn what decoders raise, many types for damaged files, into an ``ImageError``; not that a format is unknown."""
+    try:
+        yield
+    except (ImageError, UnidentifiedImageError):
         raise
     except MemoryError:
         raise ImageError(FailureReason.TOO_LARGE, "not enough memory to decode it") from None
-    except Exception as error:  # decoders raise many types for damaged files
-        if isinstance(error, UnidentifiedImageError) and content.start.startswith(TIFF_STARTS):
-            return _open_tiff(content, page, raw, needed_side, max_pixels)
+    except Exception as error:
         raise image_error(content.start, content.size, error) from None
+
+
+def _open_by_pillow(
+    content: FileContent, page: int | None, raw: _Raw | None, needed_side: int | None, max_pixels: int
+) -> OpenedImage:
+    with _coded_errors(content), Image.open(content.opened(), formats=supported_formats()) as image:
+        pages = _seek_page(image, content, page)
+        full = image.size
+        _check_size(full, max_pixels)
+        if needed_side is not None and image.format in ("JPEG", "MPO"):
+            image.draft(None, _draft_size(full, needed_side))
+        elif needed_side is not None and isinstance(image, Jpeg2KImageFile):
+            image.reduce = _jpeg2000_reduction(content.start, full, needed_side)
+        capture = raw.capture if raw else read_capture_info(image)  # before decoding, which closes TIFF files
+        profile = source_profile(image, content.start)
+        if profile is None and raw and raw.adobe_rgb:
+            profile = matrix_profile(ADOBE_RGB, ADOBE_GAMMA)
+        reduction = _reduction(_decoded_size(image), needed_side)
+        with budget.reserved(_memory(image, content, reduction)):
+            decoded, orientation = _decode(image, content, reduced=image.size != full)
+            rgb = _upright(convert_to_srgb(decoded, profile, reduction=reduction), orientation)
     width, height = full if orientation < 5 else full[::-1]
     return OpenedImage(rgb=rgb, width=width, height=height, pages=pages, capture=capture)
 
@@ -149,19 +172,20 @@ def _open_tiff(
     content: FileContent, page: int | None, raw: _Raw | None, needed_side: int | None, max_pixels: int
 ) -> OpenedImage:
     """Open a TIFF file of a kind that Pillow does not know."""
-    frames = page_frames(content.opened())
-    frame = _frame(frames, page)
-    found = tiff_page(content.opened(), frame)
-    full = (found.imagewidth, found.imagelength)
-    _check_size(full, max_pixels)
-    reduction = _reduction(full, needed_side)
-    values = full[0] * full[1] * found.samplesperpixel
-    with budget.reserved(values * (1 + max(1, found.bitspersample // 8)) + 4 * full[0] * full[1] // reduction**2):
-        decoded = decode_tiff(found, content, frame)
-        orientation = int(found.tags[274].value) if 274 in found.tags else 1
-        orientation = orientation if orientation in _TRANSPOSE else 1
-        profile = decoded.info.pop("icc_profile", None)
-        rgb = _upright(convert_to_srgb(decoded, profile, reduction=reduction), orientation)
+    with _coded_errors(content):
+        frames = page_frames(content.opened())
+        frame = _frame(frames, page)
+        found = tiff_page(content.opened(), frame)
+        full = (found.imagewidth, found.imagelength)
+        _check_size(full, max_pixels)
+        reduction = _reduction(full, needed_side)
+        values = full[0] * full[1] * found.samplesperpixel
+        with budget.reserved(values * (1 + max(1, found.bitspersample // 8)) + 4 * full[0] * full[1] // reduction**2):
+            decoded = decode_tiff(found, content, frame)
+            orientation = int(found.tags[274].value) if 274 in found.tags else 1
+            orientation = orientation if orientation in _TRANSPOSE else 1
+            profile = decoded.info.pop("icc_profile", None)
+            rgb = _upright(convert_to_srgb(decoded, profile, reduction=reduction), orientation)
     width, height = full if orientation < 5 else full[::-1]
     capture = raw.capture if raw else read_raw_capture_info(content.all())
     return OpenedImage(rgb=rgb, width=width, height=height, pages=len(frames), capture=capture)

@@ -77,11 +77,13 @@ def _values(page: "tifffile.TiffPage", content: FileContent, frame: int, channel
         axes = page.axes
     except Exception:  # compressed by a method that tifffile decodes with a further package only
         values, axes = _opencv_values(page, content, frame), "YXS"
+    if not values.size:
+        raise ImageError(FailureReason.DAMAGED, "this TIFF file does not contain the pixels that it describes")
     if values.ndim == 2:
         values, axes = values[..., None], "YXS"
     if axes == "SYX":
         values, axes = np.moveaxis(values, 0, 2), "YXS"
-    if axes != "YXS" or values.shape[2] < channels or values.dtype.kind not in "uif":
+    if axes != "YXS" or values.ndim != 3 or values.shape[2] < channels or values.dtype.kind not in "uif":
         raise _unsupported(page)
     return values
 

@@ -25,6 +25,8 @@ CITED_COLUMNS = ("catalogNumber", "institutionCode", "license", "rightsHolder", 
 Collectors and determiners are left out: bundles and results never name people.
 """
 
+_TABLE_COLUMNS = ("image_id", "scientificName", "gathering_id", *CITED_COLUMNS)
+
 
 @dataclass(frozen=True)
 class Specimen:
@@ -70,6 +72,10 @@ class ReferenceSpecimens:
             raise BundleError(
                 f"{bundle.folder / REFERENCE_TABLE} cannot be read: {error}. Copy the bundle again."
             ) from None
+        if missing := [column for column in _TABLE_COLUMNS if column not in table]:
+            raise BundleError(
+                f"{bundle.folder} is damaged: {REFERENCE_TABLE} has no column {missing[0]}. Copy the bundle again."
+            )
         if len(table) != len(training.labels):
             raise BundleError(f"{bundle.folder} is damaged: {REFERENCE_TABLE} lacks rows. Copy the bundle again.")
         return cls(training, table, bundle.folder)
@@ -109,7 +115,7 @@ def reference_table(run: "Run", rows: "pd.DataFrame") -> str:
     """Return the text of ``references.csv``: the rows of the split, joined with ``CITED_COLUMNS`` of the catalog."""
     import pandas as pd
 
-    columns = ["image_id", "scientificName", "gathering_id"]
+    columns = list(_TABLE_COLUMNS[:3])
     try:
         catalog = read_catalog(run.info.catalog).set_index("image_id")
     except CatalogError:  # a run copied without its catalog keeps the columns of its split
