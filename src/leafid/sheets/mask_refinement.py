@@ -90,7 +90,7 @@ def unclear_outline(pixels: NDArray[np.uint8], mask: NDArray[np.bool_]) -> float
         mask: bool (H, W), its refined mask.
     """
     outlines, _ = cv2.findContours(mask.astype(np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
-    if not outlines:
+    if not outlines or mask.all():
         return 1.0
     step = max(2.0, _STEP * math.sqrt(np.count_nonzero(mask)))
     lab = cv2.cvtColor(pixels, cv2.COLOR_RGB2LAB).astype(np.float32)
