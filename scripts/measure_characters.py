@@ -4,8 +4,7 @@
 
 - Counted by eye: leaves of the tables in `measure_leaf_parser.TABLES`; the truth is the mean of both counts. Constants
   were chosen on the first half of each table, every second leaf by name; the other half has its own row.
-- Drawn leaves: six taxa, exact truth, at 5 px/mm, at half and a quarter of that, and with noise (12 grey levels). The
-  parser's part is taken as right, so these figures are of form and vein paths alone.
+- Drawn leaves: six taxa, exact truth, at 5 px/mm, at half and a quarter of that, and with noise (12 grey levels).
 - Absence: sheets of SHARED/sheets/unknown_species without a measurable leaf (grass-like plants, ferns, palms, compound
   and palmate leaves, fragments), selected by eye; thresholds were set with them in view. The photos of *Piper betle*
   and *Ayapana triplinervis* in SHARED/bench, whose main veins come from the base, were not in view.
@@ -150,14 +149,13 @@ def _synthetic_cells(count: int, factor: float, noise: float) -> str:
         pixels = leaf.on_background(np.full_like(leaf.image, 225))
         if noise:
             pixels = np.clip(pixels + rng.normal(0, noise, pixels.shape), 0, 255).astype(np.uint8)
-        mask = leaf.mask
         if factor < 1:
             pixels = np.asarray(cv2.resize(pixels, None, fx=factor, fy=factor, interpolation=cv2.INTER_AREA), np.uint8)
-            mask = np.asarray(cv2.resize(mask.astype(np.uint8), pixels.shape[1::-1]) > 0)
-        numbers = (leaf.traits.pairs_left, leaf.traits.pairs_right)
-        exact = exact_leaf(mask, leaf.midrib_px * factor, numbers)
+        parsed = parse_leaves(pixels)
+        if not parsed:
+            continue
         start = time.process_time()
-        found = measure_leaf(pixels, exact, px_per_mm=5.0, px_per_original=factor).characters
+        found = measure_leaf(pixels, parsed[0], px_per_mm=5.0, px_per_original=factor).characters
         errors["seconds"].append(time.process_time() - start)
         counted += found.secondary_vein_pairs is not None
         truths = {

@@ -15,14 +15,14 @@ LEAFID = str(Path(sys.executable).with_name("leafid"))
 
 
 def test_lines_are_drawn_with_the_apex_up() -> None:
-    leaf = drawn_leaf("Coffea canephora", 6, direction_deg=180)
+    leaf = drawn_leaf("Coffea canephora", 6, direction_deg=180, px_per_mm=3)
     measured = measure_leaf(on_paper(leaf), parsed(leaf))
     picture = np.asarray(draw_leaf_lines(measured.pixels, measured.lines))
     assert max(picture.shape[:2]) == 720
     blue = np.argwhere((picture == MIDRIB).all(axis=2))
     red = np.argwhere((picture == VEIN).all(axis=2))
     assert len(red) > 500
-    drawn = leaf.traits.length_mm * 4 * 720 / max(measured.pixels.shape[:2])
+    drawn = leaf.traits.length_mm * 3 * 720 / max(measured.pixels.shape[:2])
     assert abs(np.ptp(blue[:, 0]) - drawn) < 30
     assert measured.lines is not None and measured.lines.midrib[0, 1] < measured.lines.midrib[-1, 1]
 

@@ -81,13 +81,13 @@ def test_lengths_are_in_pixels_of_the_original() -> None:
 
 
 def test_lines_lie_on_the_leaf_and_begin_at_the_apex() -> None:
-    leaf = drawn_leaf("Coffea canephora", 6, direction_deg=120)
+    leaf = drawn_leaf("Coffea canephora", 6, direction_deg=120, px_per_mm=3)
     measured = measure_leaf(on_paper(leaf), parsed(leaf))
     assert measured.lines is not None
     midrib = measured.lines.midrib
     assert midrib[0, 1] < 0.2 * measured.pixels.shape[0] < 0.8 * measured.pixels.shape[0] < midrib[-1, 1]
     length = float(np.hypot(*np.diff(midrib, axis=0).T).sum())
-    assert length == pytest.approx(leaf.traits.length_mm * 4, rel=0.06)
+    assert length == pytest.approx(leaf.traits.length_mm * 3, rel=0.06)
     assert len(measured.lines.left) == _value(measured.characters.secondary_veins_left)
     paper = measured.pixels.astype(int).min(axis=2) > 190
     for vein in measured.lines.left + measured.lines.right:

@@ -32,7 +32,7 @@ _MIN_VEINS = 3.5  # mean number of veins per side; with fewer, the venation is n
 _MAX_ELEVATION = 68.0  # elevation in degrees; steeper veins are parallel to the midrib
 _SHORTEST_PETIOLE, _LONGEST_PETIOLE = 0.02, 0.19  # shares of the blade's length; the parser sees no farther than 0.22
 _PETIOLE_QUALITY = 0.7
-_UNTESTED_QUALITY = 0.8  # of characters that were not compared with real leaves: at most, so that they exclude no taxon
+_UNTESTED_QUALITY = 0.7  # of characters that were not compared with real leaves: at most, so that they exclude no taxon
 _MAX_COUNT_UNCERTAINTY = 2.2  # standard deviation of the number per side
 
 

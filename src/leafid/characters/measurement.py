@@ -24,6 +24,7 @@ from leafid.characters.blade import MIN_SIDE, Blade, prepare_blade, rectangulari
 from leafid.characters.extent import Extent, find_extent, mirror_overlap, vein_lean
 from leafid.characters.form import measure_form
 from leafid.characters.leaf_ends import LeafEnds
+from leafid.characters.midrib import straighten_along_ridge
 from leafid.characters.straightening import Points, StraightBlade, straighten
 from leafid.characters.two_readers import agreed_count
 from leafid.characters.values import LeafCharacters, NotMeasuredReason
@@ -116,7 +117,7 @@ def measure_leaf(
         return replace(found, not_measured=NotMeasuredReason.OUTLINE_UNCLEAR)
     if ground_inside(crop.pixels, mask) > MAX_GROUND_INSIDE or rectangularity(blade.mask) > MAX_RECTANGULARITY:
         return replace(found, not_measured=NotMeasuredReason.NOT_SIMPLE)
-    straight = straighten(blade, blade.from_crop(crop.midrib))
+    straight = straighten_along_ridge(blade, straighten(blade, blade.from_crop(crop.midrib)))
     extent = find_extent(straight)
     if extent.length < MIN_SIDE / 2:
         return replace(found, not_measured=NotMeasuredReason.NO_MIDRIB)

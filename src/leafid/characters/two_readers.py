@@ -1,7 +1,7 @@
 """One number of secondary veins from two independent readers: paths of ridges, and the leaf parser's network.
 
 Both err, and seldom alike: where they agree, their mean is right more often than either. So a number is given only
-where they agree.
+where they nearly agree.
 """
 
 from __future__ import annotations
@@ -12,9 +12,9 @@ from leafid.characters.vein_count import VeinCount
 from leafid.sheets import ParsedLeaf
 
 MAX_DIFFERENCE = 1
-"""Most veins by which the two may differ on a side. With 2, held-back leaves were right within 1 in 74 % only."""
-QUALITY = 0.86
-"""Share of numbers on which both agree that are right within 1, on leaves counted by eye; see docs/results.md."""
+"""Veins by which the two may differ on a side. With 2, fewer than 85 % of the numbers are right within 1."""
+QUALITY = 0.83
+"""Share of the numbers given that are right within 1 on leaves counted by eye; see docs/results.md."""
 _UNCERTAINTY = 0.8  # standard deviation of such a number
 
 
@@ -34,7 +34,7 @@ class AgreedCount:
 
 
 def agreed_count(veins: VeinCount, leaf: ParsedLeaf) -> AgreedCount | None:
-    """Return the mean numbers, rounded up, where both readers agree on both sides; else None.
+    """Return the mean numbers, rounded up, where both readers nearly agree on both sides; else None.
 
     Args:
         veins: read from ridges on the straightened blade.

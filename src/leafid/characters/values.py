@@ -13,7 +13,7 @@ BLADE_SHAPES = ("ovate", "elliptic", "obovate")
 MARGINS = ("entire", "toothed")
 
 
-FULL_QUALITY = 0.85
+FULL_QUALITY = 0.8
 """Quality from which a character may exclude a taxon: a count of this quality is right within 1 in so many cases."""
 
 

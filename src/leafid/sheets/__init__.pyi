@@ -24,6 +24,7 @@ from .preparation import prepare as prepare
 from .preparation import prepare_file as prepare_file
 from .preview import draw_preview as draw_preview
 from .preview import preview_image as preview_image
+from .ridge_filters import line_responses as line_responses
 from .ruler_scale import RulerScale as RulerScale
 from .ruler_scale import find_ruler_scale as find_ruler_scale
 from .scale_bar import ScaleBar as ScaleBar
@@ -31,4 +32,5 @@ from .scale_bar import find_scale as find_scale
 from .scale_bar import find_scale_bar as find_scale_bar
 from .upright_leaf import UprightLeaf as UprightLeaf
 from .upright_leaf import cut_upright as cut_upright
+from .vein_map import flatten_illumination as flatten_illumination
 from .vein_map import vein_scores as vein_scores

@@ -90,7 +90,7 @@ def unclear_outline(pixels: NDArray[np.uint8], mask: NDArray[np.bool_]) -> float
         mask: bool (H, W), its refined mask.
     """
     outlines, _ = cv2.findContours(mask.astype(np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
-    if not outlines:
+    if not outlines or mask.all():
         return 1.0
     step = max(2.0, _STEP * math.sqrt(np.count_nonzero(mask)))
     lab = cv2.cvtColor(pixels, cv2.COLOR_RGB2LAB).astype(np.float32)
@@ -98,15 +98,14 @@ def unclear_outline(pixels: NDArray[np.uint8], mask: NDArray[np.bool_]) -> float
     within = np.asarray(cv2.distanceTransform(mask.astype(np.uint8), cv2.DIST_L2, 5), np.float32)
     beyond = np.asarray(cv2.distanceTransform((~mask).astype(np.uint8), cv2.DIST_L2, 5), np.float32)
     signed = cv2.GaussianBlur(within - beyond, (0, 0), step / 2)
-    points = max(outlines, key=len)[::3, 0]
-    inward = np.stack(
-        [cv2.Sobel(signed, cv2.CV_32F, *way)[points[:, 1], points[:, 0]] for way in ((1, 0), (0, 1))], axis=1
-    )
+    points = np.asarray(max(outlines, key=len)[::3, 0])
+    slopes = [cv2.Sobel(signed, cv2.CV_32F, *way)[points[:, 1], points[:, 0]] for way in ((1, 0), (0, 1))]
+    inward = np.stack(slopes, axis=1).astype(np.float64)
     inward /= np.maximum(np.hypot(*inward.T), 1e-6)[:, None]
 
-    def colour(places: NDArray[np.float32]) -> Map:
+    def colour(places: Points) -> Map:
         columns, rows = np.round(places).astype(int).T
-        return lab[np.clip(rows, 0, mask.shape[0] - 1), np.clip(columns, 0, mask.shape[1] - 1)]
+        return np.asarray(lab[np.clip(rows, 0, mask.shape[0] - 1), np.clip(columns, 0, mask.shape[1] - 1)])
 
     difference = colour(points + step * inward) - colour(points - step * inward)
     return float(np.mean(np.sqrt((difference**2).sum(axis=1)) < _CONTRAST))
@@ -162,10 +161,10 @@ def _distance(lab: Map, weights: Map, sigma: float) -> Map:
         return np.asarray(cv2.GaussianBlur(small, (0, 0), max(1.0, sigma / _COARSE)), np.float32)
 
     total = np.maximum(local(weights), 1e-4)[..., None]
-    mean = local(lab * weights[..., None]) / total
-    spread = local(lab * lab * weights[..., None]) / total - mean**2
-    mean = np.asarray(cv2.resize(mean, (width, height)), np.float32)
-    spread = np.asarray(cv2.resize(np.maximum(spread, 0), (width, height)), np.float32) + _SPREAD**2
+    coarse = np.asarray(local(lab * weights[..., None]) / total, np.float32)
+    scatter = np.asarray(local(lab * lab * weights[..., None]) / total - coarse**2, np.float32)
+    mean = np.asarray(cv2.resize(coarse, (width, height)), np.float32)
+    spread = np.asarray(cv2.resize(np.maximum(scatter, 0), (width, height)), np.float32) + _SPREAD**2
     return np.asarray(((lab - mean) ** 2 / spread + np.log(spread)).sum(axis=2), np.float32)
 
 
