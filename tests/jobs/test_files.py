@@ -256,3 +256,9 @@ def test_a_job_of_20000_taxa_is_checked_in_a_moment() -> None:
     found = [taxa.entry_of(f"Viola s{number}") for number in range(20_000)]
     assert found == list(taxa.entries) and taxa.entry_of("Viola t") is None
     assert time.process_time() - started < 5, "not quadratic"
+
+
+def test_another_file_in_the_place_of_a_job_is_named(tmp_path: Path) -> None:
+    (tmp_path / "photo.jpg").write_bytes(b"\xff\xd8\xff\0")
+    with pytest.raises(JobError, match=r"photo\.jpg is not a job file"):
+        load_job(tmp_path / "photo.jpg")

@@ -138,6 +138,8 @@ def _read_text(path: Path) -> str:
     except IsADirectoryError:
         raise JobError(f"{path} is a folder; name the job file in it.") from None
     except UnicodeDecodeError as error:
+        if path.suffix.lower() not in (".yaml", ".yml"):
+            raise JobError(f"{path} is not a job file, which is text and ends in .yaml.") from None
         raise JobError(f"{path}: not UTF-8 text (byte {error.start}). Save it as UTF-8.") from None
     except OSError as error:
         raise JobError(f"{path} cannot be read: {error.strerror}.") from None
