@@ -30,10 +30,10 @@ def job(tmp_path: Path) -> Job:
         path = tmp_path / "data" / f"P-{number}.png"
         leaf("Coffea canephora", 900 + number, noise=60).save(path)
         rows.append((sha256_of(path)[:12], path.name, "Rosa gallica", "P", f"g{len(rows)}"))
-    for number in range(2):  # no usable name
+    for number in range(2):  # names that are misapplied
         path = tmp_path / "data" / f"U-{number}.png"
         leaf("Coffea canephora", 950 + number).save(path)
-        rows.append((sha256_of(path)[:12], path.name, "Rosa sp.", "U", f"g{len(rows)}"))
+        rows.append((sha256_of(path)[:12], path.name, "Mitragyna hirsuta auct. non Havil.", "U", f"g{len(rows)}"))
     columns = ["image_id", "path", "scientificName", "institutionCode", "gathering_id"]
     write_catalog(pd.DataFrame(rows, columns=columns), tmp_path / "data" / "catalog.csv")
     return Job.model_validate(

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from multiprocessing import get_context
 from typing import TypeVar
+
+_log = logging.getLogger(__name__)
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -25,6 +28,12 @@ def map_in_processes(
         processes: number of processes.
         if_ended: gives the result of an image that has ended a process of its own.
     """
+    try:
+        _pool(1).shutdown()
+    except OSError as error:  # of its semaphores, in containers without a /dev/shm that can be written
+        _log.warning("No processes can be started (%s): images are measured one after the other.", error.strerror)
+        yield from map(function, items)
+        return
     alone: set[int] = set()
     finished: dict[int, Result] = {}
     place = 0
