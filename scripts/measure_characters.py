@@ -239,10 +239,9 @@ def report_masks(shared: Path) -> None:
         overlaps, seconds = [], []
         for path in images[half::2]:
             pixels = np.asarray(open_image(path).rgb, np.uint8)
-            truth = np.asarray(open_image(next((path.parent.parent / "masks").glob(f"{path.stem}.*"))).rgb, np.uint8)
-            truth = np.asarray(
-                cv2.resize(truth[..., 0], pixels.shape[1::-1], interpolation=cv2.INTER_NEAREST), np.uint8
-            )
+            file = next((path.parent.parent / "masks").glob(f"{path.stem}.*"))
+            grey = np.asarray(cv2.imread(str(file), cv2.IMREAD_GRAYSCALE), np.uint8)
+            truth = np.asarray(cv2.resize(grey, pixels.shape[1::-1], interpolation=cv2.INTER_NEAREST), np.uint8)
             crop = cut_upright(pixels, parse_leaves(pixels)[0], max_side=MAX_SIDE)
             real = crop.cut_mask(truth > 60)
             start = time.process_time()

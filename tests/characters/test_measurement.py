@@ -9,7 +9,6 @@ import pytest
 from numpy.typing import NDArray
 
 from leafid.characters import Measurement, NotMeasuredReason, measure_leaf
-from leafid.characters.blade import remove_shadow
 from leafid.sheets import NotWhole
 from tests.characters.leaves import drawn_leaf, on_paper, parsed, parsed_mask
 
@@ -223,25 +222,3 @@ def test_the_petiole_is_measured() -> None:
     beyond = leaf.midrib_px[[0, 0]] + np.array([[0, 0], [0, 0.23 * length]])  # farther than seen
     assert measure_leaf(on_paper(leaf), replace(parsed(leaf), petiole=beyond)).characters.petiole_share is None
     assert measure_leaf(on_paper(leaf), parsed(leaf)).characters.petiole_share is None
-
-
-def _blotched(rough: bool) -> tuple[NDArray[np.uint8], NDArray[np.bool_], NDArray[np.bool_]]:
-    """Draw a green leaf with a blotch, darker than the paper and of its colour, at the lower end of its mask."""
-    rng = np.random.default_rng(3)
-    rows, columns = np.mgrid[:500, :400]
-    mask = ((rows - 250) / 200) ** 2 + ((columns - 200) / 120) ** 2 < 1
-    blotch = mask & (rows > 400)
-    pixels = np.full((*mask.shape, 3), 225.0)
-    grain = np.asarray(cv2.GaussianBlur(rng.normal(0, 30, mask.shape), (0, 0), 1.2))[..., None]
-    pixels[mask] = (np.array([85.0, 120, 55]) + grain)[mask]
-    pixels[blotch] = (np.array([135.0, 128, 122]) + grain * rough)[blotch]
-    mask = np.asarray(cv2.erode(mask.astype(np.uint8), np.ones((5, 5), np.uint8)) > 0)  # the half-shadow is not plant
-    return np.clip(pixels + rng.normal(0, 1, pixels.shape), 0, 255).astype(np.uint8), mask, blotch & mask
-
-
-def test_a_smooth_shadow_is_removed_and_a_rough_spot_stays() -> None:
-    for rough in (False, True):
-        pixels, mask, blotch = _blotched(rough)
-        kept = remove_shadow(pixels, mask)
-        assert (kept & blotch).sum() < 0.2 * blotch.sum() if not rough else (kept & blotch).sum() > 0.95 * blotch.sum()
-        assert (kept & ~blotch).sum() > 0.99 * (mask & ~blotch).sum()

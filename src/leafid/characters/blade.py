@@ -1,9 +1,4 @@
-"""Prepare the blade that is measured: reduce a leaf crop to working size and remove its shadow.
-
-A plant mask may include the shadow beside a curled leaf. A shadow has the paper's colour or a warmer one, is darker
-than the paper, and is as smooth. Where the leaf clearly differs in colour, such parts of the outline are removed.
-Brown spots at the margin of a leaf have the same colours, but are rough: they stay.
-"""
+"""Reduce a leaf crop to the size at which its blade is measured."""
 
 from __future__ import annotations
 
@@ -17,15 +12,6 @@ from numpy.typing import NDArray
 WORKING_SIDE = 400  # square root of the blade's area in pixels of the working image, at most
 MIN_SIDE = 40  # a smaller blade shows neither form nor veins
 RIM = 8  # empty pixels around the crop, so that filters and outlines need no special case at its edge
-_DARKNESS = 16.0  # grey levels, added before logarithms and ratios: the colour of nearly black pixels is noise
-_SHADOW_LIGHT = (0.4, 0.75)  # brightness of a shadow relative to the paper; spots are darker, glossy parts lighter
-_DEEPEST_SHADOW = 0.25  # brightness of a shadow beside a green leaf: the colour alone separates the two
-_MAX_COLOUR_SHARE = 0.42  # of the difference from the paper's colour (0) to the leaf's (1) that a shadow may have
-_MIN_GREEN_DIFFERENCE = 0.05  # log(red / green) by which a leaf is greener than its paper; a shadow is never greener
-_MAX_GREEN_SHARE = 0.25  # of the leaf's green that a shadow may have
-_MAX_ROUGHNESS = 0.4  # of a shadow, as a share of the leaf's
-_SHADOW_EDGE = 11  # pixels around the smooth part of a shadow that may belong to its edge
-_MIN_COLOUR_DISTANCE = 0.16  # of leaf and paper in log-chromaticity; with less, shadow and leaf look alike
 
 
 @dataclass(frozen=True)
@@ -36,7 +22,7 @@ class Blade:
         pixels: uint8 RGB (h, w, 3), with a rim of `RIM` pixels around the crop.
         mask: True on the leaf, petiole included, bool (h, w); one component without holes.
         scale: working pixels per pixel of the crop, 0..1.
-        solidity: share of its convex hull that the leaf fills, 0..1, without parts of the outline that may be paper.
+        solidity: share of its convex hull that the leaf fills, 0..1.
     """
 
     pixels: NDArray[np.uint8]
@@ -59,7 +45,7 @@ class Blade:
 
 
 def prepare_blade(pixels: NDArray[np.uint8], mask: NDArray[np.bool_]) -> Blade:
-    """Reduce a crop to working size and remove its shadow.
+    """Reduce a crop to working size.
 
     Args:
         pixels: uint8 RGB (H, W, 3).
@@ -72,9 +58,8 @@ def prepare_blade(pixels: NDArray[np.uint8], mask: NDArray[np.bool_]) -> Blade:
         pixels = np.asarray(cv2.resize(pixels, size, interpolation=cv2.INTER_AREA), np.uint8)
         mask = np.asarray(cv2.resize(mask.astype(np.float32), size, interpolation=cv2.INTER_AREA) > 0.5)
     framed = np.asarray(cv2.copyMakeBorder(pixels, RIM, RIM, RIM, RIM, cv2.BORDER_REPLICATE), np.uint8)
-    padded = np.pad(mask, RIM)
-    strict = largest_component(remove_shadow(framed, padded, spots=False))
-    return Blade(framed, largest_component(remove_shadow(framed, padded)), scale, _solidity(strict))
+    blade = largest_component(np.pad(mask, RIM))
+    return Blade(framed, blade, scale, _solidity(blade))
 
 
 def _solidity(mask: NDArray[np.bool_]) -> float:
@@ -94,58 +79,6 @@ def rectangularity(mask: NDArray[np.bool_]) -> float:
     outline = max(outlines, key=cv2.contourArea)
     width, height = cv2.minAreaRect(outline)[1]
     return float(cv2.contourArea(outline)) / max(1.0, width * height)
-
-
-def remove_shadow(pixels: NDArray[np.uint8], mask: NDArray[np.bool_], *, spots: bool = True) -> NDArray[np.bool_]:
-    """Remove the shadow from the outline of a leaf whose colour clearly differs from that of the paper.
-
-    Args:
-        pixels: uint8 RGB (H, W, 3).
-        mask: True on leaf and shadow, bool (H, W).
-        spots: keep parts that have a shadow's colour but are as rough as the leaf, such as brown spots at the margin.
-            If False, these are removed too, and with them the paper between the leaflets of a compound leaf.
-    """
-    depth = cv2.distanceTransform(mask.astype(np.uint8), cv2.DIST_L2, 5)
-    core = depth > 0.35 * float(depth.max())
-    reach = max(3, round(0.02 * math.sqrt(max(1, int(np.count_nonzero(mask))))))
-    paper = cv2.distanceTransform((~mask).astype(np.uint8), cv2.DIST_L2, 5) > reach
-    if np.count_nonzero(core) < 50 or np.count_nonzero(paper) < 50:
-        return mask
-    smooth = cv2.GaussianBlur(pixels, (0, 0), 1.0).astype(np.float32) + _DARKNESS
-    colour = np.log(smooth[..., :2] / smooth[..., 1:])  # log of red to green and of green to blue
-    light = smooth.sum(axis=2)
-    of_leaf, of_paper = np.median(colour[core], axis=0), np.median(colour[paper], axis=0)
-    apart = of_leaf - of_paper
-    distance = float(np.hypot(*apart))
-    if distance < _MIN_COLOUR_DISTANCE:
-        return mask
-    share = (colour - of_paper) @ apart / distance**2  # 0 the paper's colour, 1 the leaf's
-    aside = np.abs((colour - of_paper) @ np.array([-apart[1], apart[0]])) / distance
-    shade = light / float(np.median(light[paper]))
-    like_paper = (share < _MAX_COLOUR_SHARE) & (aside < 0.5 * distance)
-    shadow = like_paper & (shade > _SHADOW_LIGHT[0]) & (shade < _SHADOW_LIGHT[1])
-    if spots:
-        green = of_leaf[0] - of_paper[0]
-        if green < -_MIN_GREEN_DIFFERENCE:  # shadows are warmer than the paper, never greener
-            ungreen = (colour[..., 0] - of_paper[0]) / green < _MAX_GREEN_SHARE
-            shadow |= ungreen & (shade > _DEEPEST_SHADOW) & (shade < _SHADOW_LIGHT[1])
-        rough = _roughness(light)
-        even = (shadow & mask & (rough < _MAX_ROUGHNESS * float(np.median(rough[core])))).astype(np.uint8)
-        shadow &= cv2.dilate(even, np.ones((_SHADOW_EDGE, _SHADOW_EDGE), np.uint8)) > 0
-    shadow &= mask
-    outside = ((~mask) | shadow).astype(np.uint8)
-    _, labels = cv2.connectedComponents(outside, connectivity=4)
-    beside = np.zeros(int(labels.max()) + 1, np.bool_)
-    beside[np.unique(labels[~mask])] = True
-    kept = mask & ~(shadow & beside[labels])
-    return np.asarray(kept) if np.count_nonzero(kept) > 0.4 * np.count_nonzero(mask) else mask
-
-
-def _roughness(light: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Return the local standard deviation of the logarithm of brightness, (h, w)."""
-    detail = np.log(light)
-    detail = detail - cv2.GaussianBlur(detail, (0, 0), 2.5)
-    return np.asarray(np.sqrt(cv2.GaussianBlur(detail * detail, (0, 0), 2.5)), np.float32)
 
 
 def largest_component(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
