@@ -296,9 +296,9 @@ def test_a_jpeg_named_as_a_raw_photo_is_read(tmp_path: Path) -> None:
 def test_a_tiff_directory_that_makes_no_sense_is_damage(tmp_path: Path, tag: int, field: int, value: int) -> None:
     path = tmp_path / "scan.tif"  # floats, which Pillow does not open
     extra = [(274, "H", 1, 1, True)]
-    tifffile.imwrite(path, np.ones((8, 8, 3), np.float32), photometric="rgb", extratags=extra)  # type: ignore[arg-type]
+    tifffile.imwrite(path, np.ones((8, 8, 3), np.float32), photometric="rgb", extratags=extra)
     content = bytearray(path.read_bytes())
-    place = tifffile.TiffFile(path).pages[0].tags[tag].offset + field  # of the number of values, or of the value
+    place = tifffile.TiffFile(path).pages.first.tags[tag].offset + field  # of the number of values, or of the value
     content[place : place + 4] = value.to_bytes(4, "little")
     path.write_bytes(content)
     try:

@@ -18,7 +18,7 @@ def test_a_sheet_under_a_wrong_name_is_listed(run_folder: Path, tmp_path: Path) 
     rows = []
     for number, name in enumerate([name for name in COLOURS for _ in range(8)]):
         leaf(name, 500 + number).save(run_folder.parent / "images" / f"v{number}.png")
-        rows.append((f"v{number}", f"images/v{number}.png", name, f"v{number}", None, "val"))
+        rows.append((f"v{number}", f"images/v{number}.png", name, f"v{number}", None, None, "val"))
     rows[0] = (*rows[0][:2], TARGET, *rows[0][3:])
     pd.concat([split, pd.DataFrame(rows, columns=split.columns)]).to_csv(run_folder / "split.csv", index=False)
     calibrate(run_folder, device="cpu")

@@ -64,7 +64,7 @@ def test_all_mistakes_are_named_at_once(tmp_path: Path) -> None:
 
 def test_a_folder_that_cannot_be_made_is_named(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("in the way")
-    with pytest.raises(OutputError, match=r"drawn photographs cannot be written to .*file"):
+    with pytest.raises(OutputError, match=r"out cannot be written: .*file: Not a directory"):
         draw_album(tmp_path / "file" / "out", photographs=1)
 
 

@@ -62,4 +62,5 @@ def main(seed: int, first: int, last: int, folder: Path) -> None:
 
 
 if __name__ == "__main__":
-    main(*map(int, sys.argv[1:4]), Path(sys.argv[4]))
+    seed, first, last = map(int, sys.argv[1:4])
+    main(seed, first, last, Path(sys.argv[4]))

@@ -8,6 +8,7 @@ import subprocess
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -30,7 +31,7 @@ def test_a_full_disk_stops_with_a_sentence_and_can_be_continued(
     for number in range(rounds(1, 6)):
         place = Path(shutil.copytree(workplace, tmp_path / f"round {number}"))
         size = chance.randrange(100, 4000)
-        run = command.start(place, prepare=lambda size=size: resource.setrlimit(resource.RLIMIT_FSIZE, (size, size)))
+        run = command.start(place, prepare=partial(resource.setrlimit, resource.RLIMIT_FSIZE, (size, size)))
         exit_code = run.wait(figures)
         assert exit_code in (ExitCode.USER_ERROR, command.exit_code), run.messages()
         if exit_code == ExitCode.USER_ERROR:
@@ -85,6 +86,8 @@ def test_inputs_that_vanish_or_are_replaced_have_one_record(
         run = command.start(place)
         photos = sorted((place / "photos").iterdir())
         changes = 0
+        while run.process.poll() is None and not (place / command.outputs[0]).exists():
+            time.sleep(0.005)  # until the folder is listed: what vanishes before has no record
         while run.process.poll() is None and changes < 200 and not run.has_records(len(command.inputs)):
             _change(chance.choice(photos), changes, chance)
             changes += 1

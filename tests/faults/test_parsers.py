@@ -24,6 +24,7 @@ from leafid.sources.providers.taxon_matching import TaxonMatcher
 from leafid.trust import ReferenceSpecimens
 from tests.faults import texts
 from tests.faults.figures import LONG, SEED, figures_of, rounds
+from tests.faults.mutations import mutated
 from tests.sources.test_archive import archive
 
 EXAMPLES = rounds(40, 1500)
@@ -173,7 +174,7 @@ def test_descriptions_of_bundles(bundle: tuple[Path, BundleInfo]) -> None:
     def one(chance: random.Random) -> None:
         changed = json.dumps(texts.changed_values(content, chance)).encode()
         if chance.random() < 0.2:
-            changed = texts.mutated(changed, b'{}[]"\\u,:', chance)
+            changed = mutated(changed, b'{}[]"\\u,:', chance)
         (folder / "bundle.json").write_bytes(changed)
         read_bundle(folder).info.model_dump_json()
 
@@ -194,7 +195,7 @@ def test_weights_and_references(bundle: tuple[Path, BundleInfo]) -> None:
         (folder / "model.safetensors").write_bytes(texts.safetensors_file(weights, chance))
         references = texts.safetensors_file({"features": features, "labels": labels}, chance)
         (folder / "references.safetensors").write_bytes(references)
-        content = texts.mutated(table, b'",\n\0\xff', chance) if chance.random() < 0.3 else table
+        content = mutated(table, b'",\n\0\xff', chance) if chance.random() < 0.3 else table
         (folder / "references.csv").write_bytes(content)
         assert info.references is not None
         described = info.references.model_copy(update={"sha256": _sha256(folder / "references.safetensors")})
@@ -238,7 +239,7 @@ def test_results_to_be_continued(tmp_path: Path) -> None:
         ending = chance.choice((".csv", ".jsonl"))
         content = whole[ending].header + whole[ending].line(record) * 3
         file = tmp_path / f"results{ending}"
-        file.write_bytes(texts.mutated(content, b'",\n\0\xff{}', chance))
+        file.write_bytes(mutated(content, b'",\n\0\xff{}', chance))
         list(read_records(file))
 
     _parse_many("results", one, OutputError)
