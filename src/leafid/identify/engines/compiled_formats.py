@@ -10,19 +10,18 @@ import importlib.util
 import io
 import logging
 import os
-import sys
 import warnings
 from collections.abc import Callable
 from importlib import import_module
 from pathlib import Path
 from queue import SimpleQueue
-from types import ModuleType
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from leafid.errors import InstallationError
+from leafid.openvino_runtime import import_openvino
 
 if TYPE_CHECKING:
     from leafid.learning import Network
@@ -39,7 +38,6 @@ FeatureExtractor = Callable[[NDArray[np.uint8]], NDArray[np.float32]]
 """Maps pixels (V, 3, S, S), uint8 RGB, to features (V, F); S is fixed, V is free."""
 
 _RUNTIMES = {"openvino": "openvino", "onnx": "onnxruntime", "openvino-int8": "openvino", "onnx-int8": "onnxruntime"}
-_CONVERTER = "openvino.tools.ovc"
 _QUANTIZER = "nncf"
 _EXPORTER = "onnx"  # torch.onnx.export needs it
 _ENDINGS = {"openvino": ".xml", "onnxruntime": ".onnx"}
@@ -98,7 +96,7 @@ def write_model(
             onnx = import_module(_EXPORTER)
             onnx.save(_quantize_int8(onnx.load(onnx_file), calibration, input_name="pixels"), onnx_file)
         return
-    openvino = _openvino()
+    openvino = import_openvino()
     model = openvino.Core().read_model(onnx_file)
     if calibration is not None:
         model = _quantize_int8(model, calibration)
@@ -126,7 +124,7 @@ def load_model(
         options.intra_op_num_threads = 1  # runs in the calling thread
         session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
         return lambda pixels: np.asarray(session.run(["features"], {"pixels": pixels})[0], np.float32)
-    openvino = _openvino()
+    openvino = import_openvino()
     settings: dict[str, str | int | bool] = {
         "INFERENCE_PRECISION_HINT": "f32",  # newer CPUs would use bfloat16, so that output would depend on the machine
         "NUM_STREAMS": threads,
@@ -151,21 +149,6 @@ def load_model(
             requests.put(request)
 
     return features
-
-
-def _openvino() -> ModuleType:
-    """Import the runtime of OpenVINO without its converter.
-
-    ``import openvino`` also imports the converter, unless that raises an ImportError. This takes longer than the rest
-    of the import, and reports each import over the network. ``openvino.tools.ovc`` can still be imported afterwards.
-    """
-    if "openvino" in sys.modules:
-        return sys.modules["openvino"]
-    sys.modules[_CONVERTER] = None  # type: ignore[assignment] # makes the import raise an ImportError
-    try:
-        return import_module("openvino")
-    finally:
-        del sys.modules[_CONVERTER]
 
 
 def _quantize_int8(model: Any, views: NDArray[np.uint8], *, input_name: str | None = None) -> Any:  # noqa: ANN401 -- untyped

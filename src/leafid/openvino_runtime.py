@@ -1,0 +1,22 @@
+"""Imports the runtime of OpenVINO."""
+
+import sys
+from importlib import import_module
+from types import ModuleType
+
+CONVERTER = "openvino.tools.ovc"
+
+
+def import_openvino() -> ModuleType:
+    """Import the runtime of OpenVINO without its converter.
+
+    ``import openvino`` also imports the converter, unless that raises an ImportError. This takes longer than the rest
+    of the import, and reports each import over the network. ``openvino.tools.ovc`` can still be imported afterwards.
+    """
+    if "openvino" in sys.modules:
+        return sys.modules["openvino"]
+    sys.modules[CONVERTER] = None  # type: ignore[assignment] # makes the import raise an ImportError
+    try:
+        return import_module("openvino")
+    finally:
+        del sys.modules[CONVERTER]
