@@ -3,7 +3,6 @@
 import numpy as np
 import pytest
 import torch
-from numpy.typing import NDArray
 from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 
 from leafid.bundle import NetworkSpec
@@ -88,13 +87,13 @@ def test_a_probe_is_loaded_into_a_network() -> None:
     np.testing.assert_allclose(logits, probe.head.logits(train.embeddings), atol=1e-3)
 
 
-def test_a_refitted_probe_is_more_accurate_and_as_calibrated_out_of_fold_as_on_new_images() -> None:
+def test_a_refitted_probe_is_more_accurate_and_calibrated_on_new_images() -> None:
     def noisy(per_taxon: int, seed: int) -> LabelledEmbeddings:
         images = clouds(per_taxon, 8, seed)
         noise = np.random.default_rng(100 + seed).normal(0, 2, images.embeddings.shape)
         return LabelledEmbeddings((images.embeddings + noise).astype(np.float32), images.labels)
 
-    gained, overconfident, fitted = [], [], []
+    gained, overconfident = [], []
     for draw in range(6):
         train, val, test = noisy(4, 3 * draw), noisy(3, 3 * draw + 1), noisy(40, 3 * draw + 2)
         before = fit_probe_head(train, val, 8, balanced=True).head.logits(test.embeddings).argmax(axis=1)
@@ -104,13 +103,7 @@ def test_a_refitted_probe_is_more_accurate_and_as_calibrated_out_of_fold_as_on_n
         logits = head.logits(test.embeddings)
         accuracy = (logits.argmax(axis=1) == test.labels).mean()
         gained.append(accuracy - (before == test.labels).mean())
-        overconfident.append(_confidence(logits) - accuracy)
-        fitted.append(_confidence(head.logits(both.embeddings)) - accuracy)
+        confidence = float(torch.from_numpy(logits).softmax(1).max(1).values.mean())
+        overconfident.append(confidence - accuracy)
     assert np.mean(gained) > 0.03
     assert abs(np.mean(overconfident)) < 0.06
-    assert np.mean(fitted) > 0.15  # the images that it was fitted to would mislead calibration
-
-
-def _confidence(logits: NDArray[np.float64]) -> float:
-    """Return the mean probability of the first candidate."""
-    return float(torch.from_numpy(logits).softmax(1).max(1).values.mean())

@@ -102,6 +102,7 @@ class TimmBackbone(Backbone):
                 if not any(option in str(error) for option in options):
                     raise
             else:
+                module: Any
                 for module in built.modules():
                     if hasattr(module, "dynamic_img_pad"):  # patches that reach beyond the edge of a view are filled up
                         module.dynamic_img_pad = True
