@@ -19,6 +19,7 @@ import shutil
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 import bench_training
@@ -167,7 +168,7 @@ def fine_tuning(job: Job, folder: Path, seed: int, *, epochs: int, batch: int) -
     yield from tested(run)
 
 
-def share_of_bare_step(job: Job, folder: Path) -> Iterator[tuple[str, str]]:
+def share_of_bare_step(folder: Path) -> Iterator[tuple[str, str]]:
     """Compare the rate of a finished fine-tuning with that of its steps on batches in memory."""
     run = Run.open(folder)
     rates = pd.read_csv(run.folder / "metrics.csv")["images_per_s"].iloc[1:]
@@ -213,20 +214,20 @@ def main() -> None:
     bench_training.EPOCHS = epochs
     for job in jobs:
         folder = out / "runs" / job.name
-        table.measure(job.name, "linear probe", lambda job=job, folder=folder: probe(job, folder / "probe"))
-        table.measure(job.name, "parity with the CPU", lambda folder=folder: parity(folder / "probe"))
+        table.measure(job.name, "linear probe", partial(probe, job, folder / "probe"))
+        table.measure(job.name, "parity with the CPU", partial(parity, folder / "probe"))
     for seed in range(options.seeds):
         for job in jobs:
             run = out / "runs" / job.name / f"seed {seed}"
             table.measure(
                 job.name,
                 f"fine-tuning in bf16, seed {seed}",
-                lambda job=job, run=run, seed=seed: fine_tuning(job, run, seed, epochs=epochs, batch=batch),
+                partial(fine_tuning, job, run, seed, epochs=epochs, batch=batch),
             )
             if seed == 0:
                 if job is jobs[0]:
-                    table.measure(job.name, "training", lambda job=job, run=run: share_of_bare_step(job, run))
-                table.measure(job.name, "identification", lambda run=run: identification(run))
+                    table.measure(job.name, "training", partial(share_of_bare_step, run))
+                table.measure(job.name, "identification", partial(identification, run))
     print(f"\n{time.monotonic() - started:.0f} s; {table.path}")
 
 

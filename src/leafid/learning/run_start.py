@@ -8,12 +8,8 @@ from pathlib import Path
 
 import torch
 
-<<<<<<< HEAD
-from leafid.curation import training_split, write_conflicts, write_split
-from leafid.destinations import Destination, check_destinations, contains_only
-=======
 from leafid.curation import CuratedCatalog, training_split, write_conflicts, write_split
->>>>>>> 02d2d9c (Cross-validate by gathering beside baselines, refit the probe on train and val, name own code in jobs, transformers of timm)
+from leafid.destinations import Destination, check_destinations, contains_only
 from leafid.errors import RunError
 from leafid.files import sha256_of, write_text
 from leafid.jobs import Job, dump_job
@@ -36,7 +32,6 @@ SETTINGS_FREE_TO_CHANGE = ("training.device", "training.devices", "training.node
 """Settings that may differ when a run is resumed: they do not change the result."""
 
 
-<<<<<<< HEAD
 def check_run_folder(folder: Path) -> None:
     """Check early that a run can be written to a folder: it is free, or has a run or the beginning of one.
 
@@ -48,9 +43,6 @@ def check_run_folder(folder: Path) -> None:
     check_destinations([destination], existing="resume")
 
 
-def create_run(job: Job, folder: Path, device: torch.device) -> Run:
-    """Write the run folder; ``run.json`` is written last, so that a folder with it has the job and the split."""
-=======
 def create_run(job: Job, folder: Path, device: torch.device, curated: CuratedCatalog | None = None) -> Run:
     """Write the run folder; ``run.json`` is written last, so that a folder with it has the job and the split.
 
@@ -60,7 +52,6 @@ def create_run(job: Job, folder: Path, device: torch.device, curated: CuratedCat
         device: recorded.
         curated: the images and their split; None: those of the job.
     """
->>>>>>> 02d2d9c (Cross-validate by gathering beside baselines, refit the probe on train and val, name own code in jobs, transformers of timm)
     if Run.exists(folder) and Run.open(folder).info.state == "finished":
         raise RunError(
             f"{folder} is a finished run, and its bundle and evaluations would be lost. Choose another folder with "
@@ -70,15 +61,7 @@ def create_run(job: Job, folder: Path, device: torch.device, curated: CuratedCat
         raise RunError(
             f"{folder} already has a training. Continue it with --resume, or choose another folder with --out."
         )
-<<<<<<< HEAD
-    curated = training_split(job)
-=======
-    if folder.exists() and not Run.exists(folder) and any(folder.iterdir()):
-        raise RunError(f"{folder} is not empty and is not a run of leafid. Choose another folder with --out.")
     curated = curated or training_split(job)
-    for warning in curated.warnings:
-        log.warning("%s", warning)
->>>>>>> 02d2d9c (Cross-validate by gathering beside baselines, refit the probe on train and val, name own code in jobs, transformers of timm)
     info = RunInfo(
         state="training",
         command=shlex.join(sys.argv),

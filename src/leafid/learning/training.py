@@ -36,24 +36,13 @@ from leafid.learning.model_card import model_card
 from leafid.learning.models.backbones import find_backbone, network_spec
 from leafid.learning.models.network import build_network
 from leafid.learning.recipe import resolve_recipe
-<<<<<<< HEAD
-from leafid.learning.run import (
-    METRICS,
-    PLOT,
-    Run,
-)
-from leafid.learning.run_samples import split_samples
+from leafid.learning.run import Run
 from leafid.learning.run_start import check_run_folder, create_run, resume_run
-from leafid.learning.step_memory import warn_of_memory
 from leafid.statements import TrainedOn
 from leafid.taxonomy import Taxonomy
 
 if TYPE_CHECKING:
     import pandas as pd
-=======
-from leafid.learning.run import Run
-from leafid.learning.run_start import create_run, resume_run
->>>>>>> 02d2d9c (Cross-validate by gathering beside baselines, refit the probe on train and val, name own code in jobs, transformers of timm)
 
 log = logging.getLogger(__name__)
 
@@ -86,13 +75,10 @@ def train(
         UsageError: this machine does not have the device, or the batch cannot be divided equally among devices.
         WeightsError: pretrained weights are missing or do not fit.
     """
-<<<<<<< HEAD
     rank = DistributedRank.of(job.training)
     if rank.is_first:
         check_run_folder(run)
-=======
     find_backbone(job.model.backbone).normalisation()  # a wrong name is refused before any image is looked at
->>>>>>> 02d2d9c (Cross-validate by gathering beside baselines, refit the probe on train and val, name own code in jobs, transformers of timm)
     job = resolve_recipe(job)
     device = choose_device(job.training.device)
     if not rank.is_first:

@@ -1,38 +1,31 @@
 """Cross-validation: every image, or every herbarium, is in the test set once, and that fold never trains on it."""
 
 import re
-<<<<<<< HEAD
 from collections import Counter
-from collections.abc import Callable
-from dataclasses import dataclass
-=======
 from collections.abc import Callable, Iterator
->>>>>>> 02d2d9c (Cross-validate by gathering beside baselines, refit the probe on train and val, name own code in jobs, transformers of timm)
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
 from leafid.catalog import read_catalog
-<<<<<<< HEAD
 from leafid.curation import curate
 from leafid.destinations import Destination, check_destinations, has_header
-from leafid.errors import SplitError
-from leafid.jobs import Job, with_settings
-from leafid.tables import write_frame
-=======
 from leafid.errors import SplitError, UsageError
 from leafid.jobs import Job, with_settings
->>>>>>> 02d2d9c (Cross-validate by gathering beside baselines, refit the probe on train and val, name own code in jobs, transformers of timm)
 from leafid.trust.calibrate import calibrate
 from leafid.trust.evaluation.baselines import with_baselines
-from leafid.trust.evaluation.crossvalidation import Crossvalidation, Fold, write_crossvalidation
+from leafid.trust.evaluation.crossvalidation import (
+    FOLDS_TABLE,
+    SUMMARY_TABLE,
+    Crossvalidation,
+    Fold,
+    write_crossvalidation,
+)
 from leafid.trust.evaluation.evaluate import evaluate
 
 if TYPE_CHECKING:
     from leafid.curation import CuratedCatalog
-
-TABLE = "crossvalidation.csv"
 
 OnFold = Callable[[int, int, str], None]
 """Called with (number of the fold from 1, number of folds, name of the fold) when a fold begins."""
@@ -42,44 +35,19 @@ FOLDS = 5
 
 
 class _PlannedFold(NamedTuple):
-    """A fold to be trained: its name, its job, and a function that makes its split (None: that of the job)."""
+    """A fold to be trained.
+
+    Attributes:
+        value: its name, or the held-out value.
+        job: its job.
+        split: makes its split; None: that of the job.
+        column: of the held-out value; None: a fold by gathering.
+    """
 
     value: str
-<<<<<<< HEAD
-    run: Path
-    evaluation: Evaluation | None
-    problem: str | None
-
-
-@dataclass(frozen=True)
-class Crossvalidation:
-    """All folds, and the file with their table."""
-
-    by: str
-    folds: tuple[Fold, ...]
-    table: Path
-
-    def __str__(self) -> str:
-        """Return a table for the terminal, with the statement of limits."""
-        lines = [f"{self.by:20} images   accuracy               macro-F1               undetermined"]
-        for fold in self.folds:
-            result = fold.evaluation
-            if result is None:
-                lines.append(f"{fold.value:20} {fold.problem}")
-                continue
-            lines.append(
-                f"{fold.value:20} {result.read:6}   {_value(result.accuracy, result.accuracy_interval):22} "
-                f"{_value(result.macro_f1, result.macro_f1_interval):22} {_value(result.undetermined_share, None)}"
-            )
-        results = [fold.evaluation for fold in self.folds if fold.evaluation]
-        accuracies = [result.accuracy for result in results if result.accuracy is not None]
-        if accuracies:
-            lines.append(f"mean accuracy {sum(accuracies) / len(accuracies):.3f}, lowest {min(accuracies):.3f}")
-        return "\n".join([*lines, str(self.table), *(result.limits for result in results[:1])])
-=======
     job: Job
     split: Callable[[], "CuratedCatalog"] | None = None
->>>>>>> 02d2d9c (Cross-validate by gathering beside baselines, refit the probe on train and val, name own code in jobs, transformers of timm)
+    column: str | None = None
 
 
 def crossvalidate(
@@ -117,6 +85,11 @@ def crossvalidate(
     job = resolve_recipe(job)  # once, so that all folds have the same settings
     planned = list(_by_gathering(job, folds) if by == "gathering" else _by_column(job, by))
     folder = out or job.run_folder.with_name(f"{job.run_folder.name}-by-{by}")
+    tables = [
+        Destination("--out", folder / FOLDS_TABLE, has_header([by, "run", "problem"], begins=True)),
+        Destination("--out", folder / SUMMARY_TABLE, has_header(["method", "folds"], begins=True)),
+    ]
+    check_destinations(tables, inputs=[job.catalog_path], existing="replace")
     results = []
     for number, fold in enumerate(planned, start=1):
         if on_fold:
@@ -166,22 +139,8 @@ def _by_column(job: Job, by: str) -> Iterator[_PlannedFold]:
             f"--by {by}: the catalog has {len(values)} values in {column}, and two or more values are needed. "
             "Choose another column."
         )
-<<<<<<< HEAD
-    folder = out or job.run_folder.with_name(f"{job.run_folder.name}-by-{by}")
-    table = Destination("--out", folder / TABLE, has_header([by, "run", "problem"], begins=True))
-    check_destinations([table], inputs=[job.catalog_path], existing="replace")
-    folds = []
-    for number, value in enumerate(values, start=1):
-        if on_fold:
-            on_fold(number, len(values), value)
-        folds.append(_fold(job, by, column, value, folder / _folder_name(value, number), device))
-    result = Crossvalidation(by, tuple(folds), folder / TABLE)
-    _write(result)
-    return result
-=======
     for value in values:
-        yield _PlannedFold(value, fold_job(job, by, value))
->>>>>>> 02d2d9c (Cross-validate by gathering beside baselines, refit the probe on train and val, name own code in jobs, transformers of timm)
+        yield _PlannedFold(value, fold_job(job, by, value), column=column)
 
 
 def fold_job(job: Job, by: str, value: str) -> Job:
@@ -190,23 +149,14 @@ def fold_job(job: Job, by: str, value: str) -> Job:
     return with_settings(job, {"curation.split": split | {"test_values": [value], "val": job.curation.split.val}})
 
 
-<<<<<<< HEAD
-def _fold(job: Job, by: str, column: str, value: str, run: Path, device: str) -> Fold:
-=======
 def _trained(fold: _PlannedFold, run: Path, device: str) -> Fold:
->>>>>>> 02d2d9c (Cross-validate by gathering beside baselines, refit the probe on train and val, name own code in jobs, transformers of timm)
     from leafid.learning import Run, train
 
-    of_fold = fold_job(job, by, value)
     try:
-<<<<<<< HEAD
-        if (problem := _without_test_images(of_fold, column, value)) is not None:
-            return Fold(value, run, None, problem)
-        train(of_fold, run=run, resume=Run.exists(run))
-=======
         curated = fold.split() if fold.split else None
+        if fold.column and (problem := _without_test_images(fold.job, fold.column, fold.value)) is not None:
+            return Fold(fold.value, run, problem=problem)
         trained = train(fold.job, run=run, resume=Run.exists(run), curated=curated)
->>>>>>> 02d2d9c (Cross-validate by gathering beside baselines, refit the probe on train and val, name own code in jobs, transformers of timm)
         calibrate(run, device=device)
         evaluation = evaluate(run, on="test", device=device)
     except SplitError as error:  # the fold holds all sheets of a taxon: the table says so, and the next fold follows
@@ -228,37 +178,3 @@ def _without_test_images(of_fold: Job, column: str, value: str) -> str | None:
 
 def _folder_name(value: str, number: int) -> str:
     return f"{number:02d}-{re.sub(r'[^A-Za-z0-9_-]+', '_', value)[:40]}"
-<<<<<<< HEAD
-
-
-def _write(result: Crossvalidation) -> None:
-    import pandas as pd
-
-    rows = []
-    for fold in result.folds:
-        evaluation = fold.evaluation
-        row: dict[str, object] = {result.by: fold.value, "run": fold.run.name, "problem": fold.problem}
-        if evaluation is not None:
-            row |= {"images": evaluation.read, "gatherings": evaluation.gatherings, "accuracy": evaluation.accuracy}
-            row |= _interval_columns("accuracy", evaluation.accuracy_interval)
-            row |= {"macro_f1": evaluation.macro_f1, "macro_f1_taxa": evaluation.macro_f1_taxa}
-            row |= _interval_columns("macro_f1", evaluation.macro_f1_interval)
-            row |= {
-                "balanced_accuracy": evaluation.balanced_accuracy,
-                "ece": evaluation.calibration and evaluation.calibration.ece,
-                "undetermined_share": evaluation.undetermined_share,
-                "target_auroc": evaluation.target and evaluation.target.auroc,
-            }
-        rows.append(row)
-    write_frame(pd.DataFrame(rows), result.table)
-
-
-def _interval_columns(name: str, ends: Interval | None) -> dict[str, object]:
-    low, high = ends or (None, None)
-    return {f"{name}_low": low, f"{name}_high": high}
-
-
-def _value(value: float | None, ends: Interval | None) -> str:
-    return "-" if value is None else f"{value:.3f}" + (f" ({ends[0]:.3f}-{ends[1]:.3f})" if ends else "")
-=======
->>>>>>> 02d2d9c (Cross-validate by gathering beside baselines, refit the probe on train and val, name own code in jobs, transformers of timm)

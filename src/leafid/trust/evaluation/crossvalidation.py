@@ -7,8 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from leafid.bundle import Interval
-from leafid.files import written_atomically
-from leafid.statements import LIMITS
+from leafid.tables import write_frame
 from leafid.trust.evaluation_schema import Evaluation
 
 FOLDS_TABLE, SUMMARY_TABLE = "crossvalidation.csv", "crossvalidation_summary.csv"
@@ -71,7 +70,7 @@ class Crossvalidation:
         return scores
 
     def __str__(self) -> str:
-        """Return tables for the terminal, with the statement of limits."""
+        """Return tables for the terminal, with the limits of the first fold's bundle."""
         lines = [f"{self.by:20} images   accuracy               macro-F1               NLL     undetermined"]
         for fold in self.folds:
             result = fold.evaluation
@@ -83,11 +82,12 @@ class Crossvalidation:
                 f"{_value(result.macro_f1, result.macro_f1_interval):22} {_value(_metrics(result)['nll']):7} "
                 f"{_value(result.undetermined_share)}"
             )
+        limits = [fold.evaluation.limits for fold in self.folds if fold.evaluation][:1]
         lines += ["", f"{'mean ± sd of folds':36} accuracy        macro-F1        NLL"]
         for name, by_metric in self.scores.items():
             shown = [mean_and_sd(by_metric.get(metric, [])) for metric in ("accuracy", "macro_f1", "nll")]
             lines.append(f"{name:36} " + " ".join(f"{one:15}" for one in shown).rstrip())
-        return "\n".join([*lines, "", str(self.folder / FOLDS_TABLE), str(self.folder / SUMMARY_TABLE), LIMITS])
+        return "\n".join([*lines, "", str(self.folder / FOLDS_TABLE), str(self.folder / SUMMARY_TABLE), *limits])
 
 
 def write_crossvalidation(result: Crossvalidation) -> None:
@@ -105,8 +105,7 @@ def write_crossvalidation(result: Crossvalidation) -> None:
     ]
     result.folder.mkdir(parents=True, exist_ok=True)
     for name, rows in ((FOLDS_TABLE, [_row(result.by, fold) for fold in result.folds]), (SUMMARY_TABLE, summary)):
-        with written_atomically(result.folder / name) as temporary:
-            pd.DataFrame(rows).to_csv(temporary, index=False, lineterminator="\n", float_format="%.6g")
+        write_frame(pd.DataFrame(rows), result.folder / name)
 
 
 def mean_and_sd(values: Sequence[float]) -> str:
@@ -125,7 +124,7 @@ def _metrics(evaluation: Evaluation) -> dict[str, float | None]:
     return {
         "macro_f1": evaluation.macro_f1,
         "accuracy": evaluation.accuracy,
-        "nll": evaluation.calibration and evaluation.calibration.nll,
+        "nll": evaluation.calibration.nll if evaluation.calibration else None,
     }
 
 
