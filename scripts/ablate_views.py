@@ -2,10 +2,10 @@
 
 The network is frozen. Its features of all views are computed once for each condition (background and colour) and stored
 in --out; each combination of kinds then takes seconds. The head is fitted on train, its shrinkage chosen on val, and
-macro-F1 measured on val and test. The same is done in five folds by gathering: the next fold chooses the shrinkage, and
-the head is fitted on all four others. The head also learns from augmented copies where the job has them
-(`training.probe_augmented_copies`); each copy takes as long as the images themselves. Choose between variants by val
-and folds; report test.
+macro-F1 measured on val and test. The same is done in five folds by gathering, without the test images: the next fold
+chooses the shrinkage, and the head is fitted on all four others. The head also learns from augmented copies where the
+job has them (`training.probe_augmented_copies`); each copy takes as long as the images themselves. Choose between
+variants by val and folds; report test.
 
     python scripts/ablate_views.py configs/bench-viola.yaml --out runs/ablate-viola
     python scripts/ablate_views.py configs/bench-remp.yaml --out runs/ablate-remp \
@@ -23,7 +23,6 @@ import pandas as pd
 import torch
 from numpy.typing import NDArray
 from sklearn.metrics import f1_score
-from sklearn.model_selection import StratifiedGroupKFold
 from torch.utils.data import DataLoader
 
 from leafid.catalog import image_paths
@@ -34,6 +33,7 @@ from leafid.learning.data.prepare import fill_store, view_store
 from leafid.learning.data.samples import AugmentedCopy, ImageDataset, collate
 from leafid.learning.devices import choose_device, worker_count
 from leafid.learning.linear_probe.embeddings import LabelledEmbeddings
+from leafid.learning.linear_probe.folds import blocked_folds
 from leafid.learning.linear_probe.lda import LinearHead, ShrunkLda
 from leafid.learning.linear_probe.probe import LinearProbe, fit_probe_head
 from leafid.learning.models.attention_pooling import AttentionPooling
@@ -143,9 +143,8 @@ def measure(
     split: pd.DataFrame,
     labels: NDArray[np.int64],
     taxa: int,
-    seed: int,
 ) -> tuple[dict[str, float], NDArray[np.int64]]:
-    """Return the scores of a ``Row``, and the label that the folds predict for each image (N).
+    """Return the scores of a ``Row``, and the label that the folds predict for each image (N); -1 for test images.
 
     Embeddings and each of the copies have the shape (N, F).
     """
@@ -165,19 +164,20 @@ def measure(
 
     head = probe(part["train"], part["val"]).head
     val, test = (macro_f1(labels[part[on]], predict(head, part[on])) for on in ("val", "test"))
-    groups = split["gathering_id"].fillna(split["image_id"])
+    groups = split["gathering_id"].fillna(split["image_id"]).to_numpy(dtype=str)
+    used = ~part["test"]
+    fold_of = np.full(len(split), -1)
+    fold_of[used] = blocked_folds(labels[used], groups[used].tolist(), FOLDS)
     predicted = np.full(len(split), -1)
-    folds = list(StratifiedGroupKFold(FOLDS, shuffle=True, random_state=seed).split(split, labels, groups))
-    for number, (_, indices) in enumerate(folds):
-        held_out, choosing = np.zeros((2, len(split)), dtype=bool)
-        held_out[indices] = True
-        choosing[folds[(number + 1) % FOLDS][1]] = True
-        shrinkage = probe(~choosing & ~held_out, choosing).shrinkage
-        fitting = images.subset(~held_out).concatenate(copies_of(~held_out))
-        lda = ShrunkLda(fitting, taxa, balanced=True)
+    for number in range(FOLDS):
+        held_out, choosing = fold_of == number, fold_of == (number + 1) % FOLDS
+        others = used & ~held_out
+        shrinkage = probe(others & ~choosing, choosing).shrinkage
+        lda = ShrunkLda(images.subset(others).concatenate(copies_of(others)), taxa, balanced=True)
         predicted[held_out] = predict(lda.head(shrinkage), held_out)
-    spread = float(np.std([macro_f1(labels[indices], predicted[indices]) for _, indices in folds], ddof=1))
-    return {"val": val, "test": test, "folds": macro_f1(labels, predicted), "folds_sd": spread}, predicted
+    scores = [macro_f1(labels[fold_of == number], predicted[fold_of == number]) for number in range(FOLDS)]
+    folds = macro_f1(labels[used], predicted[used])
+    return {"val": val, "test": test, "folds": folds, "folds_sd": float(np.std(scores, ddof=1))}, predicted
 
 
 def macro_f1(truth: NDArray[np.int64], predicted: NDArray[np.int64]) -> float:
@@ -219,11 +219,14 @@ def main() -> None:
             name = ", ".join(subset)
             embeddings = original.pooled(subset, len(split), pooling)
             copies = [features.pooled(subset, len(split), pooling) for features in augmented]
-            scores, predicted = measure(embeddings, copies, split, labels, len(taxonomy), job.seed)
+            scores, predicted = measure(embeddings, copies, split, labels, len(taxonomy))
             rows.append(Row(name, condition, **scores))
             print(rows[-1], flush=True)
             pd.DataFrame(rows).to_csv(options.out / "ablation.csv", index=False, float_format="%.4g")
-            f1 = f1_score(labels, predicted, labels=range(len(taxonomy)), average=None, zero_division=0)
+            in_folds = predicted >= 0
+            f1 = f1_score(
+                labels[in_folds], predicted[in_folds], labels=range(len(taxonomy)), average=None, zero_division=0
+            )
             by_taxon[f"{name} ({condition})"] = np.round(f1, 3)
             by_taxon.to_csv(options.out / "per_taxon.csv", index=False)
 

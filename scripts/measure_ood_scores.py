@@ -35,7 +35,8 @@ from leafid.learning import (
     load_network,
     out_of_fold_logits,
     predict_files,
-    predict_split,
+    train_val_embeddings,
+    train_val_rows,
 )
 from leafid.learning.linear_probe.probe import fit_probe_head
 from leafid.trust.ood import (
@@ -83,7 +84,7 @@ def fit_probe(network: Network, train: Embedded, val: Embedded, names: Sequence[
     return refitted, probe.shrinkage
 
 
-def head_logits(network: Network, images: Embedded) -> NDArray[np.float32]:
+def logits_of(network: Network, images: Embedded) -> NDArray[np.float32]:
     """Return the logits (N, T) of the head."""
     with torch.inference_mode():
         return np.asarray(network.last_linear(torch.from_numpy(images.features)).numpy(), dtype=np.float32)
@@ -105,7 +106,7 @@ def unknown_table(
     rows = {}
     for score in get_args(OodScore):
         of_known, of_unknown = (
-            ood_scores(score, head_logits(network, one), one.features, training) for one in (known, unknown)
+            ood_scores(score, logits_of(network, one), one.features, training) for one in (known, unknown)
         )
         out_of_fold = out_of_fold_ood_scores(score, logits, fitting.features, labels, folds)[usable]
         threshold = acceptance_threshold(
@@ -156,13 +157,11 @@ def main() -> None:
     bundle = read_bundle(run.bundle_folder)
     names, network, split = bundle.info.taxonomy.names, load_network(bundle), run.split
     cache, weights = arguments.cache / run.job.name, bundle.info.weights_sha256[:12]
-    parts = [predict_split(run, part, network, device=choose_device("auto")).embeddings for part in ("train", "val")]
-    rows = pd.concat([split[split["split"] == part] for part in ("train", "val")])
-    order = np.argsort(rows.index, kind="stable")
-    fitting = Embedded(rows.iloc[order].reset_index(drop=True), np.concatenate(parts)[order])
+    embeddings = train_val_embeddings(run, network, device=choose_device("auto")).embeddings
+    fitting = Embedded(train_val_rows(run), embeddings)
     rows = split[split["split"] == "test"]
     test = embed(network, run, rows, run.image_paths(rows), cache / f"test-{weights}.npy")
-    right = head_logits(network, test).argmax(axis=1) == test.labels(names)
+    right = logits_of(network, test).argmax(axis=1) == test.labels(names)
     print(f"{bundle.info.identifier}: accuracy on test {right.mean():.3f}")
     if arguments.unknown:
         files = sorted(path for path in arguments.unknown.rglob("*") if path.suffix.lower() in IMAGE_EXTENSIONS)

@@ -8,8 +8,9 @@ from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 from leafid.bundle import NetworkSpec
 from leafid.learning import build_network
 from leafid.learning.linear_probe.embeddings import LabelledEmbeddings
+from leafid.learning.linear_probe.folds import blocked_folds
 from leafid.learning.linear_probe.lda import ShrunkLda
-from leafid.learning.linear_probe.probe import fit_probe_head
+from leafid.learning.linear_probe.probe import fit_probe_head, refit_probe_head
 
 
 def clouds(per_taxon: int, taxa: int, seed: int) -> LabelledEmbeddings:
@@ -84,3 +85,25 @@ def test_a_probe_is_loaded_into_a_network() -> None:
     probe.load_into(network)
     logits = network.head(torch.from_numpy(train.embeddings)).detach().numpy()
     np.testing.assert_allclose(logits, probe.head.logits(train.embeddings), atol=1e-3)
+
+
+def test_a_refitted_probe_is_more_accurate_and_calibrated_on_new_images() -> None:
+    def noisy(per_taxon: int, seed: int) -> LabelledEmbeddings:
+        images = clouds(per_taxon, 8, seed)
+        noise = np.random.default_rng(100 + seed).normal(0, 2, images.embeddings.shape)
+        return LabelledEmbeddings((images.embeddings + noise).astype(np.float32), images.labels)
+
+    gained, overconfident = [], []
+    for draw in range(6):
+        train, val, test = noisy(4, 3 * draw), noisy(3, 3 * draw + 1), noisy(40, 3 * draw + 2)
+        before = fit_probe_head(train, val, 8, balanced=True).head.logits(test.embeddings).argmax(axis=1)
+        both = train.concatenate(val)
+        folds = blocked_folds(both.labels, [str(number) for number in range(len(both))])
+        head, _ = refit_probe_head(both, 8, balanced=True, folds=folds)
+        logits = head.logits(test.embeddings)
+        accuracy = (logits.argmax(axis=1) == test.labels).mean()
+        gained.append(accuracy - (before == test.labels).mean())
+        confidence = float(torch.from_numpy(logits).softmax(1).max(1).values.mean())
+        overconfident.append(confidence - accuracy)
+    assert np.mean(gained) > 0.03
+    assert abs(np.mean(overconfident)) < 0.06

@@ -57,6 +57,10 @@ def test_augmented_copies_differ_by_number_seed_and_image_and_are_deterministic(
     assert (view(None, 5) != first).any()
     others = [(AugmentedCopy(2, 0), 5), (AugmentedCopy(1, 7), 5), (AugmentedCopy(1, 0), 4)]
     assert all((view(*other) != first).any() for other in others)
+    of_subset = ImageDataset(
+        store, ids(), [0, 1] * 4, drawn=None, augmentation="medium", copy=AugmentedCopy(1, 0)
+    ).subset([5])
+    assert (of_subset[0].views.pixels[0] == first).all()  # whatever other images there are
 
 
 @given(

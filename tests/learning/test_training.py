@@ -118,6 +118,11 @@ def test_a_probe_changes_only_the_head(weights: str, make_job: MakeJob, tmp_path
     assert all(torch.equal(learned[name], before[name]) for name in backbone)
     assert not torch.equal(learned["head.1.weight"], before["head.1.weight"])
     assert (run.info.state, run.info.steps, run.info.best_epoch) == ("finished", 0, 0)
+    of_train = train(make_job(model={"weights": weights}, mode="probe", refit=False), run=tmp_path / "of train")
+    assert run.info.probe is not None and of_train.info.probe is not None
+    assert (run.info.probe.refitted, of_train.info.probe.refitted) == (True, False)
+    assert run.info.val_macro_f1 == of_train.info.val_macro_f1
+    assert not torch.equal(read_bundle(of_train.folder).tensors()["head.1.weight"], learned["head.1.weight"])
     assert run.info.probe is not None and run.info.probe.val_macro_f1 > 0.6
     assert run.info.probe.val_macro_f1 == run.info.val_macro_f1
     assert train(make_job(model={"weights": weights}, mode="probe"), run=run.folder, resume=True).info == run.info

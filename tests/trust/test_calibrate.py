@@ -10,7 +10,7 @@ import torch
 
 from leafid.bundle import read_bundle, write_bundle
 from leafid.errors import RunError
-from leafid.learning import LabelledEmbeddings, Run, augmented_copy_embeddings, load_network, predict_split
+from leafid.learning import Run, augmented_copy_embeddings, load_network, split_embeddings
 from leafid.learning.linear_probe.probe import fit_probe_head
 from leafid.learning.run import LinearProbeInfo
 from leafid.trust import ReferenceSpecimens, calibrate, evaluate
@@ -74,10 +74,7 @@ def _make_probe(run_folder: Path, *, logit_scale: float = 1.0) -> Path:
     network = load_network(bundle)
     parts = []
     for part in ("train", "val"):
-        rows = run.split[run.split["split"] == part]
-        embeddings = predict_split(run, part, network, device=torch.device("cpu")).embeddings
-        labels = np.array(run.info.taxonomy.labels(list(rows["scientificName"])))
-        parts.append(LabelledEmbeddings(embeddings, labels))
+        parts.append(split_embeddings(run, part, network, device=torch.device("cpu")))
     train = parts[0].concatenate(augmented_copy_embeddings(run, network, device=torch.device("cpu")))
     probe = fit_probe_head(train, parts[1], network.taxa, balanced=True)
     replace(probe, head=probe.head.scaled(logit_scale)).load_into(network)

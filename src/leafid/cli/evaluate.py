@@ -1,4 +1,4 @@
-"""``leafid evaluate`` and ``leafid crossvalidate``: accuracy on held-out images and on left-out herbaria."""
+"""``leafid evaluate`` and ``leafid crossvalidate``: accuracy on held-out images, folds and herbaria."""
 
 from pathlib import Path
 from typing import Annotated
@@ -45,28 +45,44 @@ def evaluate(
 def crossvalidate(
     job_file: JobFile,
     overrides: Overrides = None,
+    folds: Annotated[
+        int | None,
+        typer.Option("--folds", metavar="N", help="Number of folds by gathering.", show_default="5"),
+    ] = None,
     by: Annotated[
-        str, typer.Option("--by", help="institution, or a column of the catalog; each value is left out in turn.")
-    ] = "institution",
+        str | None,
+        typer.Option(
+            "--by",
+            metavar="COLUMN",
+            help="Leave out each value of a column of the catalog in turn; institution: each herbarium.",
+            show_default=False,
+        ),
+    ] = None,
     out: Annotated[
         Path | None,
         typer.Option("--out", metavar="FOLDER", help="Folder of the runs.", show_default="runs/<job name>-by-<by>"),
     ] = None,
     device: DeviceOption = Device.AUTO,
 ) -> None:
-    """Cross-validate by leaving out each herbarium.
+    """Cross-validate by gathering, or by leaving out each herbarium.
 
-    Trains once without each herbarium and evaluates on it, which estimates the accuracy for herbaria outside the
-    catalog. After an interruption, the same command continues; finished folds are kept.
+    Trains once without each fold and evaluates on it. Folds by gathering never contain the test images of the job, so
+    that settings can be chosen by them. --by institution estimates the accuracy for herbaria outside the catalog.
+    Baselines are measured on the same folds. After an interruption, the same command continues; finished folds are
+    kept.
     """
+    from leafid.errors import UsageError
     from leafid.installation import require_torch
     from leafid.jobs import load_job
 
+    if folds is not None and by is not None:
+        raise UsageError("--folds is for folds by gathering, and --by for a column of the catalog. Give one of them.")
     job = load_job(job_file, overrides or ())
     require_torch()
     from leafid.trust import crossvalidate as crossvalidate_job
 
     def print_fold(number: int, folds: int, value: str) -> None:
-        print(f"Fold {number} of {folds}: without {value}", flush=True)
+        print(f"Fold {number} of {folds}" + (f": without {value}" if by else ""), flush=True)
 
-    print(crossvalidate_job(job, by=by, out=out, device=device.value, on_fold=print_fold))
+    chosen = {} if folds is None else {"folds": folds}
+    print(crossvalidate_job(job, by=by or "gathering", out=out, device=device.value, on_fold=print_fold, **chosen))

@@ -7,6 +7,10 @@ from .curate import LEFT_OUT_COLUMNS as LEFT_OUT_COLUMNS
 from .curate import CuratedCatalog as CuratedCatalog
 from .curate import curate as curate
 from .curate import training_split as training_split
+from .folds import MAX_FOLDS as MAX_FOLDS
+from .folds import MIN_FOLDS as MIN_FOLDS
+from .folds import fold_split as fold_split
+from .folds import units_outside_test as units_outside_test
 from .gatherings import GatheringSummary as GatheringSummary
 from .gatherings import assign_gatherings as assign_gatherings
 from .gatherings import gatherings_of as gatherings_of

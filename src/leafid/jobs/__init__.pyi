@@ -11,6 +11,9 @@ from .model import BACKBONES as BACKBONES
 from .model import BackboneSource as BackboneSource
 from .model import ModelSettings as ModelSettings
 from .model import backbone_source as backbone_source
+from .own_code import is_own_code as is_own_code
+from .own_code import own_code_version as own_code_version
+from .own_code import own_function as own_function
 from .recipes import DatasetFacts as DatasetFacts
 from .recipes import apply_recipe as apply_recipe
 from .sheets import Preprocessing as Preprocessing

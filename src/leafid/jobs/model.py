@@ -2,10 +2,11 @@
 
 from difflib import get_close_matches
 from enum import StrEnum
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import Field, field_validator
+from pydantic import Field, field_validator, model_validator
 
+from leafid.jobs.own_code import check_own_code, is_own_code
 from leafid.jobs.section import Section
 
 BACKBONES = (
@@ -23,25 +24,32 @@ BACKBONES = (
 
 
 class BackboneSource(StrEnum):
-    """The library that builds a backbone; ``leafid.learning`` has one loader for each."""
+    """What builds a backbone; ``leafid.learning`` has one loader for each."""
 
     TORCHVISION = "torchvision"
     TIMM = "timm"
+    OWN_CODE = "own code"
 
 
 def backbone_source(name: str) -> BackboneSource:
-    """Return the library that builds the backbone of this name: timm for ``timm/<model>``, else torchvision.
+    """Return what builds the backbone of this name.
 
     Raises:
-        ValueError: the name belongs to no library; the message has the nearest names.
+        ValueError: nothing does; the message has the nearest names.
     """
-    library, slash, model = name.partition("/")
-    if slash and model and library == BackboneSource.TIMM:
+    if is_own_code(name):
+        return BackboneSource.OWN_CODE
+    library, _, model = name.partition("/")
+    if model and library == BackboneSource.TIMM:
         return BackboneSource.TIMM
     if name in BACKBONES:
         return BackboneSource.TORCHVISION
     near = get_close_matches(name, BACKBONES, n=3)
-    hint = f"did you mean {' or '.join(near)}?" if near else f"known: {', '.join(BACKBONES)}, and timm/<any CNN>"
+    hint = (
+        f"did you mean {' or '.join(near)}?"
+        if near
+        else f"known: {', '.join(BACKBONES)}, timm/<any model of timm>, and package.module:function"
+    )
     raise ValueError(f"is not a backbone of leafid; {hint}")
 
 
@@ -55,11 +63,12 @@ class ModelSettings(Section):
 
     backbone: str = "mobilenet_v3_large"
     """A CNN of torchvision: mobilenet_v2, mobilenet_v3_small, mobilenet_v3_large, shufflenet_v2_x1_0, resnet18,
-    resnet50, efficientnet_b0, efficientnet_v2_s or convnext_tiny. With the extra ``leafid[timm]`` also any CNN of timm:
-    ``timm/`` and its name."""
+    resnet50, efficientnet_b0, efficientnet_v2_s or convnext_tiny. With the extra ``leafid[timm]`` also any CNN or
+    transformer of timm: ``timm/`` and its name. Or your own, ``package.module:function``: a function without arguments
+    that returns a module of PyTorch from images, normalised as for ImageNet, to logits."""
     weights: str = "imagenet"
-    """``imagenet``: those of torchvision or timm, downloaded once. ``none``: random. Otherwise the path of a .pth or
-    .safetensors file for the same backbone."""
+    """``imagenet``: those of torchvision or timm, downloaded once. ``as-built``: those that your own backbone comes
+    with. ``none``: random. Otherwise the path of a .pth or .safetensors file for the same backbone."""
     pooling: Pooling = "average"
     """How the features of a view are summarised over its area. ``average``: how strong each feature is on average.
     ``covariance``: which features occur together, taken from the middle of the network, which is truncated there.
@@ -76,5 +85,21 @@ class ModelSettings(Section):
     @field_validator("backbone")
     @classmethod
     def _backbone_is_known(cls, value: str) -> str:
-        backbone_source(value)
+        if backbone_source(value) is BackboneSource.OWN_CODE:
+            check_own_code(value)
         return value
+
+    @model_validator(mode="after")
+    def _weights_suit_the_backbone(self) -> Self:
+        own = backbone_source(self.backbone) is BackboneSource.OWN_CODE
+        if own and self.weights == "imagenet":
+            raise ValueError(
+                f"weights: imagenet: {self.backbone} is not a backbone of torchvision or timm; set weights: as-built "
+                "for those that the function returns, none for random ones, or a file"
+            )
+        if not own and self.weights == "as-built":
+            raise ValueError(
+                f"weights: as-built is for your own backbone (package.module:function), and {self.backbone} is built "
+                "with random weights; set weights: imagenet, or a file"
+            )
+        return self

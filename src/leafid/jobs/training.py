@@ -1,16 +1,18 @@
 """Section ``training``: how the network is trained."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
+from leafid.jobs.own_code import OwnCode
 from leafid.jobs.section import Section
 
 Positive = Annotated[float, Field(gt=0)]
 Share = Annotated[float, Field(ge=0, lt=1)]
 
 Mix = Literal["none", "mixup", "cutmix", "both"]
-Strength = Literal["none", "light", "medium", "strong"]
+Strength = Literal["none", "light", "medium", "strong"] | OwnCode
+"""How views are augmented: by a chain of leafid, or by own code."""
 
 
 class TrainingSettings(Section):
@@ -30,6 +32,9 @@ class TrainingSettings(Section):
     probe_augmented_copies: Annotated[int, Field(ge=0, le=64)] = 2
     """Augmented copies of each image (see ``augmentation``) to which the probe is fitted, too: variation between copies
     of a leaf does not distinguish taxa. Each copy takes as long as the images themselves."""
+    refit: bool = True
+    """Fit a probe that is kept once more at the end, to train and val together: val is a quarter more images where each
+    taxon has few. Everything that calibration fits is fitted out of fold. Macro-F1 on val is that before."""
     max_epochs: Annotated[int, Field(ge=1, le=10_000)] = 20
     """Epochs of fine-tuning, at most; an epoch draws as many images as train has."""
     batch_size: Annotated[int, Field(ge=2, le=4096)] = 32
@@ -50,6 +55,9 @@ class TrainingSettings(Section):
     ema_epochs: Annotated[float, Field(ge=0)] = 1.0
     """Epochs over which the weights are averaged (exponential moving average, EMA). The average is validated and kept,
     because it varies less than the weights of a single step; 0: no average."""
+    loss: Literal["cross-entropy"] | OwnCode = "cross-entropy"
+    """``cross-entropy``, or your own, ``package.module:function``: called with logits (images, taxa) and labels
+    (images), both tensors, it returns the loss of each image (images)."""
     label_smoothing: Share = 0.0
     """Share of each label that is distributed over all taxa."""
     higher_ranks: tuple[Literal["genus", "family"], ...] = ()
@@ -62,10 +70,11 @@ class TrainingSettings(Section):
     """How rare taxa are balanced: draw all taxa equally often (``sampling``), give errors on rare taxa more weight
     (``loss``), or neither (``none``)."""
     augmentation: Strength = "light"
-    """How much training images are changed. ``light``: rotation by up to 20 degrees, mirroring, scale and brightness.
+    """How training images are changed. ``light``: rotation by up to 20 degrees, mirroring, scale and brightness.
     ``medium``: any rotation and colour changes; one view in ten to one in three is dried or fresh, torn, eaten by
     insects, under a mounting strip, blurred, or on another paper. ``strong``: each of these about twice as often, and
-    stronger. ``leafid preview --augment`` shows them."""
+    stronger. ``leafid preview --augment`` shows them. Or your own, ``package.module:function``: called with a view, an
+    array (side, side, 3) of bytes, and a random generator of NumPy, it returns the changed view in the same shape."""
     patience: Annotated[int, Field(ge=1)] = 10
     """Stop when the calibrated negative log-likelihood of val has not fallen for this many epochs (early stopping)."""
     gradient_clip: Positive = 1.0
@@ -82,3 +91,11 @@ class TrainingSettings(Section):
     """Processes that read images; ``auto``: one per CPU core, at most 8."""
     deterministic: bool = True
     """The same job on the same machine gives the same weights; slower on a GPU."""
+
+    @model_validator(mode="after")
+    def _own_loss_stands_alone(self) -> Self:
+        if self.loss != "cross-entropy" and (self.label_smoothing or self.higher_ranks):
+            raise ValueError(
+                f"label_smoothing and higher_ranks belong to loss: cross-entropy; leave them out with loss: {self.loss}"
+            )
+        return self

@@ -24,7 +24,7 @@ from leafid.learning.fine_tuning.lightning_compat import reraise_worker_errors
 from leafid.learning.linear_probe.embeddings import LabelledEmbeddings
 from leafid.learning.linear_probe.probe import LinearProbe, fit_probe_head
 from leafid.learning.models.backbones import network_spec
-from leafid.learning.models.network import build_network
+from leafid.learning.models.network import build_network, head_logits
 from leafid.learning.run import KeptNetwork, Run
 from leafid.learning.run_samples import Part, augmented_copy_embeddings, split_embeddings
 from leafid.learning.temperature import fit_temperature, negative_log_likelihoods
@@ -103,7 +103,7 @@ class _Comparison:
         logits = []
         for tensors in options:
             images = self._embeddings("val", tensors, cached=name != "averaged")
-            logits.append(self._last_linear(images.embeddings))
+            logits.append(head_logits(self.network, images.embeddings))
         counted, labels, folds = [each[self.counted] for each in logits], self.labels[self.counted], self.folds
         best, _ = best_option(counted, labels)
         nll = cross_validated_nll(counted, labels, folds[self.counted])
@@ -132,11 +132,6 @@ class _Comparison:
     def _embeddings(self, part: Part, tensors: Tensors, *, cached: bool = True) -> LabelledEmbeddings:
         self.network.load_state_dict(tensors)
         return split_embeddings(self.run, part, self.network, device=self.device, cached=cached)
-
-    def _last_linear(self, embeddings: NDArray[np.float32]) -> NDArray[np.float32]:
-        with torch.inference_mode():
-            logits: NDArray[np.float32] = self.network.last_linear(torch.from_numpy(embeddings)).numpy()
-        return logits
 
     def _macro_f1(self, logits: NDArray[np.float32]) -> float:
         from sklearn.metrics import f1_score

@@ -25,7 +25,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from leafid.curation import read_split
 from leafid.errors import JobError, RunError
 from leafid.files import write_text
-from leafid.jobs import Job, load_job
+from leafid.jobs import Job, is_own_code, load_job, own_code_version
 from leafid.taxonomy import Taxonomy
 from leafid.version import __version__
 
@@ -35,7 +35,16 @@ if TYPE_CHECKING:
 INFO, JOB, METRICS, PLOT = "run.json", "job.yaml", "metrics.csv", "training.png"
 SPLIT, LEFT_OUT, CONFLICTS = "split.csv", "left_out.csv", "conflicts.csv"
 
-RECORDED_PACKAGES = ("torch", "torchvision", "lightning", "albumentations", "numpy", "pillow", "opencv-python-headless")
+RECORDED_PACKAGES = (
+    "torch",
+    "torchvision",
+    "timm",
+    "lightning",
+    "albumentations",
+    "numpy",
+    "pillow",
+    "opencv-python-headless",
+)
 """Packages whose version may change the result of a training."""
 
 
@@ -50,7 +59,10 @@ class LinearProbeInfo(BaseModel):
 
     shrinkage: float
     val_macro_f1: float
+    """Of the probe fitted to train alone."""
     seconds: float
+    refitted: bool = False
+    """Whether the probe was fitted again, to train and val together (``training.refit``)."""
 
 
 class RunInfo(BaseModel):
@@ -165,15 +177,16 @@ def job_differences(before: Job, now: Job, *, ignored: Sequence[str]) -> list[st
     ]
 
 
-def package_versions() -> dict[str, str]:
-    """Return the versions of Python, leafid and ``RECORDED_PACKAGES``."""
+def package_versions(job: Job) -> dict[str, str]:
+    """Return the versions of Python, leafid and ``RECORDED_PACKAGES``, and a hash of the own code that a job names."""
     versions = {"leafid": __version__, "python": platform.python_version()}
     for package in RECORDED_PACKAGES:
         try:
             versions[package] = importlib.metadata.version(package)
         except importlib.metadata.PackageNotFoundError:
             continue  # OpenCV is distributed under several names
-    return versions
+    own = (job.model.backbone, job.training.augmentation, job.training.loss)
+    return versions | {name: own_code_version(name) for name in own if is_own_code(name)}
 
 
 def git_commit() -> str | None:

@@ -1,7 +1,7 @@
 """The images of a run by their prepared views: as samples, embeddings and predictions."""
 
 from collections.abc import Container, Iterator
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 import torch
@@ -13,10 +13,12 @@ from leafid.learning.data.prepare import augmentation_for, fill_store, view_stor
 from leafid.learning.data.samples import AugmentedCopy, ImageDataset
 from leafid.learning.data.view_store import Views
 from leafid.learning.devices import worker_count
-from leafid.learning.inference import FilePredictions
 from leafid.learning.linear_probe.embeddings import LabelledEmbeddings, compute_embeddings
 from leafid.learning.models.network import Network
 from leafid.learning.run import Run
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 Part = Literal["train", "val"]
 PARTS: tuple[Part, ...] = ("train", "val")
@@ -33,7 +35,7 @@ def split_samples(run: Run, part: Part, *, drawn: int | None) -> ImageDataset:
     Raises:
         RunError: images cannot be read; all of them are listed.
     """
-    return _samples(run, part, augmentation_for(run.job, part), drawn=drawn)
+    return _samples(run, (part,), augmentation_for(run.job, part), drawn=drawn)
 
 
 def split_embeddings(
@@ -50,20 +52,38 @@ def split_embeddings(
     return LabelledEmbeddings(embeddings, np.asarray(samples.labels))
 
 
-def predict_split(run: Run, part: Part, network: Network, *, device: torch.device) -> FilePredictions:
-    """Predict one part of the split, in its order; there are no failures.
+def train_val_rows(run: Run) -> "pd.DataFrame":
+    """Return the rows of train and val in the order of the split, numbered from 0.
+
+    Folds are blocks of neighbouring images, so the order matters.
+    """
+    split = run.split
+    return split[split["split"].isin(PARTS)].reset_index(drop=True)
+
+
+def train_val_embeddings(run: Run, network: Network, *, device: torch.device) -> LabelledEmbeddings:
+    """Return the embeddings of train and val together, in the order of ``train_val_rows``.
 
     Raises:
         RunError: images cannot be read; all of them are listed.
     """
-    embeddings = split_embeddings(run, part, network, device=device).embeddings
-    with torch.inference_mode():
-        logits = network.last_linear(torch.from_numpy(embeddings)).numpy()
-    return FilePredictions(logits, embeddings, {})
+    train, val = (split_embeddings(run, part, network, device=device) for part in PARTS)
+    is_train = np.asarray(train_val_rows(run)["split"] == "train")
+    order = np.argsort(np.concatenate([np.flatnonzero(is_train), np.flatnonzero(~is_train)]))
+    both = train.concatenate(val)
+    return LabelledEmbeddings(both.embeddings[order], both.labels[order])
 
 
-def augmented_copy_embeddings(run: Run, network: Network, *, device: torch.device) -> LabelledEmbeddings | None:
-    """Return the embeddings of the augmented copies of train, to which a probe is fitted, too.
+def augmented_copy_embeddings(
+    run: Run, network: Network, *, device: torch.device, parts: Container[Part] = ("train",)
+) -> LabelledEmbeddings | None:
+    """Return the embeddings of the augmented copies to which a probe is fitted, too.
+
+    Args:
+        run: the run.
+        network: gives the embeddings.
+        device: where to compute.
+        parts: of the split, whose images are copied.
 
     Returns:
         C N images: the C copies one after the other, each in the order of the split. None where the job has no copies.
@@ -71,7 +91,7 @@ def augmented_copy_embeddings(run: Run, network: Network, *, device: torch.devic
     training = run.job.training
     if training.augmentation == "none" or not training.probe_augmented_copies:
         return None
-    samples = _samples(run, "train", training.augmentation, drawn=None)
+    samples = _samples(run, parts, training.augmentation, drawn=None)
     workers = worker_count(training.workers)
     rows = [
         compute_embeddings(
@@ -109,10 +129,11 @@ def first_views(run: Run, image_ids: Container[str]) -> Iterator[tuple[str, NDAr
                 yield image_id, samples.store.read(image_id, lambda kinds: [0]).pixels[0]
 
 
-def _samples(run: Run, part: Part, augmentation: Strength, *, drawn: int | None) -> ImageDataset:
-    rows = run.split[run.split["split"] == part]
+def _samples(run: Run, parts: Container[Part], augmentation: Strength, *, drawn: int | None) -> ImageDataset:
+    chosen = [part for part in PARTS if part in parts]
+    rows = run.split[run.split["split"].isin(chosen)]
     store = view_store(run.job, augmentation)
     ids = list(rows["image_id"])
-    fill_store(store, part, ids, run.image_paths(rows), job=run.job)
+    fill_store(store, " and ".join(chosen), ids, run.image_paths(rows), job=run.job)
     labels = run.info.taxonomy.labels(list(rows["scientificName"]))
     return ImageDataset(store, ids, labels, drawn=drawn, augmentation=augmentation)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import torch
 
-from leafid.curation import training_split, write_conflicts, write_split
+from leafid.curation import CuratedCatalog, training_split, write_conflicts, write_split
 from leafid.destinations import Destination, check_destinations, contains_only
 from leafid.errors import RunError
 from leafid.files import sha256_of, write_text
@@ -43,8 +43,15 @@ def check_run_folder(folder: Path) -> None:
     check_destinations([destination], existing="resume")
 
 
-def create_run(job: Job, folder: Path, device: torch.device) -> Run:
-    """Write the run folder; ``run.json`` is written last, so that a folder with it has the job and the split."""
+def create_run(job: Job, folder: Path, device: torch.device, curated: CuratedCatalog | None = None) -> Run:
+    """Write the run folder; ``run.json`` is written last, so that a folder with it has the job and the split.
+
+    Args:
+        job: the job.
+        folder: of the run.
+        device: recorded.
+        curated: the images and their split; None: those of the job.
+    """
     if Run.exists(folder) and Run.open(folder).info.state == "finished":
         raise RunError(
             f"{folder} is a finished run, and its bundle and evaluations would be lost. Choose another folder with "
@@ -54,14 +61,14 @@ def create_run(job: Job, folder: Path, device: torch.device) -> Run:
         raise RunError(
             f"{folder} already has a training. Continue it with --resume, or choose another folder with --out."
         )
-    curated = training_split(job)
+    curated = curated or training_split(job)
     info = RunInfo(
         state="training",
         command=shlex.join(sys.argv),
         started=datetime.now(UTC),
         device=str(device),
         git_commit=git_commit(),
-        versions=package_versions(),
+        versions=package_versions(job),
         catalog=job.catalog_path.absolute(),
         catalog_sha256=sha256_of(job.catalog_path),
         taxonomy=curated.taxonomy,

@@ -3,8 +3,8 @@ from .calibration import calibrated_probabilities as calibrated_probabilities
 from .decision import Identification as Identification
 from .decision import UndeterminedReason as UndeterminedReason
 from .decision import decide as decide
-from .evaluation.crossvalidate import Crossvalidation as Crossvalidation
 from .evaluation.crossvalidate import crossvalidate as crossvalidate
+from .evaluation.crossvalidation import Crossvalidation as Crossvalidation
 from .evaluation.evaluate import evaluate as evaluate
 from .evaluation_schema import Evaluation as Evaluation
 from .explanation.explain import Explanation as Explanation

@@ -28,7 +28,7 @@ from leafid.trust.thumbnails import write_thumbnails
 if TYPE_CHECKING:
     import pandas as pd
 
-    from leafid.learning import Run
+    from leafid.learning import Part, Run
 
 MIN_SIDE_FRACTION = 0.5
 """An image is too small when its shorter side is below this fraction of the network's input side."""
@@ -168,41 +168,35 @@ def _view_qualities(run: "Run") -> list[ViewQuality]:
 
 def _predict_train_val(run: "Run", bundle: Bundle, device: str) -> _TrainVal:
     """Run the network on the prepared views of train and val."""
-    import pandas as pd
-
     from leafid.learning import (
-        LabelledEmbeddings,
         augmented_copy_embeddings,
         blocked_folds,
         choose_device,
+        head_logits,
         load_network,
         out_of_fold_logits,
-        predict_split,
+        train_val_embeddings,
+        train_val_rows,
     )
 
-    network, split, chosen_device = load_network(bundle), run.split, choose_device(device)
-    train, val = (predict_split(run, part, network, device=chosen_device) for part in ("train", "val"))
-    rows = pd.concat([split[split["split"] == part] for part in ("train", "val")])
-    order = np.argsort(rows.index, kind="stable")  # as in the split: folds are blocks of consecutive images
-    rows = rows.iloc[order].reset_index(drop=True)
-    labels = np.array(bundle.info.taxonomy.labels(list(rows["scientificName"])), dtype=np.int64)
-    embeddings = np.concatenate([train.embeddings, val.embeddings])[order]
-    is_train = np.asarray(rows["split"] == "train", dtype=bool)
-    folds = blocked_folds(labels, list(rows["gathering_id"]))
+    network, chosen_device = load_network(bundle), choose_device(device)
+    images, rows = train_val_embeddings(run, network, device=chosen_device), train_val_rows(run)
+    folds = blocked_folds(images.labels, list(rows["gathering_id"]))
     probe = run.info.kept_probe
+    fitted_parts: tuple[Part, ...] = ("train", "val") if probe and probe.refitted else ("train",)
     return _TrainVal(
         rows=rows,
-        labels=labels,
-        logits=np.concatenate([train.logits, val.logits])[order],
+        labels=images.labels,
+        logits=head_logits(network, images.embeddings),
         # Half precision, as in the bundle: it halves the file, and cosines change only in the fourth digit.
-        features=l2_normalise(embeddings).astype(np.float16).astype(np.float32),
+        features=l2_normalise(images.embeddings).astype(np.float16).astype(np.float32),
         out_of_fold_logits=None
         if probe is None
         else out_of_fold_logits(
             network,
-            LabelledEmbeddings(embeddings, labels),
-            is_train,
-            augmented_copy_embeddings(run, network, device=chosen_device),
+            images,
+            np.asarray(rows["split"].isin(fitted_parts), dtype=bool),
+            augmented_copy_embeddings(run, network, device=chosen_device, parts=fitted_parts),
             folds,
             shrinkage=probe.shrinkage,
             balanced=run.job.training.balance != "none",

@@ -18,11 +18,12 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from leafid.jobs import Strength
+from leafid.errors import RunError
+from leafid.jobs import Strength, is_own_code, own_function
 from leafid.learning.data.leaf_augmentations import LEAF_AUGMENTATIONS
 from leafid.sheets import PAD_COLOUR
 
-AUGMENTATION_VERSION = 3
+AUGMENTATION_VERSION = 4
 """Increased when the same strength and seed give other pixels than before, so that cached embeddings are not reused."""
 
 MARGIN = 1.15
@@ -52,20 +53,36 @@ def augment(view: NDArray[np.uint8], strength: Strength, seed: int) -> NDArray[n
 
     Args:
         view: prepared view (P, P, 3), uint8, larger by ``margin(strength)`` than the network sees it.
-        strength: how much is changed.
+        strength: how much is changed, or own code.
         seed: the same seed gives the same result, in any process.
 
     Returns:
         Pixels (S, S, 3), uint8, of the side S that the network sees.
+
+    Raises:
+        RunError: own code returned something else than a view.
     """
     if strength == "none":
         return view
+    if is_own_code(strength):
+        return unaugmented(_by_own_code(view, strength, seed), strength)
     transform = _transform(output_side(len(view)), strength)
     transform.set_random_seed(seed)
     result: NDArray[np.uint8] = transform(image=view)["image"]
     if not np.ptp(view[::8, ::8], axis=2).any():  # a job without colours: remove those of ageing and paper
         result = np.repeat(np.asarray(Image.fromarray(result).convert("L"))[..., None], 3, axis=2)
     return result
+
+
+def _by_own_code(view: NDArray[np.uint8], reference: str, seed: int) -> NDArray[np.uint8]:
+    changed = own_function(reference)(view.copy(), np.random.default_rng(seed))
+    shape, kind = getattr(changed, "shape", None), getattr(changed, "dtype", None)
+    if shape != view.shape or kind != np.uint8:
+        raise RunError(
+            f"training.augmentation: {reference} returned {type(changed).__name__} of shape {shape} and type {kind}; "
+            f"it must return a view as it gets it: an array {view.shape} of uint8."
+        )
+    return np.asarray(changed)
 
 
 @cache

@@ -3,6 +3,7 @@
 So results do not depend on the number of worker processes, nor on interruptions of the run.
 """
 
+import zlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
@@ -108,12 +109,19 @@ class ImageDataset(Dataset[Sample]):
             self.store, self.image_ids, self.labels, drawn=None, augmentation=self.augmentation, copy=copy
         )
 
+    def subset(self, indices: Sequence[int]) -> "ImageDataset":
+        """Return some of the images."""
+        ids, labels = [self.image_ids[index] for index in indices], [self.labels[index] for index in indices]
+        return ImageDataset(self.store, ids, labels, drawn=self.drawn, augmentation=self.augmentation, copy=self.copy)
+
     def _views(self, index: int, seed: int) -> Views:
         image_id, count = self.image_ids[index], self.drawn
         if count is None and self.copy is None:
             views = self.store.read(image_id)
             return Views([unaugmented(view, self.augmentation) for view in views.pixels], views.kinds)
-        random = np.random.default_rng((self.copy.number, index, self.copy.seed) if self.copy else seed)
+        random = np.random.default_rng(
+            (self.copy.number, zlib.crc32(image_id.encode()), self.copy.seed) if self.copy else seed
+        )
         views = self.store.read(image_id, None if count is None else lambda kinds: sample_views(kinds, count, random))
         seeds = random.integers(0, 2**31, size=len(views.pixels))
         pixels = [augment(view, self.augmentation, int(one)) for view, one in zip(views.pixels, seeds, strict=True)]

@@ -7,15 +7,19 @@ costs more than one in the right genus.
 """
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Self
 
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy, log_softmax
 
-from leafid.jobs import TrainingSettings
+from leafid.errors import RunError
+from leafid.jobs import TrainingSettings, is_own_code, own_function
 from leafid.taxonomy import Rank, Taxonomy
+
+OwnLoss = Callable[[Tensor, Tensor], Tensor]
+"""From logits (N, T) and labels (N,) to the loss of each image (N,)."""
 
 log = logging.getLogger(__name__)
 
@@ -27,12 +31,16 @@ class HierarchicalLoss(nn.Module):
         weights: (T,), the weight of an image of each taxon.
         label_smoothing: share of each label that is distributed over all names of its rank.
         groups: for each higher rank (T,), int64: the group (genus or family) of each taxon, from 0.
+        own: takes the place of cross-entropy (``training.loss``).
     """
 
     weights: Tensor
 
-    def __init__(self, weights: Tensor, *, label_smoothing: float, groups: Sequence[Tensor] = ()) -> None:
+    def __init__(
+        self, weights: Tensor, *, label_smoothing: float, groups: Sequence[Tensor] = (), own: OwnLoss | None = None
+    ) -> None:
         super().__init__()
+        self.own = own
         self.label_smoothing = label_smoothing
         self.ranks = len(groups)
         # Not part of the state: job and taxonomy define them.
@@ -62,7 +70,8 @@ class HierarchicalLoss(nn.Module):
                     rank,
                     rank,
                 )
-        return cls(weights, label_smoothing=training.label_smoothing, groups=groups)
+        own = own_function(training.loss) if is_own_code(training.loss) else None
+        return cls(weights, label_smoothing=training.label_smoothing, groups=groups, own=own)
 
     def forward(
         self, logits: Tensor, labels: Tensor, partners: Tensor | None = None, shares: Tensor | None = None
@@ -85,12 +94,25 @@ class HierarchicalLoss(nn.Module):
 
     def _losses(self, logits: Tensor, labels: Tensor) -> Tensor:
         """Return the loss of each image (N,), the mean over all ranks."""
+        if self.own is not None:
+            return self._own_losses(logits, labels)
         by_rank = [cross_entropy(logits, labels, reduction="none", label_smoothing=self.label_smoothing)]
         for number in range(self.ranks):
             group: Tensor = getattr(self, f"group_{number}")
             summed = group_log_probabilities(log_softmax(logits, dim=1), group)
             by_rank.append(cross_entropy(summed, group[labels], reduction="none", label_smoothing=self.label_smoothing))
         return torch.stack(by_rank).mean(dim=0)
+
+    def _own_losses(self, logits: Tensor, labels: Tensor) -> Tensor:
+        assert self.own is not None
+        losses = self.own(logits, labels)
+        if not isinstance(losses, Tensor) or losses.shape != labels.shape:
+            shape = tuple(getattr(losses, "shape", ()))
+            raise RunError(
+                f"training.loss: the function returned {type(losses).__name__} of shape {shape}; it must return a "
+                f"tensor with the loss of each of the {len(labels)} images, ({len(labels)},)."
+            )
+        return losses
 
 
 def group_log_probabilities(log_probabilities: Tensor, group: Tensor) -> Tensor:

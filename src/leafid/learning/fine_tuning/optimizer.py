@@ -8,7 +8,7 @@ uninterrupted one.
 """
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 
@@ -84,9 +84,16 @@ def build_optimizer(network: Network, schedule: OptimizerSchedule) -> tuple[Adam
     groups: list[dict[str, object]] = []
     rates: list[Callable[[int], float]] = []
     found = network.blocks()
-    parts = [(f"block {number}", block, number / len(found)) for number, block in enumerate(found)]
-    for name, part, depth in [*parts, ("pooling", network.pooling, 1.0), ("head", network.head, 1.0)]:
-        for group in _groups(name, part, schedule.weight_decay):
+    parts = [(f"block {number}", list(block.parameters()), number / len(found)) for number, block in enumerate(found)]
+    in_blocks = {id(parameter) for _, parameters, _ in parts for parameter in parameters}
+    # A transformer's position embeddings and class token belong to no block; they come before the first.
+    tokens = [parameter for parameter in network.backbone.parameters() if id(parameter) not in in_blocks]
+    for group in _groups("tokens", tokens, weight_decay=0.0):
+        groups.append(group)
+        rates.append(partial(schedule.lr_at, depth=0.0))
+    parts += [(name, list(getattr(network, name).parameters()), 1.0) for name in ("pooling", "head")]
+    for name, parameters, depth in parts:
+        for group in _groups(name, parameters, schedule.weight_decay):
             groups.append(group)
             rates.append(partial(schedule.lr_at, depth=depth))
     # LambdaLR multiplies the group's learning rate: with 1, the functions return learning rates.
@@ -94,10 +101,10 @@ def build_optimizer(network: Network, schedule: OptimizerSchedule) -> tuple[Adam
     return optimizer, LambdaLR(optimizer, rates)
 
 
-def _groups(name: str, block: nn.Module, weight_decay: float) -> list[dict[str, object]]:
+def _groups(name: str, of_part: Sequence[nn.Parameter], weight_decay: float) -> list[dict[str, object]]:
     """Return parameter groups with and without weight decay; biases and norms have one dimension."""
-    weights = [parameter for parameter in block.parameters() if parameter.ndim > 1]
-    biases = [parameter for parameter in block.parameters() if parameter.ndim <= 1]
+    weights = [parameter for parameter in of_part if parameter.ndim > 1]
+    biases = [parameter for parameter in of_part if parameter.ndim <= 1]
     return [
         {"params": parameters, "weight_decay": decay, "name": f"{name}, {kind}"}
         for parameters, decay, kind in ((weights, weight_decay, "weights"), (biases, 0.0, "biases and norms"))

@@ -24,20 +24,22 @@ MAX_FOLDS = 8
 """Upper limit of folds; each costs a fit."""
 
 
-def blocked_folds(labels: NDArray[np.int64], gatherings: Sequence[str]) -> NDArray[np.int64]:
+def blocked_folds(labels: NDArray[np.int64], gatherings: Sequence[str], folds: int | None = None) -> NDArray[np.int64]:
     """Assign images to folds of contiguous gatherings; a gathering is never divided.
 
     Args:
         labels: (N,), in the order of the series.
         gatherings: gathering of each of the N images.
+        folds: their number; None: between ``FOLDS`` and ``MAX_FOLDS``, by the number of gatherings per taxon.
 
     Returns:
         Fold of each image (N,), from 0.
     """
     names = np.asarray(gatherings, dtype=str)
     by_taxon = [list(dict.fromkeys(names[labels == label].tolist())) for label in np.unique(labels)]
-    median = int(np.median([len(units) for units in by_taxon]))
-    folds = FOLDS if median >= MIN_SERIES else min(max(median, FOLDS), MAX_FOLDS)
+    if folds is None:
+        median = int(np.median([len(units) for units in by_taxon]))
+        folds = FOLDS if median >= MIN_SERIES else min(max(median, FOLDS), MAX_FOLDS)
     fold_of: dict[str, int] = {}
     for units in by_taxon:
         rest = [unit for unit in units if unit not in fold_of]  # a gathering may occur under two names

@@ -5,7 +5,9 @@ The probe is fitted in closed form, so it can be fitted again without each fold 
 
 import sys
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -18,7 +20,13 @@ from leafid.learning.linear_probe.folds import blocked_folds, min_training_image
 from leafid.learning.linear_probe.lda import LinearHead, ShrunkLda
 from leafid.learning.models.network import Network
 from leafid.learning.run import LinearProbeInfo, Run
-from leafid.learning.run_samples import augmented_copy_embeddings, split_embeddings
+from leafid.learning.run_samples import (
+    PARTS,
+    augmented_copy_embeddings,
+    split_embeddings,
+    train_val_embeddings,
+    train_val_rows,
+)
 from leafid.learning.temperature import fit_temperature
 
 SHRINKAGES = (0.02, 0.05, 0.1, 0.2, 0.4, 0.6, 0.8, 0.9)
@@ -51,10 +59,14 @@ class LinearProbe:
 
     def load_into(self, network: Network) -> None:
         """Copy the head into a network."""
-        layer = network.last_linear
-        with torch.no_grad():
-            layer.weight.copy_(torch.from_numpy(self.head.weight))
-            layer.bias.copy_(torch.from_numpy(self.head.bias))
+        load_head(self.head, network)
+
+
+def load_head(head: LinearHead, network: Network) -> None:
+    """Copy a head into a network."""
+    with torch.no_grad():
+        network.last_linear.weight.copy_(torch.from_numpy(head.weight))
+        network.last_linear.bias.copy_(torch.from_numpy(head.bias))
 
 
 def has_probe(run: Run) -> bool:
@@ -122,10 +134,64 @@ def fit_probe_head(
     full = ShrunkLda(train.concatenate(copies), taxa, balanced=balanced)
     held_out = [(full, val)]
     if folds is not None and min_training_images(folds) > taxa:
-        held_out += [
-            (ShrunkLda(_without(train, copies, folds == fold), taxa, balanced=balanced), train.subset(folds == fold))
-            for fold in np.unique(folds)
-        ]
+        held_out += _held_out_folds(train, taxa, balanced=balanced, copies=copies, folds=folds)
+    chosen = _choose(held_out)
+    head = full.head(chosen.shrinkage).scaled(1 / chosen.temperature)
+    val_logits = head.logits(val.embeddings)
+    score = float(f1_score(val.labels, val_logits.argmax(axis=1), average="macro", zero_division=0))
+    counted = full.known[val.labels]
+    nll = fit_temperature(val_logits[counted], val.labels[counted])[1] if counted.any() else 0.0
+    return LinearProbe(head, chosen.shrinkage, score, nll, chosen.logits / chosen.temperature, chosen.labels)
+
+
+def refit_linear_probe(run: Run, network: Network, device: torch.device) -> None:
+    """Fit the probe of a run again, to train and val together; load it into the network and record it.
+
+    Nothing is done where a fold of train and val leaves too few images for a fit: calibration needs such folds.
+    """
+    images, rows = train_val_embeddings(run, network, device=device), train_val_rows(run)
+    folds = blocked_folds(images.labels, list(rows["gathering_id"]))
+    if run.info.probe is None or min_training_images(folds) <= network.taxa:
+        return
+    copies = augmented_copy_embeddings(run, network, device=device, parts=PARTS)
+    balanced = run.job.training.balance != "none"
+    head, shrinkage = refit_probe_head(images, network.taxa, balanced=balanced, copies=copies, folds=folds)
+    load_head(head, network)
+    run.record(probe=run.info.probe.model_copy(update={"shrinkage": shrinkage, "refitted": True}))
+
+
+def refit_probe_head(
+    images: LabelledEmbeddings,
+    taxa: int,
+    *,
+    balanced: bool,
+    copies: LabelledEmbeddings | None = None,
+    folds: NDArray[np.int64],
+) -> tuple[LinearHead, float]:
+    """Fit the head to all images; choose shrinkage and temperature out of fold. Return the head and the shrinkage.
+
+    Arguments as for ``fit_probe_head``; each fold leaves more images than taxa.
+    """
+    chosen = _choose(_held_out_folds(images, taxa, balanced=balanced, copies=copies, folds=folds))
+    full = ShrunkLda(images.concatenate(copies), taxa, balanced=balanced)
+    return full.head(chosen.shrinkage).scaled(1 / chosen.temperature), chosen.shrinkage
+
+
+HeldOut = tuple[ShrunkLda, LabelledEmbeddings]
+"""A discriminant analysis, and images that it was not fitted to."""
+
+
+class _Choice(NamedTuple):
+    """Shrinkage and temperature, and the logits (M, T) at temperature 1 and labels (M,) that chose them."""
+
+    shrinkage: float
+    temperature: float
+    logits: NDArray[np.float64]
+    labels: NDArray[np.int64]
+
+
+def _choose(held_out: Sequence[HeldOut]) -> _Choice:
+    """Return the shrinkage and temperature with the lowest negative log-likelihood of held-out images."""
     # A head cannot predict a taxon that it was not fitted to: such images are left out, unless no others exist.
     of_known_taxa = [(lda, images.subset(lda.known[images.labels])) for lda, images in held_out]
     if any(len(images) for _, images in of_known_taxa):
@@ -136,14 +202,23 @@ def fit_probe_head(
         logits = np.concatenate([lda.head(shrinkage).logits(images.embeddings) for lda, images in held_out])
         # The lower limit is 1: discriminant analysis of few images is never too little confident.
         temperature, loss = fit_temperature(logits, labels, lowest=1.0)
-        head = full.head(shrinkage)
-        val_logits = head.logits(val.embeddings)
-        score = float(f1_score(val.labels, val_logits.argmax(axis=1), average="macro", zero_division=0))
-        counted = full.known[val.labels]
-        nll = fit_temperature(val_logits[counted], val.labels[counted])[1] if counted.any() else 0.0
-        probe = LinearProbe(head.scaled(1 / temperature), shrinkage, score, nll, logits / temperature, labels)
-        candidates.append((loss, probe))
+        candidates.append((loss, _Choice(shrinkage, temperature, logits, labels)))
     return min(candidates, key=lambda candidate: candidate[0])[1]
+
+
+def _held_out_folds(
+    images: LabelledEmbeddings,
+    taxa: int,
+    *,
+    balanced: bool,
+    copies: LabelledEmbeddings | None,
+    folds: NDArray[np.int64],
+) -> list[HeldOut]:
+    """Return each fold with the discriminant analysis of the others."""
+    return [
+        (ShrunkLda(_without(images, copies, folds == fold), taxa, balanced=balanced), images.subset(folds == fold))
+        for fold in np.unique(folds)
+    ]
 
 
 def out_of_fold_logits(

@@ -1,4 +1,4 @@
-"""Backbones: one registry of CNNs by name, and what is done to them: removing the classifier, truncating, blocks."""
+"""Backbones: one registry of networks by name, and what is done to them: removing the classifier, truncating."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
@@ -12,7 +12,7 @@ from torch import Tensor, fx, nn
 
 from leafid.bundle import NetworkSpec
 from leafid.errors import UsageError
-from leafid.jobs import BackboneSource, ModelSettings, backbone_source
+from leafid.jobs import BackboneSource, ModelSettings, backbone_source, own_function
 
 Channels = tuple[float, float, float]
 """One number each for red, green and blue."""
@@ -28,21 +28,28 @@ few hundred of a fine-tuning, the running statistics would still be those of the
 COVARIANCE_STRIDE = 16
 """Stride, in pixels, of the feature map for covariance pooling; 16 was better than 8 and 32 (docs/results.md)."""
 
+_ANY_SIZE: tuple[dict[str, bool], ...] = (
+    {"dynamic_img_size": True},
+    {"strict_img_size": False},
+    {},
+)
+"""Options with which timm builds transformers for images of any size, by kind of transformer; CNNs need none."""
+
 _PROBE_SIDE = 128  # pixels of the blank view that finds the feature map of that stride
 
 
 @dataclass(frozen=True)
 class Backbone(ABC):
-    """A CNN that the registry knows by its name. To add a source of backbones, add a subclass to ``_SOURCES``."""
+    """A network that the registry knows by its name. To add a source of backbones, add a subclass to ``_SOURCES``."""
 
     name: str
 
     @abstractmethod
     def build(self) -> nn.Module:
-        """Build the CNN with its classifier and random weights.
+        """Build the network with its classifier and random weights.
 
         Raises:
-            UsageError: the library is not installed or does not have the CNN.
+            UsageError: the library is not installed or does not have the network.
         """
 
     @abstractmethod
@@ -83,13 +90,24 @@ class TorchvisionBackbone(Backbone):
 
 
 class TimmBackbone(Backbone):
-    """A CNN of timm, named ``timm/<model>`` or ``timm/<model>.<weights>``."""
+    """A CNN or transformer of timm, named ``timm/<model>`` or ``timm/<model>.<weights>``."""
 
     def build(self) -> nn.Module:
-        """Build it with timm."""
+        """Build it with timm; transformers take views of any size."""
         timm, model = self._timm()
-        built: nn.Module = timm.create_model(model, pretrained=False)
-        return built
+        for options in _ANY_SIZE:
+            try:
+                built: nn.Module = timm.create_model(model, pretrained=False, **options)
+            except TypeError as error:  # each kind of network has its own option
+                if not any(option in str(error) for option in options):
+                    raise
+            else:
+                module: Any
+                for module in built.modules():
+                    if hasattr(module, "dynamic_img_pad"):  # patches that reach beyond the edge of a view are filled up
+                        module.dynamic_img_pad = True
+                return built
+        raise AssertionError  # the last options are none
 
     def pretrained_tensors(self) -> dict[str, Tensor]:
         """Return the weights that timm has under this name."""
@@ -118,9 +136,35 @@ class TimmBackbone(Backbone):
         return timm, model
 
 
+class OwnBackbone(Backbone):
+    """A module that a function of a practitioner returns, named ``package.module:function``."""
+
+    def build(self) -> nn.Module:
+        """Call the function."""
+        try:
+            module = own_function(self.name)()
+        except (PermissionError, ValueError) as error:
+            raise UsageError(f"model.backbone: {self.name}: {error}.") from None
+        if not isinstance(module, nn.Module) or not any(isinstance(one, nn.Linear) for one in module.modules()):
+            raise UsageError(
+                f"model.backbone: {self.name} returned {type(module).__name__}; it must return a module of PyTorch "
+                "(torch.nn.Module) whose last linear layer gives logits."
+            )
+        return module
+
+    def pretrained_tensors(self) -> dict[str, Tensor]:
+        """Return the weights that the function returns the module with."""
+        return dict(self.build().state_dict())
+
+    def normalisation(self) -> tuple[Channels, Channels]:
+        """Return that of ImageNet."""
+        return IMAGENET_MEAN, IMAGENET_STD
+
+
 _SOURCES: dict[BackboneSource, type[Backbone]] = {
     BackboneSource.TORCHVISION: TorchvisionBackbone,
     BackboneSource.TIMM: TimmBackbone,
+    BackboneSource.OWN_CODE: OwnBackbone,
 }
 
 
@@ -152,16 +196,16 @@ def classifier_layer(model: nn.Module) -> tuple[str, nn.Linear]:
 
 
 def without_classifier(model: nn.Module) -> tuple[nn.Module, int]:
-    """Remove the classifier and all dropout, and set the momentum of batch norm; changes the model in place.
+    """Remove the classifier, switch all dropout off, and set the momentum of batch norm; changes the model in place.
 
     Returns:
         The model, which now gives features (N, F), and F.
     """
     name, layer = classifier_layer(model)
     model.set_submodule(name, nn.Identity())
-    for inner, module in list(model.named_modules()):
+    for module in model.modules():
         if isinstance(module, nn.Dropout):  # the head has its own, with the job's rate
-            model.set_submodule(inner, nn.Identity())
+            module.p = 0.0
         if isinstance(module, nn.BatchNorm2d):
             module.momentum = BATCH_NORM_MOMENTUM
     return model, layer.in_features
@@ -178,9 +222,11 @@ def truncated(model: nn.Module) -> tuple[nn.Module, int]:
     """
     names = {id(module): name for name, module in model.named_modules()}
     maps: dict[str, int] = {}
+    side = _PROBE_SIDE // COVARIANCE_STRIDE
 
     def keep(module: nn.Module, _: object, output: object) -> None:
-        if isinstance(output, Tensor) and output.ndim == 4 and output.shape[2] == _PROBE_SIDE // COVARIANCE_STRIDE:
+        # Some transformers give maps (N, h, w, C), which have no square in the last two places.
+        if isinstance(output, Tensor) and output.ndim == 4 and output.shape[2:] == (side, side):
             maps[names[id(module)]] = output.shape[1]
 
     found = blocks(model)

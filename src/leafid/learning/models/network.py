@@ -3,7 +3,9 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional
 
@@ -140,6 +142,13 @@ class Network(nn.Module):
     def blocks(self) -> list[nn.Module]:
         """Return the backbone's blocks from input to output."""
         return blocks(self.backbone)
+
+
+def head_logits(network: Network, embeddings: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return the logits (N, T) that the head of a network on the CPU gives to embeddings (N, F)."""
+    with torch.inference_mode():
+        logits: NDArray[np.float32] = network.last_linear(torch.from_numpy(embeddings)).numpy()
+    return logits
 
 
 def build_network(spec: NetworkSpec, taxa: int) -> Network:

@@ -49,8 +49,8 @@ def initialize_network(model: ModelSettings, taxa: int) -> tuple[Network, list[s
     network = build_network(network_spec(model), taxa)
     if model.weights == "none":
         return network, []
-    if model.weights == "imagenet":
-        origin = f"ImageNet weights of {backbone_source(model.backbone)}"
+    if model.weights in ("imagenet", "as-built"):
+        origin = f"{model.weights} weights of {backbone_source(model.backbone)}"
         tensors = _downloaded(model.backbone)
     else:
         origin, tensors = model.weights, read_tensors(Path(model.weights))

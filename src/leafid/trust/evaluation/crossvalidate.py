@@ -1,80 +1,76 @@
-"""Leave-one-group-out cross-validation: each herbarium is the test set once, and the network never trains on it."""
+"""Cross-validation: every image, or every herbarium, is in the test set once, and that fold never trains on it."""
 
 import re
 from collections import Counter
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
 
-from leafid.bundle import Interval
+import numpy as np
+
 from leafid.catalog import read_catalog
 from leafid.curation import curate
 from leafid.destinations import Destination, check_destinations, has_header
-from leafid.errors import SplitError
+from leafid.errors import SplitError, UsageError
 from leafid.jobs import Job, with_settings
-from leafid.tables import write_frame
 from leafid.trust.calibrate import calibrate
+from leafid.trust.evaluation.baselines import with_baselines
+from leafid.trust.evaluation.crossvalidation import (
+    FOLDS_TABLE,
+    SUMMARY_TABLE,
+    Crossvalidation,
+    Fold,
+    write_crossvalidation,
+)
 from leafid.trust.evaluation.evaluate import evaluate
-from leafid.trust.evaluation_schema import Evaluation
 
-TABLE = "crossvalidation.csv"
+if TYPE_CHECKING:
+    from leafid.curation import CuratedCatalog
 
 OnFold = Callable[[int, int, str], None]
-"""Called with (number of the fold from 1, number of folds, held-out value) when a fold begins."""
+"""Called with (number of the fold from 1, number of folds, name of the fold) when a fold begins."""
+
+FOLDS = 5
+"""Folds by gathering, unless given."""
 
 
-@dataclass(frozen=True)
-class Fold:
-    """One fold: the images with one value are the test set, all others are for training and validation.
+class _PlannedFold(NamedTuple):
+    """A fold to be trained.
 
     Attributes:
-        value: the held-out value, such as an institution code.
-        run: the run folder.
-        evaluation: on the held-out images; None if the fold could not be trained or measured.
-        problem: the reason for that; None otherwise.
+        value: its name, or the held-out value.
+        job: its job.
+        split: makes its split; None: that of the job.
+        column: of the held-out value; None: a fold by gathering.
     """
 
     value: str
-    run: Path
-    evaluation: Evaluation | None
-    problem: str | None
-
-
-@dataclass(frozen=True)
-class Crossvalidation:
-    """All folds, and the file with their table."""
-
-    by: str
-    folds: tuple[Fold, ...]
-    table: Path
-
-    def __str__(self) -> str:
-        """Return a table for the terminal, with the statement of limits."""
-        lines = [f"{self.by:20} images   accuracy               macro-F1               undetermined"]
-        for fold in self.folds:
-            result = fold.evaluation
-            if result is None:
-                lines.append(f"{fold.value:20} {fold.problem}")
-                continue
-            lines.append(
-                f"{fold.value:20} {result.read:6}   {_value(result.accuracy, result.accuracy_interval):22} "
-                f"{_value(result.macro_f1, result.macro_f1_interval):22} {_value(result.undetermined_share, None)}"
-            )
-        results = [fold.evaluation for fold in self.folds if fold.evaluation]
-        accuracies = [result.accuracy for result in results if result.accuracy is not None]
-        if accuracies:
-            lines.append(f"mean accuracy {sum(accuracies) / len(accuracies):.3f}, lowest {min(accuracies):.3f}")
-        return "\n".join([*lines, str(self.table), *(result.limits for result in results[:1])])
+    job: Job
+    split: Callable[[], "CuratedCatalog"] | None = None
+    column: str | None = None
 
 
 def crossvalidate(
-    job: Job, *, by: str = "institution", out: Path | None = None, device: str = "auto", on_fold: OnFold | None = None
+    job: Job,
+    *,
+    by: str = "gathering",
+    folds: int = FOLDS,
+    out: Path | None = None,
+    device: str = "auto",
+    on_fold: OnFold | None = None,
 ) -> Crossvalidation:
-    """Train and evaluate once for each value of a column, with that value as the test set; finished folds are kept.
+    """Train, calibrate and evaluate once for each fold, and measure baselines on the same folds.
+
+    Finished folds are kept. All settings are those of the job, and each fold makes its own choices (shrinkage,
+    temperature, probe or fine-tuned network, share of an average) by the likelihood of images that are not in its test
+    set.
 
     Args:
-        job: its catalog must exist; of its split settings, only the validation share is used.
-        by: ``institution``, or a column of the catalog.
+        job: its catalog must exist.
+        by: ``gathering``: folds of whole gatherings, without the test images of the job. A fold is a stretch of each
+            taxon's gatherings in the order of the catalog, since neighbours in a series may be alike. Otherwise each
+            value of a column of the catalog is left out in turn (``institution``: its herbaria), among all images.
+        folds: number of folds by gathering.
         out: folder of the runs; by default ``<run folder>-by-<by>``.
         device: for the evaluation; the job sets the device for training.
         on_fold: called when a fold begins.
@@ -82,10 +78,57 @@ def crossvalidate(
     Raises:
         CatalogError: there is no catalog.
         SplitError: the column is not in the catalog, or has fewer than two values.
+        UsageError: the number of folds is out of range.
     """
     from leafid.learning import resolve_recipe
 
     job = resolve_recipe(job)  # once, so that all folds have the same settings
+    planned = list(_by_gathering(job, folds) if by == "gathering" else _by_column(job, by))
+    folder = out or job.run_folder.with_name(f"{job.run_folder.name}-by-{by}")
+    tables = [
+        Destination("--out", folder / FOLDS_TABLE, has_header([by, "run", "problem"], begins=True)),
+        Destination("--out", folder / SUMMARY_TABLE, has_header(["method", "folds"], begins=True)),
+    ]
+    check_destinations(tables, inputs=[job.catalog_path], existing="replace")
+    results = []
+    for number, fold in enumerate(planned, start=1):
+        if on_fold:
+            on_fold(number, len(planned), fold.value)
+        results.append(_trained(fold, folder / _folder_name(fold.value, number), device))
+    result = Crossvalidation(by, with_baselines(job, results), folder)
+    write_crossvalidation(result)
+    return result
+
+
+def _by_gathering(job: Job, count: int) -> Iterator[_PlannedFold]:
+    """Plan folds of whole gatherings outside the job's test set."""
+    from functools import partial
+
+    from leafid.curation import (
+        MAX_FOLDS,
+        MIN_FOLDS,
+        fold_split,
+        near_duplicates_of,
+        training_split,
+        units_outside_test,
+    )
+    from leafid.learning import blocked_folds
+
+    if not MIN_FOLDS <= count <= MAX_FOLDS:
+        raise UsageError(f"--folds {count}: give a number from {MIN_FOLDS} to {MAX_FOLDS}.")
+    curated = training_split(job)
+    together = near_duplicates_of(job) if job.curation.near_duplicates == "refuse" else []
+    rows, units = units_outside_test(curated, together)
+    labels = np.array(curated.taxonomy.labels(list(rows["scientificName"])), dtype=np.int64)
+    folds = blocked_folds(labels, units, count)
+    for number in range(count):
+        # The name has the number of folds, so that a fold of another division is never continued.
+        name = f"fold {number + 1} of {count}"
+        yield _PlannedFold(name, job, partial(fold_split, curated, rows, units, folds, number))
+
+
+def _by_column(job: Job, by: str) -> Iterator[_PlannedFold]:
+    """Plan a fold for each value of a column of the catalog."""
     column = "institutionCode" if by == "institution" else by
     catalog = read_catalog(job.catalog_path)
     if column not in catalog:
@@ -96,17 +139,8 @@ def crossvalidate(
             f"--by {by}: the catalog has {len(values)} values in {column}, and two or more values are needed. "
             "Choose another column."
         )
-    folder = out or job.run_folder.with_name(f"{job.run_folder.name}-by-{by}")
-    table = Destination("--out", folder / TABLE, has_header([by, "run", "problem"], begins=True))
-    check_destinations([table], inputs=[job.catalog_path], existing="replace")
-    folds = []
-    for number, value in enumerate(values, start=1):
-        if on_fold:
-            on_fold(number, len(values), value)
-        folds.append(_fold(job, by, column, value, folder / _folder_name(value, number), device))
-    result = Crossvalidation(by, tuple(folds), folder / TABLE)
-    _write(result)
-    return result
+    for value in values:
+        yield _PlannedFold(value, fold_job(job, by, value), column=column)
 
 
 def fold_job(job: Job, by: str, value: str) -> Job:
@@ -115,18 +149,19 @@ def fold_job(job: Job, by: str, value: str) -> Job:
     return with_settings(job, {"curation.split": split | {"test_values": [value], "val": job.curation.split.val}})
 
 
-def _fold(job: Job, by: str, column: str, value: str, run: Path, device: str) -> Fold:
+def _trained(fold: _PlannedFold, run: Path, device: str) -> Fold:
     from leafid.learning import Run, train
 
-    of_fold = fold_job(job, by, value)
     try:
-        if (problem := _without_test_images(of_fold, column, value)) is not None:
-            return Fold(value, run, None, problem)
-        train(of_fold, run=run, resume=Run.exists(run))
+        curated = fold.split() if fold.split else None
+        if fold.column and (problem := _without_test_images(fold.job, fold.column, fold.value)) is not None:
+            return Fold(fold.value, run, problem=problem)
+        trained = train(fold.job, run=run, resume=Run.exists(run), curated=curated)
         calibrate(run, device=device)
-        return Fold(value, run, evaluate(run, on="test", device=device), None)
+        evaluation = evaluate(run, on="test", device=device)
     except SplitError as error:  # the fold holds all sheets of a taxon: the table says so, and the next fold follows
-        return Fold(value, run, None, " ".join(str(error).split()))
+        return Fold(fold.value, run, problem=" ".join(str(error).split()))
+    return Fold(fold.value, run, evaluation, trained.info.kept)
 
 
 def _without_test_images(of_fold: Job, column: str, value: str) -> str | None:
@@ -143,34 +178,3 @@ def _without_test_images(of_fold: Job, column: str, value: str) -> str | None:
 
 def _folder_name(value: str, number: int) -> str:
     return f"{number:02d}-{re.sub(r'[^A-Za-z0-9_-]+', '_', value)[:40]}"
-
-
-def _write(result: Crossvalidation) -> None:
-    import pandas as pd
-
-    rows = []
-    for fold in result.folds:
-        evaluation = fold.evaluation
-        row: dict[str, object] = {result.by: fold.value, "run": fold.run.name, "problem": fold.problem}
-        if evaluation is not None:
-            row |= {"images": evaluation.read, "gatherings": evaluation.gatherings, "accuracy": evaluation.accuracy}
-            row |= _interval_columns("accuracy", evaluation.accuracy_interval)
-            row |= {"macro_f1": evaluation.macro_f1, "macro_f1_taxa": evaluation.macro_f1_taxa}
-            row |= _interval_columns("macro_f1", evaluation.macro_f1_interval)
-            row |= {
-                "balanced_accuracy": evaluation.balanced_accuracy,
-                "ece": evaluation.calibration and evaluation.calibration.ece,
-                "undetermined_share": evaluation.undetermined_share,
-                "target_auroc": evaluation.target and evaluation.target.auroc,
-            }
-        rows.append(row)
-    write_frame(pd.DataFrame(rows), result.table)
-
-
-def _interval_columns(name: str, ends: Interval | None) -> dict[str, object]:
-    low, high = ends or (None, None)
-    return {f"{name}_low": low, f"{name}_high": high}
-
-
-def _value(value: float | None, ends: Interval | None) -> str:
-    return "-" if value is None else f"{value:.3f}" + (f" ({ends[0]:.3f}-{ends[1]:.3f})" if ends else "")

@@ -1,5 +1,6 @@
 """Slow measurements of ``leafid evaluate --full``: learning curve, shortcut controls, faithfulness of heat maps."""
 
+import logging
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -7,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from leafid.bundle import Bundle
-from leafid.errors import ImageError
+from leafid.errors import ImageError, UsageError
 from leafid.progress import OnProgress, progress_bar
 from leafid.sheets import prepare_file
 from leafid.trust.evaluation.controls import control_results
@@ -19,6 +20,8 @@ from leafid.trust.metric_schemas import HeatMapResult
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+log = logging.getLogger(__name__)
 
 CONTROL_IMAGES = 150
 """Maximum number of random images for the controls; each is prepared five times."""
@@ -43,14 +46,18 @@ def extended_results(eval_set: EvalSet, predictions: Predictions, device: str) -
             device=device,
             on_progress=on_progress,
         )
-    with progress_bar("Heat maps") as on_progress:
-        heat = heat_map_results(
-            eval_set.bundle,
-            [eval_set.files[index] for index in explained],
-            predictions.logits[explained].argmax(axis=1),
-            device=device,
-            on_progress=on_progress,
-        )
+    heat = None
+    try:
+        with progress_bar("Heat maps") as on_progress:
+            heat = heat_map_results(
+                eval_set.bundle,
+                [eval_set.files[index] for index in explained],
+                predictions.logits[explained].argmax(axis=1),
+                device=device,
+                on_progress=on_progress,
+            )
+    except UsageError as error:  # a transformer has no heat maps
+        log.warning("%s", error)
     if eval_set.run is None:
         return {"controls": controls, "heat": heat}
     with progress_bar("Learning curve", unit="probes") as on_progress:

@@ -28,21 +28,16 @@ def run_learning_curve(
     use too, are left out.
     """
     from leafid.bundle import read_bundle
-    from leafid.learning import choose_device, load_network, predict_split
+    from leafid.learning import choose_device, load_network, train_val_embeddings, train_val_rows
 
     if run.info.probe is None or run.job.training.mode != "probe":
         return ()
     network = load_network(read_bundle(run.bundle_folder))
-    split, chosen_device = run.split, choose_device(device)
-    features = [predict_split(run, part, network, device=chosen_device).embeddings for part in ("train", "val")]
-    rows = [split[split["split"] == part] for part in ("train", "val")]
-    order = np.argsort(np.concatenate([part.index for part in rows]), kind="stable")
-    names = np.concatenate([part["scientificName"].to_numpy(dtype=str) for part in rows])[order]
-    gatherings = np.concatenate([part["gathering_id"].to_numpy(dtype=str) for part in rows])[order].tolist()
+    images = train_val_embeddings(run, network, device=choose_device(device))
     return learning_curve(
-        np.concatenate(features)[order],
-        np.array(run.info.taxonomy.labels(names.tolist()), dtype=np.int64),
-        gatherings,
+        images.embeddings,
+        images.labels,
+        list(train_val_rows(run)["gathering_id"]),
         len(run.info.taxonomy),
         shrinkage=run.info.probe.shrinkage,
         seed=run.job.seed,

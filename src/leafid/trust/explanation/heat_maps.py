@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from leafid.bundle import Calibration
+from leafid.errors import UsageError
 from leafid.sheets import CropKind, PreparedImage
 
 if TYPE_CHECKING:
@@ -78,6 +79,9 @@ def explain_image(
         prepared: the image.
         labels: the taxa to explain, such as the first candidate and the runner-up.
         calibration: the bundle's.
+
+    Raises:
+        UsageError: the network is not convolutional.
     """
     return tuple(
         _explain_view(network, pixels, kind, weight, labels, calibration)
@@ -209,13 +213,18 @@ def view_weights(network: "Network", prepared: PreparedImage) -> list[float]:
 
 
 def _last_spatial_block(network: "Network", batch: "Tensor") -> "nn.Module":
-    """Return the last block with a spatial output: (N, C, h, w) with h and w above 1."""
+    """Return the last block with a spatial output: (N, C, h, w) with h and w above 1.
+
+    Raises:
+        UsageError: there is none.
+    """
     import torch
 
     spatial: list[nn.Module] = []
 
     def keep(module: "nn.Module", _: object, output: object) -> None:
-        if isinstance(output, torch.Tensor) and output.ndim == 4 and min(output.shape[2:]) > 1:
+        # Views are square, so their maps are; transformers have none, or have the features last.
+        if isinstance(output, torch.Tensor) and output.ndim == 4 and output.shape[2] == output.shape[3] > 1:
             spatial.append(module)
 
     hooks = [block.register_forward_hook(keep) for block in network.blocks()]
@@ -225,6 +234,8 @@ def _last_spatial_block(network: "Network", batch: "Tensor") -> "nn.Module":
     finally:
         for hook in hooks:
             hook.remove()
+    if not spatial:
+        raise UsageError(f"Heat maps need a convolutional network, and {network.spec.backbone} is a transformer.")
     return spatial[-1]
 
 
