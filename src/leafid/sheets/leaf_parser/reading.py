@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 import cv2
 import numpy as np
@@ -47,11 +47,17 @@ class Side:
 
 
 @dataclass(frozen=True)
-class ViewReading:
-    """What a view shows. Points in its pixels; `blade` [192, 96] probability; `facts` 0 to 1 by their names.
+class ViewEnds:
+    """How a leaf lies in a view, in its pixels.
 
-    `clearness` is how much speaks for a leaf that lies just so: the midrib's mean probability along its course times
-    that of the ends, 0 to 1.
+    Attributes:
+        blade: [192, 96] probability of the blade.
+        clearness: mean probability of the midrib along its course times that of the ends, 0 to 1: high for a leaf that
+            lies just so.
+        base: [2].
+        apex: [2].
+        midrib: [33, 2] from base to apex.
+        upside_down: probability that the apex is below.
     """
 
     blade: Map
@@ -59,10 +65,28 @@ class ViewReading:
     base: Points
     apex: Points
     midrib: Points
+    upside_down: float
+
+
+@dataclass(frozen=True)
+class ViewReading(ViewEnds):
+    """All that a view shows; `facts` 0 to 1 by their names."""
+
     petiole: Points | None
     left: Side
     right: Side
     facts: dict[str, float]
+
+
+def read_ends(answers: dict[str, Map]) -> ViewEnds:
+    """Decode how the leaf lies; answers as for `read_view`."""
+    fine, heat = _chance(answers["fine"][:2]), _chance(answers["coarse"][:2])
+    base, base_clear = _end(heat[0], np.array([AXIS_COLUMN, BASE_ROW]))
+    apex, apex_clear = _end(heat[1], np.array([AXIS_COLUMN, APEX_ROW]))
+    midrib = fit_midrib(fine[1], base, apex)
+    clearness = _along(fine[1], midrib) * (0.5 + 0.25 * base_clear + 0.25 * apex_clear)
+    upside_down = float(_chance(answers["facts"]).ravel()[FACTS.index("upside_down")])
+    return ViewEnds(fine[0], clearness, base, apex, midrib, upside_down)
 
 
 def read_view(answers: dict[str, Map]) -> ViewReading:
@@ -71,16 +95,18 @@ def read_view(answers: dict[str, Map]) -> ViewReading:
     Args:
         answers: `fine` [4, 192, 96], `coarse` [3, 96, 48], `rows` [4, 192, 1], `facts` [7, 1, 1].
     """
+    ends = read_ends(answers)
     fine, rows = _chance(answers["fine"]), _chance(answers["rows"])[..., 0]
-    heat = _chance(answers["coarse"][:2])
-    base, base_clear = _end(heat[0], np.array([AXIS_COLUMN, BASE_ROW]))
-    apex, apex_clear = _end(heat[1], np.array([AXIS_COLUMN, APEX_ROW]))
-    midrib = fit_midrib(fine[1], base, apex)
-    courses = _Courses(answers["coarse"][2], fine, midrib)
-    sides = [_side(sign, rows[index], rows[index + 2], courses) for index, sign in enumerate((-1, 1))]
+    courses = _Courses(answers["coarse"][2], fine, ends.midrib)
+    left, right = (_side(sign, rows[index], rows[index + 2], courses) for index, sign in enumerate((-1, 1)))
     facts = dict(zip(FACTS, _chance(answers["facts"]).ravel().tolist(), strict=True))
-    clearness = _along(fine[1], midrib) * (0.5 + 0.25 * base_clear + 0.25 * apex_clear)
-    return ViewReading(fine[0], clearness, base, apex, midrib, _petiole(fine[3], base), sides[0], sides[1], facts)
+    return ViewReading(
+        **{each.name: getattr(ends, each.name) for each in fields(ends)},
+        petiole=_petiole(fine[3], ends.base),
+        left=left,
+        right=right,
+        facts=facts,
+    )
 
 
 def _chance(logits: Map) -> Map:
@@ -90,7 +116,7 @@ def _chance(logits: Map) -> Map:
 def _along(chance: Map, line: Points) -> float:
     """Mean over a line of the largest probability within a pixel beside it."""
     wide = cv2.dilate(chance, np.ones((1, 3), np.uint8))
-    return float(np.mean([_value(np.asarray(wide, np.float32), point) for point in line]))
+    return float(np.mean(_values(np.asarray(wide, np.float32), line)))
 
 
 def _end(heat: Map, expected: Points) -> tuple[Points, float]:
@@ -155,19 +181,24 @@ class _Courses:
         """Follow the vein that leaves at a row to the margin; also its mean probability."""
         start = self.start(row)
         outward = np.flatnonzero(sign * (self.columns - start[0]) > 2)[::sign]
-        points = [start]
-        for index in outward:
-            at = float(np.interp(row, self.departure[:, index], self.rows))
-            place = np.array([self.columns[index], at])
-            if not (0 < at < VIEW_HEIGHT and _value(self.blade, place) >= _BLADE):
-                break
-            points.append(place)
+        places = self._crossings(row, outward)
+        inside = (places[:, 1] > 0) & (places[:, 1] < VIEW_HEIGHT) & (_values(self.blade, places) >= _BLADE)
+        points = np.concatenate([start[None], places[: len(places) if inside.all() else int(inside.argmin())]])
         if len(points) < 3:
             return np.stack([start, start + np.array([sign * 8.0, -6.0])]), 0.0
-        line = self._snapped(np.stack(points))
-        drawn = float(np.mean([_value(self.secondary, point) for point in line[1:]]))
+        line = self._snapped(points)
+        drawn = float(np.mean(_values(self.secondary, line[1:])))
         across = np.linspace(line[0, 0], line[-1, 0], _VEIN_POINTS)
         return np.column_stack([across, np.interp(sign * across, sign * line[:, 0], line[:, 1])]), drawn
+
+    def _crossings(self, row: float, outward: NDArray[np.int64]) -> Points:
+        """Where the line of a row of departure crosses columns, [N, 2], between cells by linear interpolation."""
+        away = self.departure[:, outward]
+        below = np.clip((away < row).sum(axis=0), 1, len(away) - 1)
+        each = np.arange(len(outward))
+        low, high = away[below - 1, each], away[below, each]
+        share = np.clip((row - low) / np.maximum(high - low, 1e-6), 0, 1)
+        return np.column_stack([self.columns[outward], self.rows[below - 1] + share * _COARSE])
 
     def _snapped(self, line: Points) -> Points:
         """Move a course up or down to the line drawn nearby, smoothly."""
@@ -184,10 +215,12 @@ class _Courses:
         return moved
 
 
-def _value(values: Map, place: Points) -> float:
-    column, row = int(place[0] / _FINE), int(place[1] / _FINE)
-    inside = 0 <= row < values.shape[0] and 0 <= column < values.shape[1]
-    return float(values[row, column]) if inside else 0.0
+def _values(values: Map, places: Points) -> Map:
+    """Values [N] of a fine map at places of the view; 0 outside."""
+    column, row = np.floor(places / _FINE).astype(int).T
+    inside = (row >= 0) & (row < values.shape[0]) & (column >= 0) & (column < values.shape[1])
+    found = values[np.clip(row, 0, values.shape[0] - 1), np.clip(column, 0, values.shape[1] - 1)]
+    return np.asarray(np.where(inside, found, 0), np.float32)
 
 
 def _side(sign: int, signal: Map, seen: Map, courses: _Courses) -> Side:
