@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -18,6 +19,9 @@ if TYPE_CHECKING:
 
 _CELL = 4
 _CLEARER = 0.05  # by how much the whole must be clearer than its parts
+_PAIRS = 3  # most pairs tried in a group of leaves
+_SAME_END = 0.15  # distance of two ends as a share of the length, below which they may be one
+_SHARED = 0.15  # share of a leaf that lies on another, from which both may be one
 _INSIDE = 0.6  # share of a leaf that lies on another, from which it is the same leaf
 
 
@@ -50,19 +54,46 @@ def joined(seen: list[SeenLeaf], look: Callable[[FoundLeaf], SeenLeaf]) -> list[
     for one in seen:
         inside = pieces[one.leaf.cells > 0]
         groups.setdefault(int(np.bincount(inside).argmax()), []).append(one)
-    result = []
-    for piece, group in groups.items():
-        if len(group) > 1:
-            cells = np.asarray(np.where(pieces == piece, everything, 0), np.float32)
-            rows, columns = np.nonzero(cells)
-            ends = main_axes(np.asarray((np.stack([columns, rows], axis=1) + 0.5) * _CELL, np.float64))[0]
-            whole = look(FoundLeaf(cells, *ends, max(one.leaf.score for one in group)))
-            sizes = [float(one.leaf.cells.sum()) for one in group]
-            apart = float(np.average([one.look.clearness for one in group], weights=sizes))
-            if whole.look.clearness > apart + _CLEARER:
-                group = [whole]
-        result += group
+    result: list[SeenLeaf] = []
+    for group in groups.values():
+        result += _joined_group(group, look)
     return result
+
+
+def _joined_group(group: list[SeenLeaf], look: Callable[[FoundLeaf], SeenLeaf]) -> list[SeenLeaf]:
+    """Join pairs of a group that share an end or a part of their blades, or else all of it."""
+    pairs = (pair for pair in itertools.combinations(group, 2) if len(group) == 2 or _may_be_one(*pair))
+    unions: list[tuple[SeenLeaf, ...]] = [*itertools.islice(pairs, _PAIRS)]
+    if len(group) > 2:
+        unions.append(tuple(group))
+    for parts in unions:
+        whole = _union(parts, look)
+        sizes = [float(one.leaf.cells.sum()) for one in parts]
+        apart = float(np.average([one.look.clearness for one in parts], weights=sizes))
+        if whole.look.clearness > apart + _CLEARER:
+            rest = [one for one in group if all(one is not part for part in parts)]
+            return _joined_group([*rest, whole], look)
+    return group
+
+
+def _union(parts: Sequence[SeenLeaf], look: Callable[[FoundLeaf], SeenLeaf]) -> SeenLeaf:
+    """The clearest look at several leaves as one: along their main axes, or along that of the largest."""
+    cells = np.max([one.leaf.cells for one in parts], axis=0)
+    rows, columns = np.nonzero(cells)
+    places = np.asarray((np.stack([columns, rows], axis=1) + 0.5) * _CELL, np.float64)
+    largest = max(parts, key=lambda one: float(one.leaf.cells.sum())).leaf
+    ends = [main_axes(places)[0], (largest.base, largest.apex)]
+    score = max(one.leaf.score for one in parts)
+    looks = [look(FoundLeaf(cells, base, apex, score)) for base, apex in ends]
+    return max(looks, key=lambda one: one.look.clearness)
+
+
+def _may_be_one(one: SeenLeaf, other: SeenLeaf) -> bool:
+    """Whether two leaves share an end or a part of their blades."""
+    ends = [each.look.view.to_picture(np.stack([each.look.ends.base, each.look.ends.apex])) for each in (one, other)]
+    length = max(float(np.hypot(*(base - apex))) for base, apex in ends)
+    apart = np.hypot(*(ends[0][:, None] - ends[1][None]).transpose(2, 0, 1)).min()
+    return bool(apart < _SAME_END * length) or _share_inside(one, other) > _SHARED
 
 
 def alone(seen: Sequence[SeenLeaf]) -> list[SeenLeaf]:
