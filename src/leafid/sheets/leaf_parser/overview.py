@@ -1,7 +1,7 @@
 """From the overview network's maps to leaves: which cells belong together, and where base and apex lie.
 
 Each cell of a blade points to the middle of its leaf (offsets to a centre as in Cheng et al. 2020, Panoptic-DeepLab)
-and predicts direction and length of the leaf's axis, and how far towards the apex the cell lies. Cells that agree are one
+and predicts direction and length of the leaf's axis, and how near to the apex the cell lies. Cells that agree are one
 leaf, also where it lies in two parts under another.
 """
 
