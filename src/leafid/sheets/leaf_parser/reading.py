@@ -21,6 +21,7 @@ _END_NEAR = 48.0  # pixels within which the true end is looked for around the ex
 _END_CLEAR = 0.2  # height of the heat map from which it is believed
 _BENDS = 5  # half waves of which the midrib's departure from the straight line is the sum
 _CANDIDATE = 0.1  # probability from which a maximum of the row signal is worth a look
+_FOLLOWED = 0.2  # probability from which a departure's vein is followed
 _VEIN_POINTS = 12
 _SNAP = 5  # rows of the fine map within which a course is moved to the nearest line
 _SEEN = 0.3
@@ -33,7 +34,7 @@ class Departure:
     row: float
     chance: float
     course: Points
-    """[12, 2] from the midrib outward."""
+    """[12, 2] from the midrib outward; [2, 2] where nothing is to be followed."""
     drawn: float
     """Mean probability of a secondary vein along the course."""
 
@@ -208,11 +209,18 @@ class _Courses:
         weights = self.secondary[rows, columns[:, None]] ** 2 * np.exp(-((steps / 3.0) ** 2))
         total = weights.sum(axis=1)
         shift = np.where(total > 0.05, (weights * steps).sum(axis=1) / np.maximum(total, 1e-6), 0) * _FINE
-        degree = min(3, len(line) - 2)
-        smooth = np.polyval(np.polyfit(line[:, 0] - line[0, 0], shift, degree, w=0.1 + total), line[:, 0] - line[0, 0])
+        smooth = _smoothed(line[:, 0] - line[0, 0], shift, (0.1 + total) ** 2)
         moved = line.copy()
         moved[1:, 1] += np.clip(smooth, -_SNAP * _FINE, _SNAP * _FINE)[1:]
         return moved
+
+
+def _smoothed(at: Points, values: Points, weights: Map) -> Points:
+    """Fit a cubic, or a polynomial of a lower degree to few values, by weighted least squares; its values at `at`."""
+    powers = (at / np.abs(at).max())[:, None] ** np.arange(min(3, len(at) - 2) + 1)
+    weighted = powers * weights[:, None]
+    normal = weighted.T @ powers + 1e-9 * np.eye(powers.shape[1])
+    return np.asarray(powers @ np.linalg.solve(normal, weighted.T @ values))
 
 
 def _values(values: Map, places: Points) -> Map:
@@ -229,7 +237,8 @@ def _side(sign: int, signal: Map, seen: Map, courses: _Courses) -> Side:
     for index in np.flatnonzero((signal >= _CANDIDATE) & (signal == raised))[::-1]:
         window = np.arange(max(0, index - 1), min(len(signal), index + 2))
         row = float((signal[window] * (window + 0.5)).sum() / signal[window].sum() * ROW_STEP)
-        course, drawn = courses.course(row, sign)
+        start = courses.start(row)
+        course, drawn = courses.course(row, sign) if signal[index] >= _FOLLOWED else (np.stack([start, start]), 0.0)
         departures.append(Departure(row, float(signal[index]), course, drawn))
     shown = np.flatnonzero(seen >= _SEEN)
     rows = ((shown[-1] + 1) * ROW_STEP, shown[0] * ROW_STEP) if len(shown) else (BASE_ROW, BASE_ROW)
