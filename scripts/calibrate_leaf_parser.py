@@ -41,12 +41,18 @@ def main() -> None:
 
 @dataclass(frozen=True)
 class Answer:
-    """One side of a leaf: the evidence for its count, chances of departures, and the true number."""
+    """One side of a leaf as it was read, its true number of secondaries, and the number for each threshold."""
 
-    evidence: dict[float, list[float]]
-    numbers: dict[float, int]
+    reading: ViewReading
+    side: Side
+    px_scale: float
     truth: float
     kind: str
+    numbers: dict[float, int]
+
+    def evidence(self, threshold: float) -> list[float]:
+        """What the quality of the number depends on."""
+        return evidence(self.reading, self.side, self.px_scale, threshold)
 
 
 THRESHOLDS = (0.25, 0.3, 0.35, 0.4, 0.45, 0.5, 0.55, 0.6)
@@ -70,12 +76,8 @@ def drawn_answers(paths: Iterable[Path], weights: Path) -> list[Answer]:
 
 
 def _answer(reading: ViewReading, side: Side, view: LeafView, truth: float, kind: str) -> Answer:
-    return Answer(
-        {each: evidence(reading, side, view.px_scale, each) for each in THRESHOLDS},
-        {each: len(counted(side, each)) for each in THRESHOLDS},
-        truth,
-        kind,
-    )
+    numbers = {each: len(counted(side, each)) for each in THRESHOLDS}
+    return Answer(reading, side, view.px_scale, truth, kind, numbers)
 
 
 def _matching_truth(scene: Scene, ends: NDArray[np.float64]) -> int | None:
@@ -123,7 +125,7 @@ def calibrate(paths: list[Path], folder: Path, shared: Path | None) -> None:
     answers = drawn_answers(paths, folder)
     real = [] if shared is None else real_answers(shared, folder)
     threshold = min(THRESHOLDS, key=lambda each: _error(real or answers, each))
-    features = np.array([one.evidence[threshold] for one in answers])
+    features = np.array([one.evidence(threshold) for one in answers])
     right = np.array([abs(one.numbers[threshold] - one.truth) <= 1 for one in answers])
     half = np.arange(len(answers)) // 2 % 2 == 0
     for fit, test in ((half, ~half), (~half, half)):
@@ -132,7 +134,7 @@ def calibrate(paths: list[Path], folder: Path, shared: Path | None) -> None:
     model = LogisticRegression(C=1.0, max_iter=1000).fit(features, right)
     constant = float(model.intercept_[0])
     if real:
-        odds = model.decision_function(np.array([one.evidence[threshold] for one in real]))
+        odds = model.decision_function(np.array([one.evidence(threshold) for one in real]))
         within = np.array([abs(one.numbers[threshold] - one.truth) <= 1 for one in real])
         _reliability("real, as fitted on drawn leaves", 1 / (1 + np.exp(-odds)), within)
         means = {each: float(np.mean(1 / (1 + np.exp(each - odds)))) for each in np.linspace(0, 6, 121)}
