@@ -1,12 +1,13 @@
 r"""Train the two networks of the leaf parser on drawn pictures and MIT-licensed masks; resumes where it stopped.
 
     python scripts/train_leaf_parser.py --out runs/leaf-parser --scenes runs/scenes --minutes 75 --shared ../shared
+    python scripts/train_leaf_parser.py --out runs/leaf-parser --start src/leafid/sheets/leaf_parser/weights ...
     python scripts/train_leaf_parser.py --out runs/leaf-parser --export src/leafid/sheets/leaf_parser/weights
 
 One process trains, one makes samples, one draws further scenes while there is time. `--minutes` is the time to train,
 all runs together: the learning rate falls along it. Real masks come from every second sheet of SHARED/sheets/
 masks_kymillev and every second leaf of SHARED/veins/coffee; the others are for measuring. Without `--shared` only
-drawings are used.
+drawings are used. `--start` begins with exported weights instead of random ones; a checkpoint in OUT comes first.
 """
 
 import argparse
@@ -32,14 +33,16 @@ from torch import Tensor
 from torch.utils.data import DataLoader, IterableDataset
 
 from leafid.sheets.leaf_parser.graph import leaf_graph, overview_graph
-from leafid.sheets.leaf_parser.network import GraphNetwork, folded_weights
-from leafid.sheets.leaf_parser.weights import write_weights
+from leafid.sheets.leaf_parser.network import GraphNetwork, folded_weights, unfold
+from leafid.sheets.leaf_parser.weights import read_weights, write_weights
 
 OVERVIEWS, LEAVES = 18, 10
 KERNEL_RATE, RATE, DECAY = 3e-3, 2e-3, 1e-2
 AVERAGED = 0.998
 REAL_SHARE = 0.06
 """Share of samples that come from real masks."""
+STATISTICS = 4
+"""Batches from which `--start` takes means and variances."""
 REPORTED, SAVED = 25, 50
 """Steps to a line, and to a checkpoint."""
 
@@ -133,6 +136,13 @@ class Trainer:
         self.step, self.elapsed = state["step"], state["elapsed"]
         return True
 
+    def start_from(self, folder: Path, batches: list[Batch]) -> None:
+        """Begin with exported weights; the batches give the normalisations their means and variances."""
+        for name, network in self.parts.items():
+            inputs = [self.inputs(name, each).to(self.device) for each in batches]
+            unfold(network, read_weights(name, folder), inputs)
+        self.averages.load_state_dict(self.networks.state_dict())
+
     def save(self) -> None:
         """Write the checkpoint; the one before is there until it is complete."""
         state = {
@@ -170,12 +180,18 @@ class Trainer:
 
     def losses(self, networks: torch.nn.ModuleDict, batch: Batch) -> dict[str, Tensor]:
         """All parts of the loss on a batch."""
-        overview = _pixels(batch["overview"])
-        views = torch.cat([_pixels(batch["view"]), batch["prior"][:, None] * 2 - 1], dim=1)
         with torch.autocast(self.device.type, torch.bfloat16):
-            maps = networks["overview"](overview.contiguous(memory_format=torch.channels_last))[0]
-            outputs = networks["leaf"](views.contiguous(memory_format=torch.channels_last))
+            maps = networks["overview"](self.inputs("overview", batch))[0]
+            outputs = networks["leaf"](self.inputs("leaf", batch))
         return overview_losses(maps.float(), batch["maps"], batch["weights"]) | leaf_losses(outputs, batch)
+
+    def inputs(self, network: str, batch: Batch) -> Tensor:
+        """What a network is shown of a batch."""
+        if network == "overview":
+            shown = _pixels(batch["overview"])
+        else:
+            shown = torch.cat([_pixels(batch["view"]), batch["prior"][:, None] * 2 - 1], dim=1)
+        return shown.contiguous(memory_format=torch.channels_last)
 
     @torch.no_grad()
     def _average(self) -> None:
@@ -230,6 +246,7 @@ def main() -> None:
     parser.add_argument("--last", type=int, default=20_000, help="scenes drawn at most")
     parser.add_argument("--threads", type=int, default=1, help="threads of the training process")
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--start", type=Path, help="folder of exported weights to begin with")
     parser.add_argument("--export", type=Path, help="write the weights here instead of training")
     options = parser.parse_args()
     options.out.mkdir(parents=True, exist_ok=True)
@@ -254,6 +271,8 @@ def main() -> None:
     loader = DataLoader(
         Samples(scenes, options.shared, options.seed + trainer.step), batch_size=None, num_workers=1, prefetch_factor=4
     )
+    if options.start and not resumed:
+        trainer.start_from(options.start, list(itertools.islice(iter(loader), STATISTICS)))
     recent: dict[str, list[float]] = defaultdict(list)
     trainer.before = time.monotonic()
     for batch in loader:

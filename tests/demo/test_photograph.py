@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from leafid.demo import DrawnPhotograph, PhotographedLeaf, draw_photograph
+from leafid.demo.fresh.forms import sample_leaf, sample_plant
 from leafid.demo.photographs.arrangements import ARRANGEMENTS
 from leafid.demo.photographs.negatives import NEGATIVES
 from leafid.errors import UsageError
@@ -175,3 +176,15 @@ def test_pictures_without_a_leaf_have_none() -> None:
     for kind, seed in WITHOUT_LEAF.items():
         photograph = draw_photograph(seed, long_side=150)
         assert (photograph.arrangement, photograph.leaves) == (kind, ())
+
+
+def test_some_leaves_have_veins_that_are_no_secondaries() -> None:
+    rng = np.random.default_rng(5)
+    forms = [sample_leaf(sample_plant(rng), rng) for _ in range(60)]
+    weak = [sum(line[0, 0] == 0 for line in form.weak) for form in forms]
+    assert 10 <= sum(number > 0 for number in weak) <= 55
+    for form in forms:
+        for line in form.weak:
+            if line[0, 0] == 0:  # leaves the midrib: must end before the longest secondary is half-way to the margin
+                same_side = form.right if line[-1, 0] > 0 else form.left
+                assert np.abs(line[:, 0]).max() < 0.6 * max(np.abs(own[:, 0]).max() for own in same_side)

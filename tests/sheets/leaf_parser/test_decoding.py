@@ -5,10 +5,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from leafid.sheets.leaf_parser.counting import within_one
+from leafid.sheets.leaf_parser.counting import counted, within_one
 from leafid.sheets.leaf_parser.leaf_view import APEX_ROW, AXIS_COLUMN, BASE_ROW, leaf_view
 from leafid.sheets.leaf_parser.overview import decode_overview
-from leafid.sheets.leaf_parser.reading import fit_midrib, read_view
+from leafid.sheets.leaf_parser.reading import Departure, Side, fit_midrib, read_view
 from tests.sheets.leaf_parser.exact_maps import exact_overview, exact_view, photographs
 
 LEAST_CELLS = 16
@@ -102,3 +102,18 @@ def test_a_count_from_clear_signals_is_surer(chances: list[float]) -> None:
     clear = np.where(drawn > 0.5, 0.99, 0.01)
     number = int((drawn > 0.5).sum())
     assert 0 <= within_one(drawn, number, 0.5) <= within_one(clear, number, 0.5) + 1e-9 <= 1 + 2e-9
+
+
+def test_short_veins_that_crowd_at_apex_and_base_are_not_counted() -> None:
+    def departure(row: float, reach: float) -> Departure:
+        return Departure(row, 0.9, np.array([[AXIS_COLUMN, row], [AXIS_COLUMN + reach, row - reach]]), 0.9)
+
+    long = [departure(row, 60.0) for row in (280.0, 240.0, 200.0, 160.0, 120.0)]
+    side = Side((departure(300.0, 6.0), *long, departure(80.0, 20.0), departure(60.0, 5.0)), (310.0, 50.0))
+    assert [each.row for each in counted(side, 0.5)] == [280.0, 240.0, 200.0, 160.0, 120.0, 80.0]
+
+
+def test_no_departure_is_likely_enough_to_count() -> None:
+    assert counted(Side((), (310.0, 50.0)), 0.5) == ()
+    faint = Departure(200.0, 0.1, np.array([[AXIS_COLUMN, 200.0], [AXIS_COLUMN + 40, 180.0]]), 0.0)
+    assert counted(Side((faint,), (310.0, 50.0)), 0.5) == ()

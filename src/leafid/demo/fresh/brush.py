@@ -81,7 +81,12 @@ class Brush:
         _stroke(layers[0], midrib, look.midrib_width * self.length, 0.15 * look.midrib_width * self.length)
         width = look.vein_width * self.length
         for line in self.secondaries:
-            _stroke(layers[1], line - self.corner, width, 0.3 * width)
+            _stroke(layers[1], line - self.corner, width, 0.3 * width, float(self.rng.uniform(look.faintest, 1)))
+        if self.form.weak:
+            weak = np.zeros(self.shape, np.uint8)
+            for line in mapped(self.surface, self.form.weak):
+                _stroke(weak, line - self.corner, look.weak_width * width, 0.2 * width)
+            np.maximum(layers[1], (weak * look.weak_contrast).astype(np.uint8), out=layers[1])
         if look.minor_contrast > 0 and self.form.minor:
             width = look.minor_width * self.length
             thickness = max(round(width), 1)
@@ -179,9 +184,9 @@ class Brush:
         return np.asarray(colour + share * (own - colour), dtype=np.float32)
 
 
-def _stroke(layer: Image8, line: Points, start: float, end: float) -> None:
+def _stroke(layer: Image8, line: Points, start: float, end: float, contrast: float = 1.0) -> None:
     """Draw a tapering line; one that is thinner than a pixel is drawn a pixel wide and fainter."""
-    strength = min(max(start, 0.15), 1.0) * 255
+    strength = min(max(start, 0.15), 1.0) * 255 * contrast
     polygon = taper(line, max(start, 1.0), max(end, min(start, 0.8)))
     own = np.zeros_like(layer) if strength < 254 else layer
     fill(own, polygon, strength)

@@ -25,6 +25,8 @@ class LeafForm:
     left: tuple[Points, ...]
     right: tuple[Points, ...]
     minor: tuple[Points, ...]
+    weak: tuple[Points, ...]
+    """Veins that are stronger than tertiaries but no secondaries: intersecondaries, branches of secondaries."""
     width: float
     petiole: float
     """Length of the petiole."""
@@ -60,7 +62,9 @@ class Plant:
 def sample_plant(rng: np.random.Generator) -> Plant:
     """Sample the form that the leaves of one plant share. A third resembles *Mitragyna* and *Coffea*."""
     mitragynoid = rng.random() < 0.35
-    ratio = float(np.clip(np.exp(rng.normal(0.62, 0.22 if mitragynoid else 0.45)), 0.75, 6.5))
+    ratio = float(np.clip(np.exp(rng.normal(0.55, 0.25) if mitragynoid else rng.normal(0.62, 0.45)), 0.75, 6.5))
+    if not mitragynoid and rng.random() < 0.2:  # as broad as long
+        ratio = float(rng.uniform(0.75, 1.3))
     pairs = int(rng.integers(8, 18)) if mitragynoid else int(np.clip(np.exp(rng.normal(2.1, 0.45)), 3, 20))
     # Steep veins cannot fill a broad blade.
     angle = float(np.clip(rng.normal(58, 13), max(28, np.degrees(np.arctan(1.1 / ratio))), 86))
@@ -86,9 +90,12 @@ def sample_plant(rng: np.random.Generator) -> Plant:
         crowding=float(rng.uniform(-0.1, 0.5)),
         jitter=float(rng.choice([0.04, 0.1, 0.2])),
         shift=float(rng.choice([0.0, 0.15, 0.5]) * rng.choice([-1, 1])),
+        unevenness=float(rng.choice([0.7, 1.5, 3.0])),
         strong_base=not mitragynoid and bool(rng.random() < 0.15),
         tertiaries=str(rng.choice(["ladder", "net", "none"], p=[0.45, 0.4, 0.15])),
-        intersecondaries=float(rng.choice([0.0, 0.1, 0.4], p=[0.55, 0.3, 0.15])),
+        intersecondaries=float(rng.choice([0.0, 0.15, 0.5, 0.9], p=[0.35, 0.3, 0.2, 0.15])),
+        forks=float(rng.choice([0.0, 0.15, 0.5], p=[0.5, 0.3, 0.2])),
+        faint_ends=int(rng.choice([0, 1, 3], p=[0.4, 0.3, 0.3])),
     )
     return Plant(
         ratio=ratio,
@@ -137,14 +144,16 @@ def sample_leaf(plant: Plant, rng: np.random.Generator) -> LeafForm:
     blade = blade_outline(traits, rng)
     habit = replace(plant.habit, pairs=(pairs[0], pairs[1]))
     veins = run_veins(blade, habit, rng)
-    left, right, minor = veins.left, veins.right, veins.minor
+    left, right, minor, weak = veins.left, veins.right, veins.minor, veins.weak
     outline = blade.polygon()
     if plant.lobes:
         cut = {side: lobed(blade, side, line, plant.lobes) for side, line in ((-1, left), (1, right))}
         blade = replace(blade, y=cut[1][:, 1], left=cut[-1][:, 0], right=cut[1][:, 0])
         outline = blade.polygon()
         left, right = (inside(blade, side, lines) for side, lines in ((-1, left), (1, right)))
-        minor = (*inside(blade, -1, of_side(minor, -1)), *inside(blade, 1, of_side(minor, 1)))
+        minor, weak = (
+            (*inside(blade, -1, of_side(lines, -1)), *inside(blade, 1, of_side(lines, 1))) for lines in (minor, weak)
+        )
     elif plant.teeth:
         outline = toothed(outline, plant.teeth_number, plant.teeth * blade.width_mm() / 2, plant.teeth_form, rng)
     return LeafForm(
@@ -152,6 +161,7 @@ def sample_leaf(plant: Plant, rng: np.random.Generator) -> LeafForm:
         left=left,
         right=right,
         minor=minor,
+        weak=weak,
         width=blade.width_mm(),
         petiole=plant.petiole * float(rng.uniform(0.7, 1.3)),
         undulation=plant.undulation,
@@ -167,6 +177,7 @@ def _palmate_leaf(plant: Plant, rng: np.random.Generator) -> LeafForm:
         left=left,
         right=right,
         minor=minor,
+        weak=(),
         width=float(np.ptp(outline[:, 0])),
         petiole=plant.petiole * float(rng.uniform(0.7, 1.3)),
         undulation=0.0,

@@ -22,6 +22,12 @@ class FreshLook:
     """Of the midrib at the base, relative to the blade's length."""
     vein_width: float
     minor_width: float
+    faintest: float
+    """Contrast of the faintest secondary, relative to the strongest."""
+    weak_contrast: float
+    """Of intersecondaries and branches, relative to the secondaries'."""
+    weak_width: float
+    """The same for their width."""
     relief: float
     """Height of veins, relative to their width: above 0 raised, below 0 impressed."""
     quilt: float
@@ -57,10 +63,10 @@ def _hsv(rng: np.random.Generator, hue: tuple[float, float], sat: tuple[float, f
 
 def _blade_colour(rng: np.random.Generator) -> RGB:
     kind = rng.random()
-    if kind < 0.62:  # green of every depth
+    if kind < 0.56:  # green of every depth
         return _hsv(rng, (0.22, 0.38), (0.35, 0.95), (0.16, 0.62))
     if kind < 0.78:  # young or sunlit: yellow-green and bright
-        return _hsv(rng, (0.17, 0.26), (0.45, 0.95), (0.5, 0.92))
+        return _hsv(rng, (0.16, 0.26), (0.4, 0.95), (0.5, 0.98))
     if kind < 0.86:  # dried or dying: brown, yellow
         return _hsv(rng, (0.06, 0.16), (0.3, 0.8), (0.25, 0.75))
     if kind < 0.92:  # red, purple
@@ -88,6 +94,10 @@ def _vein_colour(blade: RGB, rng: np.random.Generator) -> RGB:
     return _hsv(rng, (0.1, 0.2), (0.0, 0.15), (0.85, 1.0))  # white
 
 
+_MINOR_CONTRASTS = ((0.0, 0.0), (0.05, 0.3), (0.3, 0.8), (0.6, 1.1))
+"""Ranges of the contrast of tertiaries, relative to the secondaries'."""
+
+
 def _face(blade: RGB, face: Face, rng: np.random.Generator) -> FreshLook:
     below = face == "abaxial"
     vein = _vein_colour(blade, rng)
@@ -105,10 +115,13 @@ def _face(blade: RGB, face: Face, rng: np.random.Generator) -> FreshLook:
         vein=vein,
         midrib_contrast=float(np.clip(contrast + rng.uniform(0.0, 0.5), 0, 1)),
         vein_contrast=float(contrast),
-        minor_contrast=float(contrast * rng.uniform(*((0.0, 0.0), (0.05, 0.3), (0.3, 0.8))[int(rng.integers(3))])),
+        minor_contrast=float(contrast * rng.uniform(*_MINOR_CONTRASTS[int(rng.integers(4))])),
         midrib_width=0.016 * width * float(rng.uniform(0.7, 1.6)),
         vein_width=0.0058 * width * float(rng.uniform(0.6, 1.5)),
-        minor_width=0.0018 * width,
+        minor_width=0.0018 * width * float(rng.uniform(0.6, 1.6)),
+        faintest=float(rng.uniform(0.4, 1.0)),
+        weak_contrast=float(rng.uniform(0.25, 1.0)),
+        weak_width=float(rng.uniform(0.35, 0.85)),
         relief=sign * float(rng.uniform(0.0, 0.5)),
         quilt=float(quilt) * (-1 if below else 1),
         halo=float(rng.uniform(-0.4, 0.5)) if rng.random() < 0.5 else 0.0,

@@ -58,6 +58,8 @@ def rows(scene: Scene) -> None:
     columns, lines = int(scene.rng.integers(2, 6)), int(scene.rng.integers(1, 4))
     tilt = scene.rng.choice([0.0, math.pi]) + scene.rng.normal(0, 0.1)
     cell = np.array([scene.width / columns, scene.height / lines])
+    if scene.rng.random() < 0.2:
+        put_card(scene)
     for i in range(columns * lines):
         centre = (np.array([i % columns, i // columns]) + 0.5 + scene.rng.normal(0, 0.06, 2)) * cell
         form = scene.form()
@@ -80,6 +82,8 @@ def pair(scene: Scene) -> None:
     node = (0.5 + rng.uniform(-0.12, 0.12, 2)) * (scene.width, scene.height)
     opening = rng.uniform(0.5, 1.7)
     node = node - _unit(up) * 0.3 * scene.short * math.cos(opening)
+    if rng.random() < 0.15:
+        put_card(scene)
     length = scene.short * rng.uniform(0.28, 0.62)
     width = scene.short * rng.uniform(0.006, 0.022)
     if rng.random() < 0.75:
@@ -243,17 +247,17 @@ def out_of_focus(scene: Scene, count: int, *, sharp: float) -> None:
 
 
 ARRANGEMENTS: dict[str, tuple[Callable[[Scene], None], float]] = {
-    "single": (single, 0.17),
-    "scattered": (scattered, 0.11),
+    "single": (single, 0.22),
+    "scattered": (scattered, 0.10),
     "rows": (rows, 0.04),
     "pair": (pair, 0.12),
-    "whorl": (whorl, 0.05),
-    "shoot": (shoot, 0.10),
-    "compound": (compound, 0.03),
-    "pile": (pile, 0.07),
+    "whorl": (whorl, 0.04),
+    "shoot": (shoot, 0.09),
+    "compound": (compound, 0.02),
+    "pile": (pile, 0.06),
     "overlaid": (overlaid, 0.06),
     "close": (close, 0.06),
     "held": (held, 0.05),
-    "hedge": (hedge, 0.06),
+    "hedge": (hedge, 0.05),
 }
 """Arrangements of leaves by name, each with its share of the pictures; the rest shows no leaf (see `negatives`)."""

@@ -1,12 +1,14 @@
 """How many secondary veins a side has, and how often a number with such evidence is right.
 
 Secondaries of one side are about evenly spaced: distances change little from one to the next. So the set of possible
-departures is chosen that is best as a whole, by dynamic programming over pairs of neighbours.
+departures is chosen that is best as a whole, by dynamic programming over pairs of neighbours. The short ones that
+crowd at apex and base are no secondaries, as in counts by eye.
 """
 
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
 
@@ -18,7 +20,8 @@ from leafid.sheets.leaf_parser.reading import Departure, Side, ViewReading
 from leafid.sheets.leaf_parser.weights import FOLDER
 
 CALIBRATION = "counting.json"
-_UNEVEN = 2.0  # cost of a distance that is e times, or one e-th, of the one before; in units of log odds
+_UNEVEN = 0.5  # cost of a distance that is e times, or one e-th, of the one before; in units of log odds
+_SHORTEST = 0.2  # reach of the shortest secondary across the leaf, as a share of that of the longest of its side
 _MOST_UNEVEN = 6.0  # a vein lost to damage costs no more than this
 
 Values = NDArray[np.float64]
@@ -31,12 +34,26 @@ def counted(side: Side, threshold: float) -> tuple[Departure, ...]:
         side: its possible departures, from the base upwards.
         threshold: probability from which a departure is rather a vein than not.
     """
-    departures = side.departures
+    reaches = np.array([_reach(departure.course) for departure in side.departures])
+    likely = np.array([departure.chance >= threshold for departure in side.departures], bool)
+    least = _SHORTEST * float(reaches[likely].max(initial=0))
+    departures = [departure for departure, reach in zip(side.departures, reaches, strict=True) if reach >= least]
     if not departures:
         return ()
     worth = _odds(np.array([departure.chance for departure in departures])) - _odds(np.array(threshold))
     sets = _best_sets(worth, -np.array([departure.row for departure in departures]))
     return tuple(departures[index] for index in max(sets)[1])
+
+
+def long_enough(lines: Sequence[Values]) -> int:
+    """Number of secondaries of one side, lines [N, 2] in a view, that are not too short to be counted."""
+    reaches = [_reach(line) for line in lines]
+    return sum(reach >= _SHORTEST * max(reaches) for reach in reaches)
+
+
+def _reach(line: Values) -> float:
+    """How far a line goes across the view, in pixels."""
+    return float(np.ptp(line[:, 0]))
 
 
 def _odds(chance: Values) -> Values:
@@ -111,7 +128,7 @@ def within_one(chances: Values, number: int, threshold: float) -> float:
 
 
 def quality(evidences: list[float], folder: Path = FOLDER) -> float:
-    """How often counts with such evidence were within 1 on drawn leaves that were held back."""
+    """The share of counts with such evidence that are within 1, by the calibration."""
     calibration = read_calibration(folder)
     total = float(np.dot(calibration["coefficients"], [1.0, *evidences]))
     return float(1 / (1 + np.exp(-total)))

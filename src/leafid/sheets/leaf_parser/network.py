@@ -81,6 +81,47 @@ def folded_weights(network: GraphNetwork) -> dict[str, NDArray[np.float32]]:
     return weights
 
 
+@torch.no_grad()
+def unfold(network: GraphNetwork, weights: dict[str, NDArray[np.float32]], inputs: list[Tensor]) -> None:
+    """Put folded weights into a network with batch normalisation, so that it answers as the folded one.
+
+    Args:
+        network: with normalisation; changed in place.
+        weights: as `folded_weights` gives them.
+        inputs: some inputs of the network (N, C, H, W), from which means and variances are taken.
+    """
+    folded = folded_network(network.graph, weights).to(inputs[0].device)
+    sums = {name: torch.zeros(2, norm.num_features) for name, norm in network.normalisations.items()}
+
+    def add(name: str, result: Tensor) -> None:
+        sums[name] += torch.stack([result.mean(dim=(0, 2, 3)), result.square().mean(dim=(0, 2, 3))]).cpu()
+
+    for name in sums:
+        folded.convolutions[name].register_forward_hook(lambda _, __, result, name=name: add(name, result))
+    for pixels in inputs:
+        folded(pixels)
+    for name, convolution in network.convolutions.items():
+        assert isinstance(convolution, nn.Conv2d)
+        weight, bias = (torch.from_numpy(weights[f"{name}.{part}"]) for part in ("weight", "bias"))
+        if name not in network.normalisations:
+            assert convolution.bias is not None
+            convolution.weight.copy_(weight)
+            convolution.bias.copy_(bias)
+            continue
+        norm = network.normalisations[name]
+        assert isinstance(norm, nn.BatchNorm2d) and norm.running_var is not None and norm.running_mean is not None
+        mean, square = sums[name] / len(inputs)
+        variance = (square - mean.square()).clamp(min=0)
+        # The scale of a normalised filter has no effect on the answer, but on how fast it learns: all begin at 1.
+        scale = weight.flatten(1).norm(dim=1).clamp(min=1e-6)
+        convolution.weight.copy_(weight / scale[:, None, None, None])
+        norm.running_mean.copy_((mean - bias) / scale)
+        norm.running_var.copy_(variance / scale.square())
+        deviation = torch.sqrt(variance / scale.square() + norm.eps)
+        norm.weight.copy_(deviation * scale)
+        norm.bias.copy_(mean)
+
+
 def folded_network(graph: Graph, weights: dict[str, NDArray[np.float32]]) -> GraphNetwork:
     """Build the folded form with given weights, ready to answer."""
     network = GraphNetwork(graph, normalised=False)

@@ -1,7 +1,7 @@
 """From the overview network's maps to leaves: which cells belong together, and where base and apex lie.
 
 Each cell of a blade points to the middle of its leaf (offsets to a centre as in Cheng et al. 2020, Panoptic-DeepLab)
-and tells direction and length of the leaf's axis, and how far towards the apex the cell lies. Cells that agree are one
+and predicts direction and length of the leaf's axis, and how near to the apex the cell lies. Cells that agree are one
 leaf, also where it lies in two parts under another.
 """
 
@@ -69,10 +69,10 @@ def decode_overview(maps: Map) -> list[FoundLeaf]:
     if len(at) < _FEWEST:
         return []
     places = np.asarray((at[:, ::-1] + 0.5) * _CELL, np.float64)
-    told = maps[3:, at[:, 0], at[:, 1]].T.astype(np.float64)
+    predicted = maps[3:, at[:, 0], at[:, 1]].T.astype(np.float64)
     # [cells, 4]: the middle, and the axis as half its length in twice its direction
-    votes = np.concatenate([places + told[:, :2] * REACH, told[:, 2:4] * REACH], axis=1)
-    half = told[:, 4] * REACH
+    votes = np.concatenate([places + predicted[:, :2] * REACH, predicted[:, 2:4] * REACH], axis=1)
+    half = predicted[:, 4] * REACH
     leaves = _prototypes(votes, half, heat)
     for _ in range(2):  # the second time from what the cells of each leaf say themselves
         owner = _owners(votes, leaves)
@@ -87,7 +87,7 @@ def decode_overview(maps: Map) -> list[FoundLeaf]:
         likely = blade[at[own, 0], at[own, 1]]
         cells = np.zeros_like(blade)
         cells[at[own, 0], at[own, 1]] = likely
-        base, apex = _ends(leaf, places[own], told[own, 5])
+        base, apex = _ends(leaf, places[own], predicted[own, 5])
         spread = np.median(np.hypot(*(votes[own, :2] - leaf[:2]).T)) / max(1.0, 2 * leaf[4])
         found.append(FoundLeaf(cells, base, apex, float(likely.mean()) * float(np.exp(-6 * spread))))
     return sorted(found, key=lambda leaf: -leaf.score)

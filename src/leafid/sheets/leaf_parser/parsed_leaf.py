@@ -27,7 +27,7 @@ class SecondaryCount:
 
     Attributes:
         number: veins counted.
-        quality: 0 to 1; on drawn leaves that were held back, counts of this quality are within 1 so often.
+        quality: 0 to 1: the share of counts with such evidence that are within 1 (`scripts/calibrate_leaf_parser.py`).
         seen: from where to where along the midrib (0 base, 1 apex) veins can be seen.
     """
 
@@ -46,7 +46,7 @@ class ParsedLeaf:
         base: [2] where petiole and blade meet; outside the picture where the leaf is cut there.
         apex: [2] tip of the blade.
         midrib: [M, 2] from base to apex.
-        petiole: [P, 2] from the base away, as far as it is seen near the leaf; None where there is none.
+        petiole: [P, 2] from the base away, the part near the leaf; None where there is none.
         left: secondaries of the left side (apex up), each from the midrib outward, the lowest first.
         right: those of the right side.
         count_left: their number and how sure it is.

@@ -7,14 +7,15 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from leafid.sheets.leaf_parser.choosing import ReadLeaf, alone, joined, main_axes
+from leafid.sheets.leaf_parser.choosing import alone, joined
 from leafid.sheets.leaf_parser.counting import counted, evidence, quality, read_calibration
 from leafid.sheets.leaf_parser.engines import EngineName, Network, networks
 from leafid.sheets.leaf_parser.graph import VIEW_HEIGHT, VIEW_WIDTH
-from leafid.sheets.leaf_parser.leaf_view import APEX_ROW, BASE_ROW, VIEW_ENDS, LeafView, Prior, half_width_of, leaf_view
+from leafid.sheets.leaf_parser.leaf_view import LeafView, Prior, leaf_view
+from leafid.sheets.leaf_parser.looking import Looker
 from leafid.sheets.leaf_parser.overview import FoundLeaf, decode_overview, letterboxed, letterboxed_size
 from leafid.sheets.leaf_parser.parsed_leaf import NotWhole, ParsedLeaf, Points, SecondaryCount
-from leafid.sheets.leaf_parser.reading import Departure, Side, ViewReading, read_view
+from leafid.sheets.leaf_parser.reading import Departure, Side, ViewReading
 from leafid.sheets.leaf_parser.weights import FOLDER
 
 Map = NDArray[np.float32]
@@ -22,10 +23,6 @@ Map = NDArray[np.float32]
 MOST_LEAVES = 8
 _SURE = 0.5  # probability from which a leaf is folded, overlapped, cut
 _BLADE = 0.5
-_EXCHANGED = [1, 0, 3, 2]  # signals of the rows with left and right exchanged
-_CLEAR = 0.5  # clearness below which the blade's main axes are tried as well
-_LOOKS = 1  # most further looks at a leaf whose ends were found elsewhere than expected
-_MOVED = 0.04  # share of the length from which ends are elsewhere
 _ZOOMED = 0.7  # share of the picture's side below which the part with leaves is looked at once more
 _AROUND = 0.15  # margin around that part, as a share of its side
 
@@ -74,21 +71,10 @@ def read_views(
     part = rgb[top:bottom, left:right]
     _, factor = letterboxed_size(part.shape)
     kept = sorted((leaf for leaf in found if leaf.score >= least_score), key=lambda leaf: -float(leaf.cells.sum()))
-    read = [_read_cells(part, leaf, factor, network) for leaf in kept[:most]]
-    read = alone(joined(read, lambda leaf: _read_cells(part, leaf, factor, network)))
-    return [(one.reading, one.view.shifted(left, top), one.leaf.score) for one in read]
-
-
-def _read_cells(rgb: NDArray[np.uint8], leaf: FoundLeaf, factor: float, network: Network) -> ReadLeaf:
-    prior = Prior(leaf.cells, 4 / factor)
-    rows, columns = np.nonzero(leaf.cells)
-    cells = np.asarray((np.stack([columns, rows], axis=1) + 0.5) * (4 / factor), np.float64)
-    read = [_read(rgb, leaf.base / factor, leaf.apex / factor, cells, prior, network)]
-    for base, apex in main_axes(cells):
-        if max(reading.clearness for reading, _ in read) < _CLEAR:
-            read.append(_read(rgb, base, apex, cells, prior, network))
-    _, view = max(read, key=lambda one: one[0].clearness)
-    return ReadLeaf(leaf, _answer(rgb, prior, view, network, both=True), view)
+    looker = Looker(part, network)
+    seen = [looker.leaf(leaf, factor) for leaf in kept[:most]]
+    seen = alone(joined(seen, lambda leaf: looker.leaf(leaf, factor)))
+    return [(looker.read(one.look), one.look.view.shifted(left, top), one.leaf.score) for one in seen]
 
 
 def _overview(rgb: NDArray[np.uint8], network: Network) -> tuple[list[FoundLeaf], tuple[int, int, int, int]]:
@@ -132,13 +118,13 @@ def parse_leaf_between(
         raise ValueError(f"base {base.tolist()} and apex {apex.tolist()} must be at least 8 pixels apart")
     _, network = networks(engine, folder)
     empty = Prior(np.zeros((1, 1), np.float32), 1.0)
-    first = _answer(rgb, empty, leaf_view(base, apex, None), network)
+    looker = Looker(rgb, network)
+    first = looker.at(leaf_view(base, apex, None), empty)
     rows, columns = np.nonzero(first.blade >= _BLADE)
     blade = np.asarray((np.stack([columns, rows], axis=1) + 0.5) * 2, np.float64)
-    inside = leaf_view(base, apex, None).to_picture(blade)
     # The second look has the width that the first one found.
-    reading, view = _read(rgb, base, apex, inside, empty, network, turn=False)
-    return _in_pixels(reading, view, rgb.shape[:2], 1.0, folder)
+    look = looker.between(base, apex, first.view.to_picture(blade), empty, turn=False)
+    return _in_pixels(looker.read(look), look.view, rgb.shape[:2], 1.0, folder)
 
 
 def _check(rgb: NDArray[np.uint8]) -> None:
@@ -148,48 +134,6 @@ def _check(rgb: NDArray[np.uint8]) -> None:
 
 def _normalised(image: NDArray[np.uint8]) -> Map:
     return np.ascontiguousarray(np.moveaxis(image, 2, 0), np.float32) / 127.5 - 1
-
-
-def _answer(
-    rgb: NDArray[np.uint8], prior: Prior, view: LeafView, network: Network, *, both: bool = False
-) -> ViewReading:
-    """Read a view; with `both`, from the mean of the answers for it and for its mirror image."""
-    shown = np.concatenate([_normalised(view.cut(rgb)), prior.cut(view)[None] * 2 - 1])
-    answers = network(shown[None])
-    if both:
-        mirrored = network(np.ascontiguousarray(shown[None, :, :, ::-1]))
-        turned = {name: mirrored[name][:, :, ::-1] for name in ("fine", "coarse")}
-        turned |= {"rows": mirrored["rows"][_EXCHANGED], "facts": mirrored["facts"]}
-        answers = {name: np.asarray((answers[name] + turned[name]) / 2, np.float32) for name in answers}
-    return read_view(answers)
-
-
-def _read(
-    rgb: NDArray[np.uint8],
-    base: Points,
-    apex: Points,
-    blade: Points,
-    prior: Prior,
-    network: Network,
-    *,
-    turn: bool = True,
-) -> tuple[ViewReading, LeafView]:
-    """Read a leaf; again the other way round where its apex is below, and again from ends that were found elsewhere."""
-    view = leaf_view(base, apex, half_width_of(blade, base, apex))
-    reading = _answer(rgb, prior, view, network)
-    if turn and reading.facts["upside_down"] > _SURE:
-        turned = leaf_view(apex, base, half_width_of(blade, apex, base))
-        again = _answer(rgb, prior, turned, network)
-        if again.facts["upside_down"] < reading.facts["upside_down"]:
-            reading, view = again, turned
-    for _ in range(_LOOKS):
-        ends = np.stack([reading.base, reading.apex])
-        if np.hypot(*(ends - VIEW_ENDS).T).max() < _MOVED * (BASE_ROW - APEX_ROW):
-            break
-        base, apex = view.to_picture(ends)
-        view = leaf_view(base, apex, half_width_of(blade, base, apex))
-        reading = _answer(rgb, prior, view, network)
-    return reading, view
 
 
 def _in_pixels(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 import cv2
 import numpy as np
@@ -21,6 +21,7 @@ _END_NEAR = 48.0  # pixels within which the true end is looked for around the ex
 _END_CLEAR = 0.2  # height of the heat map from which it is believed
 _BENDS = 5  # half waves of which the midrib's departure from the straight line is the sum
 _CANDIDATE = 0.1  # probability from which a maximum of the row signal is worth a look
+_FOLLOWED = 0.2  # probability from which a departure's vein is followed
 _VEIN_POINTS = 12
 _SNAP = 5  # rows of the fine map within which a course is moved to the nearest line
 _SEEN = 0.3
@@ -33,7 +34,7 @@ class Departure:
     row: float
     chance: float
     course: Points
-    """[12, 2] from the midrib outward."""
+    """[12, 2] from the midrib outward; [2, 2] where nothing is to be followed."""
     drawn: float
     """Mean probability of a secondary vein along the course."""
 
@@ -47,11 +48,17 @@ class Side:
 
 
 @dataclass(frozen=True)
-class ViewReading:
-    """What a view shows. Points in its pixels; `blade` [192, 96] probability; `facts` 0 to 1 by their names.
+class ViewEnds:
+    """How a leaf lies in a view, in its pixels.
 
-    `clearness` is how much speaks for a leaf that lies just so: the midrib's mean probability along its course times
-    that of the ends, 0 to 1.
+    Attributes:
+        blade: [192, 96] probability of the blade.
+        clearness: mean probability of the midrib along its course times that of the ends, 0 to 1: high for a leaf that
+            lies just so.
+        base: [2].
+        apex: [2].
+        midrib: [33, 2] from base to apex.
+        upside_down: probability that the apex is below.
     """
 
     blade: Map
@@ -59,10 +66,28 @@ class ViewReading:
     base: Points
     apex: Points
     midrib: Points
+    upside_down: float
+
+
+@dataclass(frozen=True)
+class ViewReading(ViewEnds):
+    """All that a view shows; `facts` 0 to 1 by their names."""
+
     petiole: Points | None
     left: Side
     right: Side
     facts: dict[str, float]
+
+
+def read_ends(answers: dict[str, Map]) -> ViewEnds:
+    """Decode how the leaf lies; answers as for `read_view`."""
+    fine, heat = _chance(answers["fine"][:2]), _chance(answers["coarse"][:2])
+    base, base_clear = _end(heat[0], np.array([AXIS_COLUMN, BASE_ROW]))
+    apex, apex_clear = _end(heat[1], np.array([AXIS_COLUMN, APEX_ROW]))
+    midrib = fit_midrib(fine[1], base, apex)
+    clearness = _along(fine[1], midrib) * (0.5 + 0.25 * base_clear + 0.25 * apex_clear)
+    upside_down = float(_chance(answers["facts"]).ravel()[FACTS.index("upside_down")])
+    return ViewEnds(fine[0], clearness, base, apex, midrib, upside_down)
 
 
 def read_view(answers: dict[str, Map]) -> ViewReading:
@@ -71,16 +96,18 @@ def read_view(answers: dict[str, Map]) -> ViewReading:
     Args:
         answers: `fine` [4, 192, 96], `coarse` [3, 96, 48], `rows` [4, 192, 1], `facts` [7, 1, 1].
     """
+    ends = read_ends(answers)
     fine, rows = _chance(answers["fine"]), _chance(answers["rows"])[..., 0]
-    heat = _chance(answers["coarse"][:2])
-    base, base_clear = _end(heat[0], np.array([AXIS_COLUMN, BASE_ROW]))
-    apex, apex_clear = _end(heat[1], np.array([AXIS_COLUMN, APEX_ROW]))
-    midrib = fit_midrib(fine[1], base, apex)
-    courses = _Courses(answers["coarse"][2], fine, midrib)
-    sides = [_side(sign, rows[index], rows[index + 2], courses) for index, sign in enumerate((-1, 1))]
+    courses = _Courses(answers["coarse"][2], fine, ends.midrib)
+    left, right = (_side(sign, rows[index], rows[index + 2], courses) for index, sign in enumerate((-1, 1)))
     facts = dict(zip(FACTS, _chance(answers["facts"]).ravel().tolist(), strict=True))
-    clearness = _along(fine[1], midrib) * (0.5 + 0.25 * base_clear + 0.25 * apex_clear)
-    return ViewReading(fine[0], clearness, base, apex, midrib, _petiole(fine[3], base), sides[0], sides[1], facts)
+    return ViewReading(
+        **{each.name: getattr(ends, each.name) for each in fields(ends)},
+        petiole=_petiole(fine[3], ends.base),
+        left=left,
+        right=right,
+        facts=facts,
+    )
 
 
 def _chance(logits: Map) -> Map:
@@ -90,7 +117,7 @@ def _chance(logits: Map) -> Map:
 def _along(chance: Map, line: Points) -> float:
     """Mean over a line of the largest probability within a pixel beside it."""
     wide = cv2.dilate(chance, np.ones((1, 3), np.uint8))
-    return float(np.mean([_value(np.asarray(wide, np.float32), point) for point in line]))
+    return float(np.mean(_values(np.asarray(wide, np.float32), line)))
 
 
 def _end(heat: Map, expected: Points) -> tuple[Points, float]:
@@ -155,19 +182,24 @@ class _Courses:
         """Follow the vein that leaves at a row to the margin; also its mean probability."""
         start = self.start(row)
         outward = np.flatnonzero(sign * (self.columns - start[0]) > 2)[::sign]
-        points = [start]
-        for index in outward:
-            at = float(np.interp(row, self.departure[:, index], self.rows))
-            place = np.array([self.columns[index], at])
-            if not (0 < at < VIEW_HEIGHT and _value(self.blade, place) >= _BLADE):
-                break
-            points.append(place)
+        places = self._crossings(row, outward)
+        inside = (places[:, 1] > 0) & (places[:, 1] < VIEW_HEIGHT) & (_values(self.blade, places) >= _BLADE)
+        points = np.concatenate([start[None], places[: len(places) if inside.all() else int(inside.argmin())]])
         if len(points) < 3:
             return np.stack([start, start + np.array([sign * 8.0, -6.0])]), 0.0
-        line = self._snapped(np.stack(points))
-        drawn = float(np.mean([_value(self.secondary, point) for point in line[1:]]))
+        line = self._snapped(points)
+        drawn = float(np.mean(_values(self.secondary, line[1:])))
         across = np.linspace(line[0, 0], line[-1, 0], _VEIN_POINTS)
         return np.column_stack([across, np.interp(sign * across, sign * line[:, 0], line[:, 1])]), drawn
+
+    def _crossings(self, row: float, outward: NDArray[np.int64]) -> Points:
+        """Where the line of a row of departure crosses columns, [N, 2], between cells by linear interpolation."""
+        away = self.departure[:, outward]
+        below = np.clip((away < row).sum(axis=0), 1, len(away) - 1)
+        each = np.arange(len(outward))
+        low, high = away[below - 1, each], away[below, each]
+        share = np.clip((row - low) / np.maximum(high - low, 1e-6), 0, 1)
+        return np.column_stack([self.columns[outward], self.rows[below - 1] + share * _COARSE])
 
     def _snapped(self, line: Points) -> Points:
         """Move a course up or down to the line drawn nearby, smoothly."""
@@ -177,17 +209,26 @@ class _Courses:
         weights = self.secondary[rows, columns[:, None]] ** 2 * np.exp(-((steps / 3.0) ** 2))
         total = weights.sum(axis=1)
         shift = np.where(total > 0.05, (weights * steps).sum(axis=1) / np.maximum(total, 1e-6), 0) * _FINE
-        degree = min(3, len(line) - 2)
-        smooth = np.polyval(np.polyfit(line[:, 0] - line[0, 0], shift, degree, w=0.1 + total), line[:, 0] - line[0, 0])
+        smooth = _smoothed(line[:, 0] - line[0, 0], shift, (0.1 + total) ** 2)
         moved = line.copy()
         moved[1:, 1] += np.clip(smooth, -_SNAP * _FINE, _SNAP * _FINE)[1:]
         return moved
 
 
-def _value(values: Map, place: Points) -> float:
-    column, row = int(place[0] / _FINE), int(place[1] / _FINE)
-    inside = 0 <= row < values.shape[0] and 0 <= column < values.shape[1]
-    return float(values[row, column]) if inside else 0.0
+def _smoothed(at: Points, values: Points, weights: Map) -> Points:
+    """Fit a cubic, or a polynomial of a lower degree to few values, by weighted least squares; its values at `at`."""
+    powers = (at / np.abs(at).max())[:, None] ** np.arange(min(3, len(at) - 2) + 1)
+    weighted = powers * weights[:, None]
+    normal = weighted.T @ powers + 1e-9 * np.eye(powers.shape[1])
+    return np.asarray(powers @ np.linalg.solve(normal, weighted.T @ values))
+
+
+def _values(values: Map, places: Points) -> Map:
+    """Values [N] of a fine map at places of the view; 0 outside."""
+    column, row = np.floor(places / _FINE).astype(int).T
+    inside = (row >= 0) & (row < values.shape[0]) & (column >= 0) & (column < values.shape[1])
+    found = values[np.clip(row, 0, values.shape[0] - 1), np.clip(column, 0, values.shape[1] - 1)]
+    return np.asarray(np.where(inside, found, 0), np.float32)
 
 
 def _side(sign: int, signal: Map, seen: Map, courses: _Courses) -> Side:
@@ -196,7 +237,8 @@ def _side(sign: int, signal: Map, seen: Map, courses: _Courses) -> Side:
     for index in np.flatnonzero((signal >= _CANDIDATE) & (signal == raised))[::-1]:
         window = np.arange(max(0, index - 1), min(len(signal), index + 2))
         row = float((signal[window] * (window + 0.5)).sum() / signal[window].sum() * ROW_STEP)
-        course, drawn = courses.course(row, sign)
+        start = courses.start(row)
+        course, drawn = courses.course(row, sign) if signal[index] >= _FOLLOWED else (np.stack([start, start]), 0.0)
         departures.append(Departure(row, float(signal[index]), course, drawn))
     shown = np.flatnonzero(seen >= _SEEN)
     rows = ((shown[-1] + 1) * ROW_STEP, shown[0] * ROW_STEP) if len(shown) else (BASE_ROW, BASE_ROW)

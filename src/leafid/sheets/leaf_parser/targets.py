@@ -123,7 +123,7 @@ def view_targets(leaf: LeafTruth, view: LeafView, visible: Map, *, upside_down: 
         leaf: the leaf in the picture.
         view: the view that is shown.
         visible: [384, 192] how far each pixel of the view shows this leaf's blade, 0 to 1.
-        upside_down: the view shows the apex below: signals along rows and departures are then not to be learnt.
+        upside_down: the view shows the apex below: signals along rows and departures then have no weight.
     """
     seen = leaf.moved(view.matrix)
     blade = _reduced(visible, 2)
