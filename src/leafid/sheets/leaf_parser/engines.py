@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from leafid.errors import InstallationError
+from leafid.openvino_runtime import import_openvino
 from leafid.sheets.leaf_parser.graph import INPUT, Graph, leaf_graph, overview_graph
 from leafid.sheets.leaf_parser.onnx_graph import onnx_model
 from leafid.sheets.leaf_parser.weights import FOLDER, Weights, read_weights
@@ -58,7 +59,7 @@ def networks(engine: EngineName | None = None, folder: Path = FOLDER) -> tuple[N
 
 
 def _openvino(graph: Graph, weights: Weights) -> Network:
-    openvino = import_module("openvino")
+    openvino = import_openvino()
     core = openvino.Core()
     # No precision is asked for: where the processor has bfloat16 it is used, which halves the time and moves logits by
     # about 0.01.
