@@ -15,7 +15,7 @@ import numpy as np
 
 from leafid.characters.extent import Extent
 from leafid.characters.form import Form
-from leafid.characters.two_readers import AgreedCount
+from leafid.characters.two_readers import QUALITY, UNCERTAINTY
 from leafid.characters.values import FormTerm, Measurement, NotMeasuredReason
 from leafid.characters.vein_count import VeinCount
 from leafid.characters.vein_paths import STEPS, VeinPath
@@ -166,9 +166,8 @@ def petiole_characters(petiole_px: float, extent: Extent, scale: Scale) -> dict[
     return {"petiole_share": Measurement(share, 0.05 * share + 0.02, _PETIOLE_QUALITY), "petiole_cm": known}
 
 
-def vein_characters(count: AgreedCount, extent: Extent) -> dict[str, Any]:
+def vein_characters(veins: VeinCount, extent: Extent) -> dict[str, Any]:
     """Return number, angle, curvature and spacing of the secondary veins."""
-    quality, veins = count.quality, count.veins
     left, right = len(veins.left), len(veins.right)
     chosen = [*veins.left, *veins.right]
     angles = np.array([90 - path.elevation_deg for path in chosen])
@@ -176,11 +175,11 @@ def vein_characters(count: AgreedCount, extent: Extent) -> dict[str, Any]:
     gaps = np.concatenate([np.diff([path.start for path in side]) for side in (veins.left, veins.right)])
     spacing = gaps / extent.length
     root = np.sqrt(len(chosen))
-    untested = min(quality, _UNTESTED_QUALITY)
+    untested = min(QUALITY, _UNTESTED_QUALITY)
     return {
-        "secondary_veins_left": Measurement(left, count.uncertainty, quality),
-        "secondary_veins_right": Measurement(right, count.uncertainty, quality),
-        "secondary_vein_pairs": Measurement((left + right) / 2, count.uncertainty / math.sqrt(2), quality),
+        "secondary_veins_left": Measurement(left, UNCERTAINTY, QUALITY),
+        "secondary_veins_right": Measurement(right, UNCERTAINTY, QUALITY),
+        "secondary_vein_pairs": Measurement((left + right) / 2, UNCERTAINTY / math.sqrt(2), QUALITY),
         "secondary_vein_angle_deg": Measurement(float(angles.mean()), float(angles.std() / root) + 2.0, untested),
         "secondary_vein_curvature_deg": Measurement(float(np.median(turns)), float(turns.std() / root) + 2.0, untested),
         "secondary_vein_spacing_share": Measurement(

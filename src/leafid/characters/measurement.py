@@ -26,7 +26,7 @@ from leafid.characters.form import measure_form
 from leafid.characters.leaf_ends import LeafEnds
 from leafid.characters.midrib import straighten_along_ridge
 from leafid.characters.straightening import Points, StraightBlade, straighten
-from leafid.characters.two_readers import agreed_count
+from leafid.characters.two_readers import readers_agree
 from leafid.characters.values import LeafCharacters, NotMeasuredReason
 from leafid.characters.vein_count import VeinCount, count_veins
 from leafid.characters.vein_paths import VeinPath, half_blades, vein_paths
@@ -132,9 +132,10 @@ def measure_leaf(
     paths = [vein_paths(half, extent.apex, extent.base) for half in halves]
     veins = count_veins(paths[0], paths[1], extent.length)
     evidence = evidence.with_veins(veins, vein_lean(scores, straight))
-    agreed = agreed_count(veins, leaf)
-    no_veins = why_no_veins(evidence, veins) or (None if agreed else NotMeasuredReason.VEINS_UNCERTAIN)
-    given = None if no_veins else agreed
+    no_veins = why_no_veins(evidence, veins)
+    if no_veins is None and not readers_agree(veins, leaf):
+        no_veins = NotMeasuredReason.VEINS_UNCERTAIN
+    given = None if no_veins else veins
     scale = Scale(straight.scale * blade.scale * crop.scale * px_per_original, px_per_mm)
     characters = LeafCharacters(
         **form_characters(form, extent, scale, evidence),
@@ -142,7 +143,7 @@ def measure_leaf(
         **({} if leaf.petiole is None else petiole_characters(_length(leaf.petiole) / px_per_original, extent, scale)),
         **({} if given is None else vein_characters(given, extent)),
     )
-    lines = _lines_over(blade, straight, extent, None if given is None else given.veins)
+    lines = _lines_over(blade, straight, extent, given)
     return replace(found, characters=characters, lines=lines, no_veins=no_veins)
 
 

@@ -1,40 +1,24 @@
-"""One number of secondary veins from two independent readers: paths of ridges, and the leaf parser's network.
+"""Whether two independent readers of secondary veins agree: paths of ridges, and the leaf parser's network.
 
-Both err, and seldom alike: where they agree, their mean is right more often than either. So a number is given only
-where they nearly agree.
+Both err, and seldom alike: where they agree, the paths are right more often than either reader is on the whole. So a
+number is given only there.
 """
 
 from __future__ import annotations
-
-from dataclasses import dataclass
 
 from leafid.characters.vein_count import VeinCount
 from leafid.sheets import ParsedLeaf
 
 MAX_DIFFERENCE = 1
 """Veins by which the two may differ on a side. With 2, fewer than 85 % of the numbers are right within 1."""
-QUALITY = 0.8
+QUALITY = 0.85
 """Share of the numbers given that are right within 1 on leaves counted by eye; see docs/results.md."""
-_UNCERTAINTY = 0.8  # standard deviation of such a number
+UNCERTAINTY = 0.8
+"""Standard deviation of the number of a side."""
 
 
-@dataclass(frozen=True)
-class AgreedCount:
-    """The secondary veins on which both readers agree.
-
-    Attributes:
-        veins: the best veins of the agreed numbers.
-        quality: how often such numbers are right within 1.
-        uncertainty: standard deviation of the number of a side.
-    """
-
-    veins: VeinCount
-    quality: float
-    uncertainty: float
-
-
-def agreed_count(veins: VeinCount, leaf: ParsedLeaf) -> AgreedCount | None:
-    """Return the mean numbers, rounded up, where both readers nearly agree on both sides; else None.
+def readers_agree(veins: VeinCount, leaf: ParsedLeaf) -> bool:
+    """Return whether both readers nearly agree on both sides.
 
     Args:
         veins: read from ridges on the straightened blade.
@@ -42,8 +26,4 @@ def agreed_count(veins: VeinCount, leaf: ParsedLeaf) -> AgreedCount | None:
     """
     by_ridges = (len(veins.left), len(veins.right))
     by_network = (leaf.count_left.number, leaf.count_right.number)
-    apart = max(abs(one - other) for one, other in zip(by_ridges, by_network, strict=True))
-    if apart > MAX_DIFFERENCE:
-        return None
-    left, right = ((one + other + 1) // 2 for one, other in zip(by_ridges, by_network, strict=True))
-    return AgreedCount(veins.of(left, right), QUALITY, _UNCERTAINTY)
+    return all(abs(one - other) <= MAX_DIFFERENCE for one, other in zip(by_ridges, by_network, strict=True))

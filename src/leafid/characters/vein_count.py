@@ -9,7 +9,7 @@ strength of a path relative to the strongest veins, and were chosen on leaves co
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -36,24 +36,12 @@ class VeinCount:
         right: the veins on the right.
         left_uncertainty: standard deviation of the number on the left over the alternative sets of paths.
         right_uncertainty: the same on the right.
-        best_left: the best set of each number of veins on the left, from none upwards.
-        best_right: the same on the right.
     """
 
     left: tuple[VeinPath, ...]
     right: tuple[VeinPath, ...]
     left_uncertainty: float
     right_uncertainty: float
-    best_left: tuple[tuple[VeinPath, ...], ...]
-    best_right: tuple[tuple[VeinPath, ...], ...]
-
-    def of(self, left: int, right: int) -> VeinCount:
-        """Return the best veins of these numbers, or of the largest for which there are paths."""
-        return replace(
-            self,
-            left=self.best_left[min(left, len(self.best_left) - 1)],
-            right=self.best_right[min(right, len(self.best_right) - 1)],
-        )
 
 
 def count_veins(left: Sequence[VeinPath], right: Sequence[VeinPath], length: float) -> VeinCount:
@@ -76,15 +64,7 @@ def count_veins(left: Sequence[VeinPath], right: Sequence[VeinPath], length: flo
     best = np.unravel_index(int(score.argmax()), score.shape)
     likely = np.exp((score - score.max()) / _TEMPERATURE)
     deviations = [_deviation(likely.sum(axis=1 - axis), numbers[axis]) for axis in (0, 1)]
-    every = [tuple(one.paths for one in side) for side in sides]
-    return VeinCount(
-        left=every[0][best[0]],
-        right=every[1][best[1]],
-        left_uncertainty=deviations[0],
-        right_uncertainty=deviations[1],
-        best_left=every[0],
-        best_right=every[1],
-    )
+    return VeinCount(sides[0][best[0]].paths, sides[1][best[1]].paths, *deviations)
 
 
 @dataclass(frozen=True)
