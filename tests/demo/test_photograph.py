@@ -185,6 +185,6 @@ def test_some_leaves_have_veins_that_are_no_secondaries() -> None:
     assert 10 <= sum(number > 0 for number in weak) <= 55
     for form in forms:
         for line in form.weak:
-            if line[0, 0] == 0:  # leaves the midrib: must end before the longest secondary is half-way to the margin
+            if line[0, 0] == 0:  # leaves the midrib, and ends well before the longest secondary
                 same_side = form.right if line[-1, 0] > 0 else form.left
-                assert np.abs(line[:, 0]).max() < 0.6 * max(np.abs(own[:, 0]).max() for own in same_side)
+                assert np.abs(line[:, 0]).max() < 0.75 * max(np.abs(own[:, 0]).max() for own in same_side)

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 _CELL = 4
 _CLEARER = 0.05  # by how much the whole must be clearer than its parts
-_WHOLE = 0.7  # clearness from which a leaf is no part of another
+_WHOLE = 0.8  # clearness from which a leaf is no part of another
 _PAIRS = 3  # most pairs tried in a group of leaves
 _SAME_END = 0.15  # distance of two ends as a share of the length, below which they may be one
 _SHARED = 0.15  # share of a leaf that lies on another, from which both may be one

@@ -91,7 +91,7 @@ def unfold(network: GraphNetwork, weights: dict[str, NDArray[np.float32]], input
         inputs: some inputs of the network (N, C, H, W), from which means and variances are taken.
     """
     folded = folded_network(network.graph, weights).to(inputs[0].device)
-    sums = {name: torch.zeros(2, network.graph.width_of(name)) for name in network.normalisations}
+    sums = {name: torch.zeros(2, len(weights[f"{name}.bias"])) for name in network.normalisations}
 
     def add(name: str, result: Tensor) -> None:
         sums[name] += torch.stack([result.mean(dim=(0, 2, 3)), result.square().mean(dim=(0, 2, 3))]).cpu()

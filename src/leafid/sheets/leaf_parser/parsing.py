@@ -73,7 +73,7 @@ def read_views(
     kept = sorted((leaf for leaf in found if leaf.score >= least_score), key=lambda leaf: -float(leaf.cells.sum()))
     looker = Looker(part, network)
     seen = [looker.leaf(leaf, factor) for leaf in kept[:most]]
-    seen = alone(joined(seen, lambda leaf: looker.leaf(leaf, factor)))
+    seen = alone(joined(seen, lambda leaf: looker.leaf(leaf, factor, axes=False)))
     return [(looker.read(one.look), one.look.view.shifted(left, top), one.leaf.score) for one in seen]
 
 
