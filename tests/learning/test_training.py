@@ -143,7 +143,7 @@ def test_a_probe_is_also_fitted_to_augmented_copies(weights: str, make_job: Make
 def test_fine_tuning_starts_from_the_probe_and_keeps_it_when_nothing_is_better(
     weights: str, make_job: MakeJob, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    job = make_job(model={"weights": weights}, max_epochs=1, learning_rate=1e-9)
+    job = make_job(model={"weights": weights}, max_epochs=1, learning_rate=1e-9, refit=False)
     run = train(job, run=tmp_path / "run")
     printed = capsys.readouterr().err
     assert "epoch 1/1" in printed and "best so far" not in printed
