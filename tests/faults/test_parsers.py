@@ -15,7 +15,7 @@ from leafid.bundle import BundleInfo, read_bundle
 from leafid.catalog import read_catalog
 from leafid.errors import BundleError, CatalogError, JobError, LeafidError, OutputError, SourceError
 from leafid.identify import read_records
-from leafid.identify.input_lists import read_input_list
+from leafid.identify.inputs.input_lists import read_input_list
 from leafid.jobs import TableSource, TaxaSettings, load_job
 from leafid.sources.collect import find_local
 from leafid.sources.providers.darwin_core_archive import DarwinCoreArchive

@@ -14,7 +14,7 @@ from PIL import Image
 
 from leafid.errors import UsageError
 from leafid.identify import find_inputs, select_shard
-from leafid.identify.name_list import NameList
+from leafid.identify.inputs.name_list import NameList
 
 
 @pytest.fixture

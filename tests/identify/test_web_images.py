@@ -12,7 +12,7 @@ import pytest
 
 from leafid.errors import ExitCode
 from leafid.identify import Identifier, Status, find_inputs, identify_to_file, read_records
-from leafid.identify.prefetch import MAX_PREFETCHED, PrefetchedImage, prefetch
+from leafid.identify.inputs.prefetch import MAX_PREFETCHED, PrefetchedImage, prefetch
 from leafid.jobs import FetchingSettings
 from tests.identify.small_bundle import COLOURS, TARGET, leaf
 from tests.sources.web_server import PAGE, Asked, Reply, WebServer, as_json, misbehave

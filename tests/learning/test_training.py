@@ -13,6 +13,7 @@ from leafid.errors import CatalogError, OutputError, RunError, SplitError
 from leafid.files import exclusive_lock
 from leafid.learning import Bags, Run, build_network, load_network, predict_files, train
 from leafid.learning.fine_tuning.checkpoints import START, checkpoint_rank, network_state, read_checkpoint
+from leafid.learning.run_start import check_run_folder
 
 from .conftest import MakeJob
 
@@ -246,3 +247,11 @@ def test_opening_something_else_than_a_run_explains_the_mistake(tmp_path: Path, 
     (tmp_path / "run.json").write_text(json.dumps({"state": "finished"}))
     with pytest.raises(RunError, match="damaged"):
         Run.open(tmp_path)
+
+
+def test_a_folder_with_a_job_of_the_user_is_not_taken_for_a_run(tmp_path: Path) -> None:
+    (tmp_path / "job.yaml").write_text("name: mine\n")
+    with pytest.raises(OutputError, match="never replaced"):
+        check_run_folder(tmp_path)
+    (tmp_path / "split.csv").write_text("image_id\n")  # a training that ended while it wrote its first files
+    check_run_folder(tmp_path)

@@ -190,7 +190,7 @@ def test_importing_sheets_loads_no_opencv_and_modules_do_not_hide_names() -> Non
     program = (
         "import sys, leafid.sheets\n"
         "assert not {'cv2', 'skimage', 'torch'} & set(sys.modules)\n"
-        "import leafid.sheets.plants, leafid.sheets.preview, leafid.sheets.crop_search\n"
+        "import leafid.sheets.plants, leafid.sheets.preview, leafid.sheets.crops.crop_search\n"
         "assert all(getattr(leafid.sheets, name).__module__ for name in leafid.sheets.__all__ if name[0].islower())\n"
     )
     finished = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from skimage import segmentation
 
-from leafid.sheets.watershed import watershed
+from leafid.sheets.crops.watershed import watershed
 
 
 @pytest.mark.parametrize("flat", [False, True])
@@ -26,7 +26,7 @@ def test_every_pixel_gets_the_marker_that_scikit_image_gives_it(flat: bool) -> N
 def test_it_does_not_import_scipy() -> None:
     code = (
         "import sys, numpy as np\n"
-        "from leafid.sheets.watershed import watershed\n"
+        "from leafid.sheets.crops.watershed import watershed\n"
         "mask = np.ones((3, 9), np.uint8); markers = np.zeros((3, 9), np.int32); markers[1, [0, 8]] = 1, 2\n"
         "assert watershed(np.zeros((3, 9)), markers, mask)[0].tolist()[:3] == [1, 1, 1]\n"
         "sys.exit('scipy' in sys.modules)\n"

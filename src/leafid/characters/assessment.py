@@ -15,10 +15,10 @@ import numpy as np
 
 from leafid.characters.extent import Extent
 from leafid.characters.form import Form
-from leafid.characters.two_readers import QUALITY, UNCERTAINTY
 from leafid.characters.values import FormTerm, Measurement, NotMeasuredReason
-from leafid.characters.vein_count import VeinCount
-from leafid.characters.vein_paths import STEPS, VeinPath
+from leafid.characters.veins.two_readers import QUALITY, UNCERTAINTY
+from leafid.characters.veins.vein_count import VeinCount
+from leafid.characters.veins.vein_paths import STEPS, VeinPath
 
 # Thresholds were chosen on sheets with and without a measurable leaf; see scripts/measure_characters.py.
 MIN_SIMPLE = 0.5  # of `Evidence.simple`; bundles of leaves and compound leaves stay below

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from leafid.characters.straightening import StraightBlade
+from leafid.characters.veins.straightening import StraightBlade
 
 _MAX_PETIOLE_BREADTH = 0.16  # of a petiole, as a share of the blade's greatest breadth
 _MIN_PETIOLE_LENGTH = 0.012  # share of the length; a shorter one is the blade's own tip

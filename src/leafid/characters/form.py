@@ -14,8 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from leafid.characters.extent import Extent
-from leafid.characters.straightening import StraightBlade
 from leafid.characters.values import BASE_FORMS, BLADE_SHAPES, MARGINS
+from leafid.characters.veins.straightening import StraightBlade
 
 # Breadth at 0.96 of the length, as a share of that at 0.75, from which an apex is obtuse, and rounded.
 _OBTUSE_APEX, _ROUNDED_APEX = 0.275, 0.42

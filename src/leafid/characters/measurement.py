@@ -24,12 +24,12 @@ from leafid.characters.blade import MIN_SIDE, Blade, prepare_blade, rectangulari
 from leafid.characters.extent import Extent, find_extent, mirror_overlap, vein_lean
 from leafid.characters.form import measure_form
 from leafid.characters.leaf_ends import LeafEnds
-from leafid.characters.midrib import straighten_along_ridge
-from leafid.characters.straightening import Points, StraightBlade, straighten
-from leafid.characters.two_readers import readers_agree
 from leafid.characters.values import LeafCharacters, NotMeasuredReason
-from leafid.characters.vein_count import VeinCount, count_veins
-from leafid.characters.vein_paths import VeinPath, half_blades, vein_paths
+from leafid.characters.veins.midrib import straighten_along_ridge
+from leafid.characters.veins.straightening import Points, StraightBlade, straighten
+from leafid.characters.veins.two_readers import readers_agree
+from leafid.characters.veins.vein_count import VeinCount, count_veins
+from leafid.characters.veins.vein_paths import VeinPath, half_blades, vein_paths
 from leafid.sheets import (
     MAX_UNCLEAR_OUTLINE,
     ParsedLeaf,

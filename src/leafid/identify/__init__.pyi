@@ -8,10 +8,10 @@ from .engines.compiled_formats import CompiledName as CompiledName
 from .engines.engine_choice import suggest_export as suggest_export
 from .engines.export import export_engine as export_engine
 from .identifier import Identifier as Identifier
-from .inputs import Inputs as Inputs
-from .inputs import find_image_files as find_image_files
-from .inputs import find_inputs as find_inputs
-from .inputs import select_shard as select_shard
+from .inputs.find_inputs import Inputs as Inputs
+from .inputs.find_inputs import find_image_files as find_image_files
+from .inputs.find_inputs import find_inputs as find_inputs
+from .inputs.find_inputs import select_shard as select_shard
 from .outputs.darwin_core import DWC_COLUMNS as DWC_COLUMNS
 from .outputs.darwin_core import write_darwin_core as write_darwin_core
 from .outputs.report import write_report as write_report

@@ -14,7 +14,7 @@ from leafid.files import Existing
 from leafid.identify.engines.engine import EngineName
 from leafid.identify.engines.engine_choice import check_engine, suggest_export
 from leafid.identify.identifier import Identifier
-from leafid.identify.inputs import find_inputs
+from leafid.identify.inputs.find_inputs import find_inputs
 from leafid.identify.outputs.darwin_core import write_darwin_core
 from leafid.identify.outputs.failed_records import check_retry
 from leafid.identify.outputs.report import HeatMaps, write_report

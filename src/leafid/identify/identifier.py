@@ -15,9 +15,9 @@ from leafid.errors import FailureReason, ImageError, UsageError
 from leafid.identify.cautions import caution_of
 from leafid.identify.engines.engine import Engine, EngineName
 from leafid.identify.engines.engine_choice import choose_engine
+from leafid.identify.inputs.prefetch import prefetch
 from leafid.identify.leaf_characters import character_values
 from leafid.identify.pipeline import OpenedImage, predict_in_order
-from leafid.identify.prefetch import prefetch
 from leafid.identify.question import TOP_CANDIDATES, Question
 from leafid.identify.records import Candidate, CitedSpecimen, Record, Status, photo_metadata
 from leafid.images import guard_image

@@ -16,8 +16,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 from leafid.errors import ImageError
+from leafid.identify.inputs.prefetch import PrefetchedImage
 from leafid.identify.leaf_characters import measure_best_leaf
-from leafid.identify.prefetch import PrefetchedImage
 from leafid.images import guard_image
 from leafid.jobs import Preprocessing
 from leafid.sheets import PreparedImage, prepare_file

@@ -13,7 +13,7 @@ from typing import Unpack
 from leafid.destinations import check_destinations
 from leafid.errors import OutputError, UsageError
 from leafid.identify.identifier import Identifier
-from leafid.identify.inputs import expand_pages, images_in_folder
+from leafid.identify.inputs.find_inputs import expand_pages, images_in_folder
 from leafid.identify.outputs.writers import open_output, path_in_output, result_destinations
 from leafid.identify.question import IdentifyOptions
 from leafid.identify.records import Record

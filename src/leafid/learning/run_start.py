@@ -39,7 +39,12 @@ def check_run_folder(folder: Path) -> None:
         OutputError: it cannot be written, or has files of somebody else.
     """
     beginning = contains_only(*map(re.escape, (JOB, SPLIT, LEFT_OUT, CONFLICTS)), r"\..*\.partial")
-    destination = Destination("--out", folder, lambda path: Run.exists(path) or beginning(path), "folder")
+
+    def is_own(path: Path) -> bool:
+        """The split comes first: a folder with nothing but a job.yaml is the user's."""
+        return Run.exists(path) or (beginning(path) and ((path / SPLIT).exists() or not (path / JOB).exists()))
+
+    destination = Destination("--out", folder, is_own, "folder")
     check_destinations([destination], existing="resume")
 
 
@@ -73,8 +78,8 @@ def create_run(job: Job, folder: Path, device: torch.device, curated: CuratedCat
         catalog_sha256=sha256_of(job.catalog_path),
         taxonomy=curated.taxonomy,
     )
-    write_text(folder / JOB, dump_job(job))
     write_split(folder / SPLIT, curated.split)
+    write_text(folder / JOB, dump_job(job))
     write_frame(curated.left_out, folder / LEFT_OUT)
     write_conflicts(curated.conflicts, folder / CONFLICTS)
     write_text(folder / INFO, info.model_dump_json(indent=2) + "\n")

@@ -1,10 +1,10 @@
-from .crop_cutting import cut_crop as cut_crop
-from .crop_plan import Background as Background
-from .crop_plan import CropKind as CropKind
-from .crop_plan import CropPlan as CropPlan
-from .crop_plan import CropQuality as CropQuality
-from .crop_plan import LeafCrop as LeafCrop
-from .crop_search import find_crops as find_crops
+from .crops.crop_cutting import cut_crop as cut_crop
+from .crops.crop_plan import Background as Background
+from .crops.crop_plan import CropKind as CropKind
+from .crops.crop_plan import CropPlan as CropPlan
+from .crops.crop_plan import CropQuality as CropQuality
+from .crops.crop_plan import LeafCrop as LeafCrop
+from .crops.crop_search import find_crops as find_crops
 from .leaf_parser import NotWhole as NotWhole
 from .leaf_parser import ParsedLeaf as ParsedLeaf
 from .leaf_parser import SecondaryCount as SecondaryCount

@@ -10,7 +10,7 @@ from PIL import Image, ImageOps
 from leafid.exif import NO_CAPTURE_INFO, CaptureInfo
 from leafid.images import OpenedImage, guard_image, open_image
 from leafid.jobs import Preprocessing
-from leafid.sheets.crop_plan import CropKind, view_side
+from leafid.sheets.crops.crop_plan import CropKind, view_side
 
 PAD_COLOUR = (255, 255, 255)
 """RGB of the border that ``fit: pad`` adds."""

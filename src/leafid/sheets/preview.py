@@ -11,8 +11,8 @@ from PIL import Image, ImageDraw, ImageFont
 
 from leafid.images import OpenedImage, guard_image
 from leafid.jobs import Preprocessing
-from leafid.sheets.crop_cutting import cut_crop
-from leafid.sheets.crop_plan import CropKind, CropPlan
+from leafid.sheets.crops.crop_cutting import cut_crop
+from leafid.sheets.crops.crop_plan import CropKind, CropPlan
 from leafid.sheets.plants import PlantMask
 from leafid.sheets.preparation import PreparedImage, open_for_views, prepare
 from leafid.sheets.scale_bar import find_scale

@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from leafid.sheets.crop_plan import MARGIN
+from leafid.sheets.crops.crop_plan import MARGIN
 from leafid.sheets.leaf_parser import ParsedLeaf
 
 Points = NDArray[np.float64]

@@ -8,9 +8,9 @@ from PIL import Image
 
 from leafid.images import OpenedImage
 from leafid.jobs import Preprocessing
-from leafid.sheets.crop_cutting import cut_crop
-from leafid.sheets.crop_plan import CropKind, CropPlan, LeafCrop, view_side
-from leafid.sheets.crop_search import find_crops
+from leafid.sheets.crops.crop_cutting import cut_crop
+from leafid.sheets.crops.crop_plan import CropKind, CropPlan, LeafCrop, view_side
+from leafid.sheets.crops.crop_search import find_crops
 from leafid.sheets.plants import WORKING_SIDE, PlantMask, downscale, find_plant
 from leafid.sheets.vein_map import draw_vein_map
 

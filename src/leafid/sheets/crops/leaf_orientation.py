@@ -13,7 +13,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from leafid.sheets.leaf_separation import LeafRegion
+from leafid.sheets.crops.leaf_separation import LeafRegion
 
 SYMMETRY_SIDE = 64  # pixels; the outline is compared with its mirror image at this size
 AXIS_STEP = 5  # degrees between the axes tried

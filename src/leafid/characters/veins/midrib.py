@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from leafid.characters.blade import Blade
-from leafid.characters.straightening import StraightBlade, straighten
+from leafid.characters.veins.straightening import StraightBlade, straighten
 from leafid.sheets import flatten_illumination, line_responses
 
 _REACH = 0.04  # of the search on both sides of the course, as a share of its length

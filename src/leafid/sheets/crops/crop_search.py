@@ -11,9 +11,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from leafid.sheets.crop_plan import MARGIN, CropKind, CropPlan, CropQuality
-from leafid.sheets.leaf_orientation import Orientation, orient_leaf
-from leafid.sheets.leaf_separation import LeafRegion, separate_leaves
+from leafid.sheets.crops.crop_plan import MARGIN, CropKind, CropPlan, CropQuality
+from leafid.sheets.crops.leaf_orientation import Orientation, orient_leaf
+from leafid.sheets.crops.leaf_separation import LeafRegion, separate_leaves
 from leafid.sheets.plants import PlantMask
 
 MIN_TILE_COVER = 0.15  # share of plant that a further tile needs

@@ -11,8 +11,8 @@ from typing import TypeVar
 
 from leafid.errors import UsageError
 from leafid.file_names import is_hidden_or_system
-from leafid.identify.input_lists import STANDARD_INPUT, is_input_list, read_input_list, read_standard_input
-from leafid.identify.name_list import NameList
+from leafid.identify.inputs.input_lists import STANDARD_INPUT, is_input_list, read_input_list, read_standard_input
+from leafid.identify.inputs.name_list import NameList
 from leafid.identify.records import unicode_path
 from leafid.images import IMAGE_EXTENSIONS
 from leafid.pages import page_path, pages_of_file

@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from leafid.sheets.crop_plan import MARGIN, Background, CropKind, CropPlan, LeafCrop
+from leafid.sheets.crops.crop_plan import MARGIN, Background, CropKind, CropPlan, LeafCrop
 from leafid.sheets.plants import downscale
 
 WHITE = (255, 255, 255)

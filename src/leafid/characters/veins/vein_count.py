@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from leafid.characters.vein_paths import VeinPath
+from leafid.characters.veins.vein_paths import VeinPath
 
 MAX_VEINS = 26  # per side
 _MIN_RELATIVE_STRENGTH = 0.4  # strength, relative to the strongest veins, above which a path counts as a vein

@@ -6,7 +6,7 @@ number is given only there.
 
 from __future__ import annotations
 
-from leafid.characters.vein_count import VeinCount
+from leafid.characters.veins.vein_count import VeinCount
 from leafid.sheets import ParsedLeaf
 
 MAX_DIFFERENCE = 1

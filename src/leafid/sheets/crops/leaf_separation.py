@@ -14,8 +14,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from leafid.sheets.outline_cuts import cut_between_notches
-from leafid.sheets.watershed import watershed
+from leafid.sheets.crops.outline_cuts import cut_between_notches
+from leafid.sheets.crops.watershed import watershed
 
 # "Of the side" means a share of the mask's long side.
 MIN_LEAF_DIAMETER = 0.018  # of the side; about 8 mm on a sheet

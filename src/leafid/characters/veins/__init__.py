@@ -1,0 +1,1 @@
+"""Secondary veins: midrib, straightened blade, paths of ridges, and their number."""

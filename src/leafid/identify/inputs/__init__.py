@@ -1,0 +1,1 @@
+"""What a user names to be identified: files, folders, tables, lists and web addresses."""

@@ -1,0 +1,1 @@
+"""Finds the crops of a sheet, plant and single leaves, and cuts them out upright."""
