@@ -1,7 +1,5 @@
 """Augmentation: deterministic by seed, graded by strength, and leaves stay recognisable."""
 
-from typing import get_args
-
 import numpy as np
 import pytest
 from hypothesis import given
@@ -11,7 +9,7 @@ from numpy.typing import NDArray
 from leafid.jobs import Strength
 from leafid.learning.data.augmentation import augment, margin, output_side
 
-STRENGTHS: tuple[Strength, ...] = get_args(Strength)
+STRENGTHS: tuple[Strength, ...] = ("none", "light", "medium", "strong")
 
 
 def leaf(side: int) -> NDArray[np.uint8]:
