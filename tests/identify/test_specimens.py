@@ -24,7 +24,7 @@ def cited_run(run_folder: Path) -> Path:
     rows = []
     for number, name in enumerate([name for name in COLOURS for _ in range(4)]):
         leaf(name, 500 + number).save(run_folder.parent / "images" / f"v{number}.png")
-        rows.append((f"v{number}", f"images/v{number}.png", name, f"v{number}", None, "val"))
+        rows.append((f"v{number}", f"images/v{number}.png", name, f"v{number}", None, None, "val"))
     split = pd.concat([split, pd.DataFrame(rows, columns=split.columns)])
     split.to_csv(run_folder / "split.csv", index=False)
     catalog = split.drop(columns="split").assign(
