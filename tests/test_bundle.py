@@ -69,7 +69,8 @@ def test_a_bundle_is_read_as_it_was_written(bundle: Bundle) -> None:
 def test_calibration_is_stored_and_changes_the_identifier(bundle: Bundle) -> None:
     features = np.eye(3, dtype=np.float16)
     info = bundle.info.model_copy(update={"calibration": Calibration(temperature=2.0)})
-    updated = update_bundle(bundle, info, "# New\n", {"features": features, "labels": np.array([0, 1, 1])}, "image_id\na\nb\nc\n")
+    references: dict[str, NDArray[np.generic]] = {"features": features, "labels": np.array([0, 1, 1])}
+    updated = update_bundle(bundle, info, "# New\n", references, "image_id\na\nb\nc\n")
     read = read_bundle(bundle.folder)
     assert read == updated and read.info.references is not None and read.info.references.images == 3
     assert np.array_equal(read.references()["features"], features)
