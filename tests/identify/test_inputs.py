@@ -103,6 +103,12 @@ def test_a_table_lists_images_relative_to_itself(photos: Path, start: str, delim
     assert _found("photos/list.csv") == [f"photos/{name}" for name in names]
 
 
+def test_names_in_a_text_file_keep_separators_that_are_no_line_ends(photos: Path) -> None:
+    names = ["a\u2028b.jpg", "a\x0bb.jpg", "a\x85b.jpg", "a\x1cb.jpg"]
+    (photos / "list.txt").write_bytes("\n".join(names).encode())
+    assert _found("photos/list.txt") == [f"photos/{name}" for name in names]
+
+
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16"])
 def test_text_files_list_one_image_on_each_line(photos: Path, encoding: str) -> None:
     (photos / "list.txt").write_text("b/2.JPG\r\n\r\nhttps://example.org/葉.jpg\r\n", encoding=encoding, newline="")

@@ -15,6 +15,7 @@ TEXT_ENDING = ".txt"
 
 _PEEKED = 4096
 _LINE = re.compile(rb"([^\r\n]*)(?:\r\n|\r|\n)|([^\r\n]+)\Z")
+_LINE_END = re.compile(r"\r\n|\r|\n")
 _NUL_LINE = re.compile(rb"([^\0]*)\0|([^\0]+)\Z")
 Rows = list[tuple[int, str]]
 """Line and path of each row."""
@@ -94,7 +95,9 @@ def _text_values(table: Path, mistakes: list[str]) -> Rows | None:
     except TableError as error:
         mistakes.append(str(error))
         return None
-    return [(number, line) for number, line in enumerate(text.splitlines(), start=1) if line.strip()]
+    # Not `splitlines`: names of files may contain its other separators, such as U+2028.
+    lines = enumerate(_LINE_END.split(text), start=1)
+    return [(number, line) for number, line in lines if line.strip()]
 
 
 def _csv_values(table: Path, mistakes: list[str]) -> Rows | None:

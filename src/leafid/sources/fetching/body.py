@@ -97,8 +97,11 @@ def parse_json(reply: bytes, url: str, *, max_parts: int | None = None) -> Any: 
         return json.loads(reply)
     except RecursionError:
         raise FetchError("not_json", f"{url} answered with JSON that is nested too deeply", max_attempts=1) from None
-    except ValueError:
+    except json.JSONDecodeError:
         raise FetchError("not_json", f"{url} answered without JSON: {excerpt_of(reply)}", max_attempts=1) from None
+    except ValueError:  # Python refuses to read integers of more than 4,300 digits; or the text is not UTF-8
+        detail = f"{url} answered with JSON that cannot be read: too long a number, or no UTF-8"
+        raise FetchError("not_json", detail, max_attempts=1) from None
 
 
 def _decompressor(response: aiohttp.ClientResponse) -> "zlib._Decompress | None":
