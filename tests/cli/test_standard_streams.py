@@ -43,3 +43,4 @@ def test_what_cannot_be_printed_is_said(tmp_path: Path) -> None:
     command = ["bash", "-c", f"'{leafid}' columns > /dev/full"]
     done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
     assert done.stderr == "leafid: standard output cannot be written: No space left on device.\n"
+    assert done.returncode == 2

@@ -1,5 +1,7 @@
 """``leafid columns``: documents the columns of catalogs, results and tables of leaf characters."""
 
+from leafid.cli.standard_streams import check_printed
+
 
 def columns() -> None:
     """Explain the columns of all tables.
@@ -16,3 +18,4 @@ def columns() -> None:
         "Leaf characters (`leafid measure`): one row per leaf": of_characters(),
     }
     print("\n".join(f"# {title}\n\n{table}" for title, table in parts.items()), end="")
+    check_printed()

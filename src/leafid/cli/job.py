@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from leafid.cli.arguments import JobFile, Overrides
+from leafid.cli.standard_streams import check_printed
 
 job = typer.Typer(help="Write and check job files, or print their schema.", no_args_is_help=True)
 
@@ -45,6 +46,7 @@ def check(job_file: JobFile, overrides: Overrides = None) -> None:
     print(dump_job(effective), end="")
     if rules:
         print(ADAPTATION)
+    check_printed()
 
 
 @job.command()
@@ -55,3 +57,4 @@ def schema() -> None:
     from leafid.jobs import job_schema
 
     print(json.dumps(job_schema(), indent=2, ensure_ascii=False))
+    check_printed()

@@ -5,6 +5,10 @@ import os
 import sys
 from typing import TYPE_CHECKING
 
+import typer
+
+from leafid.errors import ExitCode
+
 if TYPE_CHECKING:
     from _typeshed import ReadableBuffer
 
@@ -67,3 +71,14 @@ def printing_error() -> OSError | None:
         return None
     sys.stdout.flush()
     return file.error
+
+
+def check_printed() -> None:
+    """End a command whose result is what it prints, if that was lost; a reader that stops, as `head`, is no loss.
+
+    Raises:
+        typer.Exit: with ``USER_ERROR``.
+    """
+    error = printing_error()
+    if error is not None and not isinstance(error, BrokenPipeError):
+        raise typer.Exit(ExitCode.USER_ERROR)
