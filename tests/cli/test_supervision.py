@@ -128,3 +128,14 @@ def test_images_in_work_are_noted_once_and_crashed_ones_are_refused(monkeypatch:
     assert notes.names() == []
     with pytest.raises(ImageError, match="not_processed: the decoder crashed on it"), guard_image("b.png"):
         raise AssertionError("it is not worked on")
+
+
+def test_a_command_within_a_supervised_one_forks_no_second_time() -> None:
+    """`leafid demo` collects, trains and then identifies in one process, which by then has threads."""
+    program = (
+        "import os; from leafid.cli.supervision import supervise_program, survive_crashes; supervise_program(); "
+        "first = os.getpid(); survive_crashes(); child = os.getpid(); survive_crashes(); "
+        "print(first != child, child == os.getpid())"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60, check=False)
+    assert done.stdout == "True True\n", done.stderr

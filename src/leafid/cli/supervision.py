@@ -50,6 +50,7 @@ def survive_crashes(*, reads_list: bool = False) -> int:
     Returns:
         How many child processes crashed before this one: from the second on, results are to be continued.
     """
+    global _is_program
     if not _is_program:
         return 0
     from leafid.images import InFlight, note_images
@@ -67,6 +68,8 @@ def survive_crashes(*, reads_list: bool = False) -> int:
                 stream.flush()
         child = os.fork()
         if child == 0:
+            # `leafid demo` runs several commands: a process with the threads of torch must not be forked again.
+            _is_program = False
             _die_with_parent()
             note_images(in_flight, crashed)
             if reads_list and sys.stdin is not None:
