@@ -131,7 +131,7 @@ def leaf_sample(scene: Scene, number: int, random: Random) -> LeafSample:
 
 
 def mask_sample(scene: Scene, random: Random) -> LeafSample:
-    """Show a real leaf of which only the mask is known: nothing else has a weight."""
+    """Return the view of a real leaf with a mask only; no other target has a weight."""
     rows, columns = np.nonzero(scene.labels)
     places = np.asarray(np.stack([columns, rows], axis=1) + 0.5, np.float64)
     _, _, axes = np.linalg.svd(places[:: max(1, len(places) // 2000)] - places.mean(axis=0), full_matrices=False)

@@ -30,7 +30,7 @@ from leafid.characters import Measurement, measure_file, measure_leaf
 from leafid.characters.measurement import MAX_SIDE
 from leafid.demo import DEMO_TAXA, draw_leaf, sample_leaf, sample_plant
 from leafid.images import open_image
-from leafid.sheets import ParsedLeaf, SecondaryCount, cut_upright, parse_leaves, refine_mask
+from leafid.sheets import ParsedLeaf, cut_upright, parse_leaves, refine_mask
 
 SEED = 60817
 WITHOUT_LEAF = (
@@ -192,7 +192,7 @@ def report_margins(count: int) -> None:
         paper = np.full_like(leaf.image, 225)
         for form, shape in (("entire", leaf.mask), ("toothed", _toothed(leaf.mask))):
             pixels = np.where(shape[..., None], leaf.on_background(paper), paper)
-            margin = measure_leaf(pixels, exact_leaf(shape, leaf.midrib_px, (0, 0))).characters.margin
+            margin = measure_leaf(pixels, ParsedLeaf.exact(shape, leaf.midrib_px, (0, 0))).characters.margin
             verdicts[form][2 if margin is None else 0 if margin.value == form else 1] += 1
     for form, (right, wrong, undecided) in verdicts.items():
         print(f"Margins {form}: {right} right, {wrong} wrong, {undecided} undecided")
@@ -252,29 +252,6 @@ def report_masks(shared: Path) -> None:
             f"{mean:.3f} ({least:.3f})" for mean, least in zip(np.mean(overlaps, 0), np.min(overlaps, 0), strict=True)
         )
         print(f"| {title} | {' | '.join(cells)} | {np.median(seconds):.2f} s |")
-
-
-def exact_leaf(mask: NDArray[np.bool_], midrib: NDArray[np.float64], numbers: tuple[int, int]) -> ParsedLeaf:
-    """Return a leaf as a parser would find it that makes no mistake; `midrib` [N, 2] from base to apex."""
-    rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
-    left, top, right, bottom = int(columns[0]), int(rows[0]), int(columns[-1]) + 1, int(rows[-1]) + 1
-    counts = [SecondaryCount(number, 1.0, (0.0, 1.0)) for number in numbers]
-    return ParsedLeaf(
-        box=(left, top, right, bottom),
-        mask=np.ascontiguousarray(mask[top:bottom, left:right]),
-        base=midrib[0],
-        apex=midrib[-1],
-        midrib=midrib,
-        petiole=None,
-        left=(),
-        right=(),
-        count_left=counts[0],
-        count_right=counts[1],
-        veins_visible=1.0,
-        reasons=(),
-        face="adaxial",
-        score=1.0,
-    )
 
 
 if __name__ == "__main__":

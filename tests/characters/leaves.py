@@ -4,7 +4,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from leafid.demo import DrawnLeaf, draw_leaf, sample_leaf, sample_plant
-from leafid.sheets import ParsedLeaf, SecondaryCount
+from leafid.sheets import ParsedLeaf
 
 PAPER = (228, 224, 214)
 
@@ -25,27 +25,4 @@ def on_paper(leaf: DrawnLeaf) -> NDArray[np.uint8]:
 def parsed(leaf: DrawnLeaf) -> ParsedLeaf:
     """Return the leaf as a parser would find it that makes no mistake."""
     numbers = (leaf.traits.pairs_left, leaf.traits.pairs_right)
-    return parsed_mask(leaf.mask, leaf.midrib_px, numbers)
-
-
-def parsed_mask(mask: NDArray[np.bool_], midrib: NDArray[np.float64], numbers: tuple[int, int] = (0, 0)) -> ParsedLeaf:
-    """Return a leaf of this mask, with a midrib [N, 2] from base to apex and so many secondary veins left and right."""
-    rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
-    left, top, right, bottom = int(columns[0]), int(rows[0]), int(columns[-1]) + 1, int(rows[-1]) + 1
-    counts = [SecondaryCount(number, 0.95, (0.0, 1.0)) for number in numbers]
-    return ParsedLeaf(
-        box=(left, top, right, bottom),
-        mask=np.ascontiguousarray(mask[top:bottom, left:right]),
-        base=midrib[0],
-        apex=midrib[-1],
-        midrib=midrib,
-        petiole=None,
-        left=(),
-        right=(),
-        count_left=counts[0],
-        count_right=counts[1],
-        veins_visible=1.0,
-        reasons=(),
-        face="adaxial",
-        score=1.0,
-    )
+    return ParsedLeaf.exact(leaf.mask, leaf.midrib_px, numbers)

@@ -9,8 +9,8 @@ import pytest
 from numpy.typing import NDArray
 
 from leafid.characters import Measurement, NotMeasuredReason, measure_leaf
-from leafid.sheets import NotWhole
-from tests.characters.leaves import drawn_leaf, on_paper, parsed, parsed_mask
+from leafid.sheets import NotWhole, ParsedLeaf
+from tests.characters.leaves import drawn_leaf, on_paper, parsed
 
 
 def _value(measured: Measurement | None) -> float:
@@ -51,7 +51,7 @@ def test_mirroring_exchanges_left_and_right() -> None:
     pixels = on_paper(leaf)
     there = measure_leaf(pixels, parsed(leaf)).characters
     width = pixels.shape[1]
-    mirrored_leaf = parsed_mask(
+    mirrored_leaf = ParsedLeaf.exact(
         np.ascontiguousarray(leaf.mask[:, ::-1]),
         leaf.midrib_px * [-1, 1] + [width, 0],
         (leaf.traits.pairs_right, leaf.traits.pairs_left),
@@ -72,7 +72,7 @@ def test_lengths_are_in_pixels_of_the_original() -> None:
     leaf = drawn_leaf("Coffea canephora", 2)
     half = cv2.resize(on_paper(leaf), None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA)
     mask = cv2.resize(leaf.mask.astype(np.uint8), (half.shape[1], half.shape[0])) > 0
-    smaller = parsed_mask(np.asarray(mask), leaf.midrib_px / 2)
+    smaller = ParsedLeaf.exact(np.asarray(mask), leaf.midrib_px / 2)
     measured = measure_leaf(np.asarray(half, np.uint8), smaller, px_per_original=0.5, px_per_mm=4.0)
     assert _value(measured.characters.blade_length_cm) == pytest.approx(leaf.traits.length_mm / 10, rel=0.06)
     assert measured.box[2] - measured.box[0] == pytest.approx(2 * (smaller.box[2] - smaller.box[0]), abs=1)
@@ -124,7 +124,7 @@ def test_parallel_veins_are_not_counted() -> None:
     pixels, mask = _grass()
     middle, rows = mask.shape[1] / 2, np.flatnonzero(mask.any(axis=1))
     midrib = np.array([[middle, rows[-1]], [middle, rows[0]]], np.float64)
-    measured = measure_leaf(pixels, parsed_mask(mask, midrib, (9, 9)))
+    measured = measure_leaf(pixels, ParsedLeaf.exact(mask, midrib, (9, 9)))
     assert measured.characters.secondary_vein_pairs is None
     assert measured.not_measured or measured.no_veins
 
@@ -137,7 +137,7 @@ def test_a_compound_leaf_is_not_measured() -> None:
     pixels = np.full((700, 700, 3), 225, np.uint8)
     pixels[mask > 0] = (90, 100, 60)
     midrib = np.array([[350.0, 480], [350, 160]])
-    measured = measure_leaf(pixels, parsed_mask(mask > 0, midrib))
+    measured = measure_leaf(pixels, ParsedLeaf.exact(mask > 0, midrib))
     assert measured.not_measured is NotMeasuredReason.NOT_SIMPLE
     assert list(measured.characters.present()) == []
 
@@ -150,12 +150,12 @@ def test_a_twig_with_small_leaves_and_a_label_are_not_measured() -> None:
     outline = np.zeros((800, 600), np.uint8)
     cv2.ellipse(outline, (300, 400), (190, 310), 0, 0, 360, (1,), -1)
     midrib = np.array([[300.0, 710], [300, 90]])
-    assert measure_leaf(pixels, parsed_mask(outline > 0, midrib)).lines is None
+    assert measure_leaf(pixels, ParsedLeaf.exact(outline > 0, midrib)).lines is None
     label = np.zeros((800, 600), np.bool_)
     label[150:650, 150:450] = True
     paper = np.full((800, 600, 3), 160, np.uint8)
     paper[label] = (240, 235, 200)
-    measured = measure_leaf(paper, parsed_mask(label, np.array([[300.0, 650], [300, 150]])))
+    measured = measure_leaf(paper, ParsedLeaf.exact(label, np.array([[300.0, 650], [300, 150]])))
     assert measured.not_measured is NotMeasuredReason.NOT_SIMPLE
 
 
@@ -163,7 +163,7 @@ def test_a_small_leaf_is_named() -> None:
     pixels = np.full((200, 200, 3), 225, np.uint8)
     small = np.zeros((200, 200), np.bool_)
     small[90:110, 95:105] = True
-    leaf = parsed_mask(small, np.array([[100.0, 110], [100, 90]]))
+    leaf = ParsedLeaf.exact(small, np.array([[100.0, 110], [100, 90]]))
     assert measure_leaf(pixels, leaf).not_measured is NotMeasuredReason.TOO_SMALL
 
 
@@ -181,7 +181,7 @@ def test_a_leaf_seen_from_the_edge_has_no_character() -> None:
     mask = (columns > 350 - 0.35 * half) & (columns < 350 + half) & (rows > 100) & (rows < 800)
     pixels = np.full((900, 700, 3), 225, np.uint8)
     pixels[mask] = (90, 120, 60)
-    measured = measure_leaf(pixels, parsed_mask(mask, np.array([[350.0, 800], [350, 100]])))
+    measured = measure_leaf(pixels, ParsedLeaf.exact(mask, np.array([[350.0, 800], [350, 100]])))
     assert measured.not_measured is NotMeasuredReason.FORESHORTENED
     assert list(measured.characters.present()) == []
 
@@ -189,7 +189,7 @@ def test_a_leaf_seen_from_the_edge_has_no_character() -> None:
 def test_no_number_is_given_where_two_readers_differ() -> None:
     leaf = drawn_leaf("Coffea canephora", 6)
     traits = leaf.traits
-    other = parsed_mask(leaf.mask, leaf.midrib_px, (traits.pairs_left + 4, traits.pairs_right + 4))
+    other = ParsedLeaf.exact(leaf.mask, leaf.midrib_px, (traits.pairs_left + 4, traits.pairs_right + 4))
     measured = measure_leaf(on_paper(leaf), other)
     assert measured.no_veins is NotMeasuredReason.VEINS_UNCERTAIN
     assert measured.characters.secondary_vein_pairs is None
@@ -206,7 +206,7 @@ def test_width_is_measured_between_the_outermost_points() -> None:
     pixels = np.full((*mask.shape, 3), 225, np.uint8)
     pixels[mask] = (90, 120, 60)
     pixels[100:800, 347:354][mask[100:800, 347:354]] = (170, 190, 120)
-    measured = measure_leaf(pixels, parsed_mask(mask, np.array([[350.5, 800], [350.5, 100]])))
+    measured = measure_leaf(pixels, ParsedLeaf.exact(mask, np.array([[350.5, 800], [350.5, 100]])))
     assert _value(measured.characters.blade_width_px) == pytest.approx(left.max() + right.max(), rel=0.02)
     assert (left + right).max() < 0.96 * (left.max() + right.max())
     assert measured.lines is not None and measured.lines.widest.shape == (4, 2)

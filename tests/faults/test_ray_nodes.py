@@ -1,4 +1,4 @@
-"""A Ray cluster of two machines, one of which is lost in the middle: every input has one record."""
+"""A Ray cluster of two nodes loses one during a run: every input has one record."""
 
 import os
 import time

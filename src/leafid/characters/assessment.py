@@ -151,7 +151,7 @@ def petiole_characters(petiole_px: float, extent: Extent, scale: Scale) -> dict[
     """Return the length of the petiole where its end is seen.
 
     Args:
-        petiole_px: length as far as it is seen, in pixels of the original.
+        petiole_px: visible length in pixels of the original.
         extent: of the straightened blade.
         scale: of the straightened blade.
     """

@@ -48,7 +48,7 @@ def fold_split(
 ) -> CuratedCatalog:
     """Return the catalog of one fold: it is the test, the next fold is val, all others are train.
 
-    A taxon of which only one unit exists is always in train, because it could not be recognised otherwise. Where val
+    A taxon with a single unit is always in train, because it could not be recognised otherwise. Where val
     would take the last training image of a taxon, the taxon has no val.
 
     Args:

@@ -214,12 +214,12 @@ class Identifier:
             values = ood_scores(self.info.ood_detector.score, output.logits, output.embeddings, self.training)
             scores = [float(value) for value in values]
         rows = calibrated_probabilities(output.logits, self.info.calibration)
-        values_of_image = np.concatenate([output.logits, output.embeddings], axis=1)
-        finite = [bool(np.isfinite(row).all()) for row in values_of_image]
         return [
-            (decide(row, self.info, ood_score=score, quality=quality, asked=labels), embedding) if fine else _NOT_FINITE
-            for row, score, quality, embedding, fine in zip(
-                rows, scores, qualities, output.embeddings, finite, strict=True
+            (decide(row, self.info, ood_score=score, quality=quality, asked=labels), embedding)
+            if np.isfinite(logits).all() and np.isfinite(embedding).all()
+            else _NOT_FINITE
+            for logits, embedding, row, score, quality in zip(
+                output.logits, output.embeddings, rows, scores, qualities, strict=True
             )
         ]
 

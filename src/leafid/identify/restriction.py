@@ -1,7 +1,6 @@
 """Restrict the question to some of a bundle's taxa: by name, or by the country in which the plant grew."""
 
 import re
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -93,6 +92,6 @@ def _of_country(taxonomy: Taxonomy, country: str) -> tuple[set[str], list[str]]:
             f"--country {country}: no taxon is known from there. Give a code of ISO 3166-1 among {', '.join(known)}, "
             "or name the possible taxa with --taxa."
         )
-    unlisted: Sequence[str] = [name for name in taxonomy.names if name not in countries]
+    unlisted = [name for name in taxonomy.names if name not in countries]
     growing = {name for name in taxonomy.names if code in countries.get(name, {code})}
-    return growing, list(unlisted)
+    return growing, unlisted

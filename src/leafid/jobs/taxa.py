@@ -89,5 +89,5 @@ class TaxaSettings(Section):
 
     @cached_property
     def _entry_of_name(self) -> dict[str, TaxonEntry]:
-        """The entries by their names and synonyms, each of which belongs to one entry."""
+        """Map each name and synonym to its entry."""
         return {name: entry for entry in self.entries for name in (entry.name, *entry.synonyms)}

@@ -39,19 +39,6 @@ class StraightBlade:
     scale: float
     course: Points
 
-    def rotated_180(self) -> StraightBlade:
-        """Return the blade turned by 180 degrees."""
-        height, width = self.blade.shape
-        return replace(
-            self,
-            grey=np.ascontiguousarray(self.grey[::-1, ::-1]),
-            blade=np.ascontiguousarray(self.blade[::-1, ::-1]),
-            column=width - 1 - self.column,
-            top=height - 1 - self.bottom,
-            bottom=height - 1 - self.top,
-            course=self.course[::-1],
-        )
-
     def to_working(self, points: Points) -> Points:
         """Map points [N, 2] (column, row) to working pixels (x, y)."""
         rows = points[:, 1] - self.top

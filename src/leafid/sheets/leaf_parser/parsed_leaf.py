@@ -72,10 +72,34 @@ class ParsedLeaf:
     face: Face
     score: float
 
-    @property
-    def is_whole(self) -> bool:
-        """Whether the whole blade is seen, flat and from one side."""
-        return not self.reasons
+    @classmethod
+    def exact(cls, mask: NDArray[np.bool_], midrib: Points, numbers: tuple[int, int] = (0, 0)) -> ParsedLeaf:
+        """Return a known whole leaf as a parser without errors would.
+
+        Args:
+            mask: bool (H, W), the blade in the picture.
+            midrib: [M, 2] from base to apex.
+            numbers: secondary veins on the left and on the right.
+        """
+        rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
+        left, top, right, bottom = int(columns[0]), int(rows[0]), int(columns[-1]) + 1, int(rows[-1]) + 1
+        counts = [SecondaryCount(number, 1.0, (0.0, 1.0)) for number in numbers]
+        return cls(
+            box=(left, top, right, bottom),
+            mask=np.ascontiguousarray(mask[top:bottom, left:right]),
+            base=midrib[0],
+            apex=midrib[-1],
+            midrib=midrib,
+            petiole=None,
+            left=(),
+            right=(),
+            count_left=counts[0],
+            count_right=counts[1],
+            veins_visible=1.0,
+            reasons=(),
+            face="adaxial",
+            score=1.0,
+        )
 
     @property
     def length(self) -> float:
