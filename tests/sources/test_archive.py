@@ -18,6 +18,7 @@ from leafid.sources.providers.occurrences import Occurrence
 from leafid.sources.providers.publisher_archive import read_occurrences
 from leafid.sources.providers.taxon_matching import TaxonMatcher
 from leafid.sources.source_result import Failure
+from leafid.tables import MISSING_WORDS
 
 DWC = "http://rs.tdwg.org/dwc/terms/"
 DC = "http://purl.org/dc/terms/"
@@ -300,7 +301,9 @@ def test_any_fields_are_read_as_written(tmp_path_factory: pytest.TempPathFactory
     for style in (TABS, COMMAS):
         found = occurrences(read(archive(folder / "a.zip", style=style, core=core)))
         back = {one.key: (one.values.get("catalogNumber", ""), one.values.get("eventDate", "")) for one in found}
-        wanted = {str(n): tuple("" if x == "\\N" else " ".join(x.split()) for x in row) for n, row in enumerate(rows)}
+        wanted = {
+            str(n): tuple("" if x in MISSING_WORDS else " ".join(x.split()) for x in row) for n, row in enumerate(rows)
+        }
         assert back == wanted
 
 
