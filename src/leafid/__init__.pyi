@@ -1,2 +1,9 @@
 from .identify import Identifier as Identifier
+from .identify import Plant as Plant
+from .identify import Record as Record
+from .identify import group_photos as group_photos
+from .python_api import Bundle as Bundle
+from .python_api import evaluate as evaluate
+from .python_api import to_frame as to_frame
+from .python_api import train as train
 from .version import __version__ as __version__

@@ -82,7 +82,7 @@ def test_a_genus_that_all_taxa_share_is_never_named() -> None:
     assert reported_ranks(taxa) == () and reported_ranks(MITRAGYNA) == (Rank.GENUS,)
 
 
-GOOD = ImageQuality(shorter_side=500, sharpness=60, plant_found=True)
+GOOD = ImageQuality(shorter_side=500, sharpness=60, plant_found=True, brightness=200)
 
 
 @pytest.mark.parametrize(
@@ -93,6 +93,7 @@ GOOD = ImageQuality(shorter_side=500, sharpness=60, plant_found=True)
         (0.8, GOOD, "unknown_taxon"),
         (0.1, replace(GOOD, shorter_side=99), "too_small"),
         (0.1, replace(GOOD, sharpness=9), "blurred"),
+        (0.1, replace(GOOD, brightness=20, sharpness=9), "too_dark"),
         (0.1, replace(GOOD, plant_found=False), "not_a_leaf"),
         (0.8, replace(GOOD, shorter_side=99, sharpness=9, plant_found=False), "too_small"),
     ],
@@ -115,7 +116,7 @@ def test_a_rejected_image_has_a_reason(
 
 
 def test_thresholds_that_were_not_fitted_reject_nothing() -> None:
-    poor = ImageQuality(shorter_side=1, sharpness=0, plant_found=False)
+    poor = ImageQuality(shorter_side=1, sharpness=0, plant_found=False, brightness=0)
     assert decide(np.array([0.1, 0.6, 0.3]), _info(0.5), ood_score=9.0, quality=poor).identified
 
 

@@ -33,6 +33,7 @@ from leafid.bundle.schema import (
     Interval,
     NetworkSpec,
     OodDetector,
+    PhotoPooling,
     PredictionSets,
     Provenance,
 )
@@ -52,6 +53,7 @@ __all__ = [
     "Interval",
     "NetworkSpec",
     "OodDetector",
+    "PhotoPooling",
     "PredictionSets",
     "Provenance",
     "bundle_folder",

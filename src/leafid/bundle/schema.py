@@ -127,6 +127,13 @@ class OodDetector(_FrozenModel):
     fitted_on: FittedOn
 
 
+class PhotoPooling(_FrozenModel):
+    """How photos of one plant are pooled: ``correlation`` of what they say, 0 (independent) to 1 (each the same)."""
+
+    correlation: Annotated[float, Field(ge=0, le=1)]
+    fitted_on: FittedOn
+
+
 class References(_FrozenModel):
     """Train and val images: features in ``references.safetensors``, names in ``references.csv``."""
 
@@ -205,6 +212,7 @@ class BundleInfo(_FrozenModel):
     prediction_sets: PredictionSets | None = None
     ood_detector: OodDetector | None = None
     references: References | None = None
+    photo_pooling: PhotoPooling | None = None
     provenance: Provenance
     weights_sha256: str
 
@@ -237,6 +245,8 @@ class BundleInfo(_FrozenModel):
         Stamped on every record. The last part changes with the temperature and thresholds, since the same weights then
         give other answers.
         """
-        parts = ("calibration", "decision", "prediction_sets", "ood_detector", "references")
+        parts = ["calibration", "decision", "prediction_sets", "ood_detector", "references"]
+        if self.photo_pooling is not None:  # an earlier bundle keeps its identifier
+            parts.append("photo_pooling")
         values = json.dumps(self.model_dump(mode="json", include={*parts}), sort_keys=True)
         return f"{self.name}@{self.weights_sha256[:12]}-{hashlib.sha256(values.encode()).hexdigest()[:6]}"

@@ -10,7 +10,7 @@ import numpy as np
 from leafid.characters.leaf_ends import LeafEnds
 from leafid.characters.measurement import MeasuredLeaf, measure_leaf
 from leafid.characters.values import NotMeasuredReason
-from leafid.images import OpenedImage, guard_image, open_image
+from leafid.images import ImageSource, OpenedImage, guard_image, open_image
 from leafid.sheets import ParsedLeaf, find_scale, parse_leaf_between, parse_leaves
 
 MAX_LEAVES = 6
@@ -35,19 +35,19 @@ class MeasuredImage:
 
 
 def measure_file(
-    path: Path,
+    path: ImageSource,
     *,
     leaves: int = MAX_LEAVES,
     px_per_mm: float | None = None,
     rulers: bool = False,
     ends: LeafEnds | None = None,
 ) -> MeasuredImage:
-    """Measure the leaves of an image file; arguments as in `measure_image`.
+    """Open an image and measure its leaves; arguments as in `measure_image`.
 
     Raises:
         ImageError: the file cannot be read or measured.
     """
-    with guard_image(path):
+    with guard_image(path if isinstance(path, Path) else "image"):
         opened = open_image(path, needed_side=_NEEDED_SIDE)
         return measure_image(opened, leaves=leaves, px_per_mm=px_per_mm, rulers=rulers, ends=ends)
 

@@ -109,6 +109,18 @@ def identify(
             help="Answer only among the taxa known from this country, such as TH (ISO 3166).",
         ),
     ] = None,
+    plant_by: Annotated[
+        str | None,
+        typer.Option(
+            "--plant-by",
+            metavar="folder|COLUMN|REGEX",
+            help="One record for all photos of a plant: those in a folder, with the same value in a column of their "
+            "table, or with the same first group of a regular expression in their path.",
+        ),
+    ] = None,
+    photos_too: Annotated[
+        bool, typer.Option("--photos-too", help="With --plant-by: also write a record for each photo.")
+    ] = False,
     contact: ContactOption = None,
     allow_private_addresses: PrivateAddressesOption = False,
     shard: Annotated[
@@ -135,8 +147,8 @@ def identify(
 ) -> None:
     """Identify photos with a bundle.
 
-    Every image gives one record, readable or not. Exit code: 0 if every image could be read; 3 if some could not (their
-    records give the reason); 2 if nothing could start.
+    Every image gives one record, readable or not; with --plant-by, every plant gives one. Exit code: 0 if every image
+    could be read; 3 if some could not (their records give the reason); 2 if nothing could start.
     """
     existing = existing_output(resume, force)
     again = survive_crashes(reads_list="-" in paths) > 0 and output is not None
@@ -158,6 +170,8 @@ def identify(
         keep_location=keep_location,
         taxa=taxa,
         country=country,
+        plant_by=plant_by,
+        photos_too=photos_too,
         contact=contact,
         allow_private_addresses=allow_private_addresses,
         shard=shard,

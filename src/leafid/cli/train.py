@@ -37,16 +37,9 @@ def train(
     ] = None,
 ) -> None:
     """Train a network on the catalog of a job."""
-    from leafid.installation import require_torch
-    from leafid.jobs import load_job
+    from leafid import train as train_job
 
-    job = load_job(job_file, overrides or ())
-    require_torch()
-    from leafid.learning import train as train_job
-    from leafid.trust import calibrate
-
-    run = train_job(job, run=out or job.run_folder, resume=resume)
-    calibrate(run.folder, device=job.training.device)
+    run = train_job(job_file, overrides=overrides or (), run=out, resume=resume)
     print(f"Run:    {run.folder}\nBundle: {run.bundle_folder}")
     print(f"Next:   leafid evaluate {run.folder} --on test")
 

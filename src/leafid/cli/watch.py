@@ -37,8 +37,9 @@ def watch(
 ) -> None:
     """Identify photos as they arrive in a folder.
 
-    It runs until Ctrl-C. Called again, it continues with the photos that have no record. Exit code: 130 after Ctrl-C,
-    with every record kept; 2 if it could not start.
+    Each photo gets its own record, since more photos of a plant may still arrive: for one answer per plant, use
+    `leafid identify --plant-by` afterwards. It runs until Ctrl-C. Called again, it continues with the photos that have
+    no record. Exit code: 130 after Ctrl-C, with every record kept; 2 if it could not start.
     """
     survive_crashes()
 

@@ -12,6 +12,7 @@ from .inputs.find_inputs import Inputs as Inputs
 from .inputs.find_inputs import find_image_files as find_image_files
 from .inputs.find_inputs import find_inputs as find_inputs
 from .inputs.find_inputs import select_shard as select_shard
+from .inputs.memory_images import Photo as Photo
 from .outputs.darwin_core import DWC_COLUMNS as DWC_COLUMNS
 from .outputs.darwin_core import write_darwin_core as write_darwin_core
 from .outputs.report import write_report as write_report
@@ -21,12 +22,18 @@ from .outputs.terminal import summary_table as summary_table
 from .outputs.writers import darwin_core_destination as darwin_core_destination
 from .outputs.writers import read_records as read_records
 from .outputs.writers import result_destinations as result_destinations
+from .plants import Plant as Plant
+from .plants import group_photos as group_photos
 from .question import IdentifyOptions as IdentifyOptions
 from .ray_cluster import ClusterIdentifier as ClusterIdentifier
 from .records import Candidate as Candidate
+from .records import LeafCheck as LeafCheck
+from .records import PlantPhoto as PlantPhoto
 from .records import Record as Record
 from .records import Status as Status
 from .records import column_documentation as column_documentation
+from .run_identification import identify_plants_to_file as identify_plants_to_file
+from .run_identification import identify_plants_to_list as identify_plants_to_list
 from .run_identification import identify_to_file as identify_to_file
 from .run_identification import identify_to_list as identify_to_list
 from .summary import Summary as Summary

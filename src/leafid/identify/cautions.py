@@ -1,7 +1,12 @@
 """What a reader must know before using the name in a record, from what the bundle was trained on."""
 
+from collections.abc import Sequence
+
 from leafid.bundle import BundleInfo
+from leafid.identify.records import PlantPhoto, unicode_path
 from leafid.trust import Identification
+
+_NAMED_PHOTOS = 3  # in a caution; the column `photos` lists all
 
 
 def caution_of(info: BundleInfo, answer: Identification) -> str | None:
@@ -27,3 +32,37 @@ def caution_of(info: BundleInfo, answer: Identification) -> str | None:
             f"such as {info.taxonomy.names[label]} ({probability:.2f})."
         )
     return " ".join(cautions) or None
+
+
+def caution_of_photos(photos: Sequence[PlantPhoto], first_candidate: str | None) -> str | None:
+    """Return the caution for a plant whose photos were not all used, or do not agree; None if all is well.
+
+    Args:
+        photos: of the plant; empty for the record of a photo.
+        first_candidate: the most probable taxon of the plant; None if no photo could be read.
+    """
+    cautions = []
+    if left_out := [photo for photo in photos if photo.left_out is not None]:
+        listed = _listed([f"{_file(photo)} ({(photo.left_out or '').partition(':')[0]})" for photo in left_out])
+        if len(left_out) == len(photos):
+            cautions.append(f"No photo is suitable: {listed}.")
+        else:
+            cautions.append(f"{len(left_out)} of {len(photos)} photos left out: {listed}.")
+    used = [photo for photo in photos if photo.left_out is None]
+    if others := [photo for photo in used if photo.scientific_name != first_candidate]:
+        listed = _listed([f"{_file(photo)} ({photo.scientific_name} {photo.probability or 0:.2f})" for photo in others])
+        verb = "looks" if len(others) == 1 else "look"
+        cautions.append(
+            f"{len(others)} of {len(used)} photos {verb} more like another taxon: {listed}. "
+            "Check that all show one plant."
+        )
+    return " ".join(cautions) or None
+
+
+def _file(photo: PlantPhoto) -> str:
+    return unicode_path(photo.path.replace("\\", "/").rpartition("/")[2])
+
+
+def _listed(photos: Sequence[str]) -> str:
+    more = f" and {len(photos) - _NAMED_PHOTOS} more" if len(photos) > _NAMED_PHOTOS else ""
+    return ", ".join(photos[:_NAMED_PHOTOS]) + more

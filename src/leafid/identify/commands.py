@@ -1,6 +1,6 @@
 """`leafid identify` and `leafid watch`: check the options, identify, write all outputs, print messages."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from itertools import chain
@@ -21,9 +21,9 @@ from leafid.identify.outputs.report import HeatMaps, write_report
 from leafid.identify.outputs.report_files import MAX_ROWS_IN_FILE, is_report_folder, report_destination
 from leafid.identify.outputs.terminal import MAX_TERMINAL_RECORDS, record_line, records_table, summary_table
 from leafid.identify.outputs.writers import darwin_core_destination, read_records, result_destinations
+from leafid.identify.plants.command import Records, check_plant_options, identify_plants, plants_of
 from leafid.identify.question import TOP_CANDIDATES, IdentifyOptions
 from leafid.identify.ray_cluster import ClusterIdentifier
-from leafid.identify.records import Record
 from leafid.identify.restriction import restriction
 from leafid.identify.run_identification import identify_to_file, identify_to_list
 from leafid.identify.summary import Summary
@@ -34,9 +34,6 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from leafid.jobs import FetchingSettings
-
-Records = Callable[[], Iterable[Record]]
-"""Returns the records of a finished run, from memory or from the result file."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -59,6 +56,8 @@ class IdentifySettings:
     country: str | None
     contact: str | None
     allow_private_addresses: bool
+    plant_by: str | None
+    photos_too: bool
     shard: str | None
     existing: Existing
     retry_failed: bool
@@ -103,8 +102,10 @@ def identify_photos(settings: IdentifySettings) -> ExitCode:
     check_is_bundle(settings.bundle, others=settings.images)
     if settings.engine != "auto" and settings.cluster == "none":
         check_engine(settings.bundle, settings.engine)
-    inputs = find_inputs(settings.images, shard=settings.shard)
+    check_plant_options(settings)
+    inputs = find_inputs(settings.images, shard=None if settings.plant_by else settings.shard)
     paths = inputs.paths
+    plants = plants_of(paths, settings)
     named = [settings.taxa] if settings.taxa else []  # may be a file
     check_destinations(destinations, inputs=chain(settings.images, named, paths), existing=settings.existing)
     _check_image_count(settings, len(paths))
@@ -116,7 +117,12 @@ def identify_photos(settings: IdentifySettings) -> ExitCode:
     asked = restriction(identifier.info.taxonomy, taxa=settings.taxa, country=settings.country)
     for remark in asked.remarks if asked else ():
         _print(console, remark, style="dim")
-    records, summary = _identify(settings, identifier, paths, asked.taxa if asked else None)
+    taxa = asked.taxa if asked else None
+    records, summary = (
+        _identify(settings, identifier, paths, taxa)
+        if plants is None or isinstance(identifier, ClusterIdentifier)
+        else identify_plants(settings, identifier, plants, taxa)
+    )
     _print_result(settings, identifier, records, summary, console)
     _write_derived_outputs(settings, identifier, records, summary, console)
     return summary.exit_code

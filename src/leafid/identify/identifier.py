@@ -1,56 +1,42 @@
 """The identifier: a loaded bundle that names the taxon on photos."""
 
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, Self
+from typing import TYPE_CHECKING, Literal, Self, Unpack
 
 import numpy as np
 from numpy.typing import NDArray
 
 from leafid.bundle import BundleInfo, read_bundle
 from leafid.cores import usable_cores
-from leafid.errors import FailureReason, ImageError, UsageError
-from leafid.identify.cautions import caution_of
+from leafid.errors import UsageError
 from leafid.identify.engines.engine import Engine, EngineName
 from leafid.identify.engines.engine_choice import choose_engine
-from leafid.identify.inputs.prefetch import prefetch
-from leafid.identify.leaf_characters import character_values
-from leafid.identify.pipeline import OpenedImage, predict_in_order
-from leafid.identify.question import TOP_CANDIDATES, Question
-from leafid.identify.records import Candidate, CitedSpecimen, Record, Status, photo_metadata
-from leafid.images import guard_image
-from leafid.sheets import PreparedImage
-from leafid.trust import (
-    Identification,
-    ImageQuality,
-    ReferenceSpecimens,
-    TrainingFeatures,
-    calibrated_probabilities,
-    decide,
-    image_quality,
-    ood_scores,
-)
-from leafid.version import __version__
+from leafid.identify.inputs.memory_images import Photo
+from leafid.identify.photo_evidence import EvidenceReader
+from leafid.identify.photo_stream import PhotoStream
+from leafid.identify.plants.grouping import Plant
+from leafid.identify.question import TOP_CANDIDATES, IdentifyOptions, Question
+from leafid.identify.record_building import RecordBuilder
+from leafid.identify.records import Record
+from leafid.trust import ReferenceSpecimens, TrainingFeatures
 
 if TYPE_CHECKING:
     from leafid.jobs import FetchingSettings
 
-_NOT_FINITE = ImageError(
-    FailureReason.NOT_PROCESSED, "the network's answer for this image is no number (NaN or infinity)"
-)
-
-DIGITS = 6
-"""Decimal places of probabilities and similarities; further digits depend on batch size and machine."""
-
 
 @dataclass(frozen=True)
 class Identifier:
-    """Identifies photos with a bundle.
+    """Identifies photos, and plants from several photos, with a bundle.
 
-    >>> for record in Identifier.load("runs/mitragyna/bundle").identify(["leaf.jpg"]):  # doctest: +SKIP
-    ...     print(record.path, record.status, record.scientific_name, record.probability)
+    >>> identifier = Identifier.load(bundle)
+    >>> for record in identifier.identify(["leaf.jpg", "twig.jpg"]):
+    ...     print(record.path, record.status)
+    leaf.jpg identified
+    twig.jpg identified
+    >>> identifier.identify_plant(["leaf.jpg", "twig.jpg"]).scientific_name
+    'Mitragyna speciosa'
     """
 
     info: BundleInfo
@@ -107,7 +93,7 @@ class Identifier:
 
     def identify(
         self,
-        paths: Iterable[Path | str],
+        photos: Iterable[Photo],
         *,
         batch_size: int | Literal["auto"] = "auto",
         workers: int | Literal["auto"] = "auto",
@@ -117,12 +103,18 @@ class Identifier:
         fetching: "FetchingSettings | None" = None,
         taxa: Sequence[str] | None = None,
     ) -> Iterator[Record]:
-        """Yield one record for each path, in order, in constant memory.
+        """Yield one record for each photo, in order, in constant memory.
 
         A file that cannot be read gives a record with status ``failed``, not an error.
 
+        >>> from PIL import Image
+        >>> (record,) = identifier.identify([Image.open("leaf.jpg")])
+        >>> record.to_dict()["scientific_name"]
+        'Mitragyna speciosa'
+
         Args:
-            paths: image files and web addresses; folders, globs and tables are expanded by ``find_inputs``.
+            photos: image files and web addresses; bytes of image files, files opened in binary mode, images of Pillow,
+                and arrays of pixels, uint8 RGB (H, W, 3). Folders, globs and tables are expanded by ``find_inputs``.
             batch_size: number of images in a forward pass; does not affect the result. ``auto``: the size at which
                 the engine is fastest.
             workers: number of threads that decode images; ``auto``: one per CPU core.
@@ -133,16 +125,91 @@ class Identifier:
             taxa: the names among which each answer lies; None: all taxa of the bundle.
 
         Raises:
-            UsageError: ``paths`` is a single path, or a number is below 1.
+            UsageError: ``photos`` is a single photo, one of them is of another type, or a number is below 1.
             TaxonomyError: a name in ``taxa`` is not among the bundle's.
         """
-        if isinstance(paths, str | Path):
-            raise UsageError(f"identify() takes a list of paths; write [{str(paths)!r}].")
-        threads, size = self.cores if workers == "auto" else workers, self.batch_size(batch_size)
-        if min(size, threads, top) < 1:
-            raise UsageError(f"batch_size ({batch_size}), workers ({workers}) and top ({top}) must be at least 1.")
-        labels = None if taxa is None else frozenset(self.info.taxonomy.labels(taxa))
-        return self._records(paths, size, threads, Question(top, keep_location, labels), characters, fetching)
+        stream = self._stream(
+            batch_size=batch_size,
+            workers=workers,
+            top=top,
+            characters=characters,
+            keep_location=keep_location,
+            fetching=fetching,
+            taxa=taxa,
+        )
+        return stream.records(_listed(photos, "identify"))
+
+    def identify_plant(
+        self, photos: Sequence[Photo], *, name: str | None = None, **options: Unpack[IdentifyOptions]
+    ) -> Record:
+        """Return one record for several photos of one plant.
+
+        The probabilities are those of the photos, pooled (see ``leafid.trust.photo_pooling``); the prediction set and
+        the decision follow from them, and the OOD score is the mean. Photos that are too small, dark or blurred, show
+        no leaf or cannot be read are left out. ``record.photos`` lists all photos, and ``record.caution`` names those
+        that were left out or look more like another taxon.
+
+        >>> record = identifier.identify_plant(["leaf.jpg", "missing.jpg"])
+        >>> [(photo.path, photo.left_out) for photo in record.photos]
+        [('leaf.jpg', None), ('missing.jpg', 'missing: there is no such file')]
+
+        Args:
+            photos: at least one; see ``identify``. A path that is given twice counts once.
+            name: of the plant; None: the name of its first photo.
+            options: see ``identify``.
+
+        Raises:
+            UsageError: there is no photo, or see ``identify``.
+        """
+        given = list(_listed(photos, "identify_plant"))
+        if not given:
+            raise UsageError("identify_plant() needs at least one photo.")
+        first = given[0]
+        plant = Plant(name or str(first if isinstance(first, str | Path) else "image 1"), tuple(given))
+        return next(iter(self.identify_plants([plant], **options)))
+
+    def identify_plants(
+        self, plants: Iterable[Plant], *, photos_too: bool = False, **options: Unpack[IdentifyOptions]
+    ) -> Iterator[Record]:
+        """Yield one record for each plant, in order, as ``identify_plant``; memory holds one plant at a time.
+
+        Args:
+            plants: their names and photos; ``leafid.identify.group_photos`` makes them from paths.
+            photos_too: after the record of a plant, also yield one for each of its photos.
+            options: see ``identify``.
+        """
+        return self._stream(**options).plant_records(plants, photos_too=photos_too)
+
+    def embed(
+        self,
+        photos: Iterable[Photo],
+        *,
+        batch_size: int | Literal["auto"] = "auto",
+        workers: int | Literal["auto"] = "auto",
+        fetching: "FetchingSettings | None" = None,
+    ) -> NDArray[np.float32]:
+        """Return the embedding of each photo: (N, F) float32, the features before the network's last layer.
+
+        Cosine similarity is the measure by which the bundle compares them.
+
+        >>> identifier.embed(["leaf.jpg", "twig.jpg"]).shape
+        (2, 1024)
+
+        Args:
+            photos: see ``identify``.
+            batch_size: see ``identify``.
+            workers: see ``identify``.
+            fetching: see ``identify``.
+
+        Raises:
+            ImageError: a photo cannot be read; the message names it.
+            UsageError: see ``identify``.
+        """
+        stream = self._stream(batch_size=batch_size, workers=workers, fetching=fetching)
+        rows = list(stream.embeddings(_listed(photos, "embed")))
+        if not rows:
+            raise UsageError("embed() needs at least one photo.")
+        return np.stack(rows)
 
     def batch_size(self, setting: int | Literal["auto"] = "auto") -> int:
         """Return the number of images in a forward pass for the argument ``batch_size`` of ``identify``."""
@@ -150,145 +217,30 @@ class Identifier:
             max(1, self.engine.views_per_batch // self.info.preprocessing.views.total) if setting == "auto" else setting
         )
 
-    def _records(
+    def _stream(
         self,
-        paths: Iterable[Path | str],
-        batch_size: int,
-        workers: int,
-        question: Question,
-        characters: bool,
-        fetching: "FetchingSettings | None",
-    ) -> Iterator[Record]:
-        with prefetch(paths, fetching) as available:
-            predicted = predict_in_order(
-                available,
-                self.info.preprocessing,
-                lambda batch: list(self._predict(batch, question)),
-                batch_size=batch_size,
-                workers=workers,
-                concurrency=self.engine.concurrency,
-                characters=characters,
-            )
-            with closing(predicted) as batches:
-                for records in batches:
-                    yield from records
+        *,
+        batch_size: int | Literal["auto"] = "auto",
+        workers: int | Literal["auto"] = "auto",
+        top: int = TOP_CANDIDATES,
+        characters: bool = False,
+        keep_location: bool = False,
+        fetching: "FetchingSettings | None" = None,
+        taxa: Sequence[str] | None = None,
+    ) -> PhotoStream:
+        threads, size = self.cores if workers == "auto" else workers, self.batch_size(batch_size)
+        if min(size, threads, top) < 1:
+            raise UsageError(f"batch_size ({batch_size}), workers ({workers}) and top ({top}) must be at least 1.")
+        labels = None if taxa is None else frozenset(self.info.taxonomy.labels(taxa))
+        question = Question(top, keep_location, labels)
+        reader = EvidenceReader(self.info, self.engine, self.training)
+        builder = RecordBuilder(self.info, self.engine.name, self.references, self.references_per_candidate, question)
+        return PhotoStream(reader, builder, size, threads, characters, fetching)
 
-    def _predict(self, batch: Sequence[OpenedImage], question: Question) -> Iterator[Record]:
-        qualities = [self._quality(opened) for opened in batch]
-        usable = [
-            (opened.image, quality)
-            for opened, quality in zip(batch, qualities, strict=True)
-            if isinstance(opened.image, PreparedImage) and not isinstance(quality, ImageError)
-        ]
-        images, measured = [image for image, _ in usable], [quality for _, quality in usable]
-        decisions = iter(self._decide(images, measured, question.labels))
-        for opened, quality in zip(batch, qualities, strict=True):
-            failure = quality if isinstance(opened.image, PreparedImage) else opened.image
-            if isinstance(failure, ImageError) or not isinstance(opened.image, PreparedImage):
-                yield self._record(opened.path, Status.FAILED, reason=str(failure))
-                continue
-            try:
-                decision = next(decisions)
-                if isinstance(decision, ImageError):
-                    raise decision
-                identification, embedding = decision
-                with guard_image(opened.path):
-                    metadata = photo_metadata(opened.image.shot, question.keep_location)
-                    record = self._identified(opened, identification, embedding, question.top, metadata)
-            except ImageError as error:
-                record = self._record(opened.path, Status.FAILED, reason=str(error))
-            yield record
 
-    def _decide(
-        self,
-        images: Sequence[PreparedImage],
-        qualities: Sequence[ImageQuality | None],
-        labels: frozenset[int] | None,
-    ) -> list[tuple[Identification, NDArray[np.float32]] | ImageError]:
-        """Return the decision and the embedding (F,) of each image; an error if the network's output is not finite."""
-        if not images:
-            return []
-        output = self.engine.predict(images)
-        scores: list[float | None] = [None] * len(images)
-        if self.training is not None and self.info.ood_detector is not None:
-            values = ood_scores(self.info.ood_detector.score, output.logits, output.embeddings, self.training)
-            scores = [float(value) for value in values]
-        rows = calibrated_probabilities(output.logits, self.info.calibration)
-        return [
-            (decide(row, self.info, ood_score=score, quality=quality, asked=labels), embedding)
-            if np.isfinite(logits).all() and np.isfinite(embedding).all()
-            else _NOT_FINITE
-            for logits, embedding, row, score, quality in zip(
-                output.logits, output.embeddings, rows, scores, qualities, strict=True
-            )
-        ]
-
-    def _quality(self, opened: OpenedImage) -> ImageQuality | ImageError | None:
-        """Measure the quality of an image if the bundle has limits on it; None if it has none or the image failed.
-
-        Only then, because finding the plant takes longer than a forward pass. Full resolution is needed: on fewer
-        pixels some views without a plant are taken to show one.
-        """
-        limits = self.info.decision
-        without_limits = limits.min_side is None and limits.min_sharpness is None and not limits.needs_plant
-        if without_limits or isinstance(opened.image, ImageError):
-            return None
-        try:
-            with guard_image(opened.path):
-                return image_quality(opened.image, self.info.preprocessing)
-        except ImageError as error:
-            return error
-
-    def _identified(
-        self,
-        opened: OpenedImage,
-        identification: Identification,
-        embedding: NDArray[np.float32],
-        top: int,
-        metadata: dict[str, Any],
-    ) -> Record:
-        probabilities, target = dict(identification.candidates), self.info.taxonomy.target_label
-        candidates = self._candidates(identification.candidates[:top])
-        return self._record(
-            opened.path,
-            Status.IDENTIFIED if identification.identified else Status.UNDETERMINED,
-            scientific_name=identification.name,
-            taxon_rank=identification.rank and identification.rank.value,
-            probability=round(identification.probability, DIGITS),
-            target_probability=None if target is None else round(probabilities.get(target, 0.0), DIGITS),
-            candidates=candidates,
-            prediction_set=self._candidates(
-                [(label, probabilities[label]) for label in identification.prediction_set or ()]
-            ),
-            specimens=self._specimens(embedding, [label for label, _ in identification.candidates[:top]]),
-            reason=None if identification.reason is None else identification.reason.value,
-            caution=caution_of(self.info, identification),
-            excluded=self._candidates(identification.excluded[:top]),
-            engine=self.engine.name,
-            **({} if opened.leaf is None else character_values(opened.leaf, candidates)),
-            **metadata,
-        )
-
-    def _candidates(self, ranked: Iterable[tuple[int, float]]) -> tuple[Candidate, ...]:
-        names = self.info.taxonomy.names
-        return tuple(Candidate(names[label], round(probability, DIGITS)) for label, probability in ranked)
-
-    def _specimens(self, embedding: NDArray[np.float32], labels: Sequence[int]) -> tuple[CitedSpecimen, ...]:
-        if self.references is None:
-            return ()
-        return tuple(
-            CitedSpecimen(
-                specimen.scientific_name,
-                round(specimen.similarity, DIGITS),
-                specimen.image_id,
-                catalog_number=specimen.cited.get("catalogNumber"),
-                institution_code=specimen.cited.get("institutionCode"),
-                license=specimen.cited.get("license"),
-                rights_holder=specimen.cited.get("rightsHolder"),
-                references=specimen.cited.get("references"),
-            )
-            for specimen in self.references.nearest(embedding, labels, count=self.references_per_candidate)
-        )
-
-    def _record(self, path: str, status: Status, **fields: Any) -> Record:  # noqa: ANN401 -- the fields of a record
-        return Record(path=path, status=status, **fields, bundle=self.info.identifier, leafid_version=__version__)
+def _listed(photos: Iterable[Photo], function: str) -> Iterable[Photo]:
+    if isinstance(photos, str | Path):
+        raise UsageError(f"{function}() takes a list of photos; write [{str(photos)!r}].")
+    if isinstance(photos, bytes | np.ndarray) or not isinstance(photos, Iterable) or hasattr(photos, "read"):
+        raise UsageError(f"{function}() takes a list of photos; put this {type(photos).__name__} into [ ].")
+    return photos

@@ -4,14 +4,17 @@ Characters never change the probabilities: each can check the other only while t
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 from PIL import Image
 
 from leafid.characters import CHARACTERS
 from leafid.errors import ImageError
-from leafid.identify.records import COLUMNS, Candidate, Record
+from leafid.identify.records import COLUMNS, Candidate, LeafCheck, Record
+from leafid.images import ImageSource
 
 if TYPE_CHECKING:
     from leafid.characters import MeasuredImage, NotMeasuredReason
@@ -25,7 +28,7 @@ DIGITS = 2
 """Decimal places of measurements; further digits are below their accuracy."""
 
 
-def measure_best_leaf(path: Path) -> "MeasuredImage | ImageError":
+def measure_best_leaf(image: ImageSource) -> "MeasuredImage | ImageError":
     """Measure the best leaf of an image.
 
     The file is read again, at the resolution that veins need, so that the network's input is the same with and without
@@ -34,43 +37,86 @@ def measure_best_leaf(path: Path) -> "MeasuredImage | ImageError":
     from leafid.characters import measure_file
 
     try:
-        return measure_file(path, leaves=1)
+        return measure_file(image, leaves=1)
     except ImageError as error:
         return error
 
 
-def character_values(measured: "MeasuredImage | ImageError", candidates: Sequence[Candidate]) -> dict[str, Any]:
-    """Return the fields of a record that describe its leaf, without missing ones.
+def leaf_fields(
+    measured: "MeasuredImage | ImageError", candidates: Sequence[Candidate], name: str | None
+) -> tuple[dict[str, Any], str | None]:
+    """Return the fields of a record that describe its leaf, without missing ones, and the caution that follows.
 
     Args:
         measured: from ``measure_best_leaf``.
         candidates: of the record; the leaf is compared with the ranges of these taxa.
+        name: the taxon named; None if undetermined. ``leaf_check`` says how the leaf fits it.
     """
-    from leafid.characters import compare, describe_fit, flora_ranges
+    from leafid.characters import Fit, NotMeasuredReason, compare, describe_fit, flora_ranges
 
     if isinstance(measured, ImageError):
-        return {"flora_sentence": f"No leaf was measured ({measured.reason})."}
+        return {"flora_sentence": f"No leaf was measured ({measured.reason})."}, None
     if not measured.leaves:
-        return {"flora_sentence": _because(measured.not_measured)}
+        return _not_measured(measured.not_measured or NotMeasuredReason.NO_LEAF)
     leaf = measured.leaves[0]
     present = dict(leaf.characters.present())
     if not present:
-        return {"flora_sentence": _because(leaf.not_measured)}
+        return _not_measured(leaf.not_measured)
     values: dict[str, Any] = {}
-    for name in CHARACTER_COLUMNS:
-        if name in present:
-            value = present[name].value
-            values[name] = round(value, DIGITS) if isinstance(value, float) else value
+    for character in CHARACTER_COLUMNS:
+        if character in present:
+            value = present[character].value
+            values[character] = round(value, DIGITS) if isinstance(value, float) else value
     names = {candidate.scientific_name for candidate in candidates}
-    ranges = [taxon for taxon in flora_ranges() if taxon.taxon in names]
-    sentence = describe_fit(leaf.characters, compare(leaf.characters, ranges))
+    fits = compare(leaf.characters, [taxon for taxon in flora_ranges() if taxon.taxon in names])
+    sentence = describe_fit(leaf.characters, fits)
     if leaf.no_veins is not None:
         sentence += f" {leaf.no_veins.words.capitalize()}."
-    return values | {"flora_sentence": sentence}
+    values["flora_sentence"] = sentence
+    of_name = next((fit for fit in fits if fit.taxon == name and fit.fits), None)
+    if of_name is None:
+        return values, None
+    excluded = bool(of_name.characters_with(Fit.OUTSIDE))
+    values["leaf_check"] = (LeafCheck.EXCLUDES if excluded else LeafCheck.FITS).value
+    return values, f"The leaf excludes {name}: {describe_fit(leaf.characters, [of_name])}" if excluded else None
 
 
-def _because(reason: "NotMeasuredReason | None") -> str:
-    return "No leaf was measured." if reason is None else f"No leaf was measured: {reason.words}."
+def _not_measured(reason: "NotMeasuredReason | None") -> tuple[dict[str, Any], str | None]:
+    if reason is None:
+        return {"flora_sentence": "No leaf was measured."}, None
+    fields = {"flora_sentence": f"No leaf was measured: {reason.words}."}
+    match reason.value:
+        case LeafCheck.NO_LEAF:
+            caution = "The leaf parser found no leaf, so nothing about a leaf supports the name."
+        case LeafCheck.OVERLAPPED:
+            caution = "The leaves lie over one another, so no character of a leaf could be compared with the name."
+        case _:
+            return fields, None
+    return fields | {"leaf_check": reason.value}, caution
+
+
+def clearest_leaf(measured: Sequence["MeasuredImage | ImageError | None"]) -> int:
+    """Return the index of the photo whose leaf shows most: counted veins, else any character; else the first photo.
+
+    Args:
+        measured: for each photo of a plant, from ``measure_best_leaf``; at least one.
+    """
+    return max(range(len(measured)), key=lambda index: (_clarity(measured[index]), -index))
+
+
+def _clarity(measured: "MeasuredImage | ImageError | None") -> int:
+    if measured is None or isinstance(measured, ImageError) or not measured.leaves:
+        return 0
+    names = {name for name, _ in measured.leaves[0].characters.present()}
+    return 2 if "secondary_vein_pairs" in names else 1 if names else 0
+
+
+def without_pixels(measured: "MeasuredImage | ImageError | None") -> "MeasuredImage | ImageError | None":
+    """Return measurements without the pictures of the leaves, for plants of many photos."""
+    if measured is None or isinstance(measured, ImageError):
+        return measured
+    leaves = tuple(replace(leaf, pixels=np.zeros((0, 0, 3), np.uint8), lines=None) for leaf in measured.leaves)
+    return replace(measured, leaves=leaves)
 
 
 def has_characters(record: Record) -> bool:

@@ -9,23 +9,27 @@ import os
 from collections import deque
 from collections.abc import Callable, Generator, Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import nullcontext
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 from leafid.errors import ImageError
+from leafid.identify.inputs.memory_images import MemoryImage
 from leafid.identify.inputs.prefetch import PrefetchedImage
 from leafid.identify.leaf_characters import measure_best_leaf
-from leafid.images import guard_image
+from leafid.images import ImageSource, guard_image
 from leafid.jobs import Preprocessing
-from leafid.sheets import PreparedImage, prepare_file
+from leafid.sheets import PreparedImage, open_for_views, prepare
 
 if TYPE_CHECKING:
     from leafid.characters import MeasuredImage
 
 Result = TypeVar("Result")
+
+Input = str | Path | PrefetchedImage | MemoryImage
+"""An image to decode: a file, one fetched from the web, or one in memory."""
 
 _BATCHES_AHEAD = 2
 """Batches that are decoded ahead of inference; more use memory and do not raise throughput."""
@@ -47,7 +51,7 @@ class OpenedImage:
 
 
 def predict_in_order(
-    paths: Iterable[str | Path | PrefetchedImage],
+    inputs: Iterable[Input],
     preprocessing: Preprocessing,
     predict: Callable[[tuple[OpenedImage, ...]], Result],
     *,
@@ -59,7 +63,7 @@ def predict_in_order(
     """Decode images in batches, call ``predict`` on each batch, and yield the results in order.
 
     Args:
-        paths: may be endless; it is consumed only as far as images are decoded.
+        inputs: may be endless; it is consumed only as far as images are decoded.
         preprocessing: of the bundle.
         predict: called with each batch, in a separate thread.
         batch_size: number of images in a batch; the last may have fewer.
@@ -74,7 +78,7 @@ def predict_in_order(
     def predict_when_decoded(batch: list[Future[OpenedImage]]) -> Result:
         return predict(tuple(image.result() for image in batch))
 
-    names = iter(paths)
+    names = iter(inputs)
     try:
         while selected := list(islice(names, batch_size)):
             batch = [decoding.submit(_open, name, preprocessing, characters) for name in selected]
@@ -89,14 +93,24 @@ def predict_in_order(
         decoding.shutdown()
 
 
-def _open(source: str | Path | PrefetchedImage, preprocessing: Preprocessing, characters: bool) -> OpenedImage:
-    name = source.address if isinstance(source, PrefetchedImage) else os.fspath(source)
+def _open(given: Input, preprocessing: Preprocessing, characters: bool) -> OpenedImage:
+    name = name_of(given)
     try:
-        with (
-            guard_image(name),
-            source.local_file() if isinstance(source, PrefetchedImage) else nullcontext(Path(source)) as file,
-        ):
-            image = prepare_file(file, preprocessing)
-            return OpenedImage(name, image, measure_best_leaf(file) if characters else None)
+        with guard_image(name), _source(given) as source:
+            image = prepare(open_for_views(source, preprocessing), preprocessing)
+            return OpenedImage(name, image, measure_best_leaf(source) if characters else None)
     except ImageError as failure:
         return OpenedImage(name, failure)
+
+
+def name_of(given: Input) -> str:
+    """Return the path, web address or name by which a record calls an image."""
+    if isinstance(given, PrefetchedImage):
+        return given.address
+    return given.name if isinstance(given, MemoryImage) else os.fspath(given)
+
+
+def _source(given: Input) -> AbstractContextManager[ImageSource]:
+    if isinstance(given, PrefetchedImage):
+        return given.local_file()
+    return nullcontext(given.source() if isinstance(given, MemoryImage) else Path(given))

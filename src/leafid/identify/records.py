@@ -1,4 +1,4 @@
-"""The record: the result for one image.
+"""The record: the result for one image or one plant.
 
 It is declared here once; CSV, JSONL, Parquet, terminal tables and documentation are derived from the declaration.
 """
@@ -24,6 +24,15 @@ class Status(StrEnum):
     IDENTIFIED = "identified"
     UNDETERMINED = "undetermined"
     FAILED = "failed"
+
+
+class LeafCheck(StrEnum):
+    """What the measured leaf says about the name; two of the codes are reasons why there is no measured leaf."""
+
+    FITS = "fits"
+    EXCLUDES = "excludes"
+    NO_LEAF = "no_leaf"
+    OVERLAPPED = "overlapped"
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,11 +61,28 @@ class CitedSpecimen:
     """Its page on the web."""
 
 
+@dataclass(frozen=True, slots=True)
+class PlantPhoto:
+    """A photo of a plant, in the record of the plant."""
+
+    path: str
+    left_out: str | None = None
+    """Why it was not used: a code of ``Record.reason``; None if it was."""
+    scientific_name: str | None = None
+    """The most probable taxon on this photo alone; None if it could not be read."""
+    probability: float | None = None
+    """Calibrated probability of ``scientific_name`` on this photo alone."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Record:
-    """The result for one image. Every image gives one record, readable or not."""
+    """The result for one image, or for all photos of one plant. Every image gives one record, readable or not."""
 
-    path: Annotated[str, "The image file or web address, as named; relative to the folder in which leafid was called."]
+    path: Annotated[
+        str,
+        "The image file or web address, as named; relative to the folder in which leafid was called. Of a plant, the "
+        "first photo that was used.",
+    ]
     status: Annotated[
         Status,
         "`identified`: a taxon is named. `undetermined`: the image was read, but no taxon is certain enough. "
@@ -114,10 +140,25 @@ class Record:
         str | None,
         "Its characters compared with the ranges that floras give for the candidates, or why no leaf was measured.",
     ] = None
+    leaf_check: Annotated[
+        str | None,
+        "What the measured leaf says about `scientific_name`, without changing its probability: `fits` the ranges in "
+        "floras; `excludes` it by a clearly visible character; `no_leaf` was found; leaves lie over one another "
+        "(`overlapped`). Missing if nothing could be compared.",
+    ] = None
     caution: Annotated[
         str | None,
-        "What to know before using the name: few training gatherings of the taxon, or a bundle trained on drawings.",
+        "What to know before using the name: few training gatherings of the taxon, a bundle trained on drawings, a "
+        "leaf that does not fit, photos of the plant that disagree or were left out.",
     ] = None
+    plant: Annotated[
+        str | None, "With `--plant-by`, the plant: its folder, its value of the column, or what the pattern matches."
+    ] = None
+    photos: Annotated[
+        tuple[PlantPhoto, ...],
+        "In the record of a plant, all its photos: path, why it was left out, most probable taxon on it alone, and its "
+        "probability. Empty in the record of a photo. In CSV as JSON.",
+    ] = ()
     photo_taken: Annotated[
         str | None,
         "Date and time of the photo from EXIF, ISO 8601, with the offset from UTC if the camera recorded it.",
@@ -140,6 +181,20 @@ class Record:
         "whose results differ slightly; missing if failed.",
     ] = None
     leafid_version: Annotated[str, "The version of leafid."]
+
+    @property
+    def of_plant(self) -> bool:
+        """Whether this is the result for a plant, from all its photos."""
+        return bool(self.photos)
+
+    @property
+    def subject(self) -> str:
+        """What the record is about: the name of the plant, or the path of the photo."""
+        return self.plant if self.of_plant and self.plant is not None else self.path
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the record as values that JSON and Parquet can store, by column; missing ones are None."""
+        return record_to_dict(self)
 
     @property
     def reason_code(self) -> str | None:
@@ -180,7 +235,11 @@ RENAMED_COLUMNS = {"score": "probability", "target_score": "target_probability"}
 def column_documentation() -> str:
     """Return the documentation of the columns of a result as a Markdown table."""
     type_names: dict[type | None, str] = {str: "text", Status: "text", float: "number"}
-    type_names |= {Candidate: "list of name and probability", CitedSpecimen: "list of specimens"}
+    type_names |= {
+        Candidate: "list of name and probability",
+        CitedSpecimen: "list of specimens",
+        PlantPhoto: "list of photos",
+    }
     rows = ["| column | type | may be missing | meaning |", "| --- | --- | --- | --- |"]
     for column in COLUMNS:
         missing = "yes" if column.optional else ""
@@ -208,6 +267,11 @@ def record_to_dict(record: Record) -> dict[str, Any]:
     for column in COLUMNS:
         if column.value_type is tuple:
             values[column.name] = [asdict(element) for element in getattr(record, column.name)]
+    for photo in values["photos"]:
+        photo["path"] = unicode_path(photo["path"])
+        photo["left_out"] = photo["left_out"] and unicode_path(photo["left_out"])
+    if values["caution"] is not None:
+        values["caution"] = unicode_path(values["caution"])
     if record.reason is not None:
         values["reason"] = unicode_path(record.reason)
     return values

@@ -15,16 +15,30 @@ from leafid.identify.summary import Tally
 
 
 def check_resumable(
-    record: Record, identifier: Identifier | ClusterIdentifier, options: IdentifyOptions, *, location: str
+    record: Record,
+    identifier: Identifier | ClusterIdentifier,
+    options: IdentifyOptions,
+    *,
+    location: str,
+    plants: bool = False,
 ) -> None:
     """Check that an existing record was made with the same bundle and options as new records will be.
 
     Engines with equal output (torch, openvino, onnx) may continue each other's results; INT8 engines may not.
 
+    Args:
+        record: the existing record.
+        identifier: that makes the new records.
+        options: of the new records.
+        location: the file and the number of the record.
+        plants: whether new records are of plants.
+
     Raises:
-        OutputError: bundle, INT8 engine, leaf characters, number of specimens or keeping of the position differ. The
-            message begins with ``location``, the file and the number of the record.
+        OutputError: it is of a photo instead of a plant, or the reverse; or bundle, INT8 engine, leaf characters,
+            number of specimens or keeping of the position differ. The message begins with ``location``.
     """
+    if (record.plant is not None) != plants:
+        _refuse(location, f"{'is of a photo. Leave out' if plants else 'is of a plant. Add'} --plant-by")
     wanted = identifier.info.identifier
     if record.bundle != wanted:
         _refuse(location, f"identified by the bundle {record.bundle}, not by {wanted}. Continue with that bundle")

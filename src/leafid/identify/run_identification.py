@@ -11,6 +11,8 @@ from leafid.identify.identifier import Identifier
 from leafid.identify.outputs.failed_records import remove_failed_records
 from leafid.identify.outputs.parquet_files import ROWS_PER_FILE
 from leafid.identify.outputs.writers import open_output
+from leafid.identify.plants.grouping import Plant
+from leafid.identify.plants.resume import PlantResumeState, number_of_records
 from leafid.identify.question import IdentifyOptions
 from leafid.identify.ray_cluster import ClusterIdentifier
 from leafid.identify.records import Record
@@ -59,6 +61,68 @@ def identify_to_file(
             writer.write(batch)
         seconds = time.perf_counter() - started
     return tally.summary(resumed=already_done, seconds=seconds)
+
+
+def identify_plants_to_file(
+    identifier: Identifier,
+    plants: Sequence[Plant],
+    output: Path,
+    *,
+    photos_too: bool = False,
+    existing: Existing = "refuse",
+    rows_per_file: int = ROWS_PER_FILE,
+    on_progress: OnProgress | None = None,
+    **options: Unpack[IdentifyOptions],
+) -> Summary:
+    """Write one record for each plant, in order, as they come; other arguments as in ``identify_to_file``.
+
+    Args:
+        identifier: the loaded bundle.
+        plants: see ``group_photos``.
+        output: the result file.
+        photos_too: after the record of a plant, also write one for each of its photos.
+        existing: what to do with an existing output. To resume, plants whose records are all there are done; of the
+            others, the missing records are added.
+        rows_per_file: number of records from which a ``.parquet`` output is a folder of part files.
+        on_progress: called with the number of records so far.
+        options: see ``Identifier.identify``.
+
+    Raises:
+        OutputError: as ``identify_to_file``; or the existing records are of photos, or of other plants.
+    """
+    resumed = PlantResumeState(identifier, plants, output, options, photos_too=photos_too)
+    with open_output(output, existing=existing, on_existing=resumed.add, rows_per_file=rows_per_file) as writer:
+        tally = resumed.tally
+        already_done, started = tally.images, time.perf_counter()
+        records = identifier.identify_plants(resumed.remaining_plants(), photos_too=photos_too, **options)
+        for record in resumed.missing(records):
+            writer.write([record])
+            tally.add([record])
+            if on_progress:
+                on_progress(tally.images, resumed.records)
+        seconds = time.perf_counter() - started
+    return tally.summary(resumed=already_done, seconds=seconds)
+
+
+def identify_plants_to_list(
+    identifier: Identifier,
+    plants: Sequence[Plant],
+    *,
+    photos_too: bool = False,
+    on_progress: OnProgress | None = None,
+    **options: Unpack[IdentifyOptions],
+) -> tuple[tuple[Record, ...], Summary]:
+    """Return one record for each plant, and their summary; arguments as in ``identify_plants_to_file``."""
+    tally = Tally()
+    collected: list[Record] = []
+    started = time.perf_counter()
+    expected = number_of_records(plants, photos_too=photos_too)
+    for record in identifier.identify_plants(plants, photos_too=photos_too, **options):
+        collected.append(record)
+        tally.add([record])
+        if on_progress:
+            on_progress(tally.images, expected)
+    return tuple(collected), tally.summary(resumed=0, seconds=time.perf_counter() - started)
 
 
 def identify_to_list(

@@ -5,10 +5,19 @@ that the values are in, ``conversion`` turns all modes and depths into sRGB, ``g
 into its ``ImageError``. ``in_flight`` notes the images that are being worked on, in case a decoder ends the process.
 """
 
+from leafid.images.file_content import FileContent
 from leafid.images.formats import FORMATS, IMAGE_EXTENSIONS
 from leafid.images.guard import guard_image
 from leafid.images.in_flight import InFlight, note_images
-from leafid.images.opening import MAX_ASPECT, MAX_BYTES, MAX_PIXELS, OpenedImage, open_image
+from leafid.images.opening import (
+    MAX_ASPECT,
+    MAX_BYTES,
+    MAX_PIXELS,
+    ImageSource,
+    OpenedImage,
+    open_image,
+    open_pillow_image,
+)
 
 __all__ = [
     "FORMATS",
@@ -16,9 +25,12 @@ __all__ = [
     "MAX_ASPECT",
     "MAX_BYTES",
     "MAX_PIXELS",
+    "FileContent",
+    "ImageSource",
     "InFlight",
     "OpenedImage",
     "guard_image",
     "note_images",
     "open_image",
+    "open_pillow_image",
 ]

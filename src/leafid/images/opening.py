@@ -27,7 +27,7 @@ from leafid.images.tiff import decode_tiff, tiff_page
 from leafid.pages import TIFF_STARTS, file_and_page, page_frames
 from leafid.raw_photos import RAW_EXTENSIONS, embedded_preview
 
-__all__ = ["MAX_ASPECT", "MAX_BYTES", "MAX_PIXELS", "OpenedImage", "open_image"]
+__all__ = ["MAX_ASPECT", "MAX_BYTES", "MAX_PIXELS", "ImageSource", "OpenedImage", "open_image", "open_pillow_image"]
 
 MAX_PIXELS = 200_000_000
 """Larger images are refused as decompression bombs; the largest herbarium scans have 100 million pixels."""
@@ -83,11 +83,17 @@ class _Raw:
     adobe_rgb: bool
 
 
-def open_image(path: Path, *, needed_side: int | None = None, max_pixels: int = MAX_PIXELS) -> OpenedImage:
-    """Open an image file.
+ImageSource = Path | FileContent | OpenedImage
+"""What ``open_image`` takes: a file, the bytes of one, or pixels that are decoded already."""
+
+
+def open_image(source: ImageSource, *, needed_side: int | None = None, max_pixels: int = MAX_PIXELS) -> OpenedImage:
+    """Open an image.
 
     Args:
-        path: the file; ``scan.tif#page=2`` is the second page of ``scan.tif`` (see ``leafid.pages``).
+        source: a file; ``scan.tif#page=2`` is the second page of ``scan.tif`` (see ``leafid.pages``). Or the bytes of a
+            file, without raw photos, which only their extension distinguishes from other TIFF files. An image that is
+            open already is returned as it is.
         needed_side: shorter side, in pixels, that the caller needs. JPEG and JPEG 2000 are decoded at the smallest of
             1/8, 1/4, 1/2 of their size that keeps it, which is several times faster; other images of more than
             ``REDUCED_ABOVE`` pixels are reduced likewise. None: full size.
@@ -96,8 +102,33 @@ def open_image(path: Path, *, needed_side: int | None = None, max_pixels: int = 
     Raises:
         ImageError: with the reason why the file cannot be read.
     """
-    with noted(path):
-        return _open_file(path, needed_side, max_pixels)
+    if isinstance(source, OpenedImage):
+        _check_size((source.width, source.height), max_pixels)
+        return source
+    if isinstance(source, FileContent):
+        return _open_content(source, None, None, needed_side, max_pixels)
+    with noted(source):
+        return _open_file(source, needed_side, max_pixels)
+
+
+def open_pillow_image(image: Image.Image) -> OpenedImage:
+    """Turn an image of Pillow, of any mode, into an upright one in sRGB; its profile and EXIF count as in a file.
+
+    Raises:
+        ImageError: it cannot be decoded, or has a form that cannot show a leaf.
+    """
+    try:
+        _check_size(image.size, MAX_PIXELS)
+        capture = read_capture_info(image)  # before decoding, which closes TIFF files
+        profile = source_profile(image, b"")
+        image.load()
+        orientation = _orientation(image)
+        rgb = _upright(convert_to_srgb(image.copy(), profile), orientation)
+    except ImageError:
+        raise
+    except Exception as error:  # Pillow raises many types for damaged files
+        raise ImageError(FailureReason.UNREADABLE, f"{type(error).__name__}: {error}") from None
+    return OpenedImage(rgb=rgb, width=rgb.width, height=rgb.height, pages=1, capture=capture)
 
 
 def _open_file(path: Path, needed_side: int | None, max_pixels: int) -> OpenedImage:
@@ -106,6 +137,12 @@ def _open_file(path: Path, needed_side: int | None, max_pixels: int) -> OpenedIm
     if file.suffix.lower() in RAW_EXTENSIONS and not content.start.startswith(b"\xff\xd8\xff"):
         raw = _Raw(read_raw_capture_info(content.all()), is_raw_adobe_rgb(content.all()))
         content = FileContent.of(embedded_preview(content.all()))
+    return _open_content(content, page, raw, needed_side, max_pixels)
+
+
+def _open_content(
+    content: FileContent, page: int | None, raw: _Raw | None, needed_side: int | None, max_pixels: int
+) -> OpenedImage:
     attempts = [content]
     if content.start.startswith(png.SIGNATURE):  # the second and third only if the one before fails
         attempts += [content.changed(png.without_metadata), content.changed(png.pixels_alone)]

@@ -20,6 +20,7 @@ from .plants import find_plant as find_plant
 from .plants import plant_mask as plant_mask
 from .preparation import PAD_COLOUR as PAD_COLOUR
 from .preparation import PreparedImage as PreparedImage
+from .preparation import open_for_views as open_for_views
 from .preparation import prepare as prepare
 from .preparation import prepare_file as prepare_file
 from .preview import draw_preview as draw_preview

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageOps
 
 from leafid.exif import NO_CAPTURE_INFO, CaptureInfo
-from leafid.images import OpenedImage, guard_image, open_image
+from leafid.images import ImageSource, OpenedImage, guard_image, open_image
 from leafid.jobs import Preprocessing
 from leafid.sheets.crops.crop_plan import CropKind, view_side
 
@@ -52,14 +52,14 @@ def prepare_file(path: Path, preprocessing: Preprocessing, *, enlarged: float = 
         return prepare(open_for_views(path, preprocessing, enlarged=enlarged), preprocessing, enlarged=enlarged)
 
 
-def open_for_views(path: Path, preprocessing: Preprocessing, *, enlarged: float = 1.0) -> OpenedImage:
+def open_for_views(source: ImageSource, preprocessing: Preprocessing, *, enlarged: float = 1.0) -> OpenedImage:
     """Open an image, decoded no larger than its views require.
 
     Raises:
         ImageError: the file cannot be read; see ``leafid.images.open_image``.
     """
     needed = _decode_side(preprocessing, enlarged)
-    return open_image(path, needed_side=needed, max_pixels=preprocessing.max_pixels)
+    return open_image(source, needed_side=needed, max_pixels=preprocessing.max_pixels)
 
 
 def prepare(image: OpenedImage, preprocessing: Preprocessing, *, enlarged: float = 1.0) -> PreparedImage:

@@ -3,6 +3,7 @@ from .calibration import calibrated_probabilities as calibrated_probabilities
 from .decision import Identification as Identification
 from .decision import UndeterminedReason as UndeterminedReason
 from .decision import decide as decide
+from .decision import quality_reason as quality_reason
 from .evaluation.crossvalidate import crossvalidate as crossvalidate
 from .evaluation.crossvalidation import Crossvalidation as Crossvalidation
 from .evaluation.evaluate import evaluate as evaluate
@@ -19,7 +20,11 @@ from .metric_schemas import Failure as Failure
 from .metric_schemas import TargetResult as TargetResult
 from .metric_schemas import TaxonResult as TaxonResult
 from .ood import TrainingFeatures as TrainingFeatures
+from .ood import l2_normalise as l2_normalise
 from .ood import ood_scores as ood_scores
+from .photo_pooling import MISTAKEN_SHARE as MISTAKEN_SHARE
+from .photo_pooling import photo_correlation as photo_correlation
+from .photo_pooling import pool_photos as pool_photos
 from .references import ReferenceSpecimens as ReferenceSpecimens
 from .references import Specimen as Specimen
 from .thumbnails import read_thumbnail as read_thumbnail

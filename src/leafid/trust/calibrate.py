@@ -21,6 +21,7 @@ from leafid.trust.ood import (
     ood_scores,
     out_of_fold_ood_scores,
 )
+from leafid.trust.photo_pooling import fit_photo_pooling
 from leafid.trust.prediction_sets import fit_prediction_sets
 from leafid.trust.references import reference_table
 from leafid.trust.thumbnails import write_thumbnails
@@ -126,6 +127,7 @@ def _fit(info: BundleInfo, images: _TrainVal, run: "Run") -> BundleInfo:
             "calibration": calibration,
             "prediction_sets": fit_prediction_sets(probabilities, fitting, settings.coverage),
             "ood_detector": _fit_ood_detector(images, settings),
+            "photo_pooling": fit_photo_pooling(fitting, calibration),
             "decision": info.decision.model_copy(
                 update={
                     "min_probability": settings.min_probability,

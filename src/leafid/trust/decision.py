@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from leafid.bundle import BundleInfo
 from leafid.taxonomy import Rank, Taxonomy
-from leafid.trust.image_quality import ImageQuality
+from leafid.trust.image_quality import MIN_BRIGHTNESS, ImageQuality
 from leafid.trust.prediction_sets import prediction_sets
 
 _EXCLUDED = 0.95
@@ -22,6 +22,8 @@ class UndeterminedReason(StrEnum):
 
     TOO_SMALL = "too_small"
     """The image has fewer pixels than the network needs."""
+    TOO_DARK = "too_dark"
+    """The image is nearly black."""
     BLURRED = "blurred"
     """The image is far less sharp than the training images."""
     NOT_A_LEAF = "not_a_leaf"
@@ -151,17 +153,32 @@ def _prediction_set(
     return tuple(label for label, _ in candidates if members[label])
 
 
+def quality_reason(info: BundleInfo, quality: ImageQuality | None) -> UndeterminedReason | None:
+    """Return why an image is unsuitable whatever it shows: small, dark, blurred or without a plant; else None.
+
+    Args:
+        info: the bundle's description, which holds the thresholds.
+        quality: of the image; None skips the checks.
+    """
+    thresholds = info.decision
+    if quality is None:
+        return None
+    if thresholds.min_side is not None and quality.shorter_side < thresholds.min_side:
+        return UndeterminedReason.TOO_SMALL
+    if quality.brightness < MIN_BRIGHTNESS:
+        return UndeterminedReason.TOO_DARK
+    if thresholds.min_sharpness is not None and quality.sharpness < thresholds.min_sharpness:
+        return UndeterminedReason.BLURRED
+    if thresholds.needs_plant and not quality.plant_found:
+        return UndeterminedReason.NOT_A_LEAF
+    return None
+
+
 def _rejection_reason(
     info: BundleInfo, ood_score: float | None, quality: ImageQuality | None
 ) -> UndeterminedReason | None:
-    thresholds = info.decision
-    if quality is not None:
-        if thresholds.min_side is not None and quality.shorter_side < thresholds.min_side:
-            return UndeterminedReason.TOO_SMALL
-        if thresholds.min_sharpness is not None and quality.sharpness < thresholds.min_sharpness:
-            return UndeterminedReason.BLURRED
-        if thresholds.needs_plant and not quality.plant_found:
-            return UndeterminedReason.NOT_A_LEAF
+    if (reason := quality_reason(info, quality)) is not None:
+        return reason
     if ood_score is not None and info.ood_detector is not None and ood_score > info.ood_detector.threshold:
         return UndeterminedReason.UNKNOWN_TAXON
     return None

@@ -15,6 +15,9 @@ MIN_PLANT_FRACTION = 0.002
 MIN_RELATIVE_SHARPNESS = 0.5
 """An image is blurred when its sharpness is below this fraction of the 1 % quantile of the train and val images."""
 
+MIN_BRIGHTNESS = 40.0
+"""An image is too dark when even its bright parts have fewer grey values (of 255): it reflects 2 % of the light."""
+
 MIN_PLANT_RATE = 0.98
 """Images without a plant are rejected only if a plant is found on at least this share of the train and val images."""
 
@@ -38,9 +41,11 @@ class ImageQuality(ViewQuality):
 
     Attributes:
         shorter_side: of the original, in pixels.
+        brightness: of the brightest view: 99 % quantile of its grey values, 0 to 255.
     """
 
     shorter_side: int
+    brightness: float
 
 
 def image_quality(prepared: PreparedImage, preprocessing: Preprocessing) -> ImageQuality:
@@ -50,6 +55,7 @@ def image_quality(prepared: PreparedImage, preprocessing: Preprocessing) -> Imag
         shorter_side=min(prepared.width, prepared.height),
         sharpness=quality.sharpness,
         plant_found=quality.plant_found,
+        brightness=max(_brightness(view) for view in prepared.views),
     )
 
 
@@ -80,6 +86,12 @@ def fit_min_sharpness(qualities: Sequence[ViewQuality]) -> float | None:
 def fit_needs_plant(qualities: Sequence[ViewQuality]) -> bool:
     """Return whether to reject images without a plant: a plant is found on nearly all train and val images."""
     return bool(qualities) and sum(quality.plant_found for quality in qualities) >= MIN_PLANT_RATE * len(qualities)
+
+
+def _brightness(view: NDArray[np.uint8]) -> float:
+    import cv2
+
+    return float(np.quantile(cv2.cvtColor(view, cv2.COLOR_RGB2GRAY), 0.99))
 
 
 def _sharpness(view: NDArray[np.uint8]) -> float:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from leafid.errors import ImageError
+from leafid.identify.inputs.memory_images import MemoryImage
 from leafid.sources import is_web_address
 
 if TYPE_CHECKING:
@@ -43,14 +44,15 @@ class PrefetchedImage:
 
 @contextmanager
 def prefetch(
-    paths: Iterable[str | Path], settings: "FetchingSettings | None"
-) -> Iterator[Iterator[str | Path | PrefetchedImage]]:
+    paths: Iterable[str | Path | MemoryImage], settings: "FetchingSettings | None"
+) -> Iterator[Iterator[str | Path | MemoryImage | PrefetchedImage]]:
     """Yield the paths in order, with each web address replaced by its fetched image.
 
     Fetched files are deleted once they are read, and at the latest when the context ends.
 
     Args:
-        paths: files and web addresses; may be endless, no more than ``MAX_PREFETCHED`` are taken ahead.
+        paths: files, web addresses and images in memory; may be endless, no more than ``MAX_PREFETCHED`` are taken
+            ahead.
         settings: how images are fetched; None: the defaults of a job. No connection is opened before the first address.
     """
     with ExitStack() as stack:
@@ -58,9 +60,9 @@ def prefetch(
 
 
 def _in_order(
-    paths: Iterable[str | Path], settings: "FetchingSettings | None", stack: ExitStack
-) -> Iterator[str | Path | PrefetchedImage]:
-    waiting: deque[str | Path | tuple[str, Future[Path]]] = deque()
+    paths: Iterable[str | Path | MemoryImage], settings: "FetchingSettings | None", stack: ExitStack
+) -> Iterator[str | Path | MemoryImage | PrefetchedImage]:
+    waiting: deque[str | Path | MemoryImage | tuple[str, Future[Path]]] = deque()
     fetcher: ImageFetcher | None = None
     for path in paths:
         if isinstance(path, str) and is_web_address(path):
@@ -81,7 +83,7 @@ def _image_fetcher(settings: "FetchingSettings | None") -> "ImageFetcher":
     return ImageFetcher(settings or FetchingSettings())
 
 
-def _resolve(entry: str | Path | tuple[str, Future[Path]]) -> str | Path | PrefetchedImage:
+def _resolve(entry: str | Path | MemoryImage | tuple[str, Future[Path]]) -> str | Path | MemoryImage | PrefetchedImage:
     if not isinstance(entry, tuple):
         return entry
     address, fetching = entry

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, get_args, get_type_hints
 
 from leafid.files import written_atomically
-from leafid.identify.records import COLUMNS, Candidate, CitedSpecimen, Record, Status, record_from_dict, record_to_dict
+from leafid.identify.records import COLUMNS, Candidate, Record, Status, record_from_dict, record_to_dict
 from leafid.tables import csv_row, escape_formula, path_cell
 
 if TYPE_CHECKING:
@@ -182,7 +182,7 @@ def _arrow_schema() -> "pyarrow.Schema":
         Status: pyarrow.string(),
         float: pyarrow.float64(),
     }
-    for element in (Candidate, CitedSpecimen):
+    for element in {column.element_type for column in COLUMNS} - {None}:
         hints = get_type_hints(element)
         kinds[element] = pyarrow.list_(
             pyarrow.struct(

@@ -40,12 +40,12 @@ def records_table(records: Sequence[Record], *, limits: str, target: str | None 
         table.add_column(Text(target, "italic bold"), justify="right")
     table.add_column("next", ratio=3)
     for record in records:
-        cells = [Text(printable(unicode_path(record.path))), _result(record), Text(_percent(record.probability))]
+        cells = [Text(printable(unicode_path(record.subject))), _result(record), Text(_percent(record.probability))]
         if target is not None:
             cells.append(Text(_percent(record.target_probability)))
         table.add_row(*cells, Text(_others(record)))
     leaves = [
-        Text(f"{printable(unicode_path(record.path))}: {printable(record.flora_sentence)}")
+        Text(f"{printable(unicode_path(record.subject))}: {printable(record.flora_sentence)}")
         for record in records
         if record.flora_sentence is not None
     ]
@@ -62,7 +62,7 @@ def record_line(record: Record) -> "Text":
     from rich.text import Text
 
     return Text(" ").join(
-        [Text(printable(unicode_path(record.path))), _result(record), Text(_percent(record.probability))]
+        [Text(printable(unicode_path(record.subject))), _result(record), Text(_percent(record.probability))]
     )
 
 

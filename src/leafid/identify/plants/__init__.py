@@ -1,0 +1,1 @@
+"""Several photos of one plant: which photos belong together, and the part of `leafid identify` for them."""
