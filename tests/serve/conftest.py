@@ -1,0 +1,51 @@
+"""Fixtures: a running service with a small bundle, photos, and a browser."""
+
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from selenium.webdriver import Chrome, ChromeOptions, ChromeService
+
+from tests.identify.small_bundle import COLOURS, leaf, make_bundle
+from tests.serve.running import Running, running
+
+
+@pytest.fixture(scope="session")
+def bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return the folder of a bundle that identifies colours."""
+    return make_bundle(tmp_path_factory.mktemp("bundle")).folder
+
+
+@pytest.fixture(scope="session")
+def service(bundle: Path) -> Iterator[Running]:
+    """Return a running service."""
+    with running(bundle) as started:
+        yield started
+
+
+@pytest.fixture(scope="session")
+def photos(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
+    """Return a photo of each taxon."""
+    folder = tmp_path_factory.mktemp("photos")
+    paths = [folder / f"{name.replace(' ', '-')}.png" for name in COLOURS]
+    for path, name in zip(paths, COLOURS, strict=True):
+        leaf(name, 1, side=200).save(path)
+    return paths
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Chrome]:
+    """Return headless Chromium with a console log."""
+    chromium = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+    driver = shutil.which("chromedriver")
+    if chromium is None or driver is None:
+        pytest.skip("needs Chromium and chromedriver")
+    options = ChromeOptions()
+    options.binary_location = chromium
+    for argument in ("--headless=new", "--no-sandbox", "--disable-dev-shm-usage", "--window-size=1400,1000"):
+        options.add_argument(argument)
+    options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
+    started = Chrome(options=options, service=ChromeService(driver))
+    yield started
+    started.quit()
