@@ -21,6 +21,7 @@ from leafid.serve.service import Service
 from leafid.serve.settings import ServeSettings
 from leafid.serve.worker import WorkerSettings
 from leafid.serve.worker_pool import WorkerPool
+from leafid.trust import thumbnail_names
 from leafid.version import __version__
 
 _logger = logging.getLogger(__name__)
@@ -59,7 +60,8 @@ def create_app(settings: ServeSettings, bundle: Bundle) -> FastAPI:
             )
             try:
                 engine = await pool.start()
-                app.state.service = Service(bundle.info, bundle.folder, pool, Path(folder), limits, engine)
+                pictures = thumbnail_names(bundle.folder)
+                app.state.service = Service(bundle.info, bundle.folder, pool, Path(folder), limits, engine, pictures)
                 yield
             finally:
                 await pool.stop(_ENDING_SECONDS)

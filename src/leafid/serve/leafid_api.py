@@ -42,12 +42,13 @@ class Words(BaseModel):
 
 
 class IdentifyAnswer(BaseModel):
-    """The answer for a plant."""
+    """The answer for a plant; `pictures` has the cited specimens that `/v1/specimens` has a picture of."""
 
     plant: Record
     photos: list[Record]
     words: Words
     limits: list[str]
+    pictures: list[str]
 
 
 class MeasuredLeafAnswer(BaseModel):
@@ -98,6 +99,7 @@ async def identify(
         photos=records,
         words=Words(sentences=list(words.sentences), advice=words.advice),
         limits=list(service.info.trained_on.long),
+        pictures=[one.image_id for one in plant.specimens if one.image_id in service.pictures],
     )
 
 

@@ -189,7 +189,10 @@ def _species(taxon: Taxon) -> Species:
 
 def _related_images(plant: Record, taxon: Taxon, request: Request) -> list[dict[str, Any]]:
     """Return the cited reference specimens of a candidate as Pl@ntNet's related images."""
-    cited = [one for one in plant.specimens if one.scientific_name == taxon.scientific_name][:_RELATED]
+    pictures = service_of(request).pictures
+    cited = [
+        one for one in plant.specimens if one.scientific_name == taxon.scientific_name and one.image_id in pictures
+    ][:_RELATED]
     images = []
     for specimen in cited:
         address = str(request.url_for("specimen", image_id=specimen.image_id))

@@ -23,6 +23,7 @@ class Service:
         folder: where uploads are stored while a request lasts.
         limits: on requests.
         engine: name of the engine that runs the network.
+        pictures: `image_id` of the reference specimens of which the bundle has a picture.
     """
 
     info: BundleInfo
@@ -31,6 +32,7 @@ class Service:
     folder: Path
     limits: Limits
     engine: str
+    pictures: frozenset[str]
 
     def thumbnail(self, image_id: str) -> bytes | None:
         """Return the picture of a reference specimen as JPEG, if the bundle has one."""

@@ -28,3 +28,4 @@ from .photo_pooling import pool_photos as pool_photos
 from .references import ReferenceSpecimens as ReferenceSpecimens
 from .references import Specimen as Specimen
 from .thumbnails import read_thumbnail as read_thumbnail
+from .thumbnails import thumbnail_names as thumbnail_names

@@ -92,7 +92,7 @@ async function identify() {
     if (own === question) byId("state").textContent = error.message;
   }
 }
-function showAnswer({ plant, words }) {
+function showAnswer({ plant, words, pictures }) {
   const section = byId("answer");
   section.className = plant.status;
   byId("sentences").replaceChildren(...words.sentences.map(sentence => element("p", sentence)));
@@ -108,23 +108,26 @@ function showAnswer({ plant, words }) {
     item.append(element("span", one.scientific_name, "name"), element("span", percent(one.probability), "number"), meter);
     return item;
   }));
-  byId("specimens").replaceChildren(...specimens(plant.specimens));
+  byId("specimens").replaceChildren(...specimens(plant.specimens, new Set(pictures)));
   section.hidden = false;
   section.focus({ preventScroll: true });
   section.scrollIntoView({ block: "nearest", behavior: "smooth" });
 }
-function specimens(cited) {
+function specimens(cited, pictures) {
   if (!cited.length) return [];
   const row = element("div", null, "specimens");
   for (const one of cited) {
-    const figure = element("figure"), image = element("img"), caption = element("figcaption");
-    image.alt = one.scientific_name;
-    image.src = "v1/specimens/" + encodeURIComponent(one.image_id);
-    image.addEventListener("error", () => image.remove());  // its licence does not allow a copy
+    const figure = element("figure"), caption = element("figcaption");
+    if (pictures.has(one.image_id)) {  // others have a licence that does not allow a copy
+      const image = element("img");
+      image.alt = one.scientific_name;
+      image.src = "v1/specimens/" + encodeURIComponent(one.image_id);
+      figure.append(image);
+    }
     const known = { name: one.scientific_name, institution: one.institution_code ?? "", number: one.catalog_number ?? "" };
     caption.append(element("span", say("specimen", known)));
     if (one.license) caption.append(element("br"), say("licence", { licence: one.license }));
-    figure.append(image, caption);
+    figure.append(caption);
     row.append(figure);
   }
   return [element("h3", say("similar")), row];
@@ -197,12 +200,18 @@ function showLeaf(leaf) {
   for (const [name, { value, uncertainty }] of shown) {
     const row = element("tr");
     const number = typeof value === "number" ? String(Math.round(value * 100) / 100) : value;
-    row.append(element("td", name.replace(/_/g, " ")), element("td", uncertainty ? `${number} ± ${uncertainty.toFixed(2)}` : number));
+    row.append(element("td", characterName(name)), element("td", uncertainty ? `${number} ± ${uncertainty.toFixed(2)}` : number));
     body.append(row);
   }
   top.append(head);
   table.append(top, body);
   byId("characters").append(table);
+}
+
+function characterName(column) {
+  const [, name, unit] = /^(.+?)(?:_(deg|cm|share))?$/.exec(column);
+  const words = name.replace(/_/g, " ");
+  return unit ? say("unit_" + unit, { name: words }) : words;
 }
 
 // ---- many photos
@@ -234,6 +243,7 @@ async function identifyMany(files) {
 function cellText(row, column) {
   if (column === "prediction_set") return row.prediction_set.map(one => one.scientific_name).join(", ");
   if (column === "probability") return row.probability === null ? "" : percent(row.probability);
+  if (column === "reason") return texts["reason_" + row.reason] ?? row.reason ?? "";
   return row[column] ?? "";
 }
 function showRows() {
