@@ -54,6 +54,19 @@ def test_the_answer_is_the_record_of_the_command(service: Running, bundle: Path,
         assert answer["plant"]["path"] == photo.name
 
 
+def test_several_photos_give_one_answer_for_the_plant(
+    service: Running, bundle: Path, photos: list[Path], tmp_path: Path
+) -> None:
+    (tmp_path / "2.png").write_text("no leaf")
+    files = [photos[0], tmp_path / "2.png", photos[0]]
+    answer = service.identify(*files).json()
+    expected = Identifier.load(bundle, cores=1).identify_plant(files[:2])
+    assert answer["plant"]["scientific_name"] == expected.scientific_name == "Coffea canephora"
+    assert [photo["path"] for photo in answer["plant"]["photos"]] == [photo.name for photo in files]
+    assert [record["path"] for record in answer["photos"]] == [photo.name for photo in files]
+    assert "1 of 3 photos left out: 2.png (not_an_image)" in answer["plant"]["caution"]
+
+
 def test_the_answer_is_put_into_words(service: Running, photos: list[Path]) -> None:
     words = service.identify(photos[0]).json()["words"]
     assert words["sentences"][0].startswith(("Probably Coffea canephora", "Almost certainly Coffea canephora"))

@@ -1,6 +1,7 @@
 """``leafid serve``: a web page and a REST service that identify photos."""
 
 import os
+from importlib.util import find_spec
 from typing import Annotated
 
 import typer
@@ -8,6 +9,8 @@ import typer
 from leafid.cli.arguments import BundleArgument, Device, DeviceOption, EngineChoice, EngineOption
 from leafid.errors import InstallationError, UsageError
 
+PACKAGES = ("fastapi", "pebble", "python_multipart", "uvicorn")
+"""Modules that leafid[web] brings."""
 API_KEY = "LEAFID_API_KEY"
 """Environment variable with the key that clients must send; as an option, others could read it in the process list."""
 
@@ -42,12 +45,11 @@ def serve(
     for value in origin or ():
         if not value.startswith(("http://", "https://")) or "*" in value:
             raise UsageError(f"--origin {value}: give the start of the site's addresses, such as https://example.org.")
-    try:
-        from leafid.serve import ServeSettings, serve_bundle
-    except ImportError as error:
-        raise InstallationError(f"leafid serve needs more packages ({error}): pip install 'leafid[web]'.") from None
+    if missing := [package for package in PACKAGES if find_spec(package) is None]:
+        raise InstallationError(f"leafid serve needs {', '.join(missing)}: pip install 'leafid[web]'.")
 
     from leafid.cores import usable_cores
+    from leafid.serve import ServeSettings, serve_bundle
 
     settings = ServeSettings(
         bundle=bundle,

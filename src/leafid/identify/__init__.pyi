@@ -22,8 +22,8 @@ from .outputs.terminal import summary_table as summary_table
 from .outputs.writers import darwin_core_destination as darwin_core_destination
 from .outputs.writers import read_records as read_records
 from .outputs.writers import result_destinations as result_destinations
-from .plants import Plant as Plant
-from .plants import group_photos as group_photos
+from .plants.grouping import Plant as Plant
+from .plants.grouping import group_photos as group_photos
 from .question import IdentifyOptions as IdentifyOptions
 from .ray_cluster import ClusterIdentifier as ClusterIdentifier
 from .records import Candidate as Candidate

@@ -1,6 +1,7 @@
 """Photos of a request, stored in a folder that is removed when the request ends."""
 
 import re
+import secrets
 import shutil
 import tempfile
 from collections.abc import AsyncIterator, Sequence
@@ -112,9 +113,10 @@ async def stored_photos(uploads: Sequence[UploadFile], folder: Path, limits: Lim
             name = photo_name(upload.filename, number)
             if (upload.size or 0) > limits.photo_bytes:
                 raise RequestError(413, f"{name} is larger than {limits.photo_bytes / 1e6:.0f} MB. Send a smaller one.")
-            # Never the sender's name: it may hold folders. The ending tells raw photos from TIFF files.
+            # Never the sender's name, which may hold folders; and one that no text holds by chance, so that it can be
+            # replaced in answers. The ending tells raw photos from TIFF files.
             ending = Path(name).suffix
-            path = own / f"{number}{ending if _EXTENSION.fullmatch(ending) else ''}"
+            path = own / f"{secrets.token_hex(16)}{ending if _EXTENSION.fullmatch(ending) else ''}"
             await run_in_threadpool(_store, upload.file, path)
             photos.append(Photo(path, name))
         yield photos

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from leafid.identify import Identifier, Record
+from leafid.identify import Identifier, IdentifyOptions, Plant, Record
 from leafid.images import guard_image
 
 if TYPE_CHECKING:
@@ -104,11 +104,25 @@ def identify(
         LeafidError: ``taxa`` has a name that the bundle does not know.
     """
     identifier = _loaded()
-    records = list(
-        identifier.identify([photo.path for photo in photos], top=top, characters=characters, taxa=taxa, workers=1)
+    paths, names = [photo.path for photo in photos], {str(photo.path): photo.name for photo in photos}
+    options: IdentifyOptions = {"top": top, "characters": characters, "taxa": taxa, "workers": 1}
+    if len(photos) == 1:
+        records = list(identifier.identify(paths, **options))
+        return _named(records[0], names), [_named(records[0], names)]
+    plant = Plant(photos[0].name, tuple(paths))
+    first, *others = (
+        _named(record, names) for record in identifier.identify_plants([plant], photos_too=True, **options)
     )
-    named = [replace(record, path=photo.name) for record, photo in zip(records, photos, strict=True)]
-    return named[0], named
+    return first, others
+
+
+def _named(record: Record, names: dict[str, str]) -> Record:
+    """Return a record that calls photos by their owner's names, not by the files in which they are stored."""
+    photos = tuple(replace(photo, path=names[photo.path]) for photo in record.photos)
+    caution = record.caution
+    for path, name in names.items():
+        caution = caution and caution.replace(Path(path).name, name)
+    return replace(record, path=names[record.path], photos=photos, caution=caution)
 
 
 def measure(photo: Photo, *, ends: "LeafEnds | None", leaves: int) -> list[LeafMeasured]:
