@@ -17,7 +17,7 @@ from pathlib import Path
 
 import httpx
 import numpy as np
-import psutil
+import psutil  # type: ignore[import-untyped] # as in the other benchmarks
 
 LEAFID = Path(sys.executable).with_name("leafid")
 TOO_MANY = 429
@@ -110,7 +110,8 @@ def _command(bundle: Path, photos: list[Path]) -> float:
 
 def _megabytes(pid: int) -> float:
     process = psutil.Process(pid)
-    return sum(one.memory_info().rss for one in (process, *process.children(recursive=True))) / 1e6
+    total: int = sum(one.memory_info().rss for one in (process, *process.children(recursive=True)))
+    return total / 1e6
 
 
 if __name__ == "__main__":

@@ -3,10 +3,10 @@
 import functools
 import http.server
 import json
+import os
 import threading
 from collections.abc import Iterator
 from pathlib import Path
-from typing import ClassVar
 
 import pytest
 from PIL import Image
@@ -52,7 +52,8 @@ def site(packages: Path) -> Iterator[str]:
     """Return the address of another web site, with the component."""
 
     class Handler(http.server.SimpleHTTPRequestHandler):
-        extensions_map: ClassVar = {**http.server.SimpleHTTPRequestHandler.extensions_map, ".mjs": "text/javascript"}
+        def guess_type(self, path: str | os.PathLike[str]) -> str:
+            return "text/javascript" if str(path).endswith("js") else super().guess_type(path)
 
         def log_message(self, format: str, *args: object) -> None:
             pass
@@ -69,7 +70,8 @@ def page(browser: Chrome, service: Running) -> Iterator[Chrome]:
     """Return the opened page; at the end its console must be empty."""
     browser.get(service.address)
     yield browser
-    problems = [entry["message"] for entry in browser.get_log("browser") if entry["level"] == "SEVERE"]
+    messages: list[dict[str, str]] = browser.get_log("browser")  # type: ignore[no-untyped-call]
+    problems = [entry["message"] for entry in messages if entry["level"] == "SEVERE"]
     assert problems == []
 
 
