@@ -17,6 +17,7 @@ from leafid.cli.job import job
 from leafid.cli.label_issues import label_issues
 from leafid.cli.measure import measure
 from leafid.cli.preview import preview
+from leafid.cli.review import review
 from leafid.cli.serve import serve
 from leafid.cli.standard_streams import make_streams_lossy, open_missing_streams, printing_error
 from leafid.cli.supervision import supervise_program
@@ -56,6 +57,7 @@ for command in (
     identify,
     watch,
     serve,
+    review,
     explain,
     label_issues,
     export,

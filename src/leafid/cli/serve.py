@@ -15,6 +15,16 @@ API_KEY = "LEAFID_API_KEY"
 """Environment variable with the key that clients must send; as an option, others could read it in the process list."""
 
 
+def check_packages(command: str) -> None:
+    """Check that the packages of a web command are installed.
+
+    Raises:
+        InstallationError: some are not.
+    """
+    if missing := [package for package in PACKAGES if find_spec(package) is None]:
+        raise InstallationError(f"leafid {command} needs {', '.join(missing)}: pip install 'leafid[web]'.")
+
+
 def serve(
     bundle: BundleArgument,
     host: Annotated[
@@ -45,8 +55,7 @@ def serve(
     for value in origin or ():
         if not value.startswith(("http://", "https://")) or "*" in value:
             raise UsageError(f"--origin {value}: give the start of the site's addresses, such as https://example.org.")
-    if missing := [package for package in PACKAGES if find_spec(package) is None]:
-        raise InstallationError(f"leafid serve needs {', '.join(missing)}: pip install 'leafid[web]'.")
+    check_packages("serve")
 
     from leafid.cores import usable_cores
     from leafid.serve import ServeSettings, serve_bundle

@@ -2,23 +2,24 @@
 
 import logging
 import tempfile
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 
-from fastapi import FastAPI, Request
+from fastapi import APIRouter, FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.middleware.cors import CORSMiddleware
 from starlette.responses import JSONResponse
+from starlette.types import Lifespan
 
 from leafid.bundle import Bundle
 from leafid.defects import save_defect
-from leafid.serve import leafid_api, page, plantnet
+from leafid.serve import leafid_api, page, plantnet, static_files, worker
 from leafid.serve.errors import RequestError, error_response
 from leafid.serve.request_guard import RequestGuard, own_names
 from leafid.serve.service import Service
-from leafid.serve.settings import ServeSettings
+from leafid.serve.settings import Listening, ServeSettings
 from leafid.serve.worker import WorkerSettings
 from leafid.serve.worker_pool import WorkerPool
 from leafid.trust import thumbnail_names
@@ -47,6 +48,7 @@ def create_app(settings: ServeSettings, bundle: Bundle) -> FastAPI:
         with tempfile.TemporaryDirectory(prefix="leafid-serve-") as folder:
             tempfile.tempdir = folder  # large uploads are spooled there, too
             pool = WorkerPool(
+                worker.start,
                 WorkerSettings(
                     bundle.folder,
                     settings.device,
@@ -59,7 +61,7 @@ def create_app(settings: ServeSettings, bundle: Bundle) -> FastAPI:
                 seconds=limits.answering_seconds,
             )
             try:
-                engine = await pool.start()
+                engine = await pool.start(worker.ready)
                 pictures = thumbnail_names(bundle.folder)
                 app.state.service = Service(bundle.info, bundle.folder, pool, Path(folder), limits, engine, pictures)
                 yield
@@ -67,15 +69,31 @@ def create_app(settings: ServeSettings, bundle: Bundle) -> FastAPI:
                 await pool.stop(_ENDING_SECONDS)
                 tempfile.tempdir = None
 
+    routers = (leafid_api.router, plantnet.router, page.router, static_files.router)
+    return guarded_app("leafid", bundle.info.trained_on.short, routers, lifespan, settings)
+
+
+def guarded_app(
+    title: str, description: str, routers: Sequence[APIRouter], lifespan: Lifespan[FastAPI], settings: Listening
+) -> FastAPI:
+    """Make an application with the errors and the guard that all have.
+
+    Args:
+        title: for OpenAPI.
+        description: for OpenAPI.
+        routers: what it answers.
+        lifespan: what starts and ends with it.
+        settings: who may call it.
+    """
     app = FastAPI(
-        title="leafid",
+        title=title,
         version=__version__,
-        description=bundle.info.trained_on.short,
+        description=description,
         docs_url=None,  # their scripts come from other servers
         redoc_url=None,
         lifespan=lifespan,
     )
-    for router in (leafid_api.router, plantnet.router, page.router):
+    for router in routers:
         app.include_router(router)
     app.add_exception_handler(RequestError, _request_error)
     app.add_exception_handler(HTTPException, _http_error)

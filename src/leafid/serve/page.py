@@ -1,21 +1,17 @@
 """The page, and the files that it loads."""
 
-from importlib.resources import files
 from typing import Annotated
 
 from fastapi import APIRouter, Query, Request
-from starlette.responses import HTMLResponse, Response
+from starlette.responses import HTMLResponse
 
 from leafid.html import page_template
-from leafid.serve.errors import RequestError
 from leafid.serve.service import service_of
 from leafid.serve.settings import MAX_PHOTOS
 from leafid.serve.wording import DEFAULT_LANGUAGE, languages, texts
 from leafid.version import __version__
 
 router = APIRouter(include_in_schema=False)
-
-_TYPES = {"page.js": "text/javascript", "page.css": "text/css"}
 
 
 @router.get("/")
@@ -36,15 +32,6 @@ async def page(request: Request, lang: Annotated[str, Query(max_length=20)] = DE
         max_photos=MAX_PHOTOS,
     )
     return HTMLResponse(content)
-
-
-@router.get("/static/{name}")
-async def static(name: str) -> Response:
-    """Return the page's script or stylesheet."""
-    if name not in _TYPES:
-        raise RequestError(404, "There is no such file.")
-    content = files("leafid.serve").joinpath("static", name).read_bytes()
-    return Response(content, media_type=_TYPES[name], headers={"Cache-Control": "no-cache"})
 
 
 @router.get("/health")

@@ -1,18 +1,20 @@
 """Run the service until it is stopped."""
 
 import asyncio
-import logging
+import signal
 import socket
+from collections.abc import Callable
+from types import FrameType
 
 import uvicorn
+from fastapi import FastAPI
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from leafid.bundle import check_is_bundle, read_bundle
 from leafid.errors import ExitCode, UsageError
 from leafid.serve.application import create_app
-from leafid.serve.settings import ServeSettings
+from leafid.serve.settings import Listening, ServeSettings
 
-_logger = logging.getLogger(__name__)
 _BACKLOG = 128
 _ENDING_SECONDS = 30
 
@@ -26,10 +28,23 @@ def serve_bundle(settings: ServeSettings) -> ExitCode:
     """
     check_is_bundle(settings.bundle)
     bundle = read_bundle(settings.bundle)
+    run_app(lambda: create_app(settings, bundle), settings)
+    return ExitCode.OK
+
+
+def run_app(create: Callable[[], FastAPI], settings: Listening) -> None:
+    """Run an application until Ctrl-C or a signal to end.
+
+    Args:
+        create: makes it, once the address is known to be free.
+        settings: the address.
+
+    Raises:
+        UsageError: the address cannot be used, or the application could not start.
+    """
     with _listening(settings) as listening:
-        app = create_app(settings, bundle)
         config = uvicorn.Config(
-            app,
+            create(),
             http=_protocol(settings.limits.header_seconds),
             ws="none",
             log_level="warning",
@@ -44,7 +59,6 @@ def serve_bundle(settings: ServeSettings) -> ExitCode:
         asyncio.run(server.serve(sockets=[listening]))
     if not server.started:
         raise UsageError("The service could not start; the message above gives the reason.")
-    return ExitCode.OK
 
 
 class _Server(uvicorn.Server):
@@ -53,6 +67,11 @@ class _Server(uvicorn.Server):
     def __init__(self, config: uvicorn.Config, address: str) -> None:
         super().__init__(config)
         self._address = address
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        """End the service; a second Ctrl-C does not wait for requests. uvicorn would end the whole process."""
+        self.force_exit = self.should_exit and sig == signal.SIGINT
+        self.should_exit = True
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
@@ -75,7 +94,7 @@ def _protocol(header_seconds: float) -> type[H11Protocol]:
     return Protocol
 
 
-def _listening(settings: ServeSettings) -> socket.socket:
+def _listening(settings: Listening) -> socket.socket:
     try:
         found = socket.getaddrinfo(settings.host, settings.port, type=socket.SOCK_STREAM)
         family, _, _, _, address = found[0]

@@ -37,29 +37,51 @@ class Limits:
 
 
 @dataclass(frozen=True, kw_only=True)
-class ServeSettings:
+class Listening:
+    """Where a service listens, and who may call it.
+
+    Attributes:
+        host: address to listen on.
+        port: 0: any free port.
+        api_key: what clients must send, if any.
+        host_names: names under which clients reach this machine, beside its own and addresses in numbers.
+        origins: web pages of other sites that may call the service, such as ``https://herbarium.example``.
+        limits: on requests.
+    """
+
+    host: str = "127.0.0.1"
+    port: int = 8080
+    api_key: str | None = None
+    host_names: tuple[str, ...] = ()
+    origins: tuple[str, ...] = ()
+    limits: Limits = Limits()
+
+
+@dataclass(frozen=True, kw_only=True)
+class ServeSettings(Listening):
     """The options of `leafid serve`.
 
     Attributes:
         bundle: the bundle folder, or the run that holds it.
-        host: address to listen on.
-        port: 0: any free port.
         workers: processes that answer.
-        api_key: what clients must send, if any.
-        host_names: names under which clients reach this machine, beside its own and addresses in numbers.
-        origins: web pages of other sites that may call the service, such as ``https://herbarium.example``.
         device: device on which the networks run.
         engine: engine that runs them.
-        limits: on requests.
     """
 
     bundle: Path
-    host: str = "127.0.0.1"
-    port: int = 8080
     workers: int = field(default_factory=usable_cores)
-    api_key: str | None = None
-    host_names: tuple[str, ...] = ()
-    origins: tuple[str, ...] = ()
     device: str = "auto"
     engine: str = "auto"
-    limits: Limits = Limits()
+
+
+@dataclass(frozen=True, kw_only=True)
+class ReviewSettings(Listening):
+    """The options of `leafid review`.
+
+    Attributes:
+        results: the result file.
+        bundle: its taxa are offered; None: those of the records.
+    """
+
+    results: Path
+    bundle: Path | None = None

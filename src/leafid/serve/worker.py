@@ -78,7 +78,7 @@ def start(settings: WorkerSettings) -> None:
         references=settings.references,
         cores=1,
     )
-    _limit_memory(settings.max_bytes)
+    limit_memory(settings.max_bytes)
 
 
 def ready() -> str:
@@ -169,7 +169,7 @@ def measure(photo: Photo, *, ends: "LeafEnds | None", leaves: int) -> list[LeafM
     return shown
 
 
-def _limit_memory(further: int) -> None:
+def limit_memory(further: int) -> None:
     """Let this process take so many bytes more than now, on Linux; an image that needs more is refused as too large."""
     if sys.platform != "linux":
         return

@@ -8,11 +8,10 @@ from typing import ParamSpec, TypeVar
 
 from pebble import ProcessExpired, ProcessPool
 
-from leafid.serve import worker
 from leafid.serve.errors import Busy, RequestError
-from leafid.serve.worker import WorkerSettings
 
 P = ParamSpec("P")
+S = TypeVar("S")
 T = TypeVar("T")
 
 _LOADING_SECONDS = 300
@@ -23,16 +22,17 @@ class WorkerPool:
     """Processes that answer one request each at a time.
 
     Args:
-        settings: for the workers.
+        start: called once in each process, such as to load the bundle.
+        settings: its argument.
         workers: their number.
         waiting: requests that may wait; a further one is refused.
         seconds: time that an answer may take; then its worker is ended and replaced.
     """
 
-    def __init__(self, settings: WorkerSettings, *, workers: int, waiting: int, seconds: float) -> None:
+    def __init__(self, start: Callable[[S], None], settings: S, *, workers: int, waiting: int, seconds: float) -> None:
         # Not forked: the libraries that decode and infer keep threads, which a fork does not copy.
         self._pool = ProcessPool(
-            workers, initializer=worker.start, initargs=(settings,), context=multiprocessing.get_context("spawn")
+            workers, initializer=start, initargs=(settings,), context=multiprocessing.get_context("spawn")
         )
         self._limit = workers + waiting
         self._seconds = seconds
@@ -40,16 +40,12 @@ class WorkerPool:
         self.in_work = 0
         """Requests that are answered or wait now."""
 
-    async def start(self) -> str:
-        """Wait until a worker has loaded the bundle; return the name of its engine.
-
-        Raises:
-            Exception: what prevented loading.
-        """
-        return await asyncio.wrap_future(self._pool.schedule(worker.ready, timeout=_LOADING_SECONDS))
+    async def start(self, ready: Callable[[], T]) -> T:
+        """Wait until a worker has started; return what ``ready`` returns in it."""
+        return await asyncio.wrap_future(self._pool.schedule(ready, timeout=_LOADING_SECONDS))
 
     async def run(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-        """Run a function of ``worker`` in one of the processes.
+        """Run a function in one of the processes.
 
         Raises:
             Busy: too many requests wait.

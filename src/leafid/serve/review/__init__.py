@@ -1,0 +1,1 @@
+"""Review of results: a person confirms or corrects each answer, and the decisions are kept beside the result file."""
