@@ -25,7 +25,7 @@ from leafid.learning.models.network import Network, build_network
 from leafid.learning.models.pretrained_weights import initialize_network
 from leafid.learning.run import METRICS, PLOT, Run
 from leafid.learning.run_samples import split_samples
-from leafid.learning.step_memory import warn_of_memory
+from leafid.learning.step_memory import parts_of_step
 
 
 def completed_steps(job: Job, run: Run) -> tuple[int | None, bool]:
@@ -54,8 +54,7 @@ def fit_all_layers(
     else:  # the checkpoint has the weights
         network = build_network(network_spec(job.model), taxa)
     network.draws_one_scale = training.scales_per_step == "one"
-    if rank.is_first:
-        warn_of_memory(job, network, device)
+    parts = parts_of_step(job, network, device, rank)
     train_samples = split_samples(run, "train", drawn=training.views_per_step)
     val_samples = split_samples(run, "val", drawn=None)
     loss = HierarchicalLoss.of(training, run.info.taxonomy, train_samples.labels)
@@ -73,11 +72,14 @@ def fit_all_layers(
         workers=workers,
         pin=pin,
         rank=rank,
+        parts=parts,
     )
-    val_loader = validation_loader(val_samples, batch_size=training.batch_size, workers=workers, pin=pin, rank=rank)
-    schedule = OptimizerSchedule.of(job, steps_per_epoch=len(train_loader))
+    val_loader = validation_loader(
+        val_samples, batch_size=training.batch_size // parts, workers=workers, pin=pin, rank=rank
+    )
+    schedule = OptimizerSchedule.of(job, steps_per_epoch=len(train_loader) // parts)
     trained = torch.bincount(torch.tensor(train_samples.labels), minlength=taxa) > 0
-    module = FineTuningModule(network, schedule, loss, mix=training.mix, seed=seed, trained=trained)
+    module = FineTuningModule(network, schedule, loss, mix=training.mix, seed=seed, trained=trained, parts=parts)
     callbacks: list[Callback] = [
         # EMA comes first, so that the others see its metrics and save its weights.
         *([EMAWeightAveraging(decay=schedule.ema_decay)] if schedule.ema_decay else []),
@@ -86,7 +88,7 @@ def fit_all_layers(
         StartBestAndLast(run.checkpoints, saves_start=has_probe(run)),
         *([MallocTuning()] if malloc_tuning_applies(job, device) else []),
     ]
-    trainer = build_trainer(job, run, device, callbacks, resumed_steps or 0)
+    trainer = build_trainer(job, run, device, callbacks, resumed_steps or 0, parts=parts)
     last = run.checkpoints / LAST if resumed_steps is not None else None
     with reraise_worker_errors():
         trainer.fit(module, train_loader, val_loader, ckpt_path=last, weights_only=True)

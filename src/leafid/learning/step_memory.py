@@ -1,4 +1,4 @@
-"""The memory that a training step needs, and a warning before it needs more than there is."""
+"""The memory that a training step needs, and its division into parts where it needs more than there is."""
 
 import logging
 from pathlib import Path
@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 
 from leafid.jobs import Job
+from leafid.learning.distributed import DistributedRank
 from leafid.learning.models.network import Network
 
 log = logging.getLogger(__name__)
@@ -15,15 +16,22 @@ BYTES_PER_PARAMETER = 20
 """float32: weight, gradient, two moments of AdamW, moving average."""
 
 _BACKWARD_OVERHEAD = 1.3  # gradients and work space beside the kept tensors
+_USABLE = 0.8  # of the free memory; the rest is for the processes that read images, and for validation
 _CGROUP = Path("/sys/fs/cgroup")
 _MEMINFO = Path("/proc/meminfo")
 
 
-def warn_of_memory(job: Job, network: Network, device: torch.device) -> None:
-    """Log a warning if the steps of a job need more memory than the device has available."""
+def parts_of_step(job: Job, network: Network, device: torch.device, rank: DistributedRank) -> int:
+    """Return into how many equal parts the images of a training step are divided, so that a part fits into memory.
+
+    The gradients of the parts are added before the weights change (gradient accumulation). That gives the step of all
+    images at once where batch norm is frozen; with weights of images, up to their sums in the parts. Logs what is done,
+    and a warning where even the smallest part needs more memory than there is. Processes that train together must take
+    equal parts, and do not know each other's memory, so that they get the warning only.
+    """
     free = available_bytes(device)
     if free is None:
-        return
+        return 1
     training = job.training
     per_image = bytes_per_image(job, network, device)
     fixed = BYTES_PER_PARAMETER * sum(parameter.numel() for parameter in network.parameters())
@@ -31,8 +39,32 @@ def warn_of_memory(job: Job, network: Network, device: torch.device) -> None:
     images = training.batch_size // training.nodes // (training.devices if device.type == "cuda" else 1)
     needed = fixed + images * per_image
     if needed <= free:
-        return
-    fitting = max(0, (free - fixed) // per_image) * training.batch_size // max(1, images)
+        return 1
+    fitting = int((_USABLE * free - fixed) // per_image)
+    # Without statistics of the batch the step is the same in parts; a mixed image needs a partner in its part.
+    divides = not rank.is_distributed and job.model.weights != "none"
+    least = 1 if training.mix == "none" else 2
+    sizes = [size for size in range(least, images) if images % size == 0 and size <= fitting]
+    if divides and sizes:
+        part = sizes[-1]
+        if rank.is_first:
+            log.info(
+                "A training step of %d images needs about %.1f GB of memory, and %.1f GB are available. Its gradients "
+                "are computed in %d parts of %d images, with the same result.",
+                images,
+                needed / 1e9,
+                free / 1e9,
+                images // part,
+                part,
+            )
+        return images // part
+    if rank.is_first:
+        _warn(job, needed, free, max(0, fitting) * training.batch_size // max(1, images))
+    return images // least if divides and images % least == 0 else 1
+
+
+def _warn(job: Job, needed: float, free: int, fitting: int) -> None:
+    training = job.training
     log.warning(
         "A training step needs about %.1f GB of memory, and %.1f GB are available. Lower training.batch_size (%d; "
         "about %d fit)%s, or sheets.size.",

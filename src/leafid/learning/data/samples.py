@@ -230,12 +230,16 @@ def training_loader(
     workers: int,
     pin: bool,
     rank: DistributedRank = SINGLE_PROCESS,
+    parts: int = 1,
 ) -> "DataLoader[Sample]":
-    """Return a loader of training samples in whole batches; images are repeated if they are fewer than a batch."""
+    """Return a loader of training samples in whole batches; images are repeated if they are fewer than a batch.
+
+    Each batch is loaded in so many equal ``parts``, one after the other.
+    """
     sampler = EpochSampler(samples.labels, batch_size=batch_size, balanced=balance == "sampling", seed=seed, rank=rank)
     return DataLoader(
         samples,
-        batch_size=batch_size // rank.world_size,
+        batch_size=batch_size // rank.world_size // parts,
         sampler=sampler,
         collate_fn=collate,
         num_workers=workers,

@@ -34,6 +34,7 @@ class FineTuningModule(LightningModule):
         mix: how the images of a training step are mixed.
         seed: the job's seed.
         trained: (T,), whether a taxon has training images.
+        parts: batches of which a step consists; see ``parts_of_step``.
     """
 
     def __init__(
@@ -45,6 +46,7 @@ class FineTuningModule(LightningModule):
         mix: Mix,
         seed: int,
         trained: Tensor,
+        parts: int = 1,
     ) -> None:
         super().__init__()
         self.network = network
@@ -53,6 +55,7 @@ class FineTuningModule(LightningModule):
         self.loss = loss
         self.mix = mix
         self.seed = seed
+        self.parts = parts
         taxa = network.taxa
         self.val_metrics = MetricCollection(
             {
@@ -76,7 +79,7 @@ class FineTuningModule(LightningModule):
         """Return the loss of a training batch."""
         # Dropout and mixing draw from the global generator. Seeded by the step, a resumed run draws the same numbers
         # as an uninterrupted one.
-        torch.manual_seed(self.seed * 1_000_000_007 + self.global_step)
+        torch.manual_seed(self.seed * 1_000_000_007 + self.global_step * self.parts + batch_index % self.parts)
         momentum = self.schedule.batch_norm_momentum(self.global_step)
         for norm in self.batch_norms:
             norm.momentum = momentum

@@ -14,7 +14,9 @@ from leafid.learning.fine_tuning.checkpoints import AtomicCheckpointIO
 from leafid.learning.run import Run
 
 
-def build_trainer(job: Job, run: Run, device: torch.device, callbacks: list[Callback], resumed_steps: int) -> Trainer:
+def build_trainer(
+    job: Job, run: Run, device: torch.device, callbacks: list[Callback], resumed_steps: int, *, parts: int = 1
+) -> Trainer:
     """Build the trainer of a run.
 
     Args:
@@ -23,6 +25,7 @@ def build_trainer(job: Job, run: Run, device: torch.device, callbacks: list[Call
         device: to train on.
         callbacks: in their order; a progress bar is added if standard error is a terminal.
         resumed_steps: steps before an interruption; log entries after them are deleted.
+        parts: batches whose gradients are added before the weights change.
 
     Raises:
         UsageError: the device does not support the precision.
@@ -41,6 +44,7 @@ def build_trainer(job: Job, run: Run, device: torch.device, callbacks: list[Call
         sync_batchnorm=distributed and device.type == "cuda",  # torch supports it on GPUs only
         precision=lightning_precision(training, device),  # type: ignore[arg-type]
         max_epochs=training.max_epochs,
+        accumulate_grad_batches=parts,
         gradient_clip_val=training.gradient_clip,
         # Where an operation has no deterministic implementation on a GPU, torch warns and continues.
         deterministic="warn" if training.deterministic else False,
