@@ -106,10 +106,10 @@ class ClusterIdentifier:
         """Yield one record for each path, in order, as blocks are done; options as in ``Identifier.identify``.
 
         Raises:
-            UsageError: a path is a web address; the cluster cannot be reached or has no cores; or a worker cannot start
-                (bundle or engine is missing there) or is lost repeatedly.
+            UsageError: a path is a web address or an image in memory; the cluster cannot be reached or has no cores; or
+                a worker cannot start (bundle or engine is missing there) or is lost repeatedly.
         """
-        named = list(map(str, paths))
+        named = [str(path) for path in paths if _is_file(path)]
         if addresses := [path for path in named if is_web_address(path)]:
             raise UsageError(
                 f"{len(addresses)} of the images are on the web ({addresses[0]} is the first). A cluster would request "
@@ -123,6 +123,14 @@ class ClusterIdentifier:
             with closing(records):
                 for path, record in zip(named, records, strict=True):
                     yield replace(record, path=path)
+
+
+def _is_file(photo: object) -> bool:
+    if not isinstance(photo, str | Path):
+        raise UsageError(
+            f"A cluster reads files that all its machines see. Save this {type(photo).__name__} to a file."
+        )
+    return True
 
 
 def allocate_workers(nodes: Sequence[Mapping[str, Any]], *, device: str, cores: int) -> Workers:
