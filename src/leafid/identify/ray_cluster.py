@@ -1,4 +1,4 @@
-"""Identification on a Ray cluster: workers identify blocks of images, and records are returned in input order.
+"""Identification on a Ray cluster: workers identify blocks of images, and records come in input order.
 
 A worker is a Ray actor on one GPU or on a few CPU cores. It loads the bundle once, reads the images of its blocks and
 runs ``Identifier.identify`` on them, so all machines must see the bundle and the images under the same paths. Each
@@ -109,7 +109,9 @@ class ClusterIdentifier:
             UsageError: a path is a web address or an image in memory; the cluster cannot be reached or has no cores; or
                 a worker cannot start (bundle or engine is missing there) or is lost repeatedly.
         """
-        named = [str(path) for path in paths if _is_file(path)]
+        if not all(isinstance(path, str | Path) for path in (given := list(paths))):
+            raise UsageError("A cluster reads files that all its machines see. Save images in memory to files first.")
+        named = list(map(str, given))
         if addresses := [path for path in named if is_web_address(path)]:
             raise UsageError(
                 f"{len(addresses)} of the images are on the web ({addresses[0]} is the first). A cluster would request "
@@ -123,14 +125,6 @@ class ClusterIdentifier:
             with closing(records):
                 for path, record in zip(named, records, strict=True):
                     yield replace(record, path=path)
-
-
-def _is_file(photo: object) -> bool:
-    if not isinstance(photo, str | Path):
-        raise UsageError(
-            f"A cluster reads files that all its machines see. Save this {type(photo).__name__} to a file."
-        )
-    return True
 
 
 def allocate_workers(nodes: Sequence[Mapping[str, Any]], *, device: str, cores: int) -> Workers:
