@@ -9,7 +9,7 @@ Actors are used instead of Ray Data, which gave the same records but started lat
 retries a lost block without limit (Ray 2.60).
 
 The cluster at ``RAY_ADDRESS`` is joined; without that variable a local one runs until the identification ends. Usage
-reports of Ray are switched off and its terminal output is suppressed; its logs are in ``/tmp/ray``.
+reports of Ray are off, and its terminal output is suppressed; its logs are in ``/tmp/ray``.
 """
 
 import logging
@@ -109,7 +109,8 @@ class ClusterIdentifier:
             UsageError: a path is a web address or an image in memory; the cluster cannot be reached or has no cores; or
                 a worker cannot start (bundle or engine is missing there) or is lost repeatedly.
         """
-        if not all(isinstance(path, str | Path) for path in (given := list(paths))):
+        given = list(paths)
+        if not all(isinstance(path, str | Path) for path in given):
             raise UsageError("A cluster reads files that all its machines see. Save images in memory to files first.")
         named = list(map(str, given))
         if addresses := [path for path in named if is_web_address(path)]:
