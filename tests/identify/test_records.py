@@ -9,7 +9,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from leafid.errors import FailureReason
-from leafid.identify import Candidate, Record, Status, column_documentation
+from leafid.identify import Candidate, LeafCheck, PlantPhoto, Record, Status, column_documentation
 from leafid.identify.outputs.line_formats import CSV, JSONL, LineFormat, candidates_text, parse_candidates
 from leafid.identify.records import COLUMNS, record_from_dict, record_to_dict, unicode_path
 from leafid.tables import path_cell
@@ -32,6 +32,11 @@ records = st.builds(
     secondary_vein_pairs=st.none() | probabilities,
     base_form=st.none() | text,
     flora_sentence=st.none() | text,
+    leaf_check=st.none() | st.sampled_from(LeafCheck).map(str),
+    plant=st.none() | text,
+    photos=st.lists(st.builds(PlantPhoto, text, st.none() | text, st.none() | text, probabilities), max_size=3).map(
+        tuple
+    ),
     photo_taken=st.none() | text,
     camera=st.none() | text,
     latitude=st.none() | st.floats(-90, 90),

@@ -261,7 +261,8 @@ def _print_result(
     if settings.output is None:
         console.print(records_table(tuple(records()), limits=limits, target=identifier.info.taxonomy.target))
     else:
-        console.print(summary_table(summary, limits=limits))
+        unit = "images" if settings.plant_by is None else "records" if settings.photos_too else "plants"
+        console.print(summary_table(summary, limits=limits, unit=unit))
         _print(console, f"Records: {settings.output}")
 
 

@@ -1,4 +1,4 @@
-"""Identification on a Ray cluster: workers identify blocks of images, and records are returned in input order.
+"""Identification on a Ray cluster: workers identify blocks of images, and records come in input order.
 
 A worker is a Ray actor on one GPU or on a few CPU cores. It loads the bundle once, reads the images of its blocks and
 runs ``Identifier.identify`` on them, so all machines must see the bundle and the images under the same paths. Each
@@ -9,7 +9,7 @@ Actors are used instead of Ray Data, which gave the same records but started lat
 retries a lost block without limit (Ray 2.60).
 
 The cluster at ``RAY_ADDRESS`` is joined; without that variable a local one runs until the identification ends. Usage
-reports of Ray are switched off and its terminal output is suppressed; its logs are in ``/tmp/ray``.
+reports of Ray are off, and its terminal output is suppressed; its logs are in ``/tmp/ray``.
 """
 
 import logging
@@ -106,10 +106,13 @@ class ClusterIdentifier:
         """Yield one record for each path, in order, as blocks are done; options as in ``Identifier.identify``.
 
         Raises:
-            UsageError: a path is a web address; the cluster cannot be reached or has no cores; or a worker cannot start
-                (bundle or engine is missing there) or is lost repeatedly.
+            UsageError: a path is a web address or an image in memory; the cluster cannot be reached or has no cores; or
+                a worker cannot start (bundle or engine is missing there) or is lost repeatedly.
         """
-        named = list(map(str, paths))
+        given = list(paths)
+        if not all(isinstance(path, str | Path) for path in given):
+            raise UsageError("A cluster reads files that all its machines see. Save images in memory to files first.")
+        named = list(map(str, given))
         if addresses := [path for path in named if is_web_address(path)]:
             raise UsageError(
                 f"{len(addresses)} of the images are on the web ({addresses[0]} is the first). A cluster would request "

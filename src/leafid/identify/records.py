@@ -11,67 +11,14 @@ from typing import Annotated, Any, get_args, get_origin, get_type_hints
 
 from leafid.errors import FailureReason
 from leafid.exif import CaptureInfo
+from leafid.identify.record_parts import Candidate, CitedSpecimen, LeafCheck, PlantPhoto, Status
 from leafid.trust import UndeterminedReason
+
+__all__ = ["Candidate", "CitedSpecimen", "LeafCheck", "PlantPhoto", "Record", "Status"]
 
 
 def _codes(codes: type[StrEnum]) -> str:
     return ", ".join(f"`{code}`" for code in codes)
-
-
-class Status(StrEnum):
-    """How the identification of one image ended."""
-
-    IDENTIFIED = "identified"
-    UNDETERMINED = "undetermined"
-    FAILED = "failed"
-
-
-class LeafCheck(StrEnum):
-    """What the measured leaf says about the name; two of the codes are reasons why there is no measured leaf."""
-
-    FITS = "fits"
-    EXCLUDES = "excludes"
-    NO_LEAF = "no_leaf"
-    OVERLAPPED = "overlapped"
-
-
-@dataclass(frozen=True, slots=True)
-class Candidate:
-    """A taxon with its calibrated probability."""
-
-    scientific_name: str
-    probability: float
-
-
-@dataclass(frozen=True, slots=True)
-class CitedSpecimen:
-    """A reference specimen similar to the image. Collectors and determiners are never named."""
-
-    scientific_name: str
-    """Its determination."""
-    similarity: float
-    """Cosine similarity of the embeddings, at most 1."""
-    image_id: str
-    """Its ``image_id`` in the training catalog, which is also the name of its thumbnail in the bundle, if any."""
-    catalog_number: str | None = None
-    institution_code: str | None = None
-    license: str | None = None
-    rights_holder: str | None = None
-    references: str | None = None
-    """Its page on the web."""
-
-
-@dataclass(frozen=True, slots=True)
-class PlantPhoto:
-    """A photo of a plant, in the record of the plant."""
-
-    path: str
-    left_out: str | None = None
-    """Why it was not used: a code of ``Record.reason``; None if it was."""
-    scientific_name: str | None = None
-    """The most probable taxon on this photo alone; None if it could not be read."""
-    probability: float | None = None
-    """Calibrated probability of ``scientific_name`` on this photo alone."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

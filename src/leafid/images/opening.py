@@ -5,7 +5,6 @@ a raw photo) gives an upright RGB image of 8 bits, or an ``ImageError``. A trunc
 with grey; metadata never cost a photo.
 """
 
-import math
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -19,6 +18,13 @@ from leafid.exif import NO_CAPTURE_INFO, CaptureInfo, is_raw_adobe_rgb, read_cap
 from leafid.images import jpeg, png
 from leafid.images.colour_space import ADOBE_GAMMA, ADOBE_RGB, matrix_profile, source_profile
 from leafid.images.conversion import convert_to_srgb
+from leafid.images.decoded_size import (
+    decoded_size,
+    decoding_memory,
+    draft_size,
+    jpeg2000_reduction,
+    reduction_to,
+)
 from leafid.images.file_content import MAX_BYTES, FileContent, read_content
 from leafid.images.formats import image_error, supported_formats
 from leafid.images.in_flight import noted
@@ -35,9 +41,6 @@ MAX_PIXELS = 200_000_000
 MAX_ASPECT = 50
 """Images that are more than this many times as long as wide are refused: they show no leaf, and drawing or reducing
 them in proportion is not possible."""
-
-REDUCED_ABOVE = 30_000_000
-"""Decoded images with more pixels are reduced to the needed side before their colours are converted."""
 
 _TRANSPOSE = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
@@ -96,7 +99,7 @@ def open_image(source: ImageSource, *, needed_side: int | None = None, max_pixel
             open already is returned as it is.
         needed_side: shorter side, in pixels, that the caller needs. JPEG and JPEG 2000 are decoded at the smallest of
             1/8, 1/4, 1/2 of their size that keeps it, which is several times faster; other images of more than
-            ``REDUCED_ABOVE`` pixels are reduced likewise. None: full size.
+            ``decoded_size.REDUCED_ABOVE`` pixels are reduced likewise. None: full size.
         max_pixels: larger images are refused before decoding.
 
     Raises:
@@ -190,15 +193,15 @@ def _open_by_pillow(
         full = image.size
         _check_size(full, max_pixels)
         if needed_side is not None and image.format in ("JPEG", "MPO"):
-            image.draft(None, _draft_size(full, needed_side))
+            image.draft(None, draft_size(full, needed_side))
         elif needed_side is not None and isinstance(image, Jpeg2KImageFile):
-            image.reduce = _jpeg2000_reduction(content.start, full, needed_side)
+            image.reduce = jpeg2000_reduction(content.start, full, needed_side)
         capture = raw.capture if raw else read_capture_info(image)  # before decoding, which closes TIFF files
         profile = source_profile(image, content.start)
         if profile is None and raw and raw.adobe_rgb:
             profile = matrix_profile(ADOBE_RGB, ADOBE_GAMMA)
-        reduction = _reduction(_decoded_size(image), needed_side)
-        with budget.reserved(_memory(image, content, reduction)):
+        reduction = reduction_to(decoded_size(image), needed_side)
+        with budget.reserved(decoding_memory(image, content.in_memory, reduction)):
             decoded, orientation = _decode(image, content, reduced=image.size != full)
             rgb = _upright(convert_to_srgb(decoded, profile, reduction=reduction), orientation)
     width, height = full if orientation < 5 else full[::-1]
@@ -215,7 +218,7 @@ def _open_tiff(
         found = tiff_page(content.opened(), frame)
         full = (found.imagewidth, found.imagelength)
         _check_size(full, max_pixels)
-        reduction = _reduction(full, needed_side)
+        reduction = reduction_to(full, needed_side)
         values = full[0] * full[1] * found.samplesperpixel
         with budget.reserved(values * (1 + max(1, found.bitspersample // 8)) + 4 * full[0] * full[1] // reduction**2):
             decoded = decode_tiff(found, content, frame)
@@ -257,32 +260,6 @@ def _upright(rgb: Image.Image, orientation: int) -> Image.Image:
     return upright
 
 
-def _decoded_size(image: Image.Image) -> tuple[int, int]:
-    """Return the size that decoding gives; JPEG 2000 keeps the full size in ``Image.size`` until then."""
-    halvings = image.reduce if isinstance(image, Jpeg2KImageFile) and isinstance(image.reduce, int) else 0
-    return -(-image.width // 2**halvings), -(-image.height // 2**halvings)
-
-
-def _reduction(size: tuple[int, int], needed_side: int | None) -> int:
-    """Return 1, 2, 4 or 8: by what to divide the size of a very large image; its shorter side stays as needed."""
-    if needed_side is None or size[0] * size[1] <= REDUCED_ABOVE:
-        return 1
-    return next((factor for factor in (8, 4, 2) if min(size) // factor >= needed_side), 1)
-
-
-def _memory(image: Image.Image, content: FileContent, reduction: int) -> int:
-    """Return about how many bytes decoding and conversion take, with the file."""
-    width, height = _decoded_size(image)
-    native = {"1": 1, "L": 1, "P": 1, "LA": 4, "I;16": 2, "I;16B": 2, "I;16L": 2}.get(image.mode, 4)
-    if image.format in ("JPEG", "MPO"):
-        native += 3  # decoded apart, then copied
-    elif image.format in ("HEIF", "AVIF", "JPEG2000"):
-        native += 8  # planes of the decoder
-    per_pixel = native + (0 if image.mode == "RGB" and reduction == 1 else 4 / reduction**2)
-    coefficients = 6 * math.prod(image.size) if image.info.get("progressive") else 0
-    return content.in_memory + round(width * height * per_pixel) + coefficients
-
-
 def _seek_page(image: Image.Image, content: FileContent, page: int | None) -> int:
     """Seek to a page of a TIFF file, the first if None; return the number of pages, or of frames in other formats."""
     if image.format != "TIFF":
@@ -307,17 +284,3 @@ def _orientation(image: Image.Image) -> int:
     except Exception:  # Pillow raises many types for damaged EXIF; the pixels may be good
         return 1
     return orientation if isinstance(orientation, int) and orientation in _TRANSPOSE else 1
-
-
-def _draft_size(full: tuple[int, int], needed_side: int) -> tuple[int, int]:
-    """Return the size to request from the JPEG decoder, with the same proportions and shorter side ``needed_side``."""
-    scale = min(1.0, needed_side / min(full))
-    return max(1, round(full[0] * scale)), max(1, round(full[1] * scale))
-
-
-def _jpeg2000_reduction(content: bytes, full: tuple[int, int], needed_side: int) -> int:
-    """Return how often to halve a JPEG 2000 image: at most three times, and at most its number of levels."""
-    coding_style = content.find(b"\xff\x52", content.find(b"\xff\x4f\xff\x51"))  # marker COD after SOC and SIZ
-    levels = content[coding_style + 9] if 0 <= coding_style < len(content) - 9 else 0
-    wanted = int(math.log2(max(1.0, min(full) / needed_side)))
-    return min(wanted, levels, 3)

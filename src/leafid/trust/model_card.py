@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING
 
 from leafid.bundle import BundleInfo, FittedOn, Interval
 from leafid.trust.evaluation_schema import Evaluation
+from leafid.trust.image_quality import MIN_BRIGHTNESS
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -44,6 +45,7 @@ def _thresholds(info: BundleInfo) -> list[str]:
     lines.append(f"- `ambiguous` if no probability at species, genus or family reaches {decision.min_probability:.2f}.")
     if decision.min_side is not None:
         lines.append(f"- `too_small` if the shorter side has fewer than {decision.min_side} pixels.")
+        lines.append(f"- `too_dark` if the bright parts have fewer than {MIN_BRIGHTNESS:.0f} of 255 grey values.")
     if decision.min_sharpness is not None:
         lines.append(f"- `blurred` if the sharpness is below {decision.min_sharpness:.1f}.")
     if decision.needs_plant:

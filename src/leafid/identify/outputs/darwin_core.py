@@ -9,7 +9,7 @@ from pathlib import Path
 
 from leafid.files import written_atomically
 from leafid.identify.outputs.line_formats import candidates_text
-from leafid.identify.records import Record, Status, unicode_path
+from leafid.identify.records import LeafCheck, Record, Status, unicode_path
 from leafid.tables import csv_row, escape_formula, path_cell
 from leafid.taxonomy import Taxonomy
 
@@ -55,16 +55,22 @@ def write_darwin_core(records: Iterable[Record], path: Path, taxonomy: Taxonomy,
 
 def _cells(record: Record, name: str, keys: dict[str, str], on: date) -> tuple[str, ...]:
     return (
-        path_cell(unicode_path(record.path)),
+        _media(record),
         name,
         keys.get(name, ""),
         record.taxon_rank or "",
-        "cf." if len(record.prediction_set) > 1 else "",
+        "cf." if len(record.prediction_set) > 1 or record.leaf_check == LeafCheck.EXCLUDES else "",
         f"leafid {record.leafid_version}, bundle {record.bundle}",
         on.isoformat(),
         "unverified",
         _remarks(record),
     )
+
+
+def _media(record: Record) -> str:
+    """Return the image, or the images of a plant that were used, separated as Darwin Core lists are."""
+    used = [photo.path for photo in record.photos if photo.left_out is None] or [record.path]
+    return " | ".join(path_cell(unicode_path(path)) for path in used)
 
 
 def _remarks(record: Record) -> str:

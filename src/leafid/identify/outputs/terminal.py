@@ -66,8 +66,14 @@ def record_line(record: Record) -> "Text":
     )
 
 
-def summary_table(summary: Summary, *, limits: str) -> "RenderableType":
-    """Return the summary of a run: images by status, by taxon and by the reason for having no name; then the limits."""
+def summary_table(summary: Summary, *, limits: str, unit: str = "images") -> "RenderableType":
+    """Return the summary of a run: images by status, by taxon and by the reason for having no name; then the limits.
+
+    Args:
+        summary: of the run.
+        limits: of the bundle.
+        unit: what has a record: ``images``, or ``plants``.
+    """
     from rich.console import Group
     from rich.table import Table
     from rich.text import Text
@@ -81,9 +87,10 @@ def summary_table(summary: Summary, *, limits: str) -> "RenderableType":
             for label, number in _detail(summary, status).items():
                 table.add_row("", Text(f"{number:>7,}  {printable(label)}"))
     done = summary.images - summary.resumed
-    speed = f"{done:,} images in {summary.seconds:.1f} s ({summary.images_per_second:.1f} images/s)"
+    speed = f"{done:,} {unit} in {summary.seconds:.1f} s ({summary.images_per_second:.1f} {unit}/s)"
     resumed = f"; {summary.resumed:,} were identified before" if summary.resumed else ""
-    return Group(table, Text(f"{speed}{resumed}."), Text(printable(limits), "dim"))
+    lost = f" {summary.failed_photos:,} of their photos could not be read." if summary.failed_photos else ""
+    return Group(table, Text(f"{speed}{resumed}.{lost}"), Text(printable(limits), "dim"))
 
 
 def _detail(summary: Summary, status: Status) -> dict[str, int]:

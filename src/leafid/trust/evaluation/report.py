@@ -31,6 +31,7 @@ THUMBNAIL = (180, 180)
 
 REASON_LABELS = {
     "too_small": "too small",
+    "too_dark": "too dark",
     "blurred": "blurred",
     "not_a_leaf": "no plant found",
     "unknown_taxon": "unlike all training images",
