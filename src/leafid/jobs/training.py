@@ -38,8 +38,8 @@ class TrainingSettings(Section):
     max_epochs: Annotated[int, Field(ge=1, le=10_000)] = 20
     """Epochs of fine-tuning, at most; an epoch draws as many images as train has."""
     batch_size: Annotated[int, Field(ge=2, le=4096)] = 32
-    """Images per step, over all devices. A step that needs more memory than there is is computed in parts, one after the
-    other, with the same result; not on several devices, nor from random weights."""
+    """Images per step, over all devices. Where memory is short, a step is computed in parts, one after the other, with
+    the same result; not on several devices, nor from random weights."""
     views_per_step: Annotated[int, Field(ge=1, le=64)] = 2
     """Views of an image drawn for each step, of as many kinds as possible; time and memory grow with their number."""
     scales_per_step: Literal["all", "one"] = "all"

@@ -9,11 +9,11 @@ from starlette.datastructures import FormData
 from starlette.responses import Response
 
 from leafid.characters import LeafEnds
-from leafid.errors import ImageError, TaxonomyError
+from leafid.errors import ImageError, InstallationError, TaxonomyError
 from leafid.identify import Record
 from leafid.serve import worker
 from leafid.serve.errors import RequestError
-from leafid.serve.service import service_of
+from leafid.serve.service import Service, service_of
 from leafid.serve.uploads import FORM_BODY, read_form, stored_photos, unreadable_status, uploads_in
 from leafid.serve.wording import DEFAULT_LANGUAGE, in_words
 
@@ -51,6 +51,19 @@ class IdentifyAnswer(BaseModel):
     pictures: list[str]
 
 
+class HeatMap(BaseModel):
+    """The evidence for one taxon: a JPEG, encoded in base64."""
+
+    scientific_name: str
+    picture: str
+
+
+class HeatMapsAnswer(BaseModel):
+    """The evidence for two taxa in one photo."""
+
+    heat_maps: list[HeatMap]
+
+
 class MeasuredLeafAnswer(BaseModel):
     """One leaf; `drawing` is a JPEG, encoded in base64. Points are pixels of the upright photo."""
 
@@ -81,11 +94,7 @@ async def identify(
 ) -> IdentifyAnswer:
     """Identify a plant on 1 to 5 photos. A photo that cannot be read has a record with the reason."""
     service = service_of(request)
-    if taxa:
-        try:
-            service.info.taxonomy.labels(taxa)
-        except TaxonomyError as error:
-            raise RequestError(400, f"taxa: {error}") from None
+    _check_taxa(service, taxa or [])
     async with (
         read_form(request, service.limits) as form,
         stored_photos(uploads_in(form), service.folder, service.limits) as photos,
@@ -131,6 +140,32 @@ async def measure(
     )
 
 
+@router.post("/heat-maps", response_model=HeatMapsAnswer, responses=ERRORS, openapi_extra=FORM_BODY)
+async def heat_maps(
+    request: Request,
+    taxa: Annotated[list[str], Query(min_length=2, max_length=2, description="The two taxa to compare.")],
+) -> HeatMapsAnswer:
+    """Show where one photo has evidence for each of two taxa. Needs torch on the service's machine."""
+    service = service_of(request)
+    _check_taxa(service, taxa)
+    async with (
+        read_form(request, service.limits) as form,
+        stored_photos(uploads_in(form), service.folder, service.limits) as photos,
+    ):
+        if len(photos) != 1:
+            raise RequestError(400, f"{len(photos)} photos; send one.")
+        try:
+            drawn = await service.pool.run(worker.heat_maps, photos[0], (taxa[0], taxa[1]))
+        except ImageError as error:
+            raise RequestError(unreadable_status(error.reason), f"{photos[0].name}: {error}") from None
+        except InstallationError as error:
+            raise RequestError(501, f"Heat maps need torch on the machine of the service. {error}") from None
+    pictures = [base64.b64encode(picture).decode("ascii") for picture in drawn]
+    return HeatMapsAnswer(
+        heat_maps=[HeatMap(scientific_name=name, picture=picture) for name, picture in zip(taxa, pictures, strict=True)]
+    )
+
+
 @router.get("/specimens/{image_id}", responses={404: {"description": "The bundle has no picture of it."}})
 async def specimen(request: Request, image_id: str) -> Response:
     """Return the picture of a reference specimen (JPEG), where its licence allows a smaller copy."""
@@ -138,6 +173,13 @@ async def specimen(request: Request, image_id: str) -> Response:
     if picture is None:
         raise RequestError(404, "The bundle has no picture of this specimen.")
     return Response(picture, media_type="image/jpeg", headers={"Cache-Control": "max-age=86400"})
+
+
+def _check_taxa(service: Service, taxa: list[str]) -> None:
+    try:
+        service.info.taxonomy.labels(taxa)
+    except TaxonomyError as error:
+        raise RequestError(400, f"taxa: {error}") from None
 
 
 def _ends(form: FormData) -> LeafEnds | None:

@@ -9,7 +9,12 @@ from leafid.serve.errors import RequestError
 
 router = APIRouter(include_in_schema=False)
 
-_TYPES = {"page.css": "text/css", "page.js": "text/javascript", "review.js": "text/javascript"}
+_TYPES = {
+    "page.css": "text/css",
+    "page.js": "text/javascript",
+    "review.js": "text/javascript",
+    "zip.js": "text/javascript",
+}
 
 
 @router.get("/static/{name}")

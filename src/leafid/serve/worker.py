@@ -13,10 +13,14 @@ from typing import TYPE_CHECKING, Any
 
 from leafid.identify import Identifier, IdentifyOptions, Plant, Record
 from leafid.images import guard_image
+from leafid.installation import require_torch
 
 if TYPE_CHECKING:
     from leafid.characters import LeafEnds
+    from leafid.trust import HeatOverlays
 
+HEAT_MAP_SIDE = 600
+"""Longer side of a heat map in pixels; its squares are larger than a tenth of that."""
 DRAWING_SIDE = 900
 """Longer side of a leaf's drawing in pixels: its veins stay distinct on a large screen."""
 _JPEG_QUALITY = 85
@@ -65,11 +69,13 @@ class LeafMeasured:
 
 
 _identifier: Identifier | None = None
+_bundle = Path()
+_overlays: "HeatOverlays | None" = None
 
 
 def start(settings: WorkerSettings) -> None:
     """Load the bundle; called once in each worker process."""
-    global _identifier
+    global _identifier, _bundle
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C ends the service, which ends its workers
     _identifier = Identifier.load(
         settings.bundle,
@@ -78,6 +84,7 @@ def start(settings: WorkerSettings) -> None:
         references=settings.references,
         cores=1,
     )
+    _bundle = settings.bundle
     limit_memory(settings.max_bytes)
 
 
@@ -167,6 +174,27 @@ def measure(photo: Photo, *, ends: "LeafEnds | None", leaves: int) -> list[LeafM
                 )
             )
     return shown
+
+
+def heat_maps(photo: Photo, names: tuple[str, str]) -> list[bytes]:
+    """Return JPEGs of a photo with the evidence for two taxa laid over it.
+
+    Raises:
+        ImageError: the photo cannot be read.
+        InstallationError: torch is not installed, which heat maps need.
+    """
+    global _overlays
+    require_torch()
+    if _overlays is None:
+        from leafid.trust import HeatOverlays
+
+        _overlays = HeatOverlays.of_bundle(_bundle, device="cpu")
+    drawn = []
+    for picture in _overlays.draw(photo.path, names, longest=HEAT_MAP_SIDE):
+        content = io.BytesIO()
+        picture.save(content, "JPEG", quality=_JPEG_QUALITY)
+        drawn.append(content.getvalue())
+    return drawn
 
 
 def limit_memory(further: int) -> None:

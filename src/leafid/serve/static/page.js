@@ -1,8 +1,11 @@
 // The page of `leafid serve`. Everything that it shows comes from the records that the service sends.
+import { imagesInZip } from "./zip.js";
+
 const { texts, language, max_photos: maxPhotos } = JSON.parse(document.getElementById("facts").textContent);
 const byId = id => document.getElementById(id);
 let photos = [];       // files of the plant at hand
 let question = 0;      // rises with each question, so that late answers to earlier ones are dropped
+const earlier = [];    // photos and answers of this window, for going back; nothing of it is stored
 let ends = [];         // clicks on the leaf: base, then apex, in pixels of the upright photo
 
 function say(key, values = {}) {
@@ -85,12 +88,31 @@ async function identify() {
     const answer = await post("v1/identify?lang=" + encodeURIComponent(language), photos);
     if (own !== question) return;
     byId("state").textContent = "";
+    earlier.push({ files: [...photos], answer });
+    showHistory();
     showPhotos(answer.photos);
     showAnswer(answer);
     measure(own);
   } catch (error) {
     if (own === question) byId("state").textContent = error.message;
   }
+}
+function showHistory() {
+  byId("history").hidden = earlier.length < 2;
+  byId("earlier").replaceChildren(...earlier.map(({ files, answer }) => {
+    const item = element("li"), button = element("button", `${files.map(file => file.name).join(", ")}: ${answer.words.sentences[0]}`, "link");
+    button.type = "button";
+    button.addEventListener("click", () => {
+      photos = [...files];
+      const own = ++question;
+      byId("state").textContent = "";
+      showPhotos(answer.photos);
+      showAnswer(answer);
+      measure(own);
+    });
+    item.append(button);
+    return item;
+  }));
 }
 function showAnswer({ plant, words, pictures }) {
   const section = byId("answer");
@@ -108,6 +130,10 @@ function showAnswer({ plant, words, pictures }) {
     item.append(element("span", one.scientific_name, "name"), element("span", percent(one.probability), "number"), meter);
     return item;
   }));
+  byId("heat").replaceChildren();
+  byId("heat-state").textContent = "";
+  byId("show-heat").hidden = plant.candidates.length < 2;
+  byId("show-heat").onclick = () => showHeat(plant.candidates.slice(0, 2).map(one => one.scientific_name));
   byId("specimens").replaceChildren(...specimens(plant.specimens, new Set(pictures)));
   section.hidden = false;
   section.focus({ preventScroll: true });
@@ -131,6 +157,27 @@ function specimens(cited, pictures) {
     row.append(figure);
   }
   return [element("h3", say("similar")), row];
+}
+
+async function showHeat(names) {
+  const own = question;
+  byId("heat-state").textContent = say("heat_working");
+  try {
+    const query = names.map(name => "taxa=" + encodeURIComponent(name)).join("&");
+    const { heat_maps: maps } = await post("v1/heat-maps?" + query, [photos[0]]);
+    if (own !== question) return;
+    byId("heat-state").textContent = say("heat_words");
+    byId("heat").replaceChildren(...maps.map((one, number) => {
+      const figure = element("figure"), image = element("img");
+      const caption = say("heat_for", { name: one.scientific_name, other: names[1 - number] });
+      image.src = "data:image/jpeg;base64," + one.picture;
+      image.alt = caption;
+      figure.append(image, element("figcaption", caption));
+      return figure;
+    }));
+  } catch (error) {
+    if (own === question) byId("heat-state").textContent = error.message;
+  }
 }
 
 // ---- the leaf
@@ -219,8 +266,20 @@ function characterName(column) {
 const COLUMNS = ["path", "scientific_name", "probability", "prediction_set", "reason"];
 let rows = [];
 async function identifyMany(files) {
-  const waiting = [...files].filter(file => file.type.startsWith("image/") || file.type === "");
-  if (!waiting.length) return;
+  const waiting = [];
+  for (const file of files) {
+    try {
+      if (/\.zip$/i.test(file.name)) waiting.push(...await imagesInZip(file));
+      else if (file.type.startsWith("image/") || file.type === "") waiting.push(file);
+    } catch {
+      byId("batch-state").textContent = say("zip_damaged", { name: file.name });
+      return;
+    }
+  }
+  if (!waiting.length) {
+    byId("batch-state").textContent = say("batch_empty");
+    return;
+  }
   rows = [];
   byId("batch-table").hidden = byId("batch-save").hidden = false;
   const count = waiting.length;
@@ -302,6 +361,8 @@ document.addEventListener("dragover", event => { event.preventDefault(); drop.cl
 document.addEventListener("dragleave", () => drop.classList.remove("over"));
 document.addEventListener("drop", event => { event.preventDefault(); drop.classList.remove("over"); add(event.dataTransfer.files); });
 document.addEventListener("paste", event => add(event.clipboardData.files));
-byId("batch-choose").addEventListener("change", event => { identifyMany(event.target.files); });
+for (const id of ["batch-choose", "batch-folder"]) {
+  byId(id).addEventListener("change", async event => { await identifyMany([...event.target.files]); event.target.value = ""; });
+}
 byId("batch-save").addEventListener("click", saveRows);
 for (const button of document.querySelectorAll("#batch-table th button")) button.addEventListener("click", () => sortRows(button.dataset.key, button));
