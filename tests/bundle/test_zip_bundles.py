@@ -165,6 +165,18 @@ def test_a_directory_of_a_million_members_takes_no_memory(tmp_path: Path) -> Non
     assert "400,000 members; a bundle has at most 1,000" in message and int(kilobytes) < 10_000
 
 
+def test_thumbnails_that_would_fill_the_memory_are_refused(folder: Path, tmp_path: Path, caches: Path) -> None:
+    small = zip_of(tmp_path / "small.zip", {"a.jpg": b"\xff\xd8"}).read_bytes()
+    read_bundle(zip_of(tmp_path / "good.zip", members_of(folder) | {"thumbnails.zip": small}))
+    before = _trace(tmp_path)
+    large = zip_of(tmp_path / "large.zip", {"a.jpg": b"\0" * 30_000_000}).read_bytes()
+    with pytest.raises(BundleError, match=r"thumbnails\.zip is refused: a thumbnail would have 30,000,000 bytes"):
+        read_bundle(zip_of(tmp_path / "bad.zip", members_of(folder) | {"thumbnails.zip": large}))
+    with pytest.raises(BundleError, match=r"thumbnails\.zip is no zip file, or is damaged"):
+        read_bundle(zip_of(tmp_path / "text.zip", members_of(folder) | {"thumbnails.zip": b"text"}))
+    assert _trace(tmp_path) == before
+
+
 @pytest.mark.parametrize("cut", [0, 1, 100, 0.5, -1, -30])
 def test_a_cut_zip_file_is_refused(folder: Path, tmp_path: Path, caches: Path, cut: float) -> None:
     pack_bundle(folder, tmp_path / "sent.zip")

@@ -17,7 +17,7 @@ from typing import IO
 from urllib.parse import urlsplit
 
 from leafid.bundle.folder import INFO
-from leafid.bundle.zip_bundles import MAX_BYTES, MEMBER, cached_bundle, unpack_bundle
+from leafid.bundle.zip_bundles import MAX_BYTES, MEMBER, cached_bundle, check_thumbnails, unpack_bundle
 from leafid.errors import BundleError, InstallationError, UsageError
 from leafid.version import __version__
 
@@ -164,6 +164,7 @@ def _from_hub(name: str) -> Path:
             )
         for file in sorted(sizes, key=lambda name: name == INFO):  # last, so that a folder that has it is complete
             kept = hf_hub_download(repository, file, revision=model.sha)
+        check_thumbnails(Path(kept).parent)
         return Path(kept).parent
     except HfHubHTTPError as error:
         status = error.response.status_code if error.response is not None else "no answer"

@@ -37,8 +37,11 @@ MAX_MEMBERS = 1000
 MAX_BYTES = 4_000_000_000
 """Largest size of an unpacked bundle, and of a packed one; the largest network in use has 1.3 GB."""
 
-MAX_DIRECTORY_BYTES = 1_000_000
-"""Largest size of the directory of a zip file, which is read into memory at once."""
+MAX_ENTRY_BYTES = 1000
+"""Largest size of a member's entry in the directory of a zip file, on average; the directory is read at once."""
+
+MAX_THUMBNAILS, MAX_THUMBNAIL_BYTES = 100_000, 1_000_000
+"""Largest number of thumbnails in a bundle, and largest size of one in bytes; leafid writes them with about 5 kB."""
 
 _FILES = (INFO, WEIGHTS, CARD, REFERENCES, REFERENCE_TABLE, THUMBNAILS)
 MEMBER = re.compile(rf"(?:{'|'.join(map(re.escape, _FILES))})|engines/[A-Za-z0-9][\w-]*/[A-Za-z0-9][\w.-]*", re.ASCII)
@@ -151,6 +154,7 @@ def unpack_bundle(path: Path, folder: Path) -> None:
                 with packed.open(info) as source, (partial / name).open("xb") as target:
                     _copy(source, target, info.file_size)
             read_bundle_folder(partial)
+            check_thumbnails(partial)
             try:
                 partial.rename(folder)
             except OSError:
@@ -166,13 +170,27 @@ def unpack_bundle(path: Path, folder: Path) -> None:
             shutil.rmtree(partial, ignore_errors=True)
 
 
+def check_thumbnails(folder: Path) -> None:
+    """Check that the thumbnails of a stranger's bundle are as few and as small as those that leafid writes.
+
+    Raises:
+        BundleError: they are not, or their file is damaged.
+    """
+    path = folder / THUMBNAILS
+    if path.is_file():
+        with _opened(path, MAX_THUMBNAILS) as thumbnails:
+            if (largest := max((info.file_size for info in thumbnails.infolist()), default=0)) > MAX_THUMBNAIL_BYTES:
+                raise BundleError(f"{path} is refused: a thumbnail would have {largest:,} bytes.")
+
+
 @contextmanager
-def _opened(path: Path) -> Iterator[zipfile.ZipFile]:
+def _opened(path: Path, most: int = MAX_MEMBERS) -> Iterator[zipfile.ZipFile]:
+    """Open a zip file after checking, by its last bytes, that its directory fits into memory."""
     try:
         with path.open("rb") as opened:
             count, size = _directory(opened)
-            if count > MAX_MEMBERS or size > MAX_DIRECTORY_BYTES:
-                raise BundleError(f"{path} has {count:,} members; a bundle has at most {MAX_MEMBERS:,}.")
+            if count > most or size > most * MAX_ENTRY_BYTES:
+                raise BundleError(f"{path} has {count:,} members; a bundle has at most {most:,}.")
             with zipfile.ZipFile(opened) as packed:
                 yield packed
     except OSError as error:
