@@ -30,4 +30,5 @@ def test_a_wheel_contains_shipped_files(tmp_path: Path) -> None:
     names = zipfile.ZipFile(next(tmp_path.glob("*.whl"))).namelist()
     assert "leafid/_shipped/configs/demo.yaml" in names
     assert "leafid/_shipped/data/leaf_characters.csv" in names
+    assert "leafid/_shipped/data/authorship.csv" in names and "leafid/identify/templates/sample.html" in names
     assert "leafid/py.typed" in names

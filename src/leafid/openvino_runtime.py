@@ -2,9 +2,12 @@
 
 import sys
 from importlib import import_module
+from threading import Lock
 from types import ModuleType
 
 CONVERTER = "openvino.tools.ovc"
+
+_importing = Lock()
 
 
 def import_openvino() -> ModuleType:
@@ -13,10 +16,11 @@ def import_openvino() -> ModuleType:
     ``import openvino`` also imports the converter, unless that raises an ImportError. This takes longer than the rest
     of the import, and reports each import over the network. ``openvino.tools.ovc`` can still be imported afterwards.
     """
-    if "openvino" in sys.modules:
-        return sys.modules["openvino"]
-    sys.modules[CONVERTER] = None  # type: ignore[assignment] # makes the import raise an ImportError
-    try:
-        return import_module("openvino")
-    finally:
-        del sys.modules[CONVERTER]
+    with _importing:  # else a second thread gets the half-imported module that the first has begun
+        if "openvino" in sys.modules:
+            return sys.modules["openvino"]
+        sys.modules[CONVERTER] = None  # type: ignore[assignment] # makes the import raise an ImportError
+        try:
+            return import_module("openvino")
+        finally:
+            del sys.modules[CONVERTER]

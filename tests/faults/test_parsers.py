@@ -229,11 +229,18 @@ def test_archives(tmp_path: Path) -> None:
 
 
 def test_results_to_be_continued(tmp_path: Path) -> None:
-    from leafid.identify.outputs.line_formats import CSV, JSONL
+    from leafid.identify.outputs.line_formats import JSONL, csv_format
     from leafid.identify.records import Record, Status
 
-    record = Record(path="leaf.jpg", status=Status.FAILED, reason="empty: no bytes", bundle="b", leafid_version="1")
-    whole = {".csv": CSV, ".jsonl": JSONL}
+    record = Record(
+        path="leaf.jpg",
+        status=Status.FAILED,
+        reason="empty: no bytes",
+        bundle="b",
+        leafid_version="1",
+        given=(("catalogNumber", "L.1"),),
+    )
+    whole = {".csv": csv_format(("catalogNumber",), byte_order_mark=True), ".jsonl": JSONL}
 
     def one(chance: random.Random) -> None:
         ending = chance.choice((".csv", ".jsonl"))

@@ -33,7 +33,7 @@ def test_no_output_contains_the_position(identifier: Identifier, photo: Path, tm
         (record,) = read_records(output)
         assert (record.photo_taken, record.camera) == ("2024-03-17T08:09:10+07:00", "Apple iPhone 15")
         assert record.latitude is None and record.longitude is None
-    write_darwin_core([record], outputs[3], identifier.info.taxonomy, on=date(2026, 3, 1))
+    write_darwin_core([record], outputs[3], identifier.info.taxonomy)
     write_report([record], outputs[4], identifier.info, on=date(2026, 3, 1))
     contents = [output.read_bytes() for output in outputs]
     pictures = [base64.b64decode(found) for found in re.findall(rb"data:image/jpeg;base64,([\w+/=]+)", contents[-1])]

@@ -10,11 +10,12 @@ from hypothesis import strategies as st
 
 from leafid.errors import FailureReason
 from leafid.identify import Candidate, LeafCheck, PlantPhoto, Record, Status, column_documentation
-from leafid.identify.outputs.line_formats import CSV, JSONL, LineFormat, candidates_text, parse_candidates
+from leafid.identify.outputs.line_formats import JSONL, LineFormat, candidates_text, csv_format, parse_candidates
 from leafid.identify.records import COLUMNS, record_from_dict, record_to_dict, unicode_path
 from leafid.tables import path_cell
 from leafid.trust import UndeterminedReason
 
+CSV = csv_format()
 text = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=20)
 probabilities = st.integers(0, 10_000).map(lambda number: number / 10_000)
 candidate_lists = st.lists(st.builds(Candidate, text, probabilities), max_size=4).map(tuple)
@@ -115,6 +116,7 @@ def test_undecodable_bytes_stay_visible() -> None:
 def test_every_column_and_every_code_is_documented() -> None:
     documentation = column_documentation()
     for field in fields(Record):
-        assert f"| `{field.name}` |" in documentation
+        assert f"| `{field.name}` |" in documentation or field.name == "given"
+    assert "| further columns |" in documentation
     for code in (*FailureReason, *Status, *UndeterminedReason):
         assert f"`{code}`" in documentation

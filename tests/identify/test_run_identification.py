@@ -118,7 +118,8 @@ def test_unusable_outputs_are_refused(identifier: Identifier, tmp_path: Path) ->
     (tmp_path / "folder.csv").mkdir()
     (tmp_path / "file").touch()
     for name, message in [
-        ("results.xlsx", r"ends in .csv, .jsonl or .parquet"),
+        ("results.ods", r"ends in .csv, .jsonl or .parquet"),
+        ("results.xlsx", r"Name both: -o .*results\.csv --spreadsheet .*results\.xlsx"),
         ("folder.csv", "is a folder"),
         ("file/results.csv", "cannot be written"),
     ]:

@@ -8,21 +8,20 @@
     MODEL_CARD.md           description for people
 
 Training calls ``write_bundle``, and calibration calls ``update_bundle``. To use a bundle, call ``read_bundle`` and, for
-the weights, ``Bundle.tensors``.
+the weights, ``Bundle.tensors``. It may also be packed as one .zip file, or be on the web: see ``bundle_folder``.
 """
 
+from leafid.bundle.description import describe_bundle
 from leafid.bundle.folder import (
     CARD,
     INFO,
     REFERENCE_TABLE,
     THUMBNAILS,
     Bundle,
-    bundle_folder,
-    check_is_bundle,
-    read_bundle,
     update_bundle,
     write_bundle,
 )
+from leafid.bundle.opening import bundle_folder, check_is_bundle, read_bundle
 from leafid.bundle.schema import (
     FEW_GATHERINGS,
     BundleInfo,
@@ -37,6 +36,7 @@ from leafid.bundle.schema import (
     PredictionSets,
     Provenance,
 )
+from leafid.bundle.zip_bundles import bundle_members, pack_bundle, unpack_bundle
 
 __all__ = [
     "CARD",
@@ -57,8 +57,12 @@ __all__ = [
     "PredictionSets",
     "Provenance",
     "bundle_folder",
+    "bundle_members",
     "check_is_bundle",
+    "describe_bundle",
+    "pack_bundle",
     "read_bundle",
+    "unpack_bundle",
     "update_bundle",
     "write_bundle",
 ]

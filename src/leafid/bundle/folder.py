@@ -10,7 +10,7 @@ from pydantic import ValidationError
 from safetensors import SafetensorError
 
 from leafid.bundle.schema import RENAMED_FIELDS, SCHEMA_VERSION, BundleInfo, References
-from leafid.errors import BundleError, TaxonomyError, UsageError
+from leafid.errors import BundleError, TaxonomyError
 from leafid.files import sha256_of, write_text, written_atomically
 from leafid.version import __version__
 
@@ -170,8 +170,8 @@ MAX_INFO_BYTES = 50_000_000
 """A description with 100,000 taxa has 15 million bytes."""
 
 
-def read_bundle(path: Path) -> Bundle:
-    """Read and check a bundle.
+def read_bundle_folder(path: Path) -> Bundle:
+    """Read and check a bundle that is a folder.
 
     Args:
         path: a bundle folder, or a run folder that holds one as ``bundle/``.
@@ -179,7 +179,7 @@ def read_bundle(path: Path) -> Bundle:
     Raises:
         BundleError: missing, damaged, foreign, or written by an older or newer leafid.
     """
-    folder = bundle_folder(path)
+    folder = folder_of(path)
     info = _read_info(folder / INFO)
     weights = folder / WEIGHTS
     if not weights.is_file():
@@ -191,7 +191,7 @@ def read_bundle(path: Path) -> Bundle:
     return Bundle(folder, info)
 
 
-def bundle_folder(path: Path) -> Path:
+def folder_of(path: Path) -> Path:
     """Return the folder of a bundle, given it or the run that holds it; nothing is read.
 
     Raises:
@@ -199,36 +199,14 @@ def bundle_folder(path: Path) -> Path:
     """
     folder = path if (path / INFO).is_file() or not (path / "bundle").is_dir() else path / "bundle"
     if folder.is_file():
-        raise BundleError(f"{path} is a file, and a bundle is a folder. Name the folder that `leafid train` wrote.")
+        raise BundleError(
+            f"{path} is a file, and a bundle is a folder or a .zip file. Name the folder that `leafid train` wrote."
+        )
     if not folder.is_dir():
         raise BundleError(f"There is no bundle {path}. `leafid train JOB` writes one to runs/<job name>/bundle.")
     if not (folder / INFO).is_file():
         raise BundleError(f"{folder} is not a bundle: it has no {INFO}. Name the folder that `leafid train` wrote.")
     return folder
-
-
-def check_is_bundle(path: Path, *, others: Iterable[Path | str] = ()) -> None:
-    """Check early, without reading it, that an argument may be a bundle, and not another argument in its place.
-
-    Args:
-        path: the argument that should be a bundle or a run.
-        others: the other arguments of the command.
-
-    Raises:
-        UsageError: one of ``others`` is a bundle, and ``path`` is not.
-    """
-    if _has_bundle(path):
-        return
-    swapped = next((other for other in others if _has_bundle(Path(other))), None)
-    if swapped is not None:
-        raise UsageError(f"{path} is not a bundle, and {swapped} is one. Name the bundle first: {swapped} {path}")
-
-
-def _has_bundle(path: Path) -> bool:
-    try:
-        return any((path / inner).is_file() for inner in (INFO, f"bundle/{INFO}"))
-    except (OSError, ValueError):  # names that no file can have
-        return False
 
 
 def _read_info(path: Path) -> BundleInfo:

@@ -6,6 +6,7 @@ import warnings
 
 import typer
 
+from leafid.cli.bundle import bundle
 from leafid.cli.collect import audit, collect
 from leafid.cli.columns import columns
 from leafid.cli.demo import demo
@@ -67,6 +68,7 @@ for command in (
 ):
     app.command()(command)
 app.add_typer(job, name="job")
+app.add_typer(bundle, name="bundle")
 
 
 def _name_successor(old: str, new: str) -> None:

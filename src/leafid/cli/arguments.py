@@ -96,7 +96,23 @@ def check_picture(output: Path, *inputs: Path) -> None:
     check_destinations([destination], inputs=inputs, existing="replace")
 
 
-BundleArgument = Annotated[Path, typer.Argument(metavar="BUNDLE", help="The model folder, or the run that holds it.")]
+def _local_bundle(value: str) -> Path:
+    """Return the path of a bundle; one on the web is fetched."""
+    from leafid.bundle import bundle_folder
+    from leafid.bundle.addresses import is_bundle_address
+
+    return bundle_folder(value) if is_bundle_address(value) else Path(value)
+
+
+BundleArgument = Annotated[
+    Path,
+    typer.Argument(
+        metavar="BUNDLE",
+        parser=_local_bundle,
+        help="The model: its folder, the run that holds it, a .zip of it, https://....zip#sha256=HASH, or "
+        "hf://OWNER/NAME@REVISION.",
+    ),
+]
 CharactersOption = Annotated[
     bool, typer.Option("--characters", help="Also measure the best leaf and compare it with the floras.")
 ]

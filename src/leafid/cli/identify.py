@@ -53,9 +53,23 @@ def identify(
         Path | None,
         typer.Option("-o", "--output", metavar="FILE", help="Write records to a .csv, .jsonl or .parquet file."),
     ] = None,
+    byte_order_mark: Annotated[
+        bool,
+        typer.Option("--bom", help="Begin CSV files with a byte order mark, by which Excel recognises UTF-8."),
+    ] = False,
+    spreadsheet: Annotated[
+        Path | None,
+        typer.Option(
+            "--spreadsheet", metavar="FILE", help="Also write a spreadsheet (.xlsx) for reading; needs leafid[xlsx]."
+        ),
+    ] = None,
     darwin_core: Annotated[
         Path | None,
-        typer.Option("--darwin-core", metavar="FILE", help="Also write Darwin Core Identification rows (.csv)."),
+        typer.Option(
+            "--darwin-core",
+            metavar="FILE",
+            help="Also write Darwin Core: Identification rows (.csv), or an archive (.zip).",
+        ),
     ] = None,
     report: Annotated[
         Path | None,
@@ -73,6 +87,32 @@ def identify(
             "as two identifications.",
         ),
     ] = HeatMapsOf.NONE,
+    sample_reports: Annotated[
+        Path | None,
+        typer.Option(
+            "--sample-reports",
+            metavar="FOLDER",
+            help="Also write a report for each sample, to be printed on A4 and signed; add --characters for the leaf.",
+        ),
+    ] = None,
+    sample_column: Annotated[
+        str | None,
+        typer.Option(
+            "--sample-column",
+            metavar="COLUMN",
+            help="Column of the table of images with the number of the sample; photos of one number are one sample.",
+            show_default="each photo is a sample",
+        ),
+    ] = None,
+    operator: Annotated[
+        str | None,
+        typer.Option(
+            "--operator", metavar="NAME", help="Who runs the identification, for the reports.", show_default=False
+        ),
+    ] = None,
+    pdf: Annotated[
+        bool, typer.Option("--pdf", help="Also print the reports of samples to PDF, by an installed Chromium.")
+    ] = False,
     top: Annotated[
         int | None, typer.Option("--top", min=1, help="Number of candidates in a record.", show_default="5")
     ] = None,
@@ -153,15 +193,23 @@ def identify(
     existing = existing_output(resume, force)
     again = survive_crashes(reads_list="-" in paths) > 0 and output is not None
 
-    from leafid.identify import IdentifySettings, identify_photos
+    from leafid.identify import DerivedOutputs, IdentifySettings, identify_photos
 
     settings = IdentifySettings(
         bundle=bundle,
         images=paths,
         output=output,
-        darwin_core=darwin_core,
-        report=report,
-        heat_maps=heat_maps.value,
+        derived=DerivedOutputs(
+            byte_order_mark=byte_order_mark,
+            spreadsheet=spreadsheet,
+            darwin_core=darwin_core,
+            report=report,
+            heat_maps=heat_maps.value,
+            sample_reports=sample_reports,
+            sample_column=sample_column,
+            operator=operator,
+            pdf=pdf,
+        ),
         top=top,
         batch_size=number_or_auto("--batch-size", batch_size),
         workers=number_or_auto("--workers", workers),

@@ -2,6 +2,7 @@ from .commands import IdentifySettings as IdentifySettings
 from .commands import WatchSettings as WatchSettings
 from .commands import identify_photos as identify_photos
 from .commands import watch_photos as watch_photos
+from .derived_outputs import DerivedOutputs as DerivedOutputs
 from .engines.compiled_engine import Parity as Parity
 from .engines.compiled_formats import COMPILED as COMPILED
 from .engines.compiled_formats import CompiledName as CompiledName
@@ -14,9 +15,18 @@ from .inputs.find_inputs import find_inputs as find_inputs
 from .inputs.find_inputs import select_shard as select_shard
 from .inputs.memory_images import Photo as Photo
 from .outputs.darwin_core import DWC_COLUMNS as DWC_COLUMNS
+from .outputs.darwin_core import given_names as given_names
+from .outputs.darwin_core import identifier_of as identifier_of
+from .outputs.darwin_core import scientific_name_authors as scientific_name_authors
 from .outputs.darwin_core import write_darwin_core as write_darwin_core
+from .outputs.dwc_archive import write_archive as write_archive
 from .outputs.report import write_report as write_report
 from .outputs.report_files import report_destination as report_destination
+from .outputs.sample_reports import SampleReportSettings as SampleReportSettings
+from .outputs.sample_reports import sample_reports_destination as sample_reports_destination
+from .outputs.sample_reports import write_sample_reports as write_sample_reports
+from .outputs.spreadsheet import spreadsheet_destination as spreadsheet_destination
+from .outputs.spreadsheet import write_spreadsheet as write_spreadsheet
 from .outputs.terminal import records_table as records_table
 from .outputs.terminal import summary_table as summary_table
 from .outputs.writers import darwin_core_destination as darwin_core_destination

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import datetime
 from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
@@ -11,16 +11,15 @@ from leafid.bundle import BundleInfo, check_is_bundle, read_bundle
 from leafid.destinations import Destination, check_destinations
 from leafid.errors import ExitCode, UsageError
 from leafid.files import Existing
+from leafid.identify.derived_outputs import DerivedOutputs
 from leafid.identify.engines.engine import EngineName
 from leafid.identify.engines.engine_choice import check_engine, suggest_export
 from leafid.identify.identifier import Identifier
-from leafid.identify.inputs.find_inputs import find_inputs
-from leafid.identify.outputs.darwin_core import write_darwin_core
+from leafid.identify.inputs.find_inputs import Inputs, find_inputs
+from leafid.identify.inputs.given_columns import GivenByPath
 from leafid.identify.outputs.failed_records import check_retry
-from leafid.identify.outputs.report import HeatMaps, write_report
-from leafid.identify.outputs.report_files import MAX_ROWS_IN_FILE, is_report_folder, report_destination
 from leafid.identify.outputs.terminal import MAX_TERMINAL_RECORDS, record_line, records_table, summary_table
-from leafid.identify.outputs.writers import darwin_core_destination, read_records, result_destinations
+from leafid.identify.outputs.writers import read_records, result_destinations
 from leafid.identify.plants.command import Records, check_plant_options, identify_plants, plants_of
 from leafid.identify.question import TOP_CANDIDATES, IdentifyOptions
 from leafid.identify.ray_cluster import ClusterIdentifier
@@ -43,9 +42,7 @@ class IdentifySettings:
     bundle: Path
     images: Sequence[str]
     output: Path | None
-    darwin_core: Path | None
-    report: Path | None
-    heat_maps: HeatMaps
+    derived: DerivedOutputs
     top: int | None
     batch_size: int | Literal["auto"]
     workers: int | Literal["auto"]
@@ -109,6 +106,7 @@ def identify_photos(settings: IdentifySettings) -> ExitCode:
     named = [settings.taxa] if settings.taxa else []  # may be a file
     check_destinations(destinations, inputs=chain(settings.images, named, paths), existing=settings.existing)
     _check_image_count(settings, len(paths))
+    settings.derived.check_images(len(paths), inputs.given.names)
     console = Console()
     for remark in inputs.remarks:
         _print(console, remark, style="dim")
@@ -119,12 +117,19 @@ def identify_photos(settings: IdentifySettings) -> ExitCode:
         _print(console, remark, style="dim")
     taxa = asked.taxa if asked else None
     records, summary = (
-        _identify(settings, identifier, paths, taxa)
+        _identify(settings, identifier, inputs, taxa)
         if plants is None or isinstance(identifier, ClusterIdentifier)
-        else identify_plants(settings, identifier, plants, taxa)
+        else identify_plants(settings, identifier, plants, GivenByPath(paths, inputs.given), taxa)
     )
     _print_result(settings, identifier, records, summary, console)
-    _write_derived_outputs(settings, identifier, records, summary, console)
+    settings.derived.write(
+        records,
+        identifier.info,
+        images=summary.images,
+        bundle=settings.bundle,
+        device=settings.device,
+        tell=lambda line: _print(console, line),
+    )
     return summary.exit_code
 
 
@@ -186,21 +191,13 @@ def _destinations(settings: IdentifySettings) -> list[Destination]:
         raise UsageError("--retry-failed tries the failed images of a result again. Add --resume.")
     if settings.retry_failed and settings.output is not None:
         check_retry(settings.output)
-    if settings.heat_maps != "none" and settings.report is None:
-        raise UsageError("--heat-maps adds heat maps to the report. Name the report with --report results.html")
     return [
         *(() if settings.output is None else result_destinations(settings.output)),
-        *(() if settings.darwin_core is None else [darwin_core_destination(settings.darwin_core)]),
-        *(() if settings.report is None else [report_destination(settings.report)]),
+        *settings.derived.destinations(),
     ]
 
 
 def _check_image_count(settings: IdentifySettings, images: int) -> None:
-    report = settings.report
-    if report is not None and not is_report_folder(report) and images > MAX_ROWS_IN_FILE:
-        raise UsageError(
-            f"{images:,} images are too many for a report in one file. Name a folder: --report {report.with_suffix('')}"
-        )
     if settings.output is None and images > MAX_TERMINAL_RECORDS:
         raise UsageError(f"{images:,} images are too many for the terminal. Name a result file: -o results.csv")
 
@@ -229,14 +226,15 @@ def _warn_if_uncalibrated(info: BundleInfo, console: "Console") -> None:
 def _identify(
     settings: IdentifySettings,
     identifier: Identifier | ClusterIdentifier,
-    paths: Sequence[str],
+    inputs: Inputs,
     taxa: Sequence[str] | None,
 ) -> tuple[Records, Summary]:
+    paths, given = inputs.paths, inputs.given
     output, options = settings.output, settings.identify_options
     options["taxa"] = taxa
     with progress_bar("Identifying") as on_progress:
         if output is None:
-            records, summary = identify_to_list(identifier, paths, on_progress=on_progress, **options)
+            records, summary = identify_to_list(identifier, paths, given=given, on_progress=on_progress, **options)
             return (lambda: records), summary
         summary = identify_to_file(
             identifier,
@@ -244,6 +242,8 @@ def _identify(
             output,
             existing=settings.existing,
             retry_failed=settings.retry_failed,
+            given=given,
+            byte_order_mark=settings.derived.byte_order_mark,
             on_progress=on_progress,
             **options,
         )
@@ -264,34 +264,6 @@ def _print_result(
         unit = "images" if settings.plant_by is None else "records" if settings.photos_too else "plants"
         console.print(summary_table(summary, limits=limits, unit=unit))
         _print(console, f"Records: {settings.output}")
-
-
-def _write_derived_outputs(
-    settings: IdentifySettings,
-    identifier: Identifier | ClusterIdentifier,
-    records: Records,
-    summary: Summary,
-    console: "Console",
-) -> None:
-    today = date.today()
-    if settings.darwin_core is not None:
-        rows = write_darwin_core(records(), settings.darwin_core, identifier.info.taxonomy, on=today)
-        without = f"; {summary.images - rows:,} images without a name have no row" if rows < summary.images else ""
-        _print(console, f"Darwin Core: {settings.darwin_core}, {rows:,} rows{without}")
-    if settings.report is not None:
-        with progress_bar("Thumbnails") as on_progress:
-            write_report(
-                records(),
-                settings.report,
-                identifier.info,
-                on=today,
-                images=summary.images,
-                bundle=settings.bundle,
-                heat_maps=settings.heat_maps,
-                device=settings.device,
-                on_progress=on_progress,
-            )
-        _print(console, f"Report: {settings.report}")
 
 
 def _print(console: "Console", text: str, *, style: str | None = None) -> None:

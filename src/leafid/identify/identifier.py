@@ -68,7 +68,8 @@ class Identifier:
         """Load a bundle, or the bundle of a run.
 
         Args:
-            bundle: the bundle folder, or the run folder that holds it.
+            bundle: the bundle folder, the run folder that holds it, a ``.zip`` file of it, or an address such as
+                ``https://HOST/FILE.zip#sha256=HASH`` or ``hf://OWNER/NAME@REVISION``; see ``leafid.bundle``.
             device: ``auto`` (a GPU if available), ``cpu``, ``cuda`` or ``mps``.
             engine: ``torch``; ``openvino`` or ``onnx``, once ``export_engine`` has written it into the bundle; or
                 ``auto``: on a CPU the fastest of those that are exported, else torch.
@@ -81,7 +82,7 @@ class Identifier:
             InstallationError: the named engine is not installed.
             UsageError: the device or engine does not exist.
         """
-        read = read_bundle(Path(bundle))
+        read = read_bundle(bundle)
         return cls(
             read.info,
             choose_engine(read, engine, device=device, cores=cores),

@@ -19,7 +19,7 @@ from leafid.errors import ImageError
 from leafid.identify.inputs.memory_images import MemoryImage
 from leafid.identify.inputs.prefetch import PrefetchedImage
 from leafid.identify.leaf_characters import measure_best_leaf
-from leafid.images import ImageSource, guard_image
+from leafid.images import ImageSource, guard_image, image_sha256
 from leafid.jobs import Preprocessing
 from leafid.sheets import PreparedImage, open_for_views, prepare
 
@@ -43,11 +43,13 @@ class OpenedImage:
         path: path as it was given.
         image: the prepared views, or the error that prevented reading.
         leaf: the measurements of the best leaf, or the error; None if characters are not measured.
+        sha256: of the file's bytes; None if they cannot be read.
     """
 
     path: str
     image: PreparedImage | ImageError
     leaf: "MeasuredImage | ImageError | None" = None
+    sha256: str | None = None
 
 
 def predict_in_order(
@@ -94,13 +96,14 @@ def predict_in_order(
 
 
 def _open(given: Input, preprocessing: Preprocessing, characters: bool) -> OpenedImage:
-    name = name_of(given)
+    name, sha256 = name_of(given), None
     try:
         with guard_image(name), _source(given) as source:
+            sha256 = image_sha256(source)
             image = prepare(open_for_views(source, preprocessing), preprocessing)
-            return OpenedImage(name, image, measure_best_leaf(source) if characters else None)
+            return OpenedImage(name, image, measure_best_leaf(source) if characters else None, sha256)
     except ImageError as failure:
-        return OpenedImage(name, failure)
+        return OpenedImage(name, failure, sha256=sha256)
 
 
 def name_of(given: Input) -> str:

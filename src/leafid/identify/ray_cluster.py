@@ -95,7 +95,7 @@ class ClusterIdentifier:
             raise InstallationError(
                 "Ray is not installed. Run on this and every machine of the cluster: pip install 'leafid[ray]'"
             )
-        read = read_bundle(Path(bundle))
+        read = read_bundle(bundle)
         return cls(read.info, read.folder.absolute(), device, engine, references, cores)
 
     def batch_size(self, setting: int | Literal["auto"] = "auto") -> int:

@@ -130,6 +130,7 @@ class RecordBuilder:
             plant=plant,
             photos=photos,
             engine=self.engine_name,
+            file_sha256=photo.opened.sha256,
             **leaf,
             **photo_metadata(photo.prepared.shot, self.question.keep_location),
             **self._stamp,
@@ -141,7 +142,14 @@ class RecordBuilder:
         return ({}, None) if measured.leaf is None else leaf_fields(measured.leaf, candidates, name)
 
     def _failed(self, photo: FailedPhoto, plant: str | None) -> Record:
-        return Record(path=photo.opened.path, status=Status.FAILED, reason=str(photo.error), plant=plant, **self._stamp)
+        return Record(
+            path=photo.opened.path,
+            status=Status.FAILED,
+            reason=str(photo.error),
+            plant=plant,
+            file_sha256=photo.opened.sha256,
+            **self._stamp,
+        )
 
     def _failed_plant(self, plant: str, photos: Sequence[FailedPhoto]) -> Record:
         first = photos[0]
@@ -156,17 +164,22 @@ class RecordBuilder:
             plant=plant,
             photos=listed,
             caution=caution_of_photos(listed, None),
+            file_sha256=first.opened.sha256,
             **self._stamp,
         )
 
     def _plant_photo(self, photo: Photo) -> PlantPhoto:
         if isinstance(photo, FailedPhoto):
-            return PlantPhoto(photo.opened.path, left_out=str(photo.error))
+            return PlantPhoto(photo.opened.path, left_out=str(photo.error), file_sha256=photo.opened.sha256)
         reason = quality_reason(self.info, photo.quality)
         answer = self._decide(photo.probabilities, photo.ood_score, photo)
         (first,) = self._candidates(answer.candidates[:1])
         return PlantPhoto(
-            photo.opened.path, None if reason is None else reason.value, first.scientific_name, first.probability
+            photo.opened.path,
+            None if reason is None else reason.value,
+            first.scientific_name,
+            first.probability,
+            photo.opened.sha256,
         )
 
     @property

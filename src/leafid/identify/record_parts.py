@@ -58,3 +58,5 @@ class PlantPhoto:
     """The most probable taxon on this photo alone; None if it could not be read."""
     probability: float | None = None
     """Calibrated probability of ``scientific_name`` on this photo alone."""
+    file_sha256: str | None = None
+    """SHA-256 of the file, as in a record; None if it could not be read."""

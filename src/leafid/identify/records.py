@@ -4,7 +4,8 @@ It is declared here once; CSV, JSONL, Parquet, terminal tables and documentation
 """
 
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, field, fields
+from datetime import datetime
 from enum import StrEnum
 from types import UnionType
 from typing import Annotated, Any, get_args, get_origin, get_type_hints
@@ -117,6 +118,13 @@ class Record:
         "because published positions lead to poaching of rare plants.",
     ] = None
     longitude: Annotated[float | None, "Longitude of the photo, east is positive."] = None
+    file_sha256: Annotated[
+        str | None,
+        "SHA-256 of the image file `path`, hexadecimal, as `sha256sum` prints it; missing if it could not be read.",
+    ] = None
+    identified_at: Annotated[
+        str, "Date and time of the identification, ISO 8601, with the offset from UTC of the machine's clock."
+    ] = field(default_factory=lambda: now(), compare=False)
     bundle: Annotated[
         str,
         "Identifier of the bundle: its name, `@`, the first 12 digits of the SHA-256 of its weights, `-`, and 6 digits "
@@ -128,6 +136,9 @@ class Record:
         "whose results differ slightly; missing if failed.",
     ] = None
     leafid_version: Annotated[str, "The version of leafid."]
+    given: tuple[tuple[str, str | None], ...] = ()
+    """Name and value of the further columns of the table that named the image, as ``GivenColumns`` names them. In
+    results they are columns after those above."""
 
     @property
     def of_plant(self) -> bool:
@@ -149,6 +160,11 @@ class Record:
         return None if self.reason is None else self.reason.partition(":")[0]
 
 
+def now() -> str:
+    """Return the time as ISO 8601 to the second, with the offset from UTC, such as ``2026-03-01T14:05:00+07:00``."""
+    return datetime.now().astimezone().isoformat(timespec="seconds")
+
+
 @dataclass(frozen=True)
 class Column:
     """A field of a record; ``element_type`` is the type of the elements of a tuple."""
@@ -163,17 +179,21 @@ class Column:
 def _columns() -> tuple[Column, ...]:
     hints = get_type_hints(Record, include_extras=True)
     columns = []
-    for field in fields(Record):
-        declared, description = get_args(hints[field.name])
+    for declared_field in fields(Record):
+        if declared_field.name == "given":
+            continue
+        declared, description = get_args(hints[declared_field.name])
         members = get_args(declared) if isinstance(declared, UnionType) else (declared,)
         value_type = next(member for member in members if member is not type(None))
         origin, element_type = get_origin(value_type) or value_type, next(iter(get_args(value_type)), None)
-        columns.append(Column(field.name, origin, type(None) in members, description, element_type))
+        columns.append(Column(declared_field.name, origin, type(None) in members, description, element_type))
     return tuple(columns)
 
 
 COLUMNS = _columns()
-"""The fields of a record in order."""
+"""The fields of a record in order, without ``given``."""
+
+COLUMN_NAMES = frozenset(column.name for column in COLUMNS)
 
 RENAMED_COLUMNS = {"score": "probability", "target_score": "target_probability"}
 """Columns of earlier versions, and their names now."""
@@ -192,6 +212,11 @@ def column_documentation() -> str:
         missing = "yes" if column.optional else ""
         words = type_names[column.element_type or column.value_type]
         rows.append(f"| `{column.name}` | {words} | {missing} | {column.description} |")
+    rows.append(
+        "| further columns | text | yes | The columns of the table that named the image, such as `catalogNumber`; one "
+        "with the name of a column above gets the prefix `input_`. Of a plant, different values stand beside each "
+        "other, separated by ` \\| `. |"
+    )
     return "\n".join(rows) + "\n"
 
 
@@ -221,7 +246,7 @@ def record_to_dict(record: Record) -> dict[str, Any]:
         values["caution"] = unicode_path(values["caution"])
     if record.reason is not None:
         values["reason"] = unicode_path(record.reason)
-    return values
+    return values | dict(record.given)
 
 
 def record_from_dict(values: dict[str, Any]) -> Record:
@@ -232,7 +257,10 @@ def record_from_dict(values: dict[str, Any]) -> Record:
         KeyError, TypeError or ValueError: the values do not make a record.
     """
     check_renamed_columns(values)
-    fields = {column.name: values[column.name] for column in COLUMNS}
+    fields: dict[str, Any] = {column.name: values[column.name] for column in COLUMNS}
+    fields["given"] = tuple((name, value) for name, value in values.items() if name not in COLUMN_NAMES)
+    if wrong := [name for name, value in fields["given"] if not isinstance(value, str | None)]:
+        raise ValueError(f"{wrong[0]} is no text")
     fields["status"] = Status(fields["status"])
     for column in COLUMNS:
         if column.element_type is not None:

@@ -1,5 +1,6 @@
 """Resuming of a result: which images are done, and whether existing records are compatible with new ones."""
 
+from array import array
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
@@ -69,6 +70,24 @@ def _refuse(location: str, reason: str) -> None:
     raise OutputError(f"{location}: {reason}, or name another output.")
 
 
+def check_given(record: Record, given: Sequence[str], location: str) -> None:
+    """Check that an existing record has the given columns that new records will have.
+
+    Raises:
+        OutputError: it has others.
+    """
+    if (carried := tuple(name for name, _ in record.given)) != tuple(given):
+        _refuse(
+            location,
+            f"carries {_listed(carried)} of the table of images, but the images named now have {_listed(given)}. "
+            "Name the same tables as before",
+        )
+
+
+def _listed(columns: Sequence[str]) -> str:
+    return f"the columns {', '.join(columns)}" if columns else "no columns"
+
+
 class ResumeState:
     """State of an interrupted run: the paths that are done and the counts of their records."""
 
@@ -78,21 +97,25 @@ class ResumeState:
         paths: Sequence[Path | str],
         output: Path,
         options: IdentifyOptions,
+        given: Sequence[str] = (),
     ) -> None:
         self.tally = Tally()
         self._identifier = identifier
         self._paths = paths
         self._output = output
         self._options = options
+        self._given = tuple(given)
         self._remaining = Counter(self._form(path) for path in paths)
 
     def add(self, record: Record) -> None:
         """Count an existing record.
 
         Raises:
-            OutputError: the record is not compatible (see ``check_resumable``), or its image is not among the paths.
+            OutputError: the record is not compatible (see ``check_resumable``), has other given columns, or its image
+                is not among the paths.
         """
         location = f"{self._output}, record {self.tally.images + 1}"
+        check_given(record, self._given, location)
         check_resumable(record, self._identifier, self._options, location=location)
         form = self._form(record.path)
         if not self._remaining[form]:
@@ -103,14 +126,14 @@ class ResumeState:
         self._remaining[form] -= 1
         self.tally.add([record])
 
-    def remaining_paths(self) -> list[Path | str]:
-        """Return the paths without a record, in order. Of a path named twice, the first ones are done."""
-        in_reverse = []
-        for path in reversed(self._paths):
-            form = self._form(path)
+    def remaining(self) -> Sequence[int]:
+        """Return the positions of the paths without a record, in order. Of a path named twice, the first are done."""
+        in_reverse = array("Q")
+        for position in reversed(range(len(self._paths))):
+            form = self._form(self._paths[position])
             if self._remaining[form]:
                 self._remaining[form] -= 1
-                in_reverse.append(path)
+                in_reverse.append(position)
         return in_reverse[::-1]
 
     def _form(self, path: Path | str) -> str:

@@ -17,7 +17,7 @@ from leafid.identify.inputs.find_inputs import expand_pages, images_in_folder
 from leafid.identify.outputs.writers import open_output, path_in_output, result_destinations
 from leafid.identify.question import IdentifyOptions
 from leafid.identify.records import Record
-from leafid.identify.resume import check_resumable
+from leafid.identify.resume import check_given, check_resumable
 from leafid.identify.summary import Summary, Tally
 
 INTERVAL = 1.0
@@ -81,7 +81,9 @@ def watch_folder(
     recorded: set[str] = set()
 
     def keep(record: Record) -> None:
-        check_resumable(record, identifier, options, location=f"{output}, record {tally.images + 1}")
+        location = f"{output}, record {tally.images + 1}"
+        check_resumable(record, identifier, options, location=location)
+        check_given(record, (), location)
         recorded.add(path_in_output(record.path, output))
         tally.add([record])
 

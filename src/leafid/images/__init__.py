@@ -8,6 +8,7 @@ into its ``ImageError``. ``in_flight`` notes the images that are being worked on
 from leafid.images.file_content import FileContent
 from leafid.images.formats import FORMATS, IMAGE_EXTENSIONS
 from leafid.images.guard import guard_image
+from leafid.images.hashing import image_sha256
 from leafid.images.in_flight import InFlight, note_images
 from leafid.images.opening import (
     MAX_ASPECT,
@@ -30,6 +31,7 @@ __all__ = [
     "InFlight",
     "OpenedImage",
     "guard_image",
+    "image_sha256",
     "note_images",
     "open_image",
     "open_pillow_image",

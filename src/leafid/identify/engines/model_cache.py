@@ -1,8 +1,9 @@
 """The user's cache of compiled models; a bundle holds only files that are checked by their hash."""
 
 import os
-import sys
 from pathlib import Path
+
+from leafid.caches import user_caches
 
 
 def model_cache(weights_sha256: str) -> Path | None:
@@ -12,16 +13,8 @@ def model_cache(weights_sha256: str) -> Path | None:
     time. Each network has its own folder: OpenVINO recognises a model by path, size and time of change only.
     """
     try:
-        folder = _caches() / "leafid" / "engines" / weights_sha256[:16]
+        folder = user_caches() / "leafid" / "engines" / weights_sha256[:16]
         folder.mkdir(parents=True, exist_ok=True)
     except (OSError, RuntimeError):  # RuntimeError: the user has no home
         return None
     return folder if os.access(folder, os.W_OK) else None
-
-
-def _caches() -> Path:
-    if named := os.environ.get("XDG_CACHE_HOME"):
-        return Path(named)
-    if sys.platform == "win32":
-        return Path(os.environ.get("LOCALAPPDATA") or Path.home() / "AppData" / "Local")
-    return Path.home() / ("Library/Caches" if sys.platform == "darwin" else ".cache")

@@ -3,6 +3,7 @@
 import glob
 import os
 import re
+from array import array
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
@@ -11,6 +12,7 @@ from typing import TypeVar
 
 from leafid.errors import UsageError
 from leafid.file_names import is_hidden_or_system
+from leafid.identify.inputs.given_columns import GivenColumns
 from leafid.identify.inputs.input_lists import STANDARD_INPUT, is_input_list, read_input_list, read_standard_input
 from leafid.identify.inputs.name_list import NameList
 from leafid.identify.records import unicode_path
@@ -34,6 +36,7 @@ class Inputs:
         repeated_folders: number of times a link led to a folder that had been searched already.
         empty_folders: named folders without an image.
         multipage_files: number of TIFF files with several pages, whose pages are listed separately.
+        given: the further columns of the tables that name images, by position in ``paths``.
     """
 
     paths: tuple[str, ...]
@@ -42,6 +45,7 @@ class Inputs:
     repeated_folders: int = 0
     empty_folders: tuple[Path, ...] = ()
     multipage_files: int = 0
+    given: GivenColumns = field(default_factory=GivenColumns)
 
     @property
     def remarks(self) -> tuple[str, ...]:
@@ -74,7 +78,7 @@ def find_inputs(arguments: Sequence[str | Path], *, shard: str | None = None) ->
       image, or that cannot be read, remains in the list and gives a failed record.
     - ``*``, ``?``, ``[...]`` and ``**`` are expanded if the shell has not done so.
     - A ``.csv``, ``.tsv`` or ``.parquet`` file lists images in its column ``path``, a ``.txt`` file one on each line,
-      relative to the file.
+      relative to the file. The columns of a table are given columns of its images, see ``carried_names``.
     - ``-`` reads a list from standard input, one path per line, or separated by NUL; ``./-`` is a file of this name.
     - ``http://`` and ``https://`` begin the address of an image, of an IIIF image service, or of an IIIF manifest,
       which means its first image. Tables and lists may contain addresses too.
@@ -93,7 +97,7 @@ def find_inputs(arguments: Sequence[str | Path], *, shard: str | None = None) ->
         UsageError: a folder does not exist, a glob matches nothing, a table cannot be used, or no image is found; all
             mistakes are listed.
     """
-    named = NameList()
+    named, given = NameList(), GivenColumns()
     other_files: Counter[str] = Counter()
     empty: list[Path] = []
     hidden = repeated = 0
@@ -112,7 +116,10 @@ def find_inputs(arguments: Sequence[str | Path], *, shard: str | None = None) ->
             if not folder.images:
                 empty.append(Path(argument))
         elif is_input_list(Path(argument)):
-            named.extend(map(str, read_input_list(Path(argument), mistakes)))
+            for name, values in read_input_list(Path(argument), mistakes):
+                if values:
+                    given.add(len(named), values)
+                named.append(name)
         else:
             named.append(str(argument))
     if not named and not mistakes:
@@ -120,9 +127,10 @@ def find_inputs(arguments: Sequence[str | Path], *, shard: str | None = None) ->
         mistakes.append(f"image extensions are {' '.join(sorted(IMAGE_EXTENSIONS))}")
     if mistakes:
         raise UsageError("\n".join(["These images cannot be identified:", *_indented(mistakes)]))
-    paths, paged = _with_pages(named)
+    paths, files, paged = _with_pages(named)
     listed = tuple(paths) if shard is None else select_shard(paths, shard)
-    return Inputs(listed, dict(other_files), hidden, repeated, tuple(empty), paged)
+    of_listed = given.selected(files if shard is None else select_shard(files, shard))
+    return Inputs(listed, dict(other_files), hidden, repeated, tuple(empty), paged, of_listed)
 
 
 def find_image_files(arguments: Sequence[str | Path]) -> Inputs:
@@ -159,18 +167,23 @@ def expand_pages(files: Iterable[Path]) -> tuple[str, ...]:
     return tuple(_with_pages(map(str, files))[0])
 
 
-def _with_pages(named: Iterable[str]) -> tuple[NameList, int]:
-    """Replace each multi-page TIFF file by its pages; return the list and the number of files replaced."""
-    paths = NameList()
+def _with_pages(named: Iterable[str]) -> tuple[NameList, Sequence[int], int]:
+    """Replace each multi-page TIFF file by its pages.
+
+    Returns:
+        The paths; for each the position of its file in ``named``; and the number of files replaced.
+    """
+    paths, positions = NameList(), array("Q")
     paged = 0
-    for name in named:
+    for position, name in enumerate(named):
         pages = 1 if is_web_address(name) else pages_of_file(Path(name))
         if pages == 1:
             paths.append(name)
         else:
             paged += 1
             paths.extend(page_path(name, page) for page in range(1, pages + 1))
-    return paths, paged
+        positions.extend([position] * pages)
+    return paths, positions, paged
 
 
 def _expanded(arguments: Iterable[str | Path], mistakes: list[str]) -> list[str | Path]:

@@ -3,9 +3,11 @@
 import os
 import re
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
+from leafid.identify.inputs.given_columns import carried_names
 from leafid.sources import is_web_address
 from leafid.tables import TableError, decoded, encoding_of, read_table
 
@@ -17,8 +19,18 @@ _PEEKED = 4096
 _LINE = re.compile(rb"([^\r\n]*)(?:\r\n|\r|\n)|([^\r\n]+)\Z")
 _LINE_END = re.compile(r"\r\n|\r|\n")
 _NUL_LINE = re.compile(rb"([^\0]*)\0|([^\0]+)\Z")
-Rows = list[tuple[int, str]]
-"""Line and path of each row."""
+
+
+@dataclass(frozen=True)
+class ListedImage:
+    """A row of a list: its line, the path as it stands there, and the given columns of its table."""
+
+    line: int
+    path: str
+    given: dict[str, str | None] = field(default_factory=dict)
+
+
+Rows = list[ListedImage]
 
 
 def is_input_list(path: Path) -> bool:
@@ -36,8 +48,12 @@ def is_input_list(path: Path) -> bool:
     return _encoding(start) is not None or b"\0" not in start  # images contain zeros
 
 
-def read_input_list(table: Path, mistakes: list[str]) -> list[str | Path]:
-    """Read the paths in a table or text file, relative to it; web addresses stay text. Append to ``mistakes``."""
+def read_input_list(table: Path, mistakes: list[str]) -> list[tuple[str, dict[str, str | None]]]:
+    """Read the images that a table or text file lists, and their given columns. Append to ``mistakes``.
+
+    Paths are relative to the table; web addresses stay as they are. A table with the column ``path`` alone gives no
+    columns.
+    """
     readers = {".parquet": _parquet_values, TEXT_ENDING: _text_values}
     values = readers.get(table.suffix.lower(), _csv_values)(table, mistakes)
     if values is None:
@@ -45,8 +61,12 @@ def read_input_list(table: Path, mistakes: list[str]) -> list[str | Path]:
     if not values:
         without = "contains no path" if table.suffix.lower() == TEXT_ENDING else "has a header but no rows"
         mistakes.append(f"{table}: {without}")
-    mistakes += [f"{table}:{line}: path is empty" for line, value in values if not value.strip()]
-    return [value if is_web_address(value) else table.parent / value for _, value in values if value.strip()]
+    mistakes += [f"{table}:{row.line}: path is empty" for row in values if not row.path.strip()]
+    return [
+        (row.path if is_web_address(row.path) else str(table.parent / row.path), row.given)
+        for row in values
+        if row.path.strip()
+    ]
 
 
 def read_standard_input(mistakes: list[str]) -> Iterator[str]:
@@ -97,7 +117,7 @@ def _text_values(table: Path, mistakes: list[str]) -> Rows | None:
         return None
     # Not `splitlines`: names of files may contain its other separators, such as U+2028.
     lines = enumerate(_LINE_END.split(text), start=1)
-    return [(number, line) for number, line in lines if line.strip()]
+    return [ListedImage(number, line) for number, line in lines if line.strip()]
 
 
 def _csv_values(table: Path, mistakes: list[str]) -> Rows | None:
@@ -111,9 +131,22 @@ def _csv_values(table: Path, mistakes: list[str]) -> Rows | None:
         mistakes.append(f"{table}: has no column path; it has {', '.join(read.header) or 'none'}")
         return None
     mistakes += [f"{table}:{line}: {reason}" for line, reason in read.wrong]
-    column = read.header.index("path")
-    rows = [(line, cells[column]) for line, cells in read.rows]
+    rows = _rows(read.header, read.rows)
     return rows or ([] if not read.wrong else None)
+
+
+def _rows(header: Sequence[str], numbered: Iterable[tuple[int, Sequence[str | None]]]) -> Rows:
+    """Return the rows of a table with a column ``path``; blank cells of the other columns are missing."""
+    column = header.index("path")
+    names = carried_names(header) if len(header) > 1 else ()
+    return [
+        ListedImage(
+            line,
+            cells[column] or "",
+            {name: cell if cell and cell.strip() else None for name, cell in zip(names, cells, strict=False)},
+        )
+        for line, cells in numbered
+    ]
 
 
 def _parquet_values(table: Path, mistakes: list[str]) -> Rows | None:
@@ -127,12 +160,14 @@ def _parquet_values(table: Path, mistakes: list[str]) -> Rows | None:
             if "path" not in names:
                 mistakes.append(f"{table}: has no column path; it has {', '.join(names) or 'none'}")
                 return None
-            values = opened.read(columns=["path"]).column("path").to_pylist()
+            columns = [column.to_pylist() for column in opened.read().columns]
     except (OSError, pyarrow.ArrowException) as error:
         detail = (isinstance(error, OSError) and error.strerror) or error
         mistakes.append(f"{table}: cannot be read as Parquet: {detail}")
         return None
-    if wrong := next((value for value in values if not isinstance(value, str | None)), None):
+    paths = columns[names.index("path")]
+    if wrong := next((value for value in paths if not isinstance(value, str | None)), None):
         mistakes.append(f"{table}: its column path contains {type(wrong).__name__}, not text")
         return None
-    return [(number, value or "") for number, value in enumerate(values, start=1)]
+    cells = ([None if value is None else str(value) for value in row] for row in zip(*columns, strict=True))
+    return _rows(names, enumerate(cells, start=1))

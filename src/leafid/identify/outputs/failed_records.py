@@ -36,7 +36,7 @@ def remove_failed_records(path: Path, check: Callable[[Record], None]) -> int:
     removed = 0
     remaining = path.with_name(f".{path.stem}.{os.getpid()}.remaining{path.suffix}")
     try:
-        with open_output(path, existing="resume"), open_output(remaining, existing="replace") as writer:
+        with open_output(path, existing="resume"), open_output(remaining, existing="replace", like=path) as writer:
             for record in read_records(path):
                 check(record)
                 if record.status is Status.FAILED:

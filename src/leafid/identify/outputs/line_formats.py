@@ -1,21 +1,26 @@
 """Formats of records: CSV, JSONL and Parquet. Each can be written and read back."""
 
+import codecs
 import csv
 import io
 import json
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from itertools import chain, islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, get_args, get_type_hints
 
 from leafid.files import written_atomically
 from leafid.identify.records import COLUMNS, Candidate, Record, Status, record_from_dict, record_to_dict
-from leafid.tables import csv_row, escape_formula, path_cell
+from leafid.tables import csv_row, escape_formula, path_cell, unescape_formula
 
 if TYPE_CHECKING:
     import pyarrow
+
+_MAX_HEADER = 1_000_000  # bytes
+_GIVEN = "From the table that named the image."
 
 ROW_GROUP = 10_000
 """Number of records in a Parquet row group, which is held in memory."""
@@ -31,6 +36,7 @@ class LineFormat:
         line: returns the bytes of a record, including the line end.
         record: parses such bytes; raises ValueError, KeyError or TypeError if they are damaged.
         quoted: whether a quoted value may contain line ends, so that a record may span several lines.
+        given: names of the given columns in the header, if the format has one.
     """
 
     header: bytes
@@ -38,6 +44,7 @@ class LineFormat:
     line: Callable[[Record], bytes]
     record: Callable[[bytes], Record]
     quoted: bool
+    given: tuple[str, ...] = ()
 
     def complete_records(self, opened: BinaryIO) -> Iterator[tuple[bytes, int]]:
         """Yield the bytes of each complete record and the offset of its end; skip a truncated last record."""
@@ -92,12 +99,12 @@ def _csv_row(cells: Sequence[str | float]) -> bytes:
     return csv_row(cells).encode("utf-8")
 
 
-def _csv_record(line: bytes) -> Record:
+def _csv_record(line: bytes, given: Sequence[str] = ()) -> Record:
     rows = list(csv.reader(io.StringIO(line.decode("utf-8"), newline=""), strict=True))
-    if len(rows) != 1 or len(rows[0]) != len(COLUMNS):
-        raise ValueError(f"not {len(COLUMNS)} values")
+    if len(rows) != 1 or len(rows[0]) != len(COLUMNS) + len(given):
+        raise ValueError(f"not {len(COLUMNS) + len(given)} values")
     values: dict[str, Any] = {}
-    for column, cell in zip(COLUMNS, rows[0], strict=True):
+    for column, cell in zip(COLUMNS, rows[0], strict=False):
         text = cell if column.name == "path" else cell.removeprefix("'")
         if column.element_type is Candidate:
             values[column.name] = parse_candidates(text)
@@ -108,11 +115,43 @@ def _csv_record(line: bytes) -> Record:
         else:
             values[column.name] = None if column.optional and not text else text
     values["status"] = Status(values["status"])
-    return Record(**values)
+    further = (cell.removeprefix("'") or None for cell in rows[0][len(COLUMNS) :])
+    return Record(**values, given=tuple(zip(given, further, strict=True)))
 
 
-_CSV_HEADER = _csv_row([column.name for column in COLUMNS])
-CSV = LineFormat(_CSV_HEADER, _CSV_HEADER, _csv_line, _csv_record, quoted=True)
+_NAMES = [column.name for column in COLUMNS]
+
+
+def csv_format(given: Sequence[str] = (), *, byte_order_mark: bool = False) -> LineFormat:
+    """Return the format of a CSV file.
+
+    Args:
+        given: names of the given columns of its records, which follow those of a record.
+        byte_order_mark: whether it begins with one, by which Excel recognises UTF-8.
+    """
+    header = (codecs.BOM_UTF8 if byte_order_mark else b"") + _csv_row([*_NAMES, *map(escape_formula, given)])
+    return LineFormat(header, header, _csv_line, partial(_csv_record, given=given), quoted=True, given=tuple(given))
+
+
+def csv_format_of(file: Path) -> LineFormat:
+    """Return the format of an existing CSV file, by its header.
+
+    Raises:
+        OSError: it cannot be read.
+    """
+    with file.open("rb") as opened:
+        start = opened.readline(_MAX_HEADER)
+    usual = csv_format(byte_order_mark=start.startswith(codecs.BOM_UTF8))
+    if not start.endswith(b"\n"):  # stopped while the header was written, perhaps among the given columns
+        return replace(usual, start=start + b"\n") if start.startswith(usual.start[:-1] + b",") else usual
+    try:
+        header = next(csv.reader([start.decode("utf-8-sig", "replace")]), [])
+    except csv.Error:
+        return usual
+    if header[: len(_NAMES)] != _NAMES:
+        return usual
+    given = [unescape_formula(name) for name in header[len(_NAMES) :]]
+    return csv_format(given, byte_order_mark=start.startswith(codecs.BOM_UTF8))
 
 
 # --- JSONL -----------------------------------------------------------------------------------------------------------
@@ -141,8 +180,10 @@ def write_parquet(records: Iterable[Record], path: Path) -> None:
     import pyarrow
     from pyarrow import parquet
 
-    schema = _arrow_schema()
-    rows = (record_to_dict(record) for record in records)
+    records = iter(records)
+    first_record = next(records, None)
+    schema = _arrow_schema([name for name, _ in first_record.given] if first_record else ())
+    rows = map(record_to_dict, chain([first_record] if first_record else (), records))
     with written_atomically(path) as temporary, parquet.ParquetWriter(temporary, schema) as writer:
         for first in rows:
             group = list(islice(chain([first], rows), ROW_GROUP))
@@ -174,10 +215,10 @@ def count_parquet_rows(path: Path) -> int:
         return int(opened.metadata.num_rows)
 
 
-def _arrow_schema() -> "pyarrow.Schema":
+def _arrow_schema(given: Iterable[str]) -> "pyarrow.Schema":
     import pyarrow
 
-    kinds: dict[type, pyarrow.DataType] = {
+    kinds: dict[type | None, pyarrow.DataType] = {
         str: pyarrow.string(),
         Status: pyarrow.string(),
         float: pyarrow.float64(),
@@ -202,4 +243,5 @@ def _arrow_schema() -> "pyarrow.Schema":
             )
             for column in COLUMNS
         ]
+        + [pyarrow.field(name, pyarrow.string(), metadata={"description": _GIVEN}) for name in given]
     )

@@ -1,6 +1,5 @@
 """Writes records as an HTML report: a table to sort and filter, with thumbnails and the statement of limits."""
 
-import io
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -10,22 +9,21 @@ from itertools import islice
 from pathlib import Path
 from typing import Any, Literal
 
-from PIL import Image
-
 from leafid.bundle import BundleInfo, read_bundle
 from leafid.cores import usable_cores
 from leafid.errors import ImageError
 from leafid.html import page_template
 from leafid.identify.leaf_characters import draw_best_leaf, has_characters
+from leafid.identify.outputs.pictures import jpeg, reduced
 from leafid.identify.outputs.report_files import ReportWriter, open_report
 from leafid.identify.records import Record, Status, record_to_dict
 from leafid.identify.summary import Tally
-from leafid.images import guard_image, open_image
+from leafid.images import guard_image
 from leafid.progress import OnProgress
 from leafid.sources import is_web_address
 from leafid.trust import HeatOverlays, read_thumbnail
 
-_THUMBNAIL_SIZE = (120, 120)  # largest width and height in pixels
+_THUMBNAIL_SIDE = 120  # longer side in pixels
 _JPEG_QUALITY = 60  # a thumbnail has 3 KB, so that 5,000 rows need 20 MB
 _LEAF_SIDE = 260  # longer side of a leaf drawing in pixels, large enough to distinguish its veins
 _HEAT_MAP_SIDE = 200  # longer side of a heat map in pixels
@@ -131,18 +129,14 @@ def _pictures(record: Record) -> _Pictures:
     path = Path(record.path)
     try:
         with guard_image(path):
-            thumbnail = open_image(path, needed_side=min(_THUMBNAIL_SIZE)).rgb
-            thumbnail.thumbnail(_THUMBNAIL_SIZE)
-            leaf = draw_best_leaf(path, longest=_LEAF_SIDE) if has_characters(record) else None
+            thumbnail = reduced(path, _THUMBNAIL_SIDE)
+            leaf = draw_best_leaf(path, longest=_LEAF_SIDE) if thumbnail and has_characters(record) else None
     except ImageError:
         return _Pictures()
-    return _Pictures(_jpeg(thumbnail), None if leaf is None else _jpeg(leaf))
-
-
-def _jpeg(picture: Image.Image) -> bytes:
-    content = io.BytesIO()
-    picture.save(content, "JPEG", quality=_JPEG_QUALITY)
-    return content.getvalue()
+    return _Pictures(
+        None if thumbnail is None else jpeg(thumbnail, _JPEG_QUALITY),
+        None if leaf is None else jpeg(leaf, _JPEG_QUALITY),
+    )
 
 
 def _heat_maps(heat: HeatOverlays, record: Record, report: ReportWriter) -> list[dict[str, str]]:
@@ -155,7 +149,7 @@ def _heat_maps(heat: HeatOverlays, record: Record, report: ReportWriter) -> list
     except ImageError:
         return []
     return [
-        {"scientific_name": name, "picture": report.add_picture(_jpeg(picture))}
+        {"scientific_name": name, "picture": report.add_picture(jpeg(picture, _JPEG_QUALITY))}
         for name, picture in zip(names, pictures, strict=True)
     ]
 
@@ -170,5 +164,6 @@ def _add_specimen_thumbnails(specimens: dict[str, str], record: Record, bundle: 
 def _row(record: Record, pictures: _Pictures, report: ReportWriter) -> dict[str, Any]:
     values = record_to_dict(record)
     fields = {name: values[name] for name in (*_COLUMNS, *_DETAILS)}
+    fields["given"] = [[name, value] for name, value in record.given if value is not None]
     jpegs = {"thumbnail": pictures.thumbnail, "leaf": pictures.leaf}
     return fields | {name: None if jpeg is None else report.add_picture(jpeg) for name, jpeg in jpegs.items()}

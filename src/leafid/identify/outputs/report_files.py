@@ -1,6 +1,5 @@
 """Storage of a report: one self-contained file, or a folder of files for many images."""
 
-import base64
 import json
 import re
 import shutil
@@ -12,6 +11,7 @@ from typing import Any, Protocol
 from leafid.destinations import Destination, check_destinations, contains_only, is_marked
 from leafid.errors import OutputError
 from leafid.files import written_atomically
+from leafid.identify.outputs.pictures import data_address
 
 MAX_ROWS_IN_FILE = 20_000
 """Number of rows up to which a report may be one file, of about 80 MB. A folder can show 100,000 rows."""
@@ -84,7 +84,7 @@ class _FileReport:
         self._rows: list[dict[str, Any]] = []
 
     def add_picture(self, jpeg: bytes) -> str:
-        return "data:image/jpeg;base64," + base64.b64encode(jpeg).decode("ascii")
+        return data_address(jpeg)
 
     def add_row(self, row: dict[str, Any]) -> None:
         self._rows.append(row)

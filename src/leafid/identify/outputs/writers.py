@@ -4,7 +4,7 @@ Batches are appended to CSV and JSONL; see ``parquet_files`` for Parquet.
 """
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from io import FileIO
 from pathlib import Path
@@ -13,8 +13,9 @@ from leafid.destinations import Destination, check_destinations, contains_only, 
 from leafid.errors import OutputError
 from leafid.files import Existing, lock_open_file
 from leafid.identify.outputs.darwin_core import DWC_COLUMNS
+from leafid.identify.outputs.dwc_archive import is_archive
 from leafid.identify.outputs.line_files import RecordWriter, read_complete_records
-from leafid.identify.outputs.line_formats import CSV, JSONL, LineFormat
+from leafid.identify.outputs.line_formats import JSONL, LineFormat, csv_format, csv_format_of
 from leafid.identify.outputs.parquet_files import (
     ROWS_PER_FILE,
     ParquetWriter,
@@ -35,7 +36,7 @@ def result_destinations(path: Path, option: str = "-o") -> tuple[Destination, ..
     Raises:
         OutputError: the extension is not one of ``EXTENSIONS``.
     """
-    file, _ = _line_file(path)
+    file = _line_file(path)
     if path.is_dir() and path.suffix == ".parquet":
         parts = contains_only(r"part-\d+\.parquet", r"\.part-.*\.partial")
         result = Destination(option, path, lambda folder: parts(folder) and not is_foreign_folder(folder), "folder")
@@ -45,14 +46,15 @@ def result_destinations(path: Path, option: str = "-o") -> tuple[Destination, ..
 
 
 def darwin_core_destination(path: Path) -> Destination:
-    """Return the destination of Darwin Core rows.
+    """Return the destination of Darwin Core: rows in a .csv file, or an archive in a .zip file.
 
     Raises:
-        OutputError: the extension is not ``.csv``.
+        OutputError: the extension is another.
     """
-    if path.suffix.lower() != ".csv":
-        raise OutputError(f"--darwin-core {path}: name a file that ends in .csv.")
-    return Destination("--darwin-core", path, has_header(DWC_COLUMNS), makes_folders=False)
+    kinds = {".csv": has_header(DWC_COLUMNS, begins=True), ".zip": is_archive}
+    if path.suffix.lower() not in kinds:
+        raise OutputError(f"--darwin-core {path}: name a file that ends in .csv, or in .zip for an archive.")
+    return Destination("--darwin-core", path, kinds[path.suffix.lower()], makes_folders=False)
 
 
 def _is_result(path: Path) -> bool:
@@ -68,6 +70,9 @@ def open_output(
     existing: Existing = "refuse",
     on_existing: Callable[[Record], None] | None = None,
     rows_per_file: int = ROWS_PER_FILE,
+    given: Sequence[str] = (),
+    byte_order_mark: bool = False,
+    like: Path | None = None,
 ) -> Iterator[RecordWriter]:
     """Open a result file for appending, and create missing parent folders.
 
@@ -79,12 +84,17 @@ def open_output(
         existing: what to do with an existing result.
         on_existing: called with each existing record on resume.
         rows_per_file: number of records from which a Parquet result is split into part files.
+        given: names of the given columns of new records.
+        byte_order_mark: whether a new CSV file begins with one, by which Excel recognises UTF-8.
+        like: an existing result of the same ending, whose columns and byte order mark a new one takes.
 
     Raises:
         OutputError: see ``check_destinations``; or the file cannot be written, is not a result of leafid, or is locked.
     """
     check_destinations(result_destinations(path), existing=existing)
-    with closing(_open_writer(path, existing, on_existing, rows_per_file)) as writer:
+    new = csv_format(given, byte_order_mark=byte_order_mark) if path.suffix == ".csv" else JSONL
+    new = new if like is None else _existing_format(like)
+    with closing(_open_writer(path, new, existing, on_existing, rows_per_file)) as writer:
         yield writer
         writer.finish()
     if path.suffix == ".parquet":
@@ -92,11 +102,19 @@ def open_output(
 
 
 def _open_writer(
-    path: Path, existing: Existing, on_existing: Callable[[Record], None] | None, rows_per_file: int
+    path: Path,
+    new: LineFormat,
+    existing: Existing,
+    on_existing: Callable[[Record], None] | None,
+    rows_per_file: int,
 ) -> RecordWriter:
-    """Open the file for appending, write its header, and on resume read its complete records."""
-    file, lines = _line_file(path)
+    """Open the file for appending, write its header, and on resume read its complete records.
+
+    A result that is resumed and has a header keeps it, with or without a byte order mark.
+    """
+    file = _line_file(path)
     opened, is_new = _open_locked(path, file, existing)
+    lines = _existing_format(file) if existing == "resume" and os.path.getsize(file) else new
     writer = RecordWriter(opened, lines) if file == path else ParquetWriter(opened, path, rows_per_file)
     try:
         if existing == "replace":
@@ -136,9 +154,9 @@ def read_records(path: Path) -> Iterator[Record]:
     Raises:
         OutputError: the file does not exist, is not a result of leafid, or has columns of an earlier version.
     """
-    file, lines = _line_file(path)
+    file = _line_file(path)
     try:
-        yield from read_complete_records(file, lines) if file == path else parquet_records(path)
+        yield from read_complete_records(file, _existing_format(file)) if file == path else parquet_records(path)
     except OSError as error:
         raise OutputError(f"{path} cannot be read: {error.strerror or error}.") from None
     except RenamedColumnError as error:
@@ -154,16 +172,23 @@ def path_in_output(path: str, output: Path) -> str:
     return path_cell(unicode_path(path)) if output.suffix == ".csv" else unicode_path(path)
 
 
-def _line_file(path: Path) -> tuple[Path, LineFormat]:
-    """Return the file to which records are appended, and its format."""
+def _line_file(path: Path) -> Path:
+    """Return the file to which records are appended."""
     match path.suffix:
-        case ".csv":
-            return path, CSV
-        case ".jsonl":
-            return path, JSONL
+        case ".csv" | ".jsonl":
+            return path
         case ".parquet":
-            return journal_path(path), JSONL
+            return journal_path(path)
+        case ".xlsx":
+            raise OutputError(
+                f"{path}: a spreadsheet is written at the end, beside the result. Name both: -o "
+                f"{path.with_suffix('.csv')} --spreadsheet {path}"
+            )
         case _:
             raise OutputError(
                 f"{path}: name a result file that ends in {', '.join(EXTENSIONS[:-1])} or {EXTENSIONS[-1]}."
             )
+
+
+def _existing_format(file: Path) -> LineFormat:
+    return csv_format_of(file) if file.suffix == ".csv" else JSONL

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 from leafid.errors import UsageError
 from leafid.identify.identifier import Identifier
 from leafid.identify.inputs.find_inputs import select_shard
+from leafid.identify.inputs.given_columns import GivenByPath
 from leafid.identify.outputs.writers import read_records
 from leafid.identify.plants.grouping import Plant, group_photos
 from leafid.identify.records import Record
@@ -58,6 +59,7 @@ def identify_plants(
     settings: "IdentifySettings",
     identifier: Identifier,
     plants: Sequence[Plant],
+    given: GivenByPath,
     taxa: Sequence[str] | None,
 ) -> tuple[Records, Summary]:
     """Identify plants into the result file, or into memory without one."""
@@ -66,7 +68,7 @@ def identify_plants(
     with progress_bar("Identifying") as on_progress:
         if output is None:
             records, summary = identify_plants_to_list(
-                identifier, plants, photos_too=settings.photos_too, on_progress=on_progress, **options
+                identifier, plants, photos_too=settings.photos_too, given=given, on_progress=on_progress, **options
             )
             return (lambda: records), summary
         summary = identify_plants_to_file(
@@ -75,6 +77,8 @@ def identify_plants(
             output,
             photos_too=settings.photos_too,
             existing=settings.existing,
+            given=given,
+            byte_order_mark=settings.derived.byte_order_mark,
             on_progress=on_progress,
             **options,
         )

@@ -10,7 +10,7 @@ from leafid.identify.outputs.writers import path_in_output
 from leafid.identify.plants.grouping import Plant
 from leafid.identify.question import IdentifyOptions
 from leafid.identify.records import Record
-from leafid.identify.resume import check_resumable
+from leafid.identify.resume import check_given, check_resumable
 from leafid.identify.summary import Tally
 
 _Key = tuple[str, str | None]
@@ -33,6 +33,7 @@ class PlantResumeState:
         options: IdentifyOptions,
         *,
         photos_too: bool,
+        given: Sequence[str] = (),
     ) -> None:
         self.tally = Tally()
         self.records = number_of_records(plants, photos_too=photos_too)
@@ -41,6 +42,7 @@ class PlantResumeState:
         self._output = output
         self._options = options
         self._photos_too = photos_too
+        self._given = given
         self._missing = Counter(key for plant in plants for key in self._keys(plant))
         self._by_name = {self._form(plant.name): plant for plant in plants}
 
@@ -52,6 +54,7 @@ class PlantResumeState:
         """
         location = f"{self._output}, record {self.tally.images + 1}"
         check_resumable(record, self._identifier, self._options, location=location, plants=True)
+        check_given(record, self._given, location)
         key = self._key(record)
         if not self._missing[key]:
             what = f"the plant {key[0]}" if key[1] is None else f"the photo {key[1]} of {key[0]}"

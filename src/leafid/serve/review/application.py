@@ -90,7 +90,7 @@ def write_derived_files(results: Path, records: Sequence[Record], decisions: Dec
     """Write the Darwin Core rows and the table to train on; return file names and numbers of rows."""
     identifications, training = identifications_path(results), training_path(results)
     return {
-        identifications.name: write_identifications(decisions.latest, identifications),
+        identifications.name: write_identifications(records, decisions.latest, identifications),
         training.name: write_training_table(records, decisions.latest, training),
     }
 

@@ -4,7 +4,7 @@ import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from leafid.identify import DWC_COLUMNS, Record
+from leafid.identify import DWC_COLUMNS, Record, given_names, identifier_of, scientific_name_authors
 from leafid.serve.review.decisions import Choice, Decision
 from leafid.sources import is_web_address
 from leafid.tables import write_table
@@ -23,16 +23,20 @@ def training_path(results: Path) -> Path:
     return results.with_name(f"{results.stem}.training.csv")
 
 
-def write_identifications(decisions: Mapping[str, Decision], path: Path) -> int:
+def write_identifications(records: Sequence[Record], decisions: Mapping[str, Decision], path: Path) -> int:
     """Write one Darwin Core Identification row for each determination; return their number.
 
-    ``cannot_tell`` has no row: collection systems reject rows without a name.
+    ``cannot_tell`` has no row: collection systems reject rows without a name. The columns of the table that named the
+    images follow, such as ``catalogNumber``, by which a row joins its specimen.
 
     Raises:
         OutputError: the file cannot be written.
     """
     rows = []
-    for one in decisions.values():
+    authors = scientific_name_authors()
+    given = {record.subject: [value or "" for _, value in record.given] for record in records}
+    names = given_names(records)
+    for subject, one in decisions.items():
         if one.decision is Choice.CANNOT_TELL:
             continue
         predicted = f"{one.predictedName} ({one.predictedProbability})" if one.predictedName else "no name"
@@ -40,13 +44,16 @@ def write_identifications(decisions: Mapping[str, Decision], path: Path) -> int:
         values = {
             "associatedMedia": one.path,
             "scientificName": one.scientificName,
+            "scientificNameAuthorship": authors.get(one.scientificName, ""),
+            "identificationID": identifier_of(subject, one.identifiedBy, one.dateIdentified),
             "identifiedBy": one.identifiedBy,
             "dateIdentified": one.dateIdentified,
             "identificationVerificationStatus": "verified",
             "identificationRemarks": ". ".join(remark for remark in remarks if remark) + f", bundle {one.bundle}.",
         }
-        rows.append([values.get(column, "") for column in DWC_COLUMNS])
-    write_table(path, DWC_COLUMNS, rows)
+        further = given.get(subject) or [""] * len(names)
+        rows.append([*(values.get(column, "") for column in DWC_COLUMNS), *further])
+    write_table(path, [*DWC_COLUMNS, *names], rows)
     return len(rows)
 
 

@@ -1,0 +1,1 @@
+"""Bundles packed and on the web."""

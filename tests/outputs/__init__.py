@@ -1,0 +1,1 @@
+"""Files that others take: archives, spreadsheets, reports."""
