@@ -31,6 +31,8 @@ class ExitCode(IntEnum):
     """Finished, but some inputs failed; each has a record or a row with the reason."""
     INTERRUPTED = 130
     """Stopped with Ctrl-C; finished results are kept."""
+    PIPE_CLOSED = 141
+    """The reader of the result stopped reading, as ``head`` does; nothing is said. Only where the result is printed."""
 
 
 class LeafidError(Exception):

@@ -108,6 +108,8 @@ def test_an_interrupted_table_is_completed_wherever_it_ends(folder: Path, tmp_pa
         )
         assert table.read_bytes() == content, end
         assert (resumed, progress[-1]) == (summary, 4), end
+        if end in (between, pair_ends, ends[6]):  # of a whole image nothing is measured again
+            assert progress[0] == {between: 1, pair_ends: 2, ends[6]: 4}[end]
 
 
 def test_a_killed_measurement_is_resumed(tmp_path: Path) -> None:

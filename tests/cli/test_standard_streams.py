@@ -44,3 +44,10 @@ def test_what_cannot_be_printed_is_said(tmp_path: Path) -> None:
     done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
     assert done.stderr == "leafid: standard output cannot be written: No space left on device.\n"
     assert done.returncode == 2
+
+
+def test_a_reader_that_stops_ends_a_printing_command_quietly() -> None:
+    leafid = Path(sys.executable).with_name("leafid")
+    command = ["bash", "-c", f"'{leafid}' columns | head -n 0; exit ${{PIPESTATUS[0]}}"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    assert (done.returncode, done.stdout, done.stderr) == (141, "", "")

@@ -214,18 +214,20 @@ def test_weights_and_references(bundle: tuple[Path, BundleInfo]) -> None:
     _parse_many("safetensors", one, BundleError)
 
 
-def test_archives(tmp_path: Path) -> None:
+@pytest.mark.parametrize("part", ["zip", "meta.xml", "occurrence.txt", "multimedia.txt"])
+def test_archives(tmp_path: Path, part: str) -> None:
     content = archive(tmp_path / "whole.zip").read_bytes()
     matcher = TaxonMatcher(TaxaSettings.model_validate({"target": "Mitragyna speciosa"}))
     file = tmp_path / "a.zip"
 
     def one(chance: random.Random) -> None:
-        file.write_bytes(texts.rezipped(content, chance))
+        changed = mutated(content, content[::-1], chance) if part == "zip" else texts.rezipped(content, chance, part)
+        file.write_bytes(changed)
         taken = matcher if chance.random() < 0.5 else TaxonMatcher(None)
         with DarwinCoreArchive(file) as opened:
             list(read_occurrences(opened, taken, "specimen", tmp_path / "scratch", "archive", None))
 
-    _parse_many("archives", one, SourceError)
+    _parse_many(f"archives: {part}", one, SourceError)
 
 
 def test_results_to_be_continued(tmp_path: Path) -> None:

@@ -208,15 +208,14 @@ def safetensors_file(tensors: dict[str, tuple[str, list[int], bytes]], chance: r
     return mutated(made, b"\0\xff{}[]", chance) if chance.random() < 0.4 else made
 
 
-def rezipped(content: bytes, chance: random.Random) -> bytes:
-    """Return a ZIP archive with one member's content mutated, or renamed, repeated or left out; or itself mutated."""
-    if chance.random() < 0.3:
-        return mutated(content, content[::-1], chance)
+def rezipped(content: bytes, chance: random.Random, chosen: str) -> bytes:
+    """Return a ZIP archive with the content of the member ``chosen`` mutated, or renamed, or left out.
+
+    Others are mutated now and then.
+    """
     made = io.BytesIO()
     with zipfile.ZipFile(io.BytesIO(content)) as old, zipfile.ZipFile(made, "w", zipfile.ZIP_DEFLATED) as new:
-        names = old.namelist()
-        chosen = chance.choice(names)
-        for name in names:
+        for name in old.namelist():
             member = old.read(name)
             if name == chosen and chance.random() < 0.1:
                 continue

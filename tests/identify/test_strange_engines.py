@@ -113,6 +113,22 @@ def test_a_foreign_engine_is_measured_here_once_whatever_its_parity_file_says(
     assert trusted_speedup(bundle, "onnx") == measured, "not measured again"
 
 
+def test_a_foreign_engine_without_a_cache_is_checked_at_every_start_and_says_so(
+    exported: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "file"))
+    monkeypatch.setattr(engine_check, "CHECK_SECONDS", 0.01)
+    caplog.set_level("INFO")
+    with pytest.raises(BundleError, match="did not answer"):
+        load_compiled(read_bundle(exported), "onnx")
+    assert "it is checked at every start, since no folder for caches can be written (XDG_CACHE_HOME)" in caplog.text
+    monkeypatch.setattr(engine_check, "CHECK_SECONDS", 250)
+    measured = trusted_speedup(read_bundle(exported), "onnx")
+    monkeypatch.setattr(engine_check, "CHECK_SECONDS", 0.01)
+    assert trusted_speedup(read_bundle(exported), "onnx") == measured, "not twice by one process"
+
+
 def test_a_foreign_engine_with_other_answers_is_refused(
     exported: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from enum import StrEnum
 from pathlib import Path
 
 from leafid.errors import UsageError
@@ -15,6 +16,13 @@ END_COLUMNS = ("base_x", "base_y", "apex_x", "apex_y")
 """Columns of such a table beside `path`; the table of measured leaves has the same."""
 LEAST_LENGTH = 8.0
 """Pixels of the original image that must lie between base and apex."""
+
+
+class EndsSource(StrEnum):
+    """Who told where base and apex of a leaf are."""
+
+    FOUND = "found"
+    BY_HAND = "by_hand"
 
 
 @dataclass(frozen=True)

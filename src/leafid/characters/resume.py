@@ -1,7 +1,7 @@
 """Read the table of an interrupted measurement, so that no leaf is lost and no leaf is listed twice.
 
-The rows of one image are written together. So all images of a table are complete except perhaps the last, which is
-measured again.
+The rows of one image are written together, and each says how many they are. So all images of a table are complete
+except perhaps the last, which is then measured again.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
+from leafid.characters.leaf_ends import END_COLUMNS, EndsSource
 from leafid.errors import OutputError
 from leafid.version import __version__
 
@@ -33,7 +34,7 @@ def finished_rows(table: Path, columns: Sequence[str]) -> list[list[Row]]:
     except OSError as error:
         raise OutputError(f"{table} cannot be read: {error.strerror or error}.") from None
     lines = list(csv.reader(io.StringIO(text, newline="")))
-    if lines and not text.endswith("\n"):
+    if lines and (not text.endswith("\n") or len(lines[-1]) < len(lines[0])):
         lines.pop()  # the row that was being written when the run stopped
     if not lines:
         return []
@@ -47,7 +48,7 @@ def finished_rows(table: Path, columns: Sequence[str]) -> list[list[Row]]:
             images[-1].append(row)
         else:
             images.append([row])
-    finished = images[:-1]
+    finished = images if images and len(images[-1]) == max(1, _number(images[-1][0]["leaves"])) else images[:-1]
     for number, row in enumerate((row for image in finished for row in image), start=1):
         if row["leafid_version"] != __version__:
             raise OutputError(
@@ -57,29 +58,46 @@ def finished_rows(table: Path, columns: Sequence[str]) -> list[list[Row]]:
     return finished
 
 
-def remaining_images(names: Sequence[str], finished: Sequence[Sequence[Row]], table: Path) -> list[int]:
-    """Return the indices of the images that are not measured yet; an image named twice is measured twice.
+def _number(text: str) -> int:
+    return int(text) if text.isascii() and text.isdigit() else 0
+
+
+def remaining_images(
+    images: Sequence[Row], finished: Sequence[list[Row]], table: Path
+) -> tuple[list[list[Row]], list[int]]:
+    """Return the rows that stay, and the indices of the images to measure; an image named twice is measured twice.
+
+    An image whose base and apex have been set, moved or removed since is measured again.
 
     Args:
-        names: the images as they are named in the rows.
+        images: for each image the cells that are known before it is measured: `path`, `ends` and the ends set by hand.
         finished: the rows from `finished_rows`.
         table: the file of these rows, for the message.
 
     Raises:
-        OutputError: the table contains images that are not in `names`.
+        OutputError: the table contains images that are not in `images`.
     """
-    done = Counter(image[0]["path"] for image in finished)
-    remaining = []
-    for index, name in enumerate(names):
-        if done[name] > 0:
-            done[name] -= 1
-        else:
-            remaining.append(index)
-    unexpected = sorted(name for name, count in done.items() if count > 0)
+    unexpected = sorted(Counter(rows[0]["path"] for rows in finished) - Counter(row["path"] for row in images))
     if unexpected:
         others = f" and {len(unexpected) - 1} more" if len(unexpected) > 1 else ""
         raise OutputError(
             f"{table} contains {unexpected[0]}{others}, not among these images (or more often than they are): "
             "resume with the images of the first run, or name another file."
         )
-    return remaining
+    wanted, kept = Counter(_image_and_ends(row) for row in images), []
+    for rows in finished:
+        if wanted[_image_and_ends(rows[0])] > 0:
+            wanted[_image_and_ends(rows[0])] -= 1
+            kept.append(rows)
+    done, remaining = Counter(_image_and_ends(rows[0]) for rows in kept), []
+    for index, row in enumerate(images):
+        if done[_image_and_ends(row)] > 0:
+            done[_image_and_ends(row)] -= 1
+        else:
+            remaining.append(index)
+    return kept, remaining
+
+
+def _image_and_ends(row: Row) -> tuple[str, ...]:
+    by_hand = row.get("ends") == EndsSource.BY_HAND
+    return (row["path"], *(row[column] for column in END_COLUMNS if by_hand))

@@ -10,7 +10,7 @@ from functools import partial
 from pathlib import Path
 
 from leafid.characters.comparison import compare, describe_fit
-from leafid.characters.leaf_ends import END_COLUMNS, LeafEnds
+from leafid.characters.leaf_ends import END_COLUMNS, EndsSource, LeafEnds
 from leafid.characters.process_pool import map_in_processes
 from leafid.characters.resume import finished_rows, remaining_images
 from leafid.characters.values import CHARACTERS, LeafCharacters, Measurement
@@ -38,6 +38,7 @@ class RowStatus(StrEnum):
 _IMAGE_COLUMNS = {
     "path": "The image file, as it was named or found.",
     "leaf": "Number of the leaf in the image, from 1, best first; empty for an image without a leaf.",
+    "leaves": "Number of leaves of the image that have a row.",
     "status": "`measured`: at least the form of the blade. `not_measured`: no leaf, or none that can be measured. "
     "`failed`: the file cannot be read.",
     "reason": "Why values are missing: a code; for a failure, and for points outside the image, followed by a "
@@ -46,6 +47,7 @@ _IMAGE_COLUMNS = {
     "top": "As `left`.",
     "right": "As `left`.",
     "bottom": "As `left`.",
+    "ends": "`found`: leafid found base and apex of the leaf. `by_hand`: they were given. Empty without a leaf.",
     "base_x": "Where petiole and blade meet, in pixels of the image from the left. Correct `base_x` to `apex_y` by "
     "hand and measure the table again: `leafid measure TABLE.csv`.",
     "base_y": "As `base_x`: from the top.",
@@ -135,8 +137,9 @@ def measure_to_file(
         leaves: most leaves of one image.
         ends: for each image base and apex of the leaf to measure, or None to look for leaves; None for none at all.
         px_per_mm: scale of all images, where known; if None, it is taken from a ruler in each image that has one.
-        existing: what to do if the table exists: ``refuse``; ``resume`` (keep the rows of all images except the last,
-            which may be incomplete, and measure the rest; without a table, begin); ``replace``.
+        existing: what to do if the table exists: ``refuse``; ``resume`` (keep the rows of all images except a last one
+            that is incomplete and those whose ends are given otherwise now, and measure the rest; without a table,
+            begin); ``replace``.
         workers: number of processes; by default one per core, or a single one for few images.
         on_progress: called with the number of measured images and of all images.
 
@@ -148,9 +151,8 @@ def measure_to_file(
     check_destinations([measurement_destination(output)], inputs=paths, existing=existing)
     resumed = existing == "resume" and output.exists()
     finished = finished_rows(output, columns) if resumed else []
-    given = ends or [None] * len(paths)
-    names = [_path_text(path) for path in paths]
-    remaining = [(paths[index], given[index]) for index in remaining_images(names, finished, output)]
+    images = list(zip(paths, ends or [None] * len(paths), strict=True))
+    finished, remaining = remaining_images([_image_cells(*image) for image in images], finished, output)
     counts = dict.fromkeys(("failed", "without_leaf", "leaves", "with_veins"), 0)
     if resumed:
         with written_atomically(output) as temporary, temporary.open("w", encoding="utf-8", newline="") as opened:
@@ -158,11 +160,14 @@ def measure_to_file(
             opened.writelines(csv_row(row.get(column, "") for column in columns) for image in finished for row in image)
     for image in finished:
         _add_counts(image, counts)
+    if on_progress and finished:
+        on_progress(len(finished), len(paths))
     try:
         with output.open("a" if resumed else "w", encoding="utf-8", newline="") as opened:
             if not resumed:
                 opened.write(csv_row(columns))
-            for done, rows in enumerate(_measure_all(remaining, leaves, px_per_mm, workers), start=len(finished) + 1):
+            measured = _measure_all([images[index] for index in remaining], leaves, px_per_mm, workers)
+            for done, rows in enumerate(measured, start=len(finished) + 1):
                 opened.writelines(_line(columns, row) for row in rows)
                 opened.flush()
                 check_in_place(opened, output)
@@ -210,18 +215,25 @@ def _rows_of_item(image: tuple[Path, LeafEnds | None], leaves: int, px_per_mm: f
 
 def _rows_of_ended_process(image: tuple[Path, LeafEnds | None]) -> list[dict[str, str]]:
     reason = "its process ended: the decoder crashed on it, or memory ran out"
-    return [_image_cells(image[0]) | {"status": RowStatus.FAILED, "reason": f"{FailureReason.NOT_PROCESSED}: {reason}"}]
+    return [_image_cells(*image) | {"status": RowStatus.FAILED, "reason": f"{FailureReason.NOT_PROCESSED}: {reason}"}]
 
 
-def _image_cells(path: Path) -> dict[str, str]:
-    return {"path": _path_text(path), "leafid_version": __version__}
+def _image_cells(path: Path, ends: LeafEnds | None) -> dict[str, str]:
+    """Return what is known before the image is read; ends set by hand stay in the table whatever comes out."""
+    cells = {"path": _path_text(path), "leafid_version": __version__}
+    return cells if ends is None else cells | {"ends": EndsSource.BY_HAND} | _end_cells(ends)
+
+
+def _end_cells(ends: LeafEnds) -> dict[str, str]:
+    places = (_format_place(value) for point in (ends.base, ends.apex) for value in point)
+    return dict(zip(END_COLUMNS, places, strict=True))
 
 
 def image_rows(
     path: Path, leaves: int, px_per_mm: float | None = None, ends: LeafEnds | None = None
 ) -> list[dict[str, str]]:
     """Measure one image and return its rows, at least one; missing values have no key."""
-    image_cells = _image_cells(path)
+    image_cells = _image_cells(path, ends)
     try:
         with guard_image(path):
             return _measured_rows(path, image_cells, leaves, px_per_mm, ends)
@@ -243,13 +255,13 @@ def _measured_rows(
     for number, leaf in enumerate(measured.leaves, start=1):
         row = image_cells | {
             "leaf": str(number),
+            "leaves": str(len(measured.leaves)),
             "status": RowStatus.NOT_MEASURED if leaf.not_measured else RowStatus.MEASURED,
             "reason": leaf.not_measured or leaf.no_veins or "",
         }
         row |= dict(zip(("left", "top", "right", "bottom"), map(str, leaf.box), strict=True))
-        points = (leaf.ends.base, leaf.ends.apex) if ends is None else (ends.base, ends.apex)
-        places = (_format_place(value) for point in points for value in point)
-        row |= dict(zip(END_COLUMNS, places, strict=True))
+        if ends is None:
+            row |= {"ends": EndsSource.FOUND} | _end_cells(leaf.ends)
         if measured.px_per_mm is not None:
             row["px_per_mm"] = _format_number(measured.px_per_mm)
         rows.append(row | _character_cells(leaf.characters))

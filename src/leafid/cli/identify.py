@@ -19,9 +19,8 @@ from leafid.cli.arguments import (
     existing_output,
     number_or_auto,
 )
-from leafid.cli.standard_streams import printing_error
+from leafid.cli.standard_streams import check_printed
 from leafid.cli.supervision import survive_crashes
-from leafid.errors import ExitCode
 
 
 class EngineCluster(StrEnum):
@@ -230,7 +229,7 @@ def identify(
         cluster=engine_cluster.value,
     )
     exit_code = identify_photos(settings)
-    if output is None and printing_error():
-        raise typer.Exit(ExitCode.USER_ERROR)  # the records are lost
+    if output is None:
+        check_printed()  # what is printed are the records
     if exit_code:
         raise typer.Exit(exit_code)

@@ -74,11 +74,11 @@ def printing_error() -> OSError | None:
 
 
 def check_printed() -> None:
-    """End a command whose result is what it prints, if that was lost; a reader that stops, as `head`, is no loss.
+    """End a command whose result is what it prints, if that was lost.
 
     Raises:
-        typer.Exit: with ``USER_ERROR``.
+        typer.Exit: with ``PIPE_CLOSED`` if the reader stopped, as `head` does, else with ``USER_ERROR``.
     """
     error = printing_error()
-    if error is not None and not isinstance(error, BrokenPipeError):
-        raise typer.Exit(ExitCode.USER_ERROR)
+    if error is not None:
+        raise typer.Exit(ExitCode.PIPE_CLOSED if isinstance(error, BrokenPipeError) else ExitCode.USER_ERROR)

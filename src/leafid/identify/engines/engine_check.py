@@ -45,6 +45,7 @@ INT8_EMBEDDING_DIFFERENCE = 0.6
 """Largest difference of the embedding of the drawn image for INT8 engines, relative to its norm."""
 
 _log = logging.getLogger(__name__)
+_checked: dict[str, float] = {}  # speedups by the name of their record, where no record can be written
 
 
 def load_compiled(bundle: Bundle, name: CompiledName, *, cores: int | None = None) -> CompiledEngine:
@@ -64,13 +65,22 @@ def trusted_speedup(bundle: Bundle, name: CompiledName) -> float:
     """
     parity = check_parity(bundle, name)
     record = _record_file(bundle, parity)
+    if record is None and (known := _checked.get(_record_name(bundle, parity))) is not None:
+        return known
     if record is not None and record.is_file():
         return parity.speedup if (measured := _read_record(record)) is None else measured
     for file in parity.files:
         check_model_file(engine_folder(bundle, name) / file)
-    _log.info("The engine %s was not exported on this machine; it is checked once, which takes some seconds.", name)
+    often = (
+        "once" if record is not None else "at every start, since no folder for caches can be written (XDG_CACHE_HOME)"
+    )
+    _log.info(
+        "The engine %s was not exported on this machine; it is checked %s, which takes some seconds.", name, often
+    )
     speedup = _checked_speedup(bundle, name)
-    if record is not None:
+    if record is None:
+        _checked[_record_name(bundle, parity)] = speedup
+    else:
         write_text(record, json.dumps({"speedup": speedup}) + "\n")
     return speedup
 
@@ -85,8 +95,12 @@ def remember_export(bundle: Bundle, parity: Parity) -> None:
 def _record_file(bundle: Bundle, parity: Parity) -> Path | None:
     """Return the file that records a checked engine; None if the user has no cache that can be written."""
     folder = model_cache(bundle.info.weights_sha256)
+    return None if folder is None else folder / _record_name(bundle, parity)
+
+
+def _record_name(bundle: Bundle, parity: Parity) -> str:
     content = json.dumps([bundle.info.weights_sha256, parity.engine, sorted(parity.files.items())])
-    return None if folder is None else folder / f"checked-{hashlib.sha256(content.encode()).hexdigest()[:32]}.json"
+    return f"checked-{hashlib.sha256(content.encode()).hexdigest()[:32]}.json"
 
 
 def _read_record(record: Path) -> float | None:
