@@ -4,6 +4,7 @@ import re
 import shutil
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from PIL import Image
@@ -32,8 +33,8 @@ def photo(tmp_path: Path) -> Path:
     return path
 
 
-def _record(photo: Path, **more: object) -> Record:
-    values: dict[str, object] = {"file_sha256": image_sha256(photo), "given": given(number="2026/7", site="Krabi")}
+def _record(photo: Path, **more: Any) -> Record:  # noqa: ANN401 -- fields of a record
+    values: dict[str, Any] = {"file_sha256": image_sha256(photo), "given": given(number="2026/7", site="Krabi")}
     return replace(made(str(photo)), **values | more)
 
 

@@ -57,7 +57,7 @@ def test_the_correlation_of_the_photos_is_found() -> None:
         assert fitted is not None and fitted.fitted_on.gatherings == 150 and fitted.fitted_on.images == 600
         fits[shared] = fitted.correlation
     assert fits[0.0] < 0.2 and fits[0.5] == pytest.approx(0.5, abs=0.2) and fits[1.0] > 0.8
-    assert photo_correlation(fitted) == fitted.correlation
+    assert fitted is not None and photo_correlation(fitted) == fitted.correlation
 
 
 def test_without_plants_of_several_photos_nothing_is_fitted() -> None:

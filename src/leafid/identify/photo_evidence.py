@@ -100,7 +100,7 @@ class EvidenceReader:
             values = ood_scores(self.info.ood_detector.score, output.logits, output.embeddings, self.training)
             scores = [float(value) for value in values]
         rows = calibrated_probabilities(output.logits, self.info.calibration)
-        finite = np.isfinite(output.logits).all(axis=1) & np.isfinite(output.embeddings).all(axis=1)
+        finite = np.isfinite(np.concatenate([output.logits, output.embeddings], axis=1)).all(axis=1)
         return [
             PhotoEvidence(opened, prepared, row, embedding, score, quality)
             if is_finite

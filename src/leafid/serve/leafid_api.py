@@ -6,7 +6,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Query, Request
 from pydantic import BaseModel
 from starlette.datastructures import FormData
-from starlette.responses import Response
+from starlette.responses import JSONResponse, Response
 
 from leafid.characters import LeafEnds
 from leafid.errors import ImageError, InstallationError, TaxonomyError
@@ -91,7 +91,7 @@ async def identify(
         list[str] | None, Query(description="Names among which the answer lies; none: all.", max_length=1000)
     ] = None,
     lang: Annotated[str, Query(description="Language of the words.", max_length=20)] = DEFAULT_LANGUAGE,
-) -> IdentifyAnswer:
+) -> JSONResponse:
     """Identify a plant on 1 to 5 photos. A photo that cannot be read has a record with the reason."""
     service = service_of(request)
     _check_taxa(service, taxa or [])
@@ -103,12 +103,15 @@ async def identify(
             worker.identify, photos, top=top, characters=characters, taxa=taxa or None
         )
     words = in_words(plant, records, lang)
-    return IdentifyAnswer(
-        plant=plant,
-        photos=records,
-        words=Words(sentences=list(words.sentences), advice=words.advice),
-        limits=list(service.info.trained_on.long),
-        pictures=[one.image_id for one in plant.specimens if one.image_id in service.pictures],
+    # Records as `leafid identify` writes them into JSONL; `IdentifyAnswer` describes the same for OpenAPI.
+    return JSONResponse(
+        {
+            "plant": plant.to_dict(),
+            "photos": [record.to_dict() for record in records],
+            "words": {"sentences": words.sentences, "advice": words.advice},
+            "limits": service.info.trained_on.long,
+            "pictures": [one.image_id for one in plant.specimens if one.image_id in service.pictures],
+        }
     )
 
 
