@@ -1,6 +1,6 @@
 """Measure whether leaf characters help the network: macro-F1 of the network, of characters, and of both combined.
 
-    leafid evaluate RUN --on val
+    leafid train JOB --set training.refit=false --out RUN && leafid evaluate RUN --on val
     python scripts/measure_combination.py RUN/evaluation/val/predictions.csv --images DATA_FOLDER
 
 leafid itself combines nothing; this script measures whether it would help. For each image and taxon it takes the

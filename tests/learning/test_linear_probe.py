@@ -8,7 +8,8 @@ from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 from leafid.bundle import NetworkSpec
 from leafid.learning import build_network
 from leafid.learning.linear_probe.embeddings import LabelledEmbeddings
-from leafid.learning.linear_probe.folds import blocked_folds
+from leafid.learning.linear_probe.folds import held_out_folds
+from leafid.learning.linear_probe.held_out import held_out_logits, leave_out_folds
 from leafid.learning.linear_probe.lda import ShrunkLda
 from leafid.learning.linear_probe.probe import fit_probe_head, refit_probe_head
 
@@ -87,6 +88,63 @@ def test_a_probe_is_loaded_into_a_network() -> None:
     np.testing.assert_allclose(logits, probe.head.logits(train.embeddings), atol=1e-3)
 
 
+def high_dimensional(sizes: list[int], seed: int, features: int = 400) -> LabelledEmbeddings:
+    """Draw images with far more features than images, as pooled features of a few sheets have."""
+    labels = np.repeat(np.arange(len(sizes)), sizes)
+    means = np.random.default_rng(0).normal(0, 0.2, (len(sizes), features))
+    noise = np.random.default_rng(seed + 1).normal(0, 1, (len(labels), features))
+    return LabelledEmbeddings((means[labels] + noise).astype(np.float32), labels)
+
+
+def refitted_logits(images: LabelledEmbeddings, taxa: int, test: LabelledEmbeddings) -> torch.Tensor:
+    folds = held_out_folds(images.labels, [str(number) for number in range(len(images))], [None] * len(images))
+    head, _ = refit_probe_head(images, taxa, balanced=True, folds=folds)
+    return torch.from_numpy(head.logits(test.embeddings))
+
+
+@pytest.mark.parametrize("per_taxon", [4, 7])
+def test_a_refitted_probe_of_few_images_is_as_certain_as_it_is_right(per_taxon: int) -> None:
+    """Heads that miss one image of each taxon are less certain than the final one: its probabilities were too low."""
+    gaps, losses = [], []
+    for draw in range(4):
+        images = high_dimensional([per_taxon] * 12, 2 * draw)
+        test = high_dimensional([20] * 12, 2 * draw + 1)
+        logits = refitted_logits(images, 12, test)
+        right = logits.argmax(1).numpy() == test.labels
+        gaps.append(float(logits.softmax(1).max(1).values.mean()) - right.mean())
+        loss, factor = torch.nn.functional.cross_entropy, torch.linspace(0.5, 2, 31)
+        labels = torch.from_numpy(test.labels)
+        losses.append([float(loss(logits * each, labels)) for each in factor])
+    assert abs(np.mean(gaps)) < 0.05
+    assert 0.8 < factor[np.mean(losses, axis=0).argmin()] < 1.25  # the temperature is the best for new images
+
+
+def test_taxa_of_few_images_are_named_as_often_as_they_occur() -> None:
+    sizes = [3, 3, 3, 12, 12, 12]
+    named = np.zeros(6)
+    for draw in range(4):
+        images, test = high_dimensional(sizes, 2 * draw), high_dimensional([40] * 6, 2 * draw + 1)
+        named += np.bincount(refitted_logits(images, 6, test).argmax(1).numpy(), minlength=6)
+    assert named[:3].sum() > 0.6 * named[3:].sum()  # without the correction of their means: hardly ever
+
+
+@pytest.mark.parametrize("with_copies", [True, False])
+def test_leaving_out_is_the_same_as_fitting_without(with_copies: bool) -> None:
+    images = high_dimensional([4, 5, 6], 1)
+    copies = high_dimensional([4, 5, 6], 2) if with_copies else None
+    folds = held_out_folds(images.labels, [str(number) for number in range(len(images))], [None] * len(images))
+    assert folds.tolist() == list(range(15))
+    left_out = leave_out_folds(images, 3, balanced=True, copies=copies, folds=folds)
+    (predicted,) = held_out_logits(left_out, (0.4,))
+    without = folds != 7
+    lda = ShrunkLda(
+        images.subset(without), 3, balanced=True, copies=copies.subset(without) if copies is not None else None
+    )
+    expected = lda.head(0.4, scatter=predicted.scatter).logits(images.embeddings[7:8])[0]
+    found = predicted.logits[7]
+    np.testing.assert_allclose(found - found.mean(), expected - expected.mean(), rtol=1e-4, atol=1e-3)
+
+
 def test_a_refitted_probe_is_more_accurate_and_calibrated_on_new_images() -> None:
     def noisy(per_taxon: int, seed: int) -> LabelledEmbeddings:
         images = clouds(per_taxon, 8, seed)
@@ -98,12 +156,10 @@ def test_a_refitted_probe_is_more_accurate_and_calibrated_on_new_images() -> Non
         train, val, test = noisy(4, 3 * draw), noisy(3, 3 * draw + 1), noisy(40, 3 * draw + 2)
         before = fit_probe_head(train, val, 8, balanced=True).head.logits(test.embeddings).argmax(axis=1)
         both = train.concatenate(val)
-        folds = blocked_folds(both.labels, [str(number) for number in range(len(both))])
-        head, _ = refit_probe_head(both, 8, balanced=True, folds=folds)
-        logits = head.logits(test.embeddings)
-        accuracy = (logits.argmax(axis=1) == test.labels).mean()
+        logits = refitted_logits(both, 8, test)
+        accuracy = (logits.argmax(1).numpy() == test.labels).mean()
         gained.append(accuracy - (before == test.labels).mean())
-        confidence = float(torch.from_numpy(logits).softmax(1).max(1).values.mean())
+        confidence = float(logits.softmax(1).max(1).values.mean())
         overconfident.append(confidence - accuracy)
     assert np.mean(gained) > 0.03
     assert abs(np.mean(overconfident)) < 0.06

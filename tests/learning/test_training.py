@@ -9,11 +9,12 @@ import pytest
 import torch
 
 from leafid.bundle import read_bundle
-from leafid.errors import CatalogError, OutputError, RunError, SplitError
+from leafid.errors import CatalogError, OutputError, RunError, SplitError, UsageError
 from leafid.files import exclusive_lock
 from leafid.learning import Bags, Run, build_network, load_network, predict_files, train
 from leafid.learning.fine_tuning.checkpoints import START, checkpoint_rank, network_state, read_checkpoint
 from leafid.learning.run_start import check_run_folder
+from leafid.trust import evaluate
 
 from .conftest import MakeJob
 
@@ -123,6 +124,9 @@ def test_a_probe_changes_only_the_head(weights: str, make_job: MakeJob, tmp_path
     assert run.info.probe is not None and of_train.info.probe is not None
     assert (run.info.probe.refitted, of_train.info.probe.refitted) == (True, False)
     assert run.info.val_macro_f1 == of_train.info.val_macro_f1
+    with pytest.raises(UsageError, match=r"was fitted to val too .* use `leafid crossvalidate`"):
+        evaluate(run.folder, on="val")
+    assert evaluate(of_train.folder, on="val").images == 8
     assert not torch.equal(read_bundle(of_train.folder).tensors()["head.1.weight"], learned["head.1.weight"])
     assert run.info.probe is not None and run.info.probe.val_macro_f1 > 0.6
     assert run.info.probe.val_macro_f1 == run.info.val_macro_f1

@@ -6,10 +6,12 @@ from .devices import choose_device as choose_device
 from .inference import FilePredictions as FilePredictions
 from .inference import predict_files as predict_files
 from .linear_probe.embeddings import LabelledEmbeddings as LabelledEmbeddings
+from .linear_probe.folds import NOT_FITTED as NOT_FITTED
 from .linear_probe.folds import blocked_folds as blocked_folds
 from .linear_probe.folds import has_others_outside_fold as has_others_outside_fold
+from .linear_probe.folds import held_out_folds as held_out_folds
+from .linear_probe.held_out import out_of_fold_logits as out_of_fold_logits
 from .linear_probe.lda import lda_head as lda_head
-from .linear_probe.probe import out_of_fold_logits as out_of_fold_logits
 from .model_card import model_card as model_card
 from .models.batch_norm_fusion import fuse_batch_norm as fuse_batch_norm
 from .models.network import Network as Network

@@ -48,7 +48,8 @@ class _TrainVal:
         logits: (N, T), of the network itself.
         features: (N, F), rounded as in the bundle.
         out_of_fold_logits: (N, T), of probes fitted to the other folds; None after fine-tuning.
-        folds: (N,).
+        folds: (N,), of the OOD scores.
+        head_folds: (N,), of the logits: images that the head was not fitted to are held out from all.
     """
 
     rows: "pd.DataFrame"
@@ -57,17 +58,17 @@ class _TrainVal:
     features: NDArray[np.float32]
     out_of_fold_logits: NDArray[np.float64] | None
     folds: NDArray[np.int64]
+    head_folds: NDArray[np.int64]
 
     @property
     def is_val(self) -> NDArray[np.bool_]:
         return np.asarray(self.rows["split"] == "val", dtype=bool)
 
-    @property
-    def has_out_of_fold(self) -> NDArray[np.bool_]:
+    def has_others(self, folds: NDArray[np.int64]) -> NDArray[np.bool_]:
         """The images whose taxon has images in other folds, so that an out-of-fold prediction is possible."""
         from leafid.learning import has_others_outside_fold
 
-        return has_others_outside_fold(self.labels, self.folds)
+        return has_others_outside_fold(self.labels, folds)
 
     def calibration_set(self, logits: NDArray[np.floating], mask: NDArray[np.bool_], split: str) -> CalibrationSet:
         return CalibrationSet(logits[mask], self.labels[mask], list(self.rows["gathering_id"][mask]), split)
@@ -116,7 +117,7 @@ def calibrate(run: Path, *, device: str = "auto") -> Bundle:
 def _fit(info: BundleInfo, images: _TrainVal, run: "Run") -> BundleInfo:
     settings = run.job.trust
     if images.out_of_fold_logits is not None:
-        fitting = images.calibration_set(images.out_of_fold_logits, images.has_out_of_fold, OUT_OF_FOLD)
+        fitting = images.calibration_set(images.out_of_fold_logits, images.has_others(images.head_folds), OUT_OF_FOLD)
     else:
         fitting = images.calibration_set(images.logits, images.is_val, "val")
     calibration = fit_calibration(fitting, seed=run.job.seed)
@@ -143,10 +144,11 @@ def _fit(info: BundleInfo, images: _TrainVal, run: "Run") -> BundleInfo:
 def _fit_ood_detector(images: _TrainVal, settings: TrustSettings) -> OodDetector:
     score, rate = settings.ood_score, settings.id_acceptance_rate
     detectors = []
-    if images.has_out_of_fold.any():
+    comparable = images.has_others(images.folds)
+    if comparable.any():
         scores = out_of_fold_ood_scores(score, images.logits, images.features, images.labels, images.folds)
-        fitting = images.calibration_set(images.logits, images.has_out_of_fold, OUT_OF_FOLD)
-        detectors.append(fit_ood_detector(score, scores[images.has_out_of_fold], fitting, rate))
+        fitting = images.calibration_set(images.logits, comparable, OUT_OF_FOLD)
+        detectors.append(fit_ood_detector(score, scores[comparable], fitting, rate))
     if images.out_of_fold_logits is None:
         val, train = images.is_val, ~images.is_val
         training = TrainingFeatures.of(images.features[train], images.labels[train])
@@ -171,10 +173,11 @@ def _view_qualities(run: "Run") -> list[ViewQuality]:
 def _predict_train_val(run: "Run", bundle: Bundle, device: str) -> _TrainVal:
     """Run the network on the prepared views of train and val."""
     from leafid.learning import (
+        NOT_FITTED,
         augmented_copy_embeddings,
-        blocked_folds,
         choose_device,
         head_logits,
+        held_out_folds,
         load_network,
         out_of_fold_logits,
         train_val_embeddings,
@@ -183,9 +186,10 @@ def _predict_train_val(run: "Run", bundle: Bundle, device: str) -> _TrainVal:
 
     network, chosen_device = load_network(bundle), choose_device(device)
     images, rows = train_val_embeddings(run, network, device=chosen_device), train_val_rows(run)
-    folds = blocked_folds(images.labels, list(rows["gathering_id"]))
+    folds = held_out_folds(images.labels, list(rows["gathering_id"]), list(rows["domain"]))
     probe = run.info.kept_probe
     fitted_parts: tuple[Part, ...] = ("train", "val") if probe and probe.refitted else ("train",)
+    head_folds = np.where(rows["split"].isin(fitted_parts), folds, NOT_FITTED)
     return _TrainVal(
         rows=rows,
         labels=images.labels,
@@ -197,11 +201,11 @@ def _predict_train_val(run: "Run", bundle: Bundle, device: str) -> _TrainVal:
         else out_of_fold_logits(
             network,
             images,
-            np.asarray(rows["split"].isin(fitted_parts), dtype=bool),
             augmented_copy_embeddings(run, network, device=chosen_device, parts=fitted_parts),
-            folds,
+            head_folds,
             shrinkage=probe.shrinkage,
             balanced=run.job.training.balance != "none",
         ),
         folds=folds,
+        head_folds=head_folds,
     )
