@@ -116,7 +116,7 @@ def test_a_rejected_image_has_a_reason(
 
 
 def test_thresholds_that_were_not_fitted_reject_nothing() -> None:
-    poor = ImageQuality(shorter_side=1, sharpness=0, plant_found=False, brightness=0)
+    poor = ImageQuality(shorter_side=1, sharpness=0, plant_found=False, brightness=200)
     assert decide(np.array([0.1, 0.6, 0.3]), _info(0.5), ood_score=9.0, quality=poor).identified
 
 
