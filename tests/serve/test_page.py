@@ -17,6 +17,7 @@ from selenium.webdriver.common.by import By
 from selenium.webdriver.remote.webelement import WebElement
 from selenium.webdriver.support.ui import WebDriverWait
 
+from leafid.identify import read_records
 from tests.characters.leaves import drawn_leaf, on_paper
 from tests.identify.small_bundle import TARGET, leaf
 from tests.serve.npm import npm_packages
@@ -147,6 +148,10 @@ def test_many_photos_make_a_table(page: Chrome, photos: list[Path], tmp_path: Pa
     page.find_element(By.CSS_SELECTOR, "[data-key=scientific_name]").click()
     names = [cell.text for cell in page.find_elements(By.CSS_SELECTOR, "#batch-table tbody td:nth-child(2)")]
     assert names == sorted(names) and names[-1] == TARGET
+    page.execute_cdp_cmd("Browser.setDownloadBehavior", {"behavior": "allow", "downloadPath": str(tmp_path)})
+    page.find_element(By.CSS_SELECTOR, "[data-format=csv]").click()
+    until(page, lambda _: (tmp_path / "leafid.csv").is_file())
+    assert len(list(read_records(tmp_path / "leafid.csv"))) == 5
 
 
 def test_it_fits_a_phone(page: Chrome, photos: list[Path]) -> None:

@@ -3,16 +3,18 @@
 import socket
 import subprocess
 import sys
+import zipfile
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import openpyxl
 import pytest
 from PIL import Image
 
-from leafid.identify import Identifier
+from leafid.identify import Identifier, read_records
 from leafid.identify.records import record_to_dict
 from tests.characters.leaves import drawn_leaf, on_paper
 from tests.cli.crashing_decoder import environment, mark
@@ -92,6 +94,26 @@ def test_a_leaf_is_measured_and_drawn(service: Running, tmp_path: Path) -> None:
     assert ratio == pytest.approx(found[0]["characters"]["length_width_ratio"]["value"], rel=0.1)
     wrong = service.client.post("/v1/measure", files=form(tmp_path / "leaf.png"), data={"base_x": "NaN"})
     assert wrong.status_code == 400 and "base_y is missing" in wrong.json()["message"]
+
+
+def test_records_are_exported_as_the_command_writes_them(service: Running, photos: list[Path], tmp_path: Path) -> None:
+    records = [service.identify(photo).json()["plant"] for photo in photos]
+
+    def export(file_format: str) -> Path:
+        answer = service.client.post(f"/v1/export/{file_format}", json={"records": records})
+        name = answer.headers["Content-Disposition"].split('"')[1]
+        (tmp_path / name).write_bytes(answer.content)
+        return tmp_path / name
+
+    assert [record.to_dict() for record in read_records(export("jsonl"))] == records
+    names = [record.scientific_name for record in read_records(export("csv"))]
+    assert names == [record["scientific_name"] for record in records]
+    with zipfile.ZipFile(export("darwin-core")) as archive:
+        assert archive.read("identification.csv").count(b"Mitragyna speciosa") >= 1
+    sheet = openpyxl.load_workbook(export("xlsx")).worksheets[0]
+    assert sheet.max_row == 1 + len(photos)
+    wrong = service.client.post("/v1/export/csv", json={"records": [{"path": 3}]})
+    assert wrong.status_code == 400 and "none of leafid's" in wrong.json()["message"]
 
 
 @pytest.mark.parametrize(

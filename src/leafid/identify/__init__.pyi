@@ -30,6 +30,7 @@ from .outputs.spreadsheet import write_spreadsheet as write_spreadsheet
 from .outputs.terminal import records_table as records_table
 from .outputs.terminal import summary_table as summary_table
 from .outputs.writers import darwin_core_destination as darwin_core_destination
+from .outputs.writers import open_output as open_output
 from .outputs.writers import read_records as read_records
 from .outputs.writers import result_destinations as result_destinations
 from .plants.grouping import Plant as Plant
@@ -42,6 +43,7 @@ from .records import PlantPhoto as PlantPhoto
 from .records import Record as Record
 from .records import Status as Status
 from .records import column_documentation as column_documentation
+from .records import record_from_dict as record_from_dict
 from .run_identification import identify_plants_to_file as identify_plants_to_file
 from .run_identification import identify_plants_to_list as identify_plants_to_list
 from .run_identification import identify_to_file as identify_to_file

@@ -327,20 +327,18 @@ function sortRows(key, button) {
   });
   showRows();
 }
-function saveRows() {
-  const cell = value => {
-    let text = String(value ?? "");
-    if (/^[=+\-@\t\r]/.test(text) && !/^-?\d+(\.\d+)?$/.test(text)) text = "'" + text;  // no formulas
-    return /[",\n\r]/.test(text) ? '"' + text.replace(/"/g, '""') + '"' : text;
-  };
-  const list = many => (many ?? []).map(one => `${one.scientific_name} ${one.probability.toFixed(4)}`).join("; ");
-  const columns = ["path", "status", "scientific_name", "taxon_rank", "probability", "target_probability", "reason", "caution", "bundle", "leafid_version"];
-  const lines = rows.filter(Boolean).map(row =>
-    [...columns.map(name => row[name]), list(row.candidates), list(row.prediction_set)].map(cell).join(","));
-  const content = "\ufeff" + [[...columns, "candidates", "prediction_set"].join(","), ...lines].join("\r\n") + "\r\n";
+async function saveRows(format) {
+  const records = rows.filter(row => row?.bundle);  // the others have no record of the service
+  const response = await fetch("v1/export/" + format, {
+    method: "POST", headers: { "Content-Type": "application/json", ...key() }, body: JSON.stringify({ records }) }).catch(() => null);
+  if (!response?.ok) {
+    const answer = await response?.json().catch(() => null);
+    byId("batch-state").textContent = answer ? say("error", { message: answer.message }) : say("offline");
+    return;
+  }
   const link = element("a");
-  link.href = URL.createObjectURL(new Blob([content], { type: "text/csv" }));
-  link.download = "leafid.csv";
+  link.href = URL.createObjectURL(await response.blob());
+  link.download = /filename="([^"]+)"/.exec(response.headers.get("Content-Disposition"))[1];
   link.click();
   setTimeout(() => URL.revokeObjectURL(link.href), 10_000);
 }
@@ -364,5 +362,5 @@ document.addEventListener("paste", event => add(event.clipboardData.files));
 for (const id of ["batch-choose", "batch-folder"]) {
   byId(id).addEventListener("change", async event => { await identifyMany([...event.target.files]); event.target.value = ""; });
 }
-byId("batch-save").addEventListener("click", saveRows);
+for (const button of document.querySelectorAll("#batch-save button")) button.addEventListener("click", () => saveRows(button.dataset.format));
 for (const button of document.querySelectorAll("#batch-table th button")) button.addEventListener("click", () => sortRows(button.dataset.key, button));
