@@ -77,7 +77,8 @@ def test_the_help_states_the_limits() -> None:
 
 def test_the_version_is_shown() -> None:
     assert re.fullmatch(r"leafid \d+\.\d+\.\d+\n", leafid("--version").stdout)
-    as_module = subprocess.run([sys.executable, "-m", "leafid", "--version"], capture_output=True, text=True, check=True)
+    command = [sys.executable, "-m", "leafid", "--version"]
+    as_module = subprocess.run(command, capture_output=True, text=True, check=True)
     assert as_module.stdout == leafid("--version").stdout
 
 
