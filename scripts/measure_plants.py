@@ -72,10 +72,10 @@ def neighbours(run: Run) -> list[tuple[str, list[Path]]]:
     """Return taxon and up to five consecutive photos of the test images, without overlap."""
     rows = run.split[run.split["split"] == "test"]
     runs: dict[str, list[tuple[int, Path]]] = {}
-    for taxon, path in zip(rows["scientificName"], rows["path"], strict=True):
-        number = re.search(r"(\d+)", Path(path).stem)
+    for taxon, path in zip(rows["scientificName"], run.image_paths(rows), strict=True):
+        number = re.search(r"(\d+)", path.stem)
         if number:
-            runs.setdefault(taxon, []).append((int(number[1]), run.folder / path))
+            runs.setdefault(taxon, []).append((int(number[1]), path))
     plants = []
     for taxon, photos in runs.items():
         ordered = iter([path for _, path in sorted(photos)])

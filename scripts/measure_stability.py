@@ -68,10 +68,9 @@ def main() -> None:
     parser.add_argument("--characters", action="store_true", help="also compare what the leaf parser finds")
     options = parser.parse_args()
     run = Run.open(options.run)
-    paths = [run.folder / path for path in run.split["path"][run.split["split"] == "test"]]
-    chosen = [
-        paths[index] for index in np.linspace(0, len(paths) - 1, min(options.images, len(paths))).round().astype(int)
-    ]
+    test = run.split[run.split["split"] == "test"]
+    sampled = np.linspace(0, len(test) - 1, min(options.images, len(test))).round().astype(int)
+    chosen = run.image_paths(test.iloc[sampled])
     identifier = Identifier.load(options.run, device="cpu", engine=options.engine)
     records = iter(
         identifier.identify((copy for path in chosen for copy in copies(path)), characters=options.characters)
