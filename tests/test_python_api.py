@@ -26,7 +26,7 @@ sources:
 curation: {split: {val: 0.25, test: 0.25}, near_duplicates: allow}
 sheets: {size: 32}
 model: {backbone: shufflenet_v2_x1_0, weights: none}
-training: {mode: probe, augmentation: none, workers: 0}
+training: {max_epochs: 1, batch_size: 4, augmentation: none, workers: 0}
 """
 
 

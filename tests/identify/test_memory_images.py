@@ -82,8 +82,10 @@ def test_a_single_photo_instead_of_a_list_is_refused(identifier: Identifier, pho
 
 def test_embeddings_are_those_that_are_compared(identifier: Identifier, file: Path) -> None:
     rows = identifier.embed([file, leaf("Coffea canephora")])
-    assert rows.dtype == np.float32 and rows.shape == (2, 1024) and not np.allclose(rows[0], rows[1])
-    assert np.allclose(identifier.embed([file]), rows[:1], atol=1e-5)
+    assert rows.dtype == np.float32 and rows.shape == (2, 1024)
+    scale = np.abs(rows).max()  # the small network's features are tiny
+    assert np.allclose(identifier.embed([file]), rows[:1], atol=1e-4 * scale)
+    assert not np.allclose(rows[0], rows[1], atol=1e-2 * scale)
     with pytest.raises(ImageError, match=r"gone\.jpg: there is no such file"):
         identifier.embed([file, "gone.jpg"])
     with pytest.raises(UsageError, match="at least one photo"):
