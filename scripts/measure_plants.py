@@ -1,13 +1,12 @@
 """Measure what several photos of one plant gain: accuracy, calibration, coverage and refusals by number of photos.
 
 Drawn plants have five sheets each, with other leaves of the same plant. Neighbouring photos of a run's test images are
-those with consecutive numbers in their names; in leaf_remp they mostly show the same leaf, so that they gain little.
-Folders of unknown plants (one folder per plant, or a table with the columns `path` and `plant`) show how many plants
-that the bundle does not know are refused. Odd plants choose the correlation, even plants are reported.
+those with consecutive numbers in their names; in leaf_remp they mostly show the same leaf. Odd plants choose the
+correlation, even plants are reported. At the end each taxon in turn is taken for unknown: its images are taken out of
+the references, and the OOD score of its plants is that of its photos on average, or that of their mean embedding.
 
-    python scripts/measure_plants.py runs/demo --drawn 60 --sheets data/demo/plants
+    python scripts/measure_plants.py runs/demo --drawn 48 --sheets data/demo/plants
     python scripts/measure_plants.py runs/bench-remp --neighbours
-    python scripts/measure_plants.py runs/bench-remp --unknown pairs.csv
 """
 
 from __future__ import annotations
@@ -24,11 +23,12 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from leafid.demo import HERBARIA, draw_sheet, sheet_spec
-from leafid.identify import Identifier, find_inputs, group_photos
+from leafid.identify import Identifier
 from leafid.identify.photo_evidence import EvidenceReader, PhotoEvidence
 from leafid.identify.pipeline import predict_in_order
+from leafid.jobs.trust import OodScore
 from leafid.learning import Run
-from leafid.trust import ood_scores, pool_photos, quality_reason
+from leafid.trust import TrainingFeatures, ood_scores, pool_photos, quality_reason
 from leafid.trust.calibration import calibration_results
 from leafid.trust.ood import l2_normalise
 from leafid.trust.prediction_sets import prediction_sets
@@ -45,7 +45,7 @@ class MeasuredPlant:
     """A plant with what the bundle says about each of its photos.
 
     Attributes:
-        truth: label; -1 for a taxon that the bundle does not know.
+        truth: label.
         photos: suitable photos, in order.
     """
 
@@ -142,21 +142,53 @@ def report(identifier: Identifier, plants: Sequence[MeasuredPlant], correlation:
             members = prediction_sets(rows, info.prediction_sets)
             covered = members[np.arange(len(truth)), truth].mean()
             line += f"; sets cover {covered:.3f} with {members.sum(axis=1).mean():.2f} taxa"
-        print(f"{line}; OOD accepted {_accepted(identifier, sets)}")
+        print(line)
 
 
-def _accepted(identifier: Identifier, sets: Sequence[tuple[int, int, tuple[PhotoEvidence, ...]]]) -> str:
-    """Return the share of sets that are accepted by the mean OOD score, and by that of the mean embedding."""
+def report_unknown(identifier: Identifier, plants: Sequence[MeasuredPlant]) -> None:
+    """Print the shares of plants that are accepted where each taxon in turn is unknown, by number of photos.
+
+    The threshold accepts 95 % of single photos of the other taxa.
+    """
     detector, training = identifier.info.ood_detector, identifier.training
-    if detector is None or training is None:
-        return "-"
-    mean = np.array([np.mean([photo.ood_score or 0.0 for photo in photos]) for *_, photos in sets])
-    embeddings = np.stack(
-        [l2_normalise(np.stack([photo.embedding for photo in photos])).mean(axis=0) for *_, photos in sets]
-    )
-    logits = np.zeros((len(sets), len(identifier.info.taxonomy)))  # only scores of embeddings are compared here
-    of_mean = ood_scores(detector.score, logits, embeddings, training)
-    return f"{(mean <= detector.threshold).mean():.3f} (mean embedding {(of_mean <= detector.threshold).mean():.3f})"
+    if detector is None or training is None or detector.score in ("max_logit", "energy"):
+        return  # scores of the logits do not depend on the references
+    shares: dict[tuple[int, str, str], list[float]] = {}
+    for label in sorted({plant.truth for plant in plants}):
+        others = training.labels != label
+        score = _Score(detector.score, TrainingFeatures(training.features[others], training.labels[others]))
+        photos = [photo for plant in plants if plant.truth != label for photo in plant.photos]
+        threshold = np.quantile(score.of([photo.embedding for photo in photos]), 0.95)
+        for number in NUMBERS:
+            sets = sets_of(plants, number)
+            unknown = np.array([truth == label for _, truth, _ in sets])
+            single = score.of([photo.embedding for *_, photos in sets for photo in photos])
+            values = {
+                "mean score": single.reshape(len(sets), number).mean(axis=1),
+                "mean embedding": score.of([_mean_embedding(photos) for *_, photos in sets]),
+            }
+            for name, value in values.items():
+                for kind, chosen in (("known", ~unknown), ("unknown", unknown)):
+                    shares.setdefault((number, name, kind), []).append(float((value[chosen] <= threshold).mean()))
+    print("Each taxon unknown in turn, share of plants accepted:")
+    for (number, name, kind), values_of_taxa in shares.items():
+        print(f"  {number} photos, {name}, {kind}: {np.nanmean(values_of_taxa):.3f}")
+
+
+@dataclass(frozen=True)
+class _Score:
+    """An OOD score that depends on embeddings alone."""
+
+    name: OodScore
+    training: TrainingFeatures
+
+    def of(self, embeddings: Sequence[NDArray[np.float32]]) -> NDArray[np.float64]:
+        """Return the score of each embedding: (N,)."""
+        return ood_scores(self.name, np.zeros((len(embeddings), 1)), np.stack(embeddings), self.training)
+
+
+def _mean_embedding(photos: Sequence[PhotoEvidence]) -> NDArray[np.float32]:
+    return np.asarray(l2_normalise(np.stack([photo.embedding for photo in photos])).mean(axis=0))
 
 
 def best_correlation(plants: Sequence[MeasuredPlant]) -> float:
@@ -182,24 +214,16 @@ def main() -> None:
     parser.add_argument("--drawn", type=int, metavar="PLANTS", help="draw so many plants")
     parser.add_argument("--sheets", type=Path, default=Path("data/drawn-plants"), help="folder of the drawn sheets")
     parser.add_argument("--neighbours", action="store_true", help="neighbouring test images of the run")
-    parser.add_argument("--unknown", type=Path, help="folder of folders, or table, of unknown plants")
     options = parser.parse_args()
     identifier = Identifier.load(options.bundle, device="cpu", engine=options.engine)
     labels = {name: label for label, name in enumerate(identifier.info.taxonomy.names)}
-    if options.unknown:
-        by = "plant" if options.unknown.is_file() else "folder"
-        found = group_photos(find_inputs([options.unknown]).paths, by, arguments=[options.unknown])
-        plants = measure(identifier, [(-1, [Path(str(photo)) for photo in plant.photos]) for plant in found])
-        for number in NUMBERS:
-            if sets := sets_of(plants, number):
-                print(f"  {number} photos, {len(sets)} sets of unknown plants: accepted {_accepted(identifier, sets)}")
-        return
     known = draw_plants(options.drawn, options.sheets) if options.drawn else neighbours(Run.open(options.bundle))
     plants = measure(identifier, [(labels[taxon], photos) for taxon, photos in known])
     best = best_correlation(plants[1::2])
     for correlation in sorted({0.0, 0.5, 1.0, best}):
         print(f"Even plants, correlation {correlation}{' (best on odd plants)' if correlation == best else ''}:")
         report(identifier, plants[::2], correlation)
+    report_unknown(identifier, plants)
 
 
 if __name__ == "__main__":
