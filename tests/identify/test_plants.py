@@ -16,6 +16,7 @@ from leafid.identify import (
     Plant,
     Record,
     Status,
+    find_inputs,
     group_photos,
     identify_plants_to_file,
     identify_to_file,
@@ -117,8 +118,9 @@ def test_plants_are_grouped_by_folder_column_or_pattern(tmp_path: Path) -> None:
     assert [len(plant.photos) for plant in group_photos(paths, "folder")] == [2, 2]
     table = tmp_path / "photos.csv"
     table.write_text("path,plant no\na/1.jpg,7\nb/1.jpg,8\na/2.jpg,8\nb/scan.tif,7\n")
-    plants = group_photos(paths, "plant no", arguments=[table])
-    assert plants == (Plant("7", (paths[0], paths[3])), Plant("8", (paths[1], paths[2])))
+    listed = find_inputs([table])
+    plants = group_photos(listed.paths, "plant no", given=listed.given)
+    assert plants == (Plant("7", (paths[0], str(tmp_path / "b/scan.tif"))), Plant("8", (paths[1], paths[2])))
     by_number = group_photos(paths[:3], r"(\d)\.jpg$")
     assert by_number == (Plant("1", (paths[0], paths[1])), Plant("2", (paths[2],)))
     assert [plant.name for plant in group_photos(paths, r"[ab](?=/[^/]+$)")] == ["a", "b"]
@@ -136,9 +138,9 @@ def test_plants_are_grouped_by_folder_column_or_pattern(tmp_path: Path) -> None:
 def test_a_photo_without_a_plant_stops_the_command_with_a_reason(tmp_path: Path, by: str, message: str) -> None:
     table = tmp_path / "photos.csv"
     table.write_text("path,plant\n1.jpg,7\n2.jpg,\n")
-    paths = [str(tmp_path / "1.jpg"), str(tmp_path / "2.jpg")]
+    listed = find_inputs([table])
     with pytest.raises(UsageError, match=message):
-        group_photos(paths, by, arguments=[table])
+        group_photos(listed.paths, by, given=listed.given)
 
 
 def test_impossible_plants_are_refused(identifier: Identifier, tmp_path: Path) -> None:
@@ -151,7 +153,7 @@ def test_impossible_plants_are_refused(identifier: Identifier, tmp_path: Path) -
     table = tmp_path / "photos.csv"
     table.write_text("path,plant\n1.jpg,7\n1.jpg,8\n")
     with pytest.raises(UsageError, match="a photo of two plants, 7 and 8"):
-        group_photos([str(tmp_path / "1.jpg")], "plant", arguments=[table])
+        group_photos(find_inputs([table]).paths, "plant", given=find_inputs([table]).given)
 
 
 def test_plants_stream(identifier: Identifier, herbarium: Path) -> None:

@@ -102,7 +102,7 @@ def identify_photos(settings: IdentifySettings) -> ExitCode:
     check_plant_options(settings)
     inputs = find_inputs(settings.images, shard=None if settings.plant_by else settings.shard)
     paths = inputs.paths
-    plants = plants_of(paths, settings)
+    plants = plants_of(inputs, settings)
     named = [settings.taxa] if settings.taxa else []  # may be a file
     check_destinations(destinations, inputs=chain(settings.images, named, paths), existing=settings.existing)
     _check_image_count(settings, len(paths))

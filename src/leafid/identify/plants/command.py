@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 from leafid.errors import UsageError
 from leafid.identify.identifier import Identifier
-from leafid.identify.inputs.find_inputs import select_shard
+from leafid.identify.inputs.find_inputs import Inputs, select_shard
 from leafid.identify.inputs.given_columns import GivenByPath
 from leafid.identify.outputs.writers import read_records
 from leafid.identify.plants.grouping import Plant, group_photos
@@ -43,7 +43,7 @@ def check_plant_options(settings: "IdentifySettings") -> None:
         )
 
 
-def plants_of(paths: Sequence[str], settings: "IdentifySettings") -> tuple[Plant, ...] | None:
+def plants_of(inputs: Inputs, settings: "IdentifySettings") -> tuple[Plant, ...] | None:
     """Return the plants to identify, or those of this shard; None without ``--plant-by``.
 
     Raises:
@@ -51,7 +51,7 @@ def plants_of(paths: Sequence[str], settings: "IdentifySettings") -> tuple[Plant
     """
     if settings.plant_by is None:
         return None
-    plants = group_photos(paths, settings.plant_by, arguments=settings.images)
+    plants = group_photos(inputs.paths, settings.plant_by, given=inputs.given)
     return plants if settings.shard is None else select_shard(plants, settings.shard)
 
 

@@ -1,15 +1,14 @@
 """Which photos show the same plant: by their folder, by a column of their table, or by a pattern in their path."""
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from leafid.errors import UsageError
+from leafid.identify.inputs.given_columns import PREFIX, GivenColumns
 from leafid.identify.inputs.memory_images import Photo
-from leafid.identify.plants.table_column import plant_columns, plants_in_tables
 from leafid.identify.records import unicode_path
-from leafid.pages import file_and_page
 from leafid.sources import is_web_address
 
 BY_FOLDER = "folder"
@@ -42,7 +41,7 @@ class Plant:
         object.__setattr__(self, "photos", tuple(kept))
 
 
-def group_photos(paths: Sequence[str], by: str, *, arguments: Iterable[str | Path] = ()) -> tuple[Plant, ...]:
+def group_photos(paths: Sequence[str], by: str, *, given: GivenColumns | None = None) -> tuple[Plant, ...]:
     r"""Put the photos of each plant together, in the order in which the plants first appear.
 
     >>> [(plant.name, plant.photos) for plant in group_photos(["a_1.jpg", "b_1.jpg", "a_2.jpg"], r"(.+)_\d\.jpg")]
@@ -50,16 +49,21 @@ def group_photos(paths: Sequence[str], by: str, *, arguments: Iterable[str | Pat
 
     Args:
         paths: files and web addresses, see ``find_inputs``.
-        by: ``folder``: the folder that contains the photo. The name of a column of the tables among ``arguments``: its
-            value in the row of the photo. Else a regular expression that is searched in the path, with ``/`` between
-            folders; the plant is its first group, or without groups all that matches.
-        arguments: as the user named the photos; tables among them may have the column.
+        by: ``folder``: the folder that contains the photo. The name of a column of the tables that list the photos:
+            its value in the row of the photo. Else a regular expression that is searched in the path, with ``/``
+            between folders; the plant is its first group, or without groups all that matches.
+        given: the columns of these tables, see ``Inputs.given``.
 
     Raises:
         UsageError: ``by`` is neither a column nor a pattern, or a photo belongs to no plant or to two.
     """
     plants: dict[str, list[str]] = {}
-    for path, name in zip(paths, _names(paths, by, arguments), strict=True):
+    plant_of: dict[str, str] = {}
+    for path, name in zip(paths, _names(paths, by, given or GivenColumns()), strict=True):
+        if plant_of.setdefault(path, name) != name:
+            raise UsageError(
+                f"--plant-by {by}: {unicode_path(path)} is a photo of two plants, {plant_of[path]} and {name}."
+            )
         plants.setdefault(name, []).append(path)
     if huge := [f"{name}: {len(photos):,}" for name, photos in plants.items() if len(photos) > MAX_PHOTOS]:
         raise UsageError(
@@ -69,7 +73,7 @@ def group_photos(paths: Sequence[str], by: str, *, arguments: Iterable[str | Pat
     return tuple(Plant(name, tuple(photos)) for name, photos in plants.items())
 
 
-def _names(paths: Sequence[str], by: str, arguments: Iterable[str | Path]) -> list[str]:
+def _names(paths: Sequence[str], by: str, given: GivenColumns) -> list[str]:
     if by == BY_FOLDER:
         if addresses := [path for path in paths if is_web_address(path)]:
             raise UsageError(
@@ -77,24 +81,19 @@ def _names(paths: Sequence[str], by: str, arguments: Iterable[str | Path]) -> li
                 "where there are no folders. Name a column of a table, or give a pattern."
             )
         return [unicode_path(str(Path(path).parent)) for path in paths]
-    tables = [Path(argument) for argument in arguments if not is_web_address(str(argument))]
-    columns = plant_columns(tables)
-    if by in columns:
-        return _by_column(paths, by, tables)
+    # A column with the name of a column of results, such as `plant`, is carried under another name.
+    if (column := next((name for name in (by, f"{PREFIX}{by}") if name in given.names), None)) is not None:
+        names = [(dict(given.of(position))[column] or "").strip() for position in range(len(paths))]
+        _check_all(paths, names, f"--plant-by {by}", "no value in the column; fill it in")
+        return names
     if not _PATTERN.search(by):
-        known = f", which have {', '.join(sorted(columns))}" if columns else ""
+        columns = [name.removeprefix(PREFIX) for name in given.names if name != f"{PREFIX}path"]
+        known = f", which have {', '.join(columns)}" if columns else ""
         raise UsageError(
             f"--plant-by {by}: give folder, a column of the tables{known}, or a regular expression with the plant in "
             r"brackets, such as '([^/]+)_\d+\.jpg$'."
         )
     return _by_pattern(paths, by)
-
-
-def _by_column(paths: Sequence[str], column: str, tables: Sequence[Path]) -> list[str]:
-    given = plants_in_tables(tables, column)
-    names = [given.get(str(file_and_page(Path(path))[0]), given.get(path, "")) for path in paths]
-    _check_all(paths, names, f"--plant-by {column}", "no value in the column; fill it in")
-    return names
 
 
 def _by_pattern(paths: Sequence[str], pattern: str) -> list[str]:
