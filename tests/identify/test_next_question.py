@@ -4,12 +4,14 @@ import csv
 import re
 from collections.abc import Sequence
 from dataclasses import replace
+from datetime import date
 from pathlib import Path
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from PIL import Image
 
 from leafid.characters import FULL_QUALITY, Measurement, flora_ranges
 from leafid.errors import OutputError, UsageError
@@ -17,6 +19,7 @@ from leafid.identify import (
     Candidate,
     Identifier,
     LookedUpCharacter,
+    Plant,
     Record,
     Status,
     identify_to_file,
@@ -35,6 +38,7 @@ from leafid.identify.leaf_characters import measure_best_leaf
 from leafid.identify.next_question.choice import expected_gain
 from leafid.identify.next_question.flora_states import read_characters
 from leafid.identify.next_question.in_records import question_text, shown_by
+from leafid.identify.resume import check_resumable
 from leafid.shipped import shipped
 from tests.characters.leaves import drawn_leaf, on_paper
 from tests.identify.small_bundle import bundle_info
@@ -145,11 +149,10 @@ def test_the_best_character_is_asked_and_nothing_twice(
         assert expected_gain(questions[:1], prior) == pytest.approx(best)
 
 
-@given(priors, st.dictionaries(characters, st.integers(0, 4)))
-def test_observations_leave_the_same_taxa_in_any_order(
-    prior: dict[str, float], drawn: dict[LookedUpCharacter, int]
-) -> None:
-    observed = {one.name: one.states[number % len(one.states)].name for one, number in drawn.items()}
+@given(priors, st.dictionaries(st.sampled_from(list(looked_up_characters())), st.integers(0, 4)))
+def test_observations_leave_the_same_taxa_in_any_order(prior: dict[str, float], drawn: dict[str, int]) -> None:
+    states = {name: looked_up_character(name).states for name in drawn}
+    observed = {name: states[name][number % len(states[name])].name for name, number in drawn.items()}
     left = taxa_left(observed, prior)
     assert left == taxa_left(dict(reversed(observed.items())), prior)
     assert all(observed[name] in looked_up_character(name).possible(taxon) for name in observed for taxon in left)
@@ -171,8 +174,6 @@ def test_taxa_of_a_question_are_those_that_cannot_be_excluded() -> None:
 
 
 def test_a_clear_count_is_not_asked_and_an_unclear_one_is(tmp_path: Path) -> None:
-    from PIL import Image
-
     Image.fromarray(on_paper(drawn_leaf(COFFEA, 6))).save(tmp_path / "leaf.png")
     measured = measure_best_leaf(tmp_path / "leaf.png")
     leaf = measured.leaves[0]  # type: ignore[union-attr]
@@ -197,14 +198,8 @@ def test_ask_changes_one_field_only(identifier: Identifier, photos: list[Path], 
     for record in asked:
         taxa = open_taxa(record.status, record.reason, record.candidates, record.prediction_set)
         assert record.next_question == question_text(taxa, frozenset())
-    mixed = list(loose.identify_plants([_plant(photos)], ask=True))
+    mixed = list(loose.identify_plants([Plant("one", tuple(photos[:3]))], ask=True))
     assert mixed[0].next_question and "leaves" in mixed[0].next_question
-
-
-def _plant(photos: list[Path]) -> "Plant":  # type: ignore[name-defined] # noqa: F821
-    from leafid.identify import Plant
-
-    return Plant("one", (photos[0], photos[1], photos[2]))
 
 
 RECORD = Record(
@@ -221,8 +216,6 @@ RECORD = Record(
 
 
 def test_report_and_darwin_core_carry_the_question(identifier: Identifier, tmp_path: Path) -> None:
-    from datetime import date
-
     text = str(RECORD.next_question)
     assert re.search(r"stipule_form: .*\(leaves Mitragyna speciosa\).*\(leaves Mitragyna hirsuta\)", text)
     write_report([RECORD], tmp_path / "report.html", identifier.info, on=date(2026, 3, 1))
@@ -239,8 +232,6 @@ def test_a_result_with_questions_is_continued_with_questions(
     output = tmp_path / "results.csv"
     identify_to_file(identifier, photos[:1], output)
     (record,) = read_records(output)
-    from leafid.identify.resume import check_resumable
-
     with pytest.raises(OutputError, match="names characters to look up"):
         check_resumable(replace(record, next_question="domatia: ?"), identifier, {}, location="results.csv, record 1")
     check_resumable(replace(record, next_question="domatia: ?"), identifier, {"ask": True}, location="")
