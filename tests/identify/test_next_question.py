@@ -220,7 +220,7 @@ def test_report_and_darwin_core_carry_the_question(identifier: Identifier, tmp_p
     assert re.search(r"stipule_form: .*\(leaves Mitragyna speciosa\).*\(leaves Mitragyna hirsuta\)", text)
     write_report([RECORD], tmp_path / "report.html", identifier.info, on=date(2026, 3, 1))
     assert "stipule_form: What form do the stipules have?" in (tmp_path / "report.html").read_text(encoding="utf-8")
-    write_darwin_core([RECORD], tmp_path / "dwc.csv", identifier.info.taxonomy, on=date(2026, 3, 1))
+    write_darwin_core([RECORD], tmp_path / "dwc.csv", identifier.info.taxonomy)
     with (tmp_path / "dwc.csv").open(encoding="utf-8", newline="") as opened:
         (row,) = csv.DictReader(opened)
     assert f"to be looked up: {text.removesuffix('.')}" in row["identificationRemarks"]

@@ -3,6 +3,7 @@ const { texts } = JSON.parse(document.getElementById("facts").textContent);
 const byId = id => document.getElementById(id);
 let answer = null;        // of the service, for the plant at hand
 let shown = [];           // measured characters that the photo shows clearly
+const kept = new WeakMap();  // observations by answer, so that they are there when an earlier answer is shown again
 let observations = [];    // { character, question, state, words, observer, observed_at }, in the order of recording
 let judged = null;        // the service's last judgement of the observations
 let asked = 0;            // rises with each request, so that late answers to earlier ones are dropped
@@ -25,8 +26,9 @@ export function hide() {
   byId("questions").hidden = true;
 }
 export function begin(given) {
+  hide();
   answer = given;
-  observations = [];
+  observations = kept.get(given) ?? [];
   shown = [];
 }
 // The photo has been measured: `characters` are those that it shows clearly.
@@ -44,6 +46,7 @@ export function observed() {
 async function judge() {
   if (!answer || Object.keys(answer.open_taxa).length < 2) return;
   const own = ++asked;
+  kept.set(answer, observations);
   try {
     const given = await post({
       taxa: answer.open_taxa, shown,
@@ -120,18 +123,18 @@ function drawing(state) {
   return image;
 }
 function observation({ character, question, seen }) {
-  const kept = observations.find(one => one.character === character);
+  const mine = observations.find(one => one.character === character);
   const made = element("article", null, "observation"), words = element("div");
-  words.append(element("h3", say("observed", { question, state: kept.words })));
-  const time = new Date(kept.observed_at).toLocaleString(document.documentElement.lang);
-  words.append(element("p", say("observed_by", { observer: kept.observer, time }), "quiet"));
+  words.append(element("h3", say("observed", { question, state: mine.words })));
+  const time = new Date(mine.observed_at).toLocaleString(document.documentElement.lang);
+  words.append(element("p", say("observed_by", { observer: mine.observer, time }), "quiet"));
   if (seen) words.append(...judgement(seen));
   else words.append(element("p", say("observation_not_visible")));
   const remove = element("button", say("remove_observation"), "second");
   remove.type = "button";
   remove.setAttribute("aria-label", say("remove_observation") + ": " + question);
   remove.addEventListener("click", () => {
-    observations = observations.filter(one => one !== kept);
+    observations = observations.filter(one => one !== mine);
     judge().then(() => byId("questions-title").focus());
   });
   words.append(remove);
