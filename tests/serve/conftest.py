@@ -1,5 +1,6 @@
 """Fixtures: a running service with a small bundle, photos, and a browser."""
 
+import json
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,6 +16,18 @@ from tests.serve.running import Running, running
 def bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return the folder of a bundle that identifies colours."""
     return make_bundle(tmp_path_factory.mktemp("bundle")).folder
+
+
+@pytest.fixture(scope="session")
+def undecided(bundle: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
+    """Return a running service whose bundle can exclude none of its three taxa."""
+    folder = tmp_path_factory.mktemp("undecided") / "bundle"
+    shutil.copytree(bundle, folder)
+    info = json.loads((folder / "bundle.json").read_text(encoding="utf-8"))
+    info["calibration"]["temperature"] = 50.0
+    (folder / "bundle.json").write_text(json.dumps(info), encoding="utf-8")
+    with running(folder) as started:
+        yield started
 
 
 @pytest.fixture(scope="session")

@@ -55,6 +55,8 @@ class FloraRanges:
     taxon: str
     numbers: dict[str, NumberRange]
     terms: dict[str, TermRange]
+    source: str
+    """The flora."""
 
 
 @cache
@@ -87,7 +89,7 @@ def read_ranges(table: Path) -> tuple[FloraRanges, ...]:
                 "blade_shape": _shape_range(row.get("blade_shape") or ""),
             }
             named = {character: range_ for character, range_ in terms.items() if range_ is not None}
-            taxa.append(FloraRanges(row["taxon"], numbers, named))
+            taxa.append(FloraRanges(row["taxon"], numbers, named, row.get("source") or ""))
     if mistakes:
         raise UsageError("\n".join([f"{table} cannot be used:", *(f"  {mistake}" for mistake in mistakes)]))
     return tuple(taxa)

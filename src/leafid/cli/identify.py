@@ -131,6 +131,14 @@ def identify(
         ),
     ] = 0,
     characters: CharactersOption = False,
+    ask: Annotated[
+        bool,
+        typer.Option(
+            "--ask",
+            help="Where several taxa cannot be excluded, also name the characters to look up on the plant that "
+            "separate them best.",
+        ),
+    ] = False,
     keep_location: KeepLocationOption = False,
     taxa: Annotated[
         str | None,
@@ -214,6 +222,7 @@ def identify(
         workers=number_or_auto("--workers", workers),
         references=references,
         characters=characters,
+        ask=ask,
         keep_location=keep_location,
         taxa=taxa,
         country=country,

@@ -14,6 +14,17 @@ from .inputs.find_inputs import find_image_files as find_image_files
 from .inputs.find_inputs import find_inputs as find_inputs
 from .inputs.find_inputs import select_shard as select_shard
 from .inputs.memory_images import Photo as Photo
+from .next_question.choice import Judgement as Judgement
+from .next_question.choice import judge as judge
+from .next_question.choice import next_questions as next_questions
+from .next_question.choice import taxa_left as taxa_left
+from .next_question.flora_states import Description as Description
+from .next_question.flora_states import LookedUpCharacter as LookedUpCharacter
+from .next_question.flora_states import looked_up_character as looked_up_character
+from .next_question.flora_states import looked_up_characters as looked_up_characters
+from .next_question.in_records import clearly_shown as clearly_shown
+from .next_question.in_records import open_taxa as open_taxa
+from .next_question.in_records import questions_in as questions_in
 from .outputs.darwin_core import DWC_COLUMNS as DWC_COLUMNS
 from .outputs.darwin_core import given_names as given_names
 from .outputs.darwin_core import identifier_of as identifier_of

@@ -48,6 +48,7 @@ class IdentifySettings:
     workers: int | Literal["auto"]
     references: int
     characters: bool
+    ask: bool
     keep_location: bool
     taxa: str | None
     country: str | None
@@ -70,6 +71,7 @@ class IdentifySettings:
             "workers": self.workers,
             "top": self.top or TOP_CANDIDATES,
             "characters": self.characters,
+            "ask": self.ask,
             "keep_location": self.keep_location,
             "fetching": self._fetching,
         }

@@ -100,6 +100,7 @@ class Identifier:
         workers: int | Literal["auto"] = "auto",
         top: int = TOP_CANDIDATES,
         characters: bool = False,
+        ask: bool = False,
         keep_location: bool = False,
         fetching: "FetchingSettings | None" = None,
         taxa: Sequence[str] | None = None,
@@ -121,6 +122,8 @@ class Identifier:
             workers: number of threads that decode images; ``auto``: one per CPU core.
             top: number of candidates in a record.
             characters: also measure the best leaf of each image; does not affect the identification.
+            ask: also name the characters to look up on the plant where several taxa cannot be excluded; does not
+                affect the identification.
             keep_location: copy the GPS position in a photo's EXIF into its record.
             fetching: settings for images from the web; None: the defaults of a job.
             taxa: the names among which each answer lies; None: all taxa of the bundle.
@@ -134,6 +137,7 @@ class Identifier:
             workers=workers,
             top=top,
             characters=characters,
+            ask=ask,
             keep_location=keep_location,
             fetching=fetching,
             taxa=taxa,
@@ -225,6 +229,7 @@ class Identifier:
         workers: int | Literal["auto"] = "auto",
         top: int = TOP_CANDIDATES,
         characters: bool = False,
+        ask: bool = False,
         keep_location: bool = False,
         fetching: "FetchingSettings | None" = None,
         taxa: Sequence[str] | None = None,
@@ -233,7 +238,7 @@ class Identifier:
         if min(size, threads, top) < 1:
             raise UsageError(f"batch_size ({batch_size}), workers ({workers}) and top ({top}) must be at least 1.")
         labels = None if taxa is None else frozenset(self.info.taxonomy.labels(taxa))
-        question = Question(top, keep_location, labels)
+        question = Question(top, keep_location, ask, labels)
         reader = EvidenceReader(self.info, self.engine, self.training)
         builder = RecordBuilder(self.info, self.engine.name, self.references, self.references_per_candidate, question)
         return PhotoStream(reader, builder, size, threads, characters, fetching)

@@ -18,6 +18,7 @@ class IdentifyOptions(TypedDict, total=False):
     workers: int | Literal["auto"]
     top: int
     characters: bool
+    ask: bool
     keep_location: bool
     fetching: "FetchingSettings | None"
     taxa: Sequence[str] | None
@@ -25,8 +26,16 @@ class IdentifyOptions(TypedDict, total=False):
 
 @dataclass(frozen=True)
 class Question:
-    """What is asked of each image: the number of candidates, the position of the photo, and the labels, None: all."""
+    """What is asked of each image.
+
+    Attributes:
+        top: number of candidates.
+        keep_location: whether the record has the position of the photo.
+        ask: whether the record has the next question.
+        labels: those among which the answer lies; None: all.
+    """
 
     top: int
     keep_location: bool
+    ask: bool
     labels: frozenset[int] | None

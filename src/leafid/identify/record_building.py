@@ -12,6 +12,7 @@ from leafid.errors import ImageError
 from leafid.identify.cautions import caution_of, caution_of_photos
 from leafid.identify.engines.engine import EngineName
 from leafid.identify.leaf_characters import clearest_leaf, leaf_fields
+from leafid.identify.next_question.in_records import open_taxa, question_text, shown_by
 from leafid.identify.photo_evidence import FailedPhoto, PhotoEvidence
 from leafid.identify.pipeline import OpenedImage
 from leafid.identify.question import Question
@@ -111,20 +112,26 @@ class RecordBuilder:
         leaf, leaf_caution = (
             ({}, None) if measured.leaf is None else leaf_fields(measured.leaf, candidates, answer.name)
         )
+        status = Status.IDENTIFIED if answer.identified else Status.UNDETERMINED
+        reason = None if answer.reason is None else answer.reason.value
+        prediction_set = self._candidates([(label, probabilities[label]) for label in answer.prediction_set or ()])
+        if self.question.ask:
+            taxa = open_taxa(status, reason, candidates, prediction_set)
+            leaf["next_question"] = question_text(taxa, shown_by(measured.leaf))
         cautions = [caution_of(self.info, answer), caution_of_photos(photos, candidates[0].scientific_name)]
         if answer.identified:
             cautions.insert(1, leaf_caution)
         return Record(
             path=photo.opened.path,
-            status=Status.IDENTIFIED if answer.identified else Status.UNDETERMINED,
+            status=status,
             scientific_name=answer.name,
             taxon_rank=answer.rank and answer.rank.value,
             probability=round(answer.probability, DIGITS),
             target_probability=None if target is None else round(probabilities.get(target, 0.0), DIGITS),
             candidates=candidates,
-            prediction_set=self._candidates([(label, probabilities[label]) for label in answer.prediction_set or ()]),
+            prediction_set=prediction_set,
             specimens=self._specimens(embedding, [label for label, _ in answer.candidates[:top]]),
-            reason=None if answer.reason is None else answer.reason.value,
+            reason=reason,
             caution=" ".join(caution for caution in cautions if caution is not None) or None,
             excluded=self._candidates(answer.excluded[:top]),
             plant=plant,

@@ -94,6 +94,12 @@ class Record:
         "floras; `excludes` it by a clearly visible character; `no_leaf` was found; leaves lie over one another "
         "(`overlapped`). Missing if nothing could be compared.",
     ] = None
+    next_question: Annotated[
+        str | None,
+        "With `--ask`, the one or two characters to look up on the plant that separate the taxa of `prediction_set` "
+        "best and that the photo does not show: code, question, and for each state the taxa that it leaves according "
+        "to floras. It does not affect the probabilities. Missing if no character separates them.",
+    ] = None
     caution: Annotated[
         str | None,
         "What to know before using the name: few training gatherings of the taxon, a bundle trained on drawings, a "

@@ -54,6 +54,8 @@ def check_resumable(
             f"was written {'without' if wants_characters else 'with'} leaf characters. "
             f"{'Leave out' if wants_characters else 'Add'} --characters",
         )
+    if record.next_question is not None and not options.get("ask", False):
+        _refuse(location, "names characters to look up. Add --ask")
     cited = max(Counter(specimen.scientific_name for specimen in record.specimens).values(), default=0)
     if cited > identifier.references_per_candidate or (not cited and identifier.references_per_candidate):
         option = f"Add --references {cited}" if cited else "Leave out --references"

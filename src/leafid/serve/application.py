@@ -15,7 +15,7 @@ from starlette.types import Lifespan
 
 from leafid.bundle import Bundle
 from leafid.defects import save_defect
-from leafid.serve import exports, leafid_api, page, plantnet, static_files, worker
+from leafid.serve import exports, leafid_api, page, plantnet, questions, static_files, worker
 from leafid.serve.errors import RequestError, error_response
 from leafid.serve.request_guard import RequestGuard, own_names
 from leafid.serve.service import Service
@@ -69,7 +69,7 @@ def create_app(settings: ServeSettings, bundle: Bundle) -> FastAPI:
                 await pool.stop(_ENDING_SECONDS)
                 tempfile.tempdir = None
 
-    routers = (leafid_api.router, exports.router, plantnet.router, page.router, static_files.router)
+    routers = (leafid_api.router, questions.router, exports.router, plantnet.router, page.router, static_files.router)
     return guarded_app("leafid", bundle.info.trained_on.short, routers, lifespan, settings)
 
 

@@ -1,6 +1,7 @@
 """The service's own REST interface: the record of a plant with all its fields, and the characters of its leaves."""
 
 import base64
+from dataclasses import replace
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Request
@@ -10,9 +11,10 @@ from starlette.responses import JSONResponse, Response
 
 from leafid.characters import LeafEnds
 from leafid.errors import ImageError, InstallationError, TaxonomyError
-from leafid.identify import Record
+from leafid.identify import Record, open_taxa, questions_in
 from leafid.serve import worker
 from leafid.serve.errors import RequestError
+from leafid.serve.questions import NextQuestion, next_question
 from leafid.serve.service import Service, service_of
 from leafid.serve.uploads import FORM_BODY, read_form, stored_photos, unreadable_status, uploads_in
 from leafid.serve.wording import DEFAULT_LANGUAGE, in_words
@@ -42,13 +44,20 @@ class Words(BaseModel):
 
 
 class IdentifyAnswer(BaseModel):
-    """The answer for a plant; `pictures` has the cited specimens that `/v1/specimens` has a picture of."""
+    """The answer for a plant.
+
+    `pictures` has the cited specimens that `/v1/specimens` has a picture of. `open_taxa` are the taxa that cannot be
+    excluded, with their probabilities; `questions` are the characters that separate them best and that the photos do
+    not show. `/v1/questions` says what an observation of them leaves.
+    """
 
     plant: Record
     photos: list[Record]
     words: Words
     limits: list[str]
     pictures: list[str]
+    open_taxa: dict[str, float]
+    questions: list[NextQuestion]
 
 
 class HeatMap(BaseModel):
@@ -65,7 +74,10 @@ class HeatMapsAnswer(BaseModel):
 
 
 class MeasuredLeafAnswer(BaseModel):
-    """One leaf; `drawing` is a JPEG, encoded in base64. Points are pixels of the upright photo."""
+    """One leaf; `drawing` is a JPEG, encoded in base64. Points are pixels of the upright photo.
+
+    `shown` names the characters that are visible clearly enough to exclude a taxon.
+    """
 
     characters: dict[str, dict[str, Any]]
     sentence: str | None
@@ -73,6 +85,7 @@ class MeasuredLeafAnswer(BaseModel):
     base: tuple[float, float]
     apex: tuple[float, float]
     box: tuple[int, int, int, int]
+    shown: list[str]
     drawing: str
 
 
@@ -90,6 +103,7 @@ async def identify(
     taxa: Annotated[
         list[str] | None, Query(description="Names among which the answer lies; none: all.", max_length=1000)
     ] = None,
+    ask: Annotated[bool, Query(description="Also write the next question into the records.")] = False,
     lang: Annotated[str, Query(description="Language of the words.", max_length=20)] = DEFAULT_LANGUAGE,
 ) -> JSONResponse:
     """Identify a plant on 1 to 5 photos. A photo that cannot be read has a record with the reason."""
@@ -100,8 +114,12 @@ async def identify(
         stored_photos(uploads_in(form), service.folder, service.limits) as photos,
     ):
         plant, records = await service.pool.run(
-            worker.identify, photos, top=top, characters=characters, taxa=taxa or None
+            worker.identify, photos, top=top, characters=characters, taxa=taxa or None, ask=True
         )
+    left = open_taxa(plant.status, plant.reason, plant.candidates, plant.prediction_set)
+    questions = [next_question(character, left) for character in questions_in(plant.next_question)]
+    if not ask:
+        plant, *records = (replace(record, next_question=None) for record in (plant, *records))
     words = in_words(plant, records, lang)
     # Records as `leafid identify` writes them into JSONL; `IdentifyAnswer` describes the same for OpenAPI.
     return JSONResponse(
@@ -111,6 +129,8 @@ async def identify(
             "words": {"sentences": words.sentences, "advice": words.advice},
             "limits": service.info.trained_on.long,
             "pictures": [one.image_id for one in plant.specimens if one.image_id in service.pictures],
+            "open_taxa": left,
+            "questions": [question.model_dump() for question in questions],
         }
     )
 

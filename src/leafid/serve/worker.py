@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from leafid.identify import Identifier, IdentifyOptions, Plant, Record
+from leafid.identify import Identifier, IdentifyOptions, Plant, Record, clearly_shown
 from leafid.images import guard_image
 from leafid.installation import require_torch
 
@@ -56,6 +56,7 @@ class LeafMeasured:
         base: (x, y) in pixels of the upright photo.
         apex: the same.
         box: left, top, right, bottom.
+        shown: the characters that are visible clearly enough to exclude a taxon.
         drawing: JPEG of the leaf, apex up, with midrib and numbered veins.
     """
 
@@ -65,6 +66,7 @@ class LeafMeasured:
     base: tuple[float, float]
     apex: tuple[float, float]
     box: tuple[int, int, int, int]
+    shown: tuple[str, ...]
     drawing: bytes
 
 
@@ -94,7 +96,7 @@ def ready() -> str:
 
 
 def identify(
-    photos: Sequence[Photo], *, top: int, characters: bool, taxa: Sequence[str] | None
+    photos: Sequence[Photo], *, top: int, characters: bool, taxa: Sequence[str] | None, ask: bool = False
 ) -> tuple[Record, list[Record]]:
     """Identify the photos of one plant.
 
@@ -103,6 +105,7 @@ def identify(
         top: number of candidates.
         characters: whether the best leaf of each photo is measured.
         taxa: the names among which the answer lies; None: all of the bundle.
+        ask: whether the records name the characters to look up on the plant.
 
     Returns:
         The record of the plant, and those of its photos. Their paths are the photos' names.
@@ -112,7 +115,7 @@ def identify(
     """
     identifier = _loaded()
     paths, names = [photo.path for photo in photos], {str(photo.path): photo.name for photo in photos}
-    options: IdentifyOptions = {"top": top, "characters": characters, "taxa": taxa, "workers": 1}
+    options: IdentifyOptions = {"top": top, "characters": characters, "taxa": taxa, "ask": ask, "workers": 1}
     if len(photos) == 1:
         records = list(identifier.identify(paths, **options))
         return _named(records[0], names), [_named(records[0], names)]
@@ -170,6 +173,7 @@ def measure(photo: Photo, *, ends: "LeafEnds | None", leaves: int) -> list[LeafM
                     base=leaf.ends.base,
                     apex=leaf.ends.apex,
                     box=leaf.box,
+                    shown=tuple(sorted(clearly_shown(leaf.characters))),
                     drawing=drawing.getvalue(),
                 )
             )

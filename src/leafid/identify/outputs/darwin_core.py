@@ -151,6 +151,8 @@ def _remarks(record: Record) -> str:
         remarks.append(record.caution)
     if record.flora_sentence is not None:
         remarks.append(f"leaf: {record.flora_sentence}")
+    if record.next_question is not None:
+        remarks.append(f"to be looked up: {record.next_question}")
     used = [(photo.path, photo.file_sha256) for photo in record.photos if photo.left_out is None]
     for path, sha256 in used or [(record.path, record.file_sha256)]:
         if sha256 is not None:

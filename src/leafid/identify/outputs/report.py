@@ -42,7 +42,7 @@ _COLUMNS = (
     "prediction_set",
     "reason",
 )
-_DETAILS = ("caution", "flora_sentence", "photo_taken", "camera", "specimens")
+_DETAILS = ("caution", "flora_sentence", "next_question", "photo_taken", "camera", "specimens")
 
 
 def write_report(

@@ -159,6 +159,7 @@ def _candidate_columns(number: int) -> list[_Column]:
 def _last_columns() -> list[_Column]:
     excluded = "All taxa that cannot be excluded, best first (conformal prediction set)."
     floras = "The characters of the best leaf compared with the ranges that floras give."
+    look_up = "Characters of the plant that would separate best what cannot be excluded."
     hash_ = "SHA-256 of the image file, by which it can be recognised."
     return [
         _Column("Cannot be excluded", excluded, _prediction_set, 40),
@@ -170,6 +171,7 @@ def _last_columns() -> list[_Column]:
         _Column("Leaf base", "Form of the base.", lambda record: record.base_form, 12),
         _Column("Leaf apex", "Form of the apex.", lambda record: record.apex_form, 12),
         _Column("Leaf and floras", floras, lambda record: record.flora_sentence, 50),
+        _Column("To look up", look_up, lambda record: record.next_question, 50),
         _Column("Photo taken", "From the photo's EXIF.", lambda record: record.photo_taken, 22),
         _Column("Camera", "From the photo's EXIF.", lambda record: record.camera, 20),
         _Column("Latitude", "Of the photo, decimal degrees (WGS 84).", lambda record: record.latitude, 12, "0.00000"),

@@ -21,7 +21,7 @@ _COLOURS = {Status.IDENTIFIED: "green", Status.UNDETERMINED: "yellow", Status.FA
 
 
 def records_table(records: Sequence[Record], *, limits: str, target: str | None = None) -> "RenderableType":
-    """Return a table of records, followed by their leaf characters, cautions and the statement of limits.
+    """Return a table of records, followed by leaf characters, next questions, cautions and limits.
 
     Args:
         records: in order.
@@ -53,7 +53,12 @@ def records_table(records: Sequence[Record], *, limits: str, target: str | None 
     cautions = [
         Text(f"{printable(caution)} ({count:,} of {len(records):,} images)") for caution, count in counts.items()
     ]
-    notes = [line for lines in (leaves, cautions) if lines for line in (Text(), *lines)]
+    questions = [
+        Text(f"{printable(unicode_path(record.subject))}: look up {printable(record.next_question)}")
+        for record in records
+        if record.next_question is not None
+    ]
+    notes = [line for lines in (leaves, questions, cautions) if lines for line in (Text(), *lines)]
     return Group(table, *notes, Text(), Text(printable(limits), "dim"))
 
 

@@ -1,4 +1,5 @@
 // The page of `leafid serve`. Everything that it shows comes from the records that the service sends.
+import * as questions from "./questions.js";
 import { imagesInZip } from "./zip.js";
 
 const { texts, language, max_photos: maxPhotos } = JSON.parse(document.getElementById("facts").textContent);
@@ -81,6 +82,7 @@ function showPhotos(records = []) {
 }
 async function identify() {
   const own = ++question;
+  questions.hide();
   const count = photos.length === 1 ? say("photos_one") : say("photos_many", { count: photos.length });
   byId("state").textContent = say("working", { count });
   byId("answer").hidden = byId("leaf").hidden = true;
@@ -92,6 +94,7 @@ async function identify() {
     showHistory();
     showPhotos(answer.photos);
     showAnswer(answer);
+    questions.begin(answer);
     measure(own);
   } catch (error) {
     if (own === question) byId("state").textContent = error.message;
@@ -108,6 +111,7 @@ function showHistory() {
       byId("state").textContent = "";
       showPhotos(answer.photos);
       showAnswer(answer);
+      questions.begin(answer);
       measure(own);
     });
     item.append(button);
@@ -191,8 +195,11 @@ async function measure(own, fields = {}) {
     const { leaves } = await post("v1/measure", [photos[0]], fields);
     if (own !== question) return;
     showLeaf(leaves[0]);
+    questions.ask(leaves[0]?.shown ?? []);
   } catch (error) {
-    if (own === question) byId("leaf-state").textContent = error.message;
+    if (own !== question) return;
+    byId("leaf-state").textContent = error.message;
+    questions.ask([]);
   }
 }
 function showClickable() {
@@ -349,6 +356,7 @@ for (const id of ["choose", "take"]) byId(id).addEventListener("change", event =
 byId("clear").addEventListener("click", () => {
   photos = [];
   question++;
+  questions.hide();
   byId("state").textContent = "";
   byId("answer").hidden = byId("leaf").hidden = true;
   showPhotos();
