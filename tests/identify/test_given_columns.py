@@ -149,7 +149,7 @@ def test_a_plant_carries_the_columns_of_all_its_photos(identifier: Identifier, t
     table.write_text("path,plant,shelf\na.jpg,1,x\nsub/b.jpg,1,\nmissing.jpg,2,y\n")
     inputs, output = find_inputs([table]), tmp_path / "plants.csv"
     given = GivenByPath(inputs.paths, inputs.given)
-    plants = group_photos(inputs.paths, "plant", arguments=[table])
+    plants = group_photos(inputs.paths, "plant", given=inputs.given)
     for existing in ("refuse", "resume"):
         identify_plants_to_file(identifier, plants, output, photos_too=True, given=given, existing=existing)
     carried = [dict(record.given) for record in read_records(output)]

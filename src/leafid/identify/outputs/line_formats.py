@@ -141,7 +141,8 @@ def csv_format_of(file: Path) -> LineFormat:
     """
     with file.open("rb") as opened:
         start = opened.readline(_MAX_HEADER)
-    usual = csv_format(byte_order_mark=start.startswith(codecs.BOM_UTF8))
+    marked = codecs.BOM_UTF8.startswith(start[:3]) and start != b""  # also where only a part of the mark was written
+    usual = csv_format(byte_order_mark=marked)
     if not start.endswith(b"\n"):  # stopped while the header was written, perhaps among the given columns
         return replace(usual, start=start + b"\n") if start.startswith(usual.start[:-1] + b",") else usual
     try:

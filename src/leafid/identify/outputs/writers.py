@@ -114,7 +114,9 @@ def _open_writer(
     """
     file = _line_file(path)
     opened, is_new = _open_locked(path, file, existing)
-    lines = _existing_format(file) if existing == "resume" and os.path.getsize(file) else new
+    if existing == "resume" and _stopped_in_header(file, new):
+        existing = "replace"
+    lines = _existing_format(file) if existing == "resume" else new
     writer = RecordWriter(opened, lines) if file == path else ParquetWriter(opened, path, rows_per_file)
     try:
         if existing == "replace":
@@ -188,6 +190,12 @@ def _line_file(path: Path) -> Path:
             raise OutputError(
                 f"{path}: name a result file that ends in {', '.join(EXTENSIONS[:-1])} or {EXTENSIONS[-1]}."
             )
+
+
+def _stopped_in_header(file: Path, new: LineFormat) -> bool:
+    """Whether a file is empty or ends within the header of a format, as when the first run was killed at once."""
+    with file.open("rb") as opened:
+        return len(content := opened.read(len(new.header))) < len(new.header) and new.header.startswith(content)
 
 
 def _existing_format(file: Path) -> LineFormat:
