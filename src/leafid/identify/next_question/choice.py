@@ -21,8 +21,6 @@ from leafid.identify.next_question.flora_states import (
     looked_up_characters,
 )
 
-MOST_QUESTIONS = 2
-"""Characters that are asked at once."""
 _MIN_GAIN_BITS = 1e-6  # above rounding errors
 
 
@@ -100,10 +98,11 @@ def expected_gain(characters: Sequence[LookedUpCharacter], probabilities: Mappin
 def next_questions(
     probabilities: Mapping[str, float], *, shown: Collection[str] = (), asked: Collection[str] = ()
 ) -> tuple[LookedUpCharacter, ...]:
-    """Return the best characters to look up, best first; none if no state would speak against any of the taxa.
+    """Return the best two characters to look up, best first; fewer if no state of others speaks against any of the taxa.
 
-    The second is the one that adds most to the first. It is on another organ, so that it can be looked up where the
-    first organ is missing, as stipules often are.
+    The second is on another organ, so that it can be looked up where the first organ is missing, as stipules often
+    are. It is the best one if the first can be seen on every other plant: half of its gain beside the first counts,
+    and half of its gain alone.
 
     Args:
         probabilities: of the taxa that cannot be excluded, by name. Taxa of probability 0 count as 1 in a million.
@@ -111,18 +110,19 @@ def next_questions(
         asked: codes of the characters that were asked already.
     """
     prior = {name: max(probability, 1e-6) for name, probability in probabilities.items()}
-    open_ = [one for one in looked_up_characters().values() if one.number not in shown and one.name not in asked]
-    chosen: list[LookedUpCharacter] = []
-    so_far = 0.0
-    while open_ and len(chosen) < MOST_QUESTIONS:
-        gains = [expected_gain([*chosen, one], prior) for one in open_]
-        best = int(np.argmax(gains))  # of equal ones, the first in the table
-        if gains[best] - so_far < _MIN_GAIN_BITS:
-            break
-        chosen.append(open_[best])
-        so_far = gains[best]
-        open_ = [one for one in open_ if one.organ != chosen[-1].organ]
-    return tuple(chosen)
+    gains = {
+        one: expected_gain([looked_up_character(one)], prior)
+        for one, character in looked_up_characters().items()
+        if character.number not in shown and one not in asked
+    }
+    useful = [looked_up_character(one) for one, gain in gains.items() if gain >= _MIN_GAIN_BITS]
+    if not useful:
+        return ()
+    first = max(useful, key=lambda one: gains[one.name])  # of equal ones, the first in the table
+    others = [one for one in useful if one.organ != first.organ]
+    if not others:
+        return (first,)
+    return first, max(others, key=lambda one: expected_gain([first, one], prior) + gains[one.name])
 
 
 def _state_probabilities(character: LookedUpCharacter, taxa: Iterable[str]) -> NDArray[np.float64]:
