@@ -10,6 +10,7 @@ import pytest
 from leafid.errors import OutputError
 from leafid.identify import Record, Status, darwin_core_destination, write_archive
 from leafid.identify.outputs.dwc_terms import DWC, TERMS, term_of
+from leafid.identify.records import PlantPhoto
 from leafid.sources.providers.darwin_core_archive import DarwinCoreArchive, Row
 from tests.outputs.archive_rules import check_archive
 from tests.outputs.records import HIRSUTA, NOON, SPECIOSA, TAXONOMY, given, made
@@ -80,6 +81,17 @@ def test_identifiers_stay_the_same_for_the_same_file_and_differ_between_runs(tmp
     assert rows[0] == rows[1]
     assert rows[2][0][0]["id"] == rows[0][0][0]["id"]
     assert rows[2][1][0]["identificationID"] != rows[0][1][0]["identificationID"]
+
+
+def test_a_plant_and_its_photos_are_identifications_of_one_specimen_and_no_row_is_repeated(tmp_path: Path) -> None:
+    photo = made("a.jpg", plant="tree 7")
+    shown = (PlantPhoto("a.jpg", None, "Mitragyna speciosa", 0.6, photo.file_sha256), PlantPhoto("b.jpg", "too_dark"))
+    records = [replace(photo, photos=shown, probability=0.9), photo, photo]
+    assert write_archive(records, tmp_path / "a.zip", TAXONOMY) == 2
+    ((specimen,), identifications) = check_archive(tmp_path / "a.zip")
+    assert specimen["associatedMedia"] == "a.jpg" and {row["coreid"] for row in identifications} == {specimen["id"]}
+    assert f"image a.jpg, SHA-256 {photo.file_sha256}" in identifications[0]["identificationRemarks"]
+    assert "b.jpg" not in identifications[0]["identificationRemarks"]
 
 
 def test_strange_values_do_not_break_rows(tmp_path: Path) -> None:

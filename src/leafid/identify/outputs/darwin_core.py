@@ -92,7 +92,9 @@ class IdentificationTerms:
             "scientificNameAuthorship": self._authors.get(name, ""),
             "taxonID": self._keys.get(name, ""),
             "taxonRank": record.taxon_rank or "",
-            "identificationID": stable_id(record, record.bundle, record.identified_at),
+            "identificationID": stable_id(
+                record, record.bundle, record.identified_at, *([record.subject] if record.of_plant else [])
+            ),
             "identificationQualifier": qualifier(record),
             "identifiedBy": f"leafid {record.leafid_version}, bundle {record.bundle}",
             "dateIdentified": record.identified_at,

@@ -58,14 +58,14 @@ def write_archive(records: Iterable[Record], path: Path, taxonomy: Taxonomy) -> 
     determination that the table gives; where it gives none, the most probable of leafid.
 
     Args:
-        records: in order; those without a name are left out.
+        records: in order; those without a name are left out, and an image that was named twice counts once.
         path: the .zip file.
         taxonomy: of the bundle; gives ``taxonID`` for taxa with a key.
 
     Raises:
         OutputError: the file cannot be written.
     """
-    terms, number = IdentificationTerms(taxonomy), 0
+    terms, written = IdentificationTerms(taxonomy), set[str]()
     specimens: dict[str, _Specimen] = {}
     with written_atomically(path) as temporary, zipfile.ZipFile(temporary, "w", zipfile.ZIP_DEFLATED) as archive:
         with archive.open(EXTENSION, "w", force_zip64=True) as binary:
@@ -73,14 +73,16 @@ def write_archive(records: Iterable[Record], path: Path, taxonomy: Taxonomy) -> 
             extension.write(csv_row(["coreid", *_IDENTIFICATION]))
             for record in identified(records):
                 values = {name: _one_line(value) for name, value in terms.of(record).items()}
+                if values["identificationID"] in written:  # an image that was named twice
+                    continue
+                written.add(values["identificationID"])
                 core_id = _add(specimens, record, values)
                 extension.write(csv_row([core_id, *(values[name] for name in _IDENTIFICATION)]))
-                number += 1
             extension.close()
         columns = _columns(specimens.values())
         archive.writestr(CORE, "".join(_core_rows(specimens, columns)))
         archive.writestr(META, _meta(columns))
-    return number
+    return len(written)
 
 
 def _add(specimens: dict[str, _Specimen], record: Record, values: dict[str, str]) -> str:
