@@ -105,12 +105,13 @@ class DerivedOutputs:
         if self.darwin_core is not None:
             if self.darwin_core.suffix.lower() == ".zip":
                 rows = write_archive(records(), self.darwin_core, info.taxonomy)
+                tell(f"Darwin Core Archive: {self.darwin_core}, {rows:,} identifications")
             else:
                 rows = write_darwin_core(
                     records(), self.darwin_core, info.taxonomy, byte_order_mark=self.byte_order_mark
                 )
-            without = f"; {images - rows:,} images without a name have no row" if rows < images else ""
-            tell(f"Darwin Core: {self.darwin_core}, {rows:,} rows{without}")
+                without = f"; {images - rows:,} images without a name have no row" if rows < images else ""
+                tell(f"Darwin Core: {self.darwin_core}, {rows:,} rows{without}")
         if self.report is not None:
             with progress_bar("Thumbnails") as on_progress:
                 write_report(
