@@ -104,7 +104,7 @@ def test_mistakes_in_the_tables_are_listed_together(tmp_path: Path) -> None:
         opened.write("domatia,Rosa gallica,absent;blue,none,\npetiole_length,Rosa gallica,over_5_cm,long,a flora\n")
         opened.write("scent,Rosa gallica,sweet,sweet,a flora\n")
     with pytest.raises(UsageError) as caught:
-        read_characters(*paths, flora_ranges())
+        read_characters(paths[0], paths[1], paths[2], flora_ranges())
     message = str(caught.value)
     assert "domatia of Rosa gallica: no states of this character: blue" in message
     assert "domatia of Rosa gallica: has no source" in message
