@@ -1,52 +1,65 @@
-"""Compare the OOD scores of leafid: AUROC between known and unknown taxa, and unknown images accepted at thresholds.
+"""Compare OOD scores: how well do they tell unknown taxa from known ones, and what do fitted limits accept?
 
-Known images are the test images of a run. Unknown images are those of a folder and, with --held-out, those of four of
-the job's taxa in each of three rotations. The probe is then fitted again without the held-out taxa, in closed form and
-without augmented copies. A fine-tuned network has seen them, so use the run of a probe. Thresholds are fitted as in
-`leafid train`: on train and val, each image scored without its own fold.
+All scores see the same probe, fitted as by `leafid train` to train and val, but without augmented copies. A fine-tuned
+network has seen the taxa that are left out, so use the run of a probe. Limits are fitted as by `leafid train`.
 
-    python scripts/measure_ood_scores.py runs/bench-remp --unknown ../shared/sheets/unknown_species --held-out
+--left-out      each taxon in turn is left out of train and val; known images are train and val out of fold. No test
+                image is used: this table may choose the default of `trust.ood_score`.
+--look-alikes   four taxa in each of three rotations are left out; known and unknown images are test images.
+--unknown       all taxa are known; unknown images are those of a folder, known ones are test images.
+
+    python scripts/measure_ood_scores.py runs/bench-remp --left-out --look-alikes --unknown ../shared/photos/field
 """
 
 from __future__ import annotations
 
 import argparse
+import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import get_args
 
 import numpy as np
 import pandas as pd
-import torch
 from numpy.typing import NDArray
 
-from leafid.bundle import read_bundle
+from leafid.bundle import Calibration, read_bundle
 from leafid.images import IMAGE_EXTENSIONS
 from leafid.jobs import OodScore
 from leafid.learning import (
     LabelledEmbeddings,
     Network,
     Run,
-    blocked_folds,
-    build_network,
     choose_device,
     has_others_outside_fold,
+    held_out_folds,
     load_network,
-    out_of_fold_logits,
     predict_files,
     train_val_embeddings,
     train_val_rows,
 )
-from leafid.learning.linear_probe.probe import fit_probe_head
+from leafid.learning.linear_probe.held_out import choose, held_out_logits, leave_out_folds
+from leafid.learning.linear_probe.lda import ShrunkLda
+from leafid.trust.calibrate import OOD_BLOCKS
+from leafid.trust.calibration import CalibrationSet
 from leafid.trust.ood import (
-    TrainingFeatures,
+    COMBINED,
     acceptance_threshold,
+    combined_scores,
+    fit_ood_detector,
     ood_scores,
-    out_of_fold_ood_scores,
+    part_scores,
 )
+from leafid.trust.training_features import TrainingFeatures, l2_normalise
 
 HELD_OUT, ROTATIONS, ACCEPTED = 4, 3, 0.95
+VIM_AXES = 0.5
+"""Share of the principal axes of the training images that span the subspace of ViM."""
+
+
+Scores = dict[str, NDArray[np.float64]]
 
 
 @dataclass(frozen=True)
@@ -60,9 +73,144 @@ class Embedded:
         """Return the images that a mask (N,) selects."""
         return Embedded(self.rows[mask].reset_index(drop=True), self.features[mask])
 
-    def labels(self, names: Sequence[str]) -> NDArray[np.int64]:
-        """Return the labels (N,): indices into ``names``."""
-        return np.array([names.index(name) for name in self.rows["scientificName"]], dtype=np.int64)
+    def of_taxa(self, names: Sequence[str]) -> NDArray[np.bool_]:
+        """Return the mask (N,) of the images of these taxa."""
+        return np.asarray(self.rows["scientificName"].isin(names), dtype=bool)
+
+
+class Fitted:
+    """A probe of known taxa, and for each score the limit that accepts 95 % of their images out of fold.
+
+    Attributes:
+        known: scores (N,) of the images out of fold.
+        limits: of the scores.
+    """
+
+    def __init__(self, images: Embedded) -> None:
+        names = sorted(set(images.rows["scientificName"]))
+        labels = np.array([names.index(name) for name in images.rows["scientificName"]], dtype=np.int64)
+        gatherings = np.asarray(images.rows["gathering_id"], dtype=str)
+        domains = list(images.rows["domain"])
+        folds = held_out_folds(labels, gatherings.tolist(), domains)
+        ood_folds = held_out_folds(labels, gatherings.tolist(), domains, blocks=OOD_BLOCKS)
+        labelled = LabelledEmbeddings(images.features, labels)
+        left_out = partial(leave_out_folds, labelled, len(names), balanced=True, copies=None, folds=folds)
+        chosen, temperature = choose(left_out())
+        lda = ShrunkLda(labelled, len(names), balanced=True)
+        self.head = lda.head(chosen.shrinkage, scatter=chosen.scatter).scaled(1 / temperature)
+        self.training = TrainingFeatures.of(images.features, labels)
+        (held_out,) = held_out_logits(left_out(), (chosen.shrinkage,))
+        logits = np.empty_like(held_out.logits)
+        logits[np.argsort(folds, kind="stable")] = held_out.logits / temperature
+        usable = has_others_outside_fold(labels, folds)
+        known = CalibrationSet(logits[usable], labels[usable], gatherings[usable].tolist(), "train and val")
+        outside = np.empty(len(labels))
+        singles = {score: np.empty(len(labels)) for score in get_args(OodScore) if score != "combined"}
+        for fold in np.unique(ood_folds):
+            left = ood_folds == fold
+            others = TrainingFeatures.of(images.features[~left], labels[~left])
+            outside[left] = distance_to_subspace(images.features[left], others)
+            for score, values in singles.items():
+                values[left] = part_scores(score, logits[left], images.features[left], others)[score]
+        self.detectors, self.known = {}, {}
+        for score in get_args(OodScore):
+            parts = {part: singles[part][usable] for part in (COMBINED if score == "combined" else (score,))}
+            self.detectors[score] = fit_ood_detector(score, parts, known, ACCEPTED)
+            self.known[str(score)] = combined_scores(self.detectors[score].parts, parts)
+        self.limits = {str(score): detector.threshold for score, detector in self.detectors.items()}
+        self.vim_factor = logits.max(axis=1).mean() / outside.mean()
+        self.known["vim"] = (self.vim_factor * outside - log_sum_exp(logits))[usable]
+        self.limits["vim"] = acceptance_threshold(self.known["vim"], known.gatherings, ACCEPTED)
+
+    def scores(self, images: Embedded) -> Scores:
+        """Return every score of images (N,)."""
+        logits = self.head.logits(images.features)
+        found = {
+            str(score): ood_scores(detector, Calibration(), logits, images.features, self.training)
+            for score, detector in self.detectors.items()
+        }
+        outside = distance_to_subspace(images.features, self.training)
+        return found | {"vim": self.vim_factor * outside - log_sum_exp(logits)}
+
+
+def distance_to_subspace(features: NDArray[np.float32], training: TrainingFeatures) -> NDArray[np.float64]:
+    """Return the distance of images (N, F) to the first principal axes of the training images: (N,).
+
+    Wang et al. 2022, ViM: Out-of-distribution with virtual-logit matching, CVPR. The factor of the virtual logit is
+    fitted to images out of fold here.
+    """
+    fitted = training.gaussians
+    centred = l2_normalise(features) - fitted.centre
+    axes = fitted.axes[:, : int(VIM_AXES * fitted.axes.shape[1])]
+    squared = (centred**2).sum(axis=1) - ((centred @ axes) ** 2).sum(axis=1)
+    return np.sqrt(np.maximum(squared, 0)).astype(np.float64)
+
+
+def log_sum_exp(logits: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the log of the sum of the exponentials of logits (N, T): (N,)."""
+    return np.asarray(np.logaddexp.reduce(logits, axis=1))
+
+
+def auroc(known: NDArray[np.float64], unknown: NDArray[np.float64]) -> float:
+    """Return the probability that an unknown image has a higher OOD score than a known one."""
+    from sklearn.metrics import roc_auc_score
+
+    truth = np.concatenate([np.zeros(len(known)), np.ones(len(unknown))])
+    return float(roc_auc_score(truth, np.concatenate([known, unknown])))
+
+
+def table(
+    fitted: Fitted, known: dict[str, NDArray[np.float64]], unknown: dict[str, NDArray[np.float64]]
+) -> pd.DataFrame:
+    """Return for each score the AUROC, and the shares accepted at two limits."""
+    return pd.DataFrame(
+        {
+            score: {
+                "AUROC": auroc(known[score], unknown[score]),
+                "unknown accepted at 95 % of known": (unknown[score] <= np.quantile(known[score], ACCEPTED)).mean(),
+                "unknown accepted, fitted limit": (unknown[score] <= limit).mean(),
+                "known accepted, fitted limit": (known[score] <= limit).mean(),
+            }
+            for score, limit in fitted.limits.items()
+        }
+    ).T
+
+
+def print_mean(title: str, tables: Sequence[pd.DataFrame]) -> None:
+    """Print the mean of tables, with the lowest AUROC among them."""
+    mean = sum(tables[1:], tables[0]) / len(tables)
+    mean.insert(1, "lowest AUROC", pd.concat([one["AUROC"] for one in tables], axis=1).min(axis=1))
+    print(f"\n{title}\n{mean.sort_values('AUROC', ascending=False).round(3).to_string()}", flush=True)
+
+
+def left_out_tables(fitting: Embedded, names: Sequence[str]) -> list[pd.DataFrame]:
+    """Leave each taxon out of train and val in turn; known images are the others out of fold."""
+    tables = []
+    for name in names:
+        is_left_out = fitting.of_taxa([name])
+        fitted = Fitted(fitting.where(~is_left_out))
+        tables.append(table(fitted, fitted.known, fitted.scores(fitting.where(is_left_out))))
+    return tables
+
+
+def look_alike_tables(fitting: Embedded, test: Embedded, names: Sequence[str]) -> list[pd.DataFrame]:
+    """Leave four taxa out in each of three rotations; known and unknown images are test images."""
+    tables = []
+    for rotation in range(ROTATIONS):
+        left_out = [names[(rotation * 5 + index) % len(names)] for index in range(HELD_OUT)]
+        fitted = Fitted(fitting.where(~fitting.of_taxa(left_out)))
+        unknown = test.of_taxa(left_out)
+        tables.append(table(fitted, fitted.scores(test.where(~unknown)), fitted.scores(test.where(unknown))))
+    return tables
+
+
+def backbone_digest(network: Network) -> str:
+    """Hash all weights but those of the head, which embeddings do not depend on."""
+    digest = hashlib.sha256()
+    for name, value in network.state_dict().items():
+        if not name.startswith("head."):
+            digest.update(name.encode() + value.cpu().numpy().tobytes())
+    return digest.hexdigest()[:12]
 
 
 def embed(network: Network, run: Run, rows: pd.DataFrame, files: list[Path], cache: Path) -> Embedded:
@@ -75,105 +223,35 @@ def embed(network: Network, run: Run, rows: pd.DataFrame, files: list[Path], cac
     return Embedded(rows.reset_index(drop=True), features).where(~np.isnan(features).any(axis=1))
 
 
-def fit_probe(network: Network, train: Embedded, val: Embedded, names: Sequence[str]) -> tuple[Network, float]:
-    """Return a network whose head is a probe of these images, and its shrinkage; its backbone is not used."""
-    parts = [LabelledEmbeddings(part.features, part.labels(names)) for part in (train, val)]
-    probe = fit_probe_head(parts[0], parts[1], len(names), balanced=True)
-    refitted = build_network(network.spec, len(names)).eval()
-    probe.load_into(refitted)
-    return refitted, probe.shrinkage
-
-
-def logits_of(network: Network, images: Embedded) -> NDArray[np.float32]:
-    """Return the logits (N, T) of the head."""
-    with torch.inference_mode():
-        return np.asarray(network.last_linear(torch.from_numpy(images.features)).numpy(), dtype=np.float32)
-
-
-def unknown_table(
-    network: Network, shrinkage: float, fitting: Embedded, known: Embedded, unknown: Embedded, names: Sequence[str]
-) -> pd.DataFrame:
-    """Return AUROC and accepted shares per score; thresholds accept 95 % of known test images, or of train and val."""
-    labels, gatherings = fitting.labels(names), list(fitting.rows["gathering_id"])
-    folds = blocked_folds(labels, gatherings)
-    usable, is_train = has_others_outside_fold(labels, folds), (fitting.rows["split"] == "train").to_numpy()
-    logits = out_of_fold_logits(
-        network, LabelledEmbeddings(fitting.features, labels), is_train, None, folds, shrinkage=shrinkage, balanced=True
-    )
-    if logits is None:
-        raise SystemExit("Too few images to fit a probe without one fold: use a run with more images per taxon.")
-    training = TrainingFeatures.of(fitting.features, labels)
-    rows = {}
-    for score in get_args(OodScore):
-        of_known, of_unknown = (
-            ood_scores(score, logits_of(network, one), one.features, training) for one in (known, unknown)
-        )
-        out_of_fold = out_of_fold_ood_scores(score, logits, fitting.features, labels, folds)[usable]
-        threshold = acceptance_threshold(
-            out_of_fold, [one for one, is_usable in zip(gatherings, usable, strict=True) if is_usable], ACCEPTED
-        )
-        rows[score] = {
-            "AUROC": auroc(of_known, of_unknown),
-            "unknown accepted at 95 % of known": (of_unknown <= np.quantile(of_known, ACCEPTED)).mean(),
-            "unknown accepted, fitted threshold": (of_unknown <= threshold).mean(),
-            "known accepted, fitted threshold": (of_known <= threshold).mean(),
-        }
-    return pd.DataFrame(rows).T
-
-
-def auroc(known: NDArray[np.float64], unknown: NDArray[np.float64]) -> float:
-    """Return the probability that an unknown image has a higher OOD score than a known one."""
-    from sklearn.metrics import roc_auc_score
-
-    truth = np.concatenate([np.zeros(len(known)), np.ones(len(unknown))])
-    return float(roc_auc_score(truth, np.concatenate([known, unknown])))
-
-
-def held_out_tables(network: Network, fitting: Embedded, test: Embedded, names: Sequence[str]) -> list[pd.DataFrame]:
-    """Hold out four taxa in each of three rotations, and fit a probe to the others."""
-    tables = []
-    for rotation in range(ROTATIONS):
-        held_out = {names[(rotation * 5 + index) % len(names)] for index in range(HELD_OUT)}
-        kept = [name for name in names if name not in held_out]
-        known = fitting.where(~fitting.rows["scientificName"].isin(held_out).to_numpy())
-        train, val = (known.where((known.rows["split"] == part).to_numpy()) for part in ("train", "val"))
-        probe, shrinkage = fit_probe(network, train, val, kept)
-        unknown = test.rows["scientificName"].isin(held_out).to_numpy()
-        tables.append(unknown_table(probe, shrinkage, known, test.where(~unknown), test.where(unknown), kept))
-        print(f"\nheld out: {', '.join(sorted(held_out))}")
-        print(tables[-1].round(3).to_string())
-    return tables
-
-
 def main() -> None:
     """Measure the scores and print the tables."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("run", type=Path, help="finished run of a probe")
-    parser.add_argument("--unknown", type=Path, help="folder with images of other species")
-    parser.add_argument("--held-out", action="store_true", help="also hold out taxa of the job")
+    parser.add_argument("--left-out", action="store_true", help="leave out each taxon in turn, without test images")
+    parser.add_argument("--look-alikes", action="store_true", help="leave out four taxa at once, on test images")
+    parser.add_argument("--unknown", type=Path, nargs="+", default=[], help="folders with images of other species")
     parser.add_argument("--cache", type=Path, default=Path("runs/measure-ood-scores"), help="folder for embeddings")
     arguments = parser.parse_args()
     run = Run.open(arguments.run)
     bundle = read_bundle(run.bundle_folder)
     names, network, split = bundle.info.taxonomy.names, load_network(bundle), run.split
-    cache, weights = arguments.cache / run.job.name, bundle.info.weights_sha256[:12]
-    embeddings = train_val_embeddings(run, network, device=choose_device("auto")).embeddings
-    fitting = Embedded(train_val_rows(run), embeddings)
+    cache = arguments.cache / f"{run.job.name}-{backbone_digest(network)}"
+    fitting = Embedded(train_val_rows(run), train_val_embeddings(run, network, device=choose_device("auto")).embeddings)
+    print(bundle.info.identifier)
+    if arguments.left_out:
+        print_mean("each taxon left out of train and val", left_out_tables(fitting, names))
+    if not arguments.look_alikes and not arguments.unknown:
+        return
     rows = split[split["split"] == "test"]
-    test = embed(network, run, rows, run.image_paths(rows), cache / f"test-{weights}.npy")
-    right = logits_of(network, test).argmax(axis=1) == test.labels(names)
-    print(f"{bundle.info.identifier}: accuracy on test {right.mean():.3f}")
-    if arguments.unknown:
-        files = sorted(path for path in arguments.unknown.rglob("*") if path.suffix.lower() in IMAGE_EXTENSIONS)
-        unknown = embed(network, run, pd.DataFrame({"path": files}), files, cache / f"unknown-{weights}.npy")
-        print(f"\nknown: {len(test.rows)} test images; unknown: {len(unknown.rows)} images of {arguments.unknown.name}")
-        train, val = (fitting.where((fitting.rows["split"] == part).to_numpy()) for part in ("train", "val"))
-        probe, shrinkage = fit_probe(network, train, val, names)
-        print(unknown_table(probe, shrinkage, fitting, test, unknown, names).round(3).to_string())
-    if arguments.held_out:
-        tables = held_out_tables(network, fitting, test, names)
-        print(f"\nheld-out taxa, mean of {len(tables)} rotations")
-        print((sum(tables[1:], tables[0]) / len(tables)).round(3).to_string())
+    test = embed(network, run, rows, run.image_paths(rows), cache / "test.npy")
+    if arguments.look_alikes:
+        print_mean(f"look-alikes, {ROTATIONS} rotations", look_alike_tables(fitting, test, names))
+    fitted = Fitted(fitting)
+    known = fitted.scores(test)
+    for folder in arguments.unknown:
+        files = sorted(path for path in folder.rglob("*") if path.suffix.lower() in IMAGE_EXTENSIONS)
+        unknown = embed(network, run, pd.DataFrame({"path": files}), files, cache / f"{folder.name}.npy")
+        print_mean(f"{len(unknown.rows)} images of {folder.name}", [table(fitted, known, fitted.scores(unknown))])
 
 
 if __name__ == "__main__":

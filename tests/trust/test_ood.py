@@ -5,16 +5,19 @@ from typing import get_args
 import numpy as np
 import pytest
 
+from leafid.bundle import Calibration, OodDetector
 from leafid.jobs import OodScore
 from leafid.learning.linear_probe.folds import blocked_folds
 from leafid.trust.calibration import CalibrationSet
 from leafid.trust.ood import (
-    TrainingFeatures,
+    COMBINED,
     acceptance_threshold,
     fit_ood_detector,
     ood_scores,
-    out_of_fold_ood_scores,
+    out_of_fold_part_scores,
+    part_scores,
 )
+from leafid.trust.training_features import TrainingFeatures
 
 TAXA, SIDE = 4, 40
 CENTRES = np.random.default_rng(7).normal(0, 1, (TAXA + 1, SIDE))
@@ -23,7 +26,7 @@ CENTRES = np.random.default_rng(7).normal(0, 1, (TAXA + 1, SIDE))
 
 def _images(label: int, count: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
     features = CENTRES[label] + np.random.default_rng(seed).normal(0, 0.4, (count, SIDE))
-    return features @ CENTRES[:TAXA].T, features
+    return 0.2 * features @ CENTRES[:TAXA].T, features
 
 
 def _training() -> TrainingFeatures:
@@ -32,12 +35,39 @@ def _training() -> TrainingFeatures:
     )
 
 
+def _fitted(score: OodScore) -> OodDetector:
+    logits, features = _images(1, 60, 200)
+    known = CalibrationSet(logits, np.ones(60, dtype=np.int64), [str(n) for n in range(60)], "val")
+    return fit_ood_detector(score, part_scores(score, logits, features, _training()), known, 0.95)
+
+
 @pytest.mark.parametrize("score", get_args(OodScore))
-def test_an_unknown_taxon_has_higher_ood_scores(score: OodScore) -> None:
-    training = _training()
-    known = ood_scores(score, *_images(1, 50, 100), training)
-    unknown = ood_scores(score, *_images(TAXA, 50, 101), training)
-    assert np.median(unknown) > np.quantile(known, 0.95)
+def test_a_fitted_threshold_rejects_an_unknown_taxon(score: OodScore) -> None:
+    detector, training = _fitted(score), _training()
+    known, unknown = (
+        ood_scores(detector, Calibration(), *_images(label, 60, 100 + label), training) for label in (1, TAXA)
+    )
+    assert 0.85 < (known <= detector.threshold).mean() <= 1
+    assert (unknown <= detector.threshold).mean() < 0.1
+    assert bool(detector.parts) == (score == "combined")
+
+
+def test_a_combined_score_rises_with_each_of_its_parts() -> None:
+    detector, training = _fitted("combined"), _training()
+    assert tuple(part.score for part in detector.parts) == COMBINED
+    logits, features = _images(1, 20, 300)
+    other = np.random.default_rng(0).normal(0, 1, features.shape)
+    usual, unsure, unlike = (
+        ood_scores(detector, Calibration(), *images, training)
+        for images in ((logits, features), (0 * logits, features), (logits, other))
+    )
+    assert (unsure > usual).all() and (unlike > usual).all()
+
+
+def test_logits_are_divided_by_the_temperature() -> None:
+    logits, features = _images(1, 5, 300)
+    hot = ood_scores(_fitted("max_probability"), Calibration(temperature=4.0), 4 * logits, features, _training())
+    assert hot == pytest.approx(ood_scores(_fitted("max_probability"), Calibration(), logits, features, _training()))
 
 
 def test_a_training_image_is_its_own_neighbour() -> None:
@@ -50,10 +80,10 @@ def test_mahalanobis_distances_agree_with_scipy() -> None:
 
     training = _training()
     _, features = _images(2, 3, 55)
-    axes, centres, within, _ = training._gaussians
-    points = (features / np.linalg.norm(features, axis=1, keepdims=True) - training.features.mean(axis=0)) @ axes
-    inverse = within @ within.T
-    expected = [min(mahalanobis(point, centre, inverse) ** 2 for centre in centres) for point in points]
+    fitted = training.gaussians
+    points = (features / np.linalg.norm(features, axis=1, keepdims=True) - fitted.centre) @ fitted.axes
+    inverse = fitted.within.astype(float) @ fitted.within.T
+    expected = [min(mahalanobis(point, mean, inverse) ** 2 for mean in fitted.means) for point in points]
     assert training.mahalanobis(features, relative=False) == pytest.approx(expected, rel=1e-4)
 
 
@@ -64,25 +94,16 @@ def test_the_threshold_accepts_the_given_share_of_gatherings() -> None:
     assert acceptance_threshold(values, [str(n) for n in range(50)] + ["plant"] * 50, 0.9) < 94
 
 
-def test_a_fitted_threshold_rejects_an_unknown_taxon() -> None:
-    training = _training()
-    logits, features = _images(0, 60, 200)
-    values = ood_scores("nearest_neighbour", logits, features, training)
-    known = CalibrationSet(logits, np.zeros(60, dtype=np.int64), [str(n) for n in range(60)], "val")
-    fitted = fit_ood_detector("nearest_neighbour", values, known, 0.95)
-    assert (values <= fitted.threshold).mean() == pytest.approx(0.95, abs=0.01)
-    unknown = ood_scores("nearest_neighbour", *_images(TAXA, 60, 201), training)
-    assert (unknown <= fitted.threshold).mean() < 0.05
-
-
 def test_an_image_is_compared_with_other_folds_only() -> None:
     random = np.random.default_rng(0)
     leaves = np.repeat(random.normal(size=(4, 20)), 5, axis=0)  # four leaves, five images each
     series = leaves + random.normal(0, 0.05, (20, 20))
     labels = np.zeros(20, dtype=np.int64)
     folds = blocked_folds(labels, [str(n) for n in range(20)])
-    scores = out_of_fold_ood_scores("nearest_neighbour", np.zeros((20, 1)), series, labels, folds)
-    by_random_folds = out_of_fold_ood_scores("nearest_neighbour", np.zeros((20, 1)), series, labels, np.arange(20) % 4)
+    scores, by_random_folds = (
+        out_of_fold_part_scores("nearest_neighbour", np.zeros((20, 1)), series, labels, each)["nearest_neighbour"]
+        for each in (folds, np.arange(20) % 4)
+    )
     assert scores.min() > 0.2 > by_random_folds.max()
     others = TrainingFeatures.of(series[5:], labels[5:])
     assert np.allclose(scores[:5], 1 - others.nearest_similarity(series[:5]))

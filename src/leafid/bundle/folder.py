@@ -151,7 +151,7 @@ def update_bundle(
         bundle: its weights stay as they are.
         info: the new description; ``references`` is filled in here.
         card: Markdown text of the model card.
-        references: ``features`` (N, F) of the train and val images, and their ``labels`` (N,).
+        references: ``features`` (N, F) of the train and val images, their ``labels`` (N,), and what else scores need.
         table: CSV text with a row for each of the N images, in the same order.
     """
     from safetensors.numpy import save_file

@@ -115,6 +115,14 @@ class PredictionSets(_FrozenModel):
         return next(level for level in self.levels if level.coverage == self.coverage)
 
 
+class OodPart(_FrozenModel):
+    """One of several scores that are added after subtracting ``centre`` and dividing by ``scale``."""
+
+    score: OodScore
+    centre: float
+    scale: Annotated[float, Field(gt=0)]
+
+
 class OodDetector(_FrozenModel):
     """OOD detector: an image with an OOD score above ``threshold`` belongs to no known taxon.
 
@@ -122,9 +130,22 @@ class OodDetector(_FrozenModel):
     """
 
     score: OodScore
+    parts: tuple[OodPart, ...] = ()
+    """Those of the score ``combined``."""
     threshold: float
     id_acceptance_rate: Annotated[float, Field(gt=0, lt=1)]
     fitted_on: FittedOn
+
+    @model_validator(mode="after")
+    def _has_its_parts(self) -> Self:
+        if any(part.score == "combined" for part in self.parts) or bool(self.parts) != (self.score == "combined"):
+            raise ValueError(f"the score {self.score} does not have {len(self.parts)} parts")
+        return self
+
+    @property
+    def needs_gaussians(self) -> bool:
+        """Whether the score compares images with a normal distribution for each taxon."""
+        return any("mahalanobis" in score for score in (self.score, *(part.score for part in self.parts)))
 
 
 class PhotoPooling(_FrozenModel):

@@ -97,7 +97,9 @@ class EvidenceReader:
         output = self.engine.predict([prepared for _, prepared, _ in usable])
         scores: list[float | None] = [None] * len(usable)
         if self.training is not None and self.info.ood_detector is not None:
-            values = ood_scores(self.info.ood_detector.score, output.logits, output.embeddings, self.training)
+            values = ood_scores(
+                self.info.ood_detector, self.info.calibration, output.logits, output.embeddings, self.training
+            )
             scores = [float(value) for value in values]
         rows = calibrated_probabilities(output.logits, self.info.calibration)
         finite = np.isfinite(np.concatenate([output.logits, output.embeddings], axis=1)).all(axis=1)

@@ -6,7 +6,7 @@ from pydantic import Field
 
 from leafid.jobs.section import Section
 
-OodScore = Literal["max_logit", "energy", "mahalanobis", "relative_mahalanobis", "nearest_neighbour"]
+OodScore = Literal["max_probability", "energy", "mahalanobis", "relative_mahalanobis", "nearest_neighbour", "combined"]
 """OOD scores by name; ``leafid.trust`` computes them."""
 
 
@@ -20,7 +20,8 @@ class TrustSettings(Section):
     ood_score: OodScore = "nearest_neighbour"
     """How unlike an image is to the training images (out of distribution, OOD):
     ``nearest_neighbour``, cosine distance to the most similar training image; ``mahalanobis`` and
-    ``relative_mahalanobis``, distance to the nearest taxon; ``max_logit`` and ``energy``, from the logits alone."""
+    ``relative_mahalanobis``, distance to the nearest taxon; ``max_probability`` and ``energy``, from the logits alone;
+    ``combined``, the sum of several, each standardised by known images."""
     id_acceptance_rate: Annotated[float, Field(ge=0.5, lt=1)] = 0.95
     """Share of images of known taxa (in distribution, ID) that the OOD detector must accept. Images with a higher OOD
     score are ``unknown_taxon``."""

@@ -16,8 +16,8 @@ import numpy as np
 from leafid.bundle import read_bundle
 from leafid.destinations import Destination, check_destinations, has_header
 from leafid.tables import write_frame
-from leafid.trust.ood import TrainingFeatures
 from leafid.trust.references import ReferenceSpecimens
+from leafid.trust.training_features import TrainingFeatures
 
 if TYPE_CHECKING:
     import pandas as pd

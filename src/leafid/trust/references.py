@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 from leafid.bundle import REFERENCE_TABLE, Bundle
 from leafid.catalog import read_catalog
 from leafid.errors import BundleError, CatalogError
-from leafid.trust.ood import TrainingFeatures
 from leafid.trust.thumbnails import read_thumbnail
+from leafid.trust.training_features import TrainingFeatures
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -37,7 +37,7 @@ NOT_FITTED = -1
 
 
 def held_out_folds(
-    labels: NDArray[np.int64], gatherings: Sequence[str], domains: Sequence[str | None]
+    labels: NDArray[np.int64], gatherings: Sequence[str], domains: Sequence[str | None], *, blocks: int | None = None
 ) -> NDArray[np.int64]:
     """Assign images to folds whose held-out predictions are as certain as those of the final probe for new images.
 
@@ -45,6 +45,7 @@ def held_out_folds(
         labels: (N,), in the order of the series.
         gatherings: gathering of each of the N images.
         domains: of the N images. A sheet (``specimen``) is a gathering of its own; other images can be a series.
+        blocks: of a series; see ``blocked_folds``.
 
     Returns:
         Fold of each image (N,), from 0: blocks where taxa have ``MIN_SERIES`` photos or more, otherwise single
@@ -53,7 +54,7 @@ def held_out_folds(
     names = np.asarray(gatherings, dtype=str)
     is_photo = np.array([domain != "specimen" for domain in domains], dtype=bool)
     if is_photo.any() and _median_gatherings(labels[is_photo], names[is_photo]) >= MIN_SERIES:
-        return blocked_folds(labels, gatherings)
+        return blocked_folds(labels, gatherings, blocks)
     folds = int(np.clip(MAX_LEFT_OUT * (CHEAP_IMAGES / len(labels)) ** 3, MAX_FOLDS, MAX_LEFT_OUT))
     by_taxon = dict.fromkeys(names[np.argsort(labels, kind="stable")].tolist())
     fold_of = {name: index % folds for index, name in enumerate(by_taxon)}

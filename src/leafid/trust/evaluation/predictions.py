@@ -12,7 +12,8 @@ from leafid.trust.calibration import calibrated_probabilities
 from leafid.trust.decision import Identification, decide
 from leafid.trust.evaluation.eval_set import EvalSet
 from leafid.trust.image_quality import ImageQuality, image_quality
-from leafid.trust.ood import TrainingFeatures, ood_scores
+from leafid.trust.ood import ood_scores
+from leafid.trust.training_features import TrainingFeatures
 
 
 @dataclass(frozen=True)
@@ -57,7 +58,7 @@ def predict(eval_set: EvalSet, device: str, on_progress: OnProgress | None) -> P
     training = TrainingFeatures.of_bundle(eval_set.bundle) if info.ood_detector is not None else None
     scores: list[float | None] = [None] * len(read)
     if training is not None and info.ood_detector is not None and len(read):
-        values = ood_scores(info.ood_detector.score, output.logits[read], output.embeddings[read], training)
+        values = ood_scores(info.ood_detector, info.calibration, output.logits[read], output.embeddings[read], training)
         scores = [float(value) for value in values]
     identifications = {
         int(index): decide(probabilities[index], info, ood_score=score, quality=output.inspections[int(index)])
