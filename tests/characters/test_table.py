@@ -142,6 +142,10 @@ def test_another_table_is_not_resumed(folder: Path, tmp_path: Path) -> None:
     table.write_text(content.replace(__version__, "0.0.1"), encoding="utf-8", newline="")
     with pytest.raises(OutputError, match=r"measured by leafid 0\.0\.1"):
         measure_to_file([folder / "blank.png", folder / "broken.jpg"], table, leaves=1, existing="resume")
+    lines = content.splitlines(keepends=True)
+    table.write_text("".join([lines[0], lines[1].rpartition(",")[0] + "\n", lines[2]]), encoding="utf-8", newline="")
+    with pytest.raises(OutputError, match=r"row 1: \d+ values, but \d+ columns"):
+        measure_to_file([folder / "blank.png", folder / "broken.jpg"], table, leaves=1, existing="resume")
     table.write_text("path,note\na.png,notes\n", encoding="utf-8")
     with pytest.raises(OutputError, match="was not written by this command of leafid"):
         measure_to_file([folder / "blank.png"], table, leaves=1, existing="resume")

@@ -40,7 +40,13 @@ def finished_rows(table: Path, columns: Sequence[str]) -> list[list[Row]]:
         return []
     if lines[0] != list(columns):
         raise OutputError(f"{table} is not a table of measured leaves (its columns differ): name another file.")
-    rows = [dict(zip(columns, line, strict=False)) for line in lines[1:]]
+    for number, line in enumerate(lines[1:], start=1):
+        if len(line) != len(columns):
+            raise OutputError(
+                f"{table}, row {number}: {len(line)} values, but {len(columns)} columns. Measure all images again with "
+                "--force, or name another file."
+            )
+    rows = [dict(zip(columns, line, strict=True)) for line in lines[1:]]
     images: list[list[Row]] = []
     for row in rows:
         follows = images and images[-1][-1]["path"] == row["path"] and row.get("leaf", "") not in ("", "1")
