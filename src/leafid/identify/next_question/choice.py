@@ -98,7 +98,7 @@ def expected_gain(characters: Sequence[LookedUpCharacter], probabilities: Mappin
 def next_questions(
     probabilities: Mapping[str, float], *, shown: Collection[str] = (), asked: Collection[str] = ()
 ) -> tuple[LookedUpCharacter, ...]:
-    """Return the best two characters to look up, best first; fewer if no state of others speaks against any of the taxa.
+    """Return the best two characters to look up, best first; fewer if no state of others speaks against a taxon.
 
     The second is on another organ, so that it can be looked up where the first organ is missing, as stipules often
     are. It is the best one if the first can be seen on every other plant: half of its gain beside the first counts,
