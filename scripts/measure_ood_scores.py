@@ -143,7 +143,7 @@ def distance_to_subspace(features: NDArray[np.float32], training: TrainingFeatur
     centred = l2_normalise(features) - fitted.centre
     axes = fitted.axes[:, : int(VIM_AXES * fitted.axes.shape[1])]
     squared = (centred**2).sum(axis=1) - ((centred @ axes) ** 2).sum(axis=1)
-    return np.sqrt(np.maximum(squared, 0)).astype(np.float64)
+    return np.asarray(np.sqrt(np.maximum(squared, 0)), dtype=np.float64)
 
 
 def log_sum_exp(logits: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -28,9 +28,9 @@ from leafid.identify.photo_evidence import EvidenceReader, PhotoEvidence
 from leafid.identify.pipeline import predict_in_order
 from leafid.jobs.trust import OodScore
 from leafid.learning import Run
-from leafid.trust import TrainingFeatures, ood_scores, pool_photos, quality_reason
+from leafid.trust import TrainingFeatures, l2_normalise, pool_photos, quality_reason
 from leafid.trust.calibration import calibration_results
-from leafid.trust.ood import l2_normalise
+from leafid.trust.ood import part_scores
 from leafid.trust.prediction_sets import prediction_sets
 
 NUMBERS = (1, 2, 3, 5)
@@ -184,7 +184,8 @@ class _Score:
 
     def of(self, embeddings: Sequence[NDArray[np.float32]]) -> NDArray[np.float64]:
         """Return the score of each embedding: (N,)."""
-        return ood_scores(self.name, np.zeros((len(embeddings), 1)), np.stack(embeddings), self.training)
+        logits = np.zeros((len(embeddings), 1))
+        return part_scores(self.name, logits, np.stack(embeddings), self.training)[self.name]
 
 
 def _mean_embedding(photos: Sequence[PhotoEvidence]) -> NDArray[np.float32]:

@@ -15,7 +15,7 @@ from leafid.learning.linear_probe.probe import fit_probe_head
 from leafid.learning.run import LinearProbeInfo
 from leafid.trust import ReferenceSpecimens, calibrate, evaluate
 from leafid.trust.label_issues import find_label_issues, write_label_issues
-from leafid.trust.ood import TrainingFeatures
+from leafid.trust.training_features import TrainingFeatures
 from tests.identify.small_bundle import COLOURS, leaf
 
 WRONG_LABEL = dict(zip(COLOURS, [*list(COLOURS)[1:], next(iter(COLOURS))], strict=True))

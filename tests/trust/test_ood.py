@@ -58,7 +58,7 @@ def test_a_combined_score_rises_with_each_of_its_parts() -> None:
     logits, features = _images(1, 20, 300)
     other = np.random.default_rng(0).normal(0, 1, features.shape)
     usual, unsure, unlike = (
-        ood_scores(detector, Calibration(), *images, training)
+        ood_scores(detector, Calibration(), images[0], images[1], training)
         for images in ((logits, features), (0 * logits, features), (logits, other))
     )
     assert (unsure > usual).all() and (unlike > usual).all()

@@ -19,7 +19,6 @@ from .label_issues import list_label_issues as list_label_issues
 from .metric_schemas import Failure as Failure
 from .metric_schemas import TargetResult as TargetResult
 from .metric_schemas import TaxonResult as TaxonResult
-from .ood import l2_normalise as l2_normalise
 from .ood import ood_scores as ood_scores
 from .photo_pooling import MISTAKEN_SHARE as MISTAKEN_SHARE
 from .photo_pooling import photo_correlation as photo_correlation
@@ -29,3 +28,4 @@ from .references import Specimen as Specimen
 from .thumbnails import read_thumbnail as read_thumbnail
 from .thumbnails import thumbnail_names as thumbnail_names
 from .training_features import TrainingFeatures as TrainingFeatures
+from .training_features import l2_normalise as l2_normalise
