@@ -55,7 +55,7 @@ def test_a_name_that_turning_the_photo_changes_is_ambiguous(identifier: Identifi
     assert engine.seen == [2, 2, 2, 2]
 
 
-@pytest.mark.parametrize(("probability", "status"), [(0.99, Status.IDENTIFIED), (0.7, Status.UNDETERMINED)])
+@pytest.mark.parametrize(("probability", "status"), [(0.99, Status.IDENTIFIED), (0.5, Status.UNDETERMINED)])
 def test_sure_answers_and_those_without_a_name_need_no_second_look(
     identifier: Identifier, probability: float, status: Status
 ) -> None:
