@@ -155,8 +155,8 @@ def test_a_file_cut_anywhere_is_completed(
         summary = identify_to_file(identifier, named, output, existing="resume")
         assert [record.path for record in read_records(output)] == [str(path) for path in named], cut
         assert summary.images == len(named)
-        if ending != ".parquet":
-            assert [line for line in output.read_bytes().split(b"\n")][:1] == content.split(b"\n")[:1]
+        if ending == ".csv":
+            assert output.read_bytes().split(b"\n")[0] == content.split(b"\n")[0]
     assert sorted(path.name for path in tmp_path.iterdir()) == sorted([whole.name, output.name])
 
 
