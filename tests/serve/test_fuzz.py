@@ -11,7 +11,7 @@ EXAMPLES = 150 if LONG else 8
 """Of each operation; the long form makes over 1,000 requests."""
 
 
-def test_no_request_is_answered_with_500(service: Running) -> None:
+def test_no_request_is_answered_with_500(service: Running, tmp_path: Path) -> None:
     command = [
         str(Path(sys.executable).with_name("schemathesis")),
         "run",
@@ -21,6 +21,6 @@ def test_no_request_is_answered_with_500(service: Running) -> None:
         f"--seed={SEED}",
         "--no-color",
     ]
-    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=1000)
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=1000, cwd=tmp_path)
     assert done.returncode == 0, done.stdout[-4000:]
     assert service.client.get("/health").json()["in_work"] == 0
