@@ -127,9 +127,9 @@ def find_inputs(arguments: Sequence[str | Path], *, shard: str | None = None) ->
         mistakes.append(f"image extensions are {' '.join(sorted(IMAGE_EXTENSIONS))}")
     if mistakes:
         raise UsageError("\n".join(["These images cannot be identified:", *_indented(mistakes)]))
-    paths, files, paged = _with_pages(named)
+    paths, files, paged = _with_pages(named, with_positions=bool(given.names))
     listed = tuple(paths) if shard is None else select_shard(paths, shard)
-    of_listed = given.selected(files if shard is None else select_shard(files, shard))
+    of_listed = given.selected(files if shard is None or not files else select_shard(files, shard))
     return Inputs(listed, dict(other_files), hidden, repeated, tuple(empty), paged, of_listed)
 
 
@@ -164,14 +164,14 @@ def select_shard(paths: Sequence[T], shard: str) -> tuple[T, ...]:
 
 def expand_pages(files: Iterable[Path]) -> tuple[str, ...]:
     """Replace each multi-page TIFF file by its pages."""
-    return tuple(_with_pages(map(str, files))[0])
+    return tuple(_with_pages(map(str, files), with_positions=False)[0])
 
 
-def _with_pages(named: Iterable[str]) -> tuple[NameList, Sequence[int], int]:
+def _with_pages(named: Iterable[str], *, with_positions: bool) -> tuple[NameList, Sequence[int], int]:
     """Replace each multi-page TIFF file by its pages.
 
     Returns:
-        The paths; for each the position of its file in ``named``; and the number of files replaced.
+        The paths; for each the position of its file in ``named``, if asked for; and the number of files replaced.
     """
     paths, positions = NameList(), array("Q")
     paged = 0
@@ -182,7 +182,8 @@ def _with_pages(named: Iterable[str]) -> tuple[NameList, Sequence[int], int]:
         else:
             paged += 1
             paths.extend(page_path(name, page) for page in range(1, pages + 1))
-        positions.extend([position] * pages)
+        if with_positions:
+            positions.extend([position] * pages)
     return paths, positions, paged
 
 

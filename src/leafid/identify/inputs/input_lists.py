@@ -21,7 +21,7 @@ _LINE_END = re.compile(r"\r\n|\r|\n")
 _NUL_LINE = re.compile(rb"([^\0]*)\0|([^\0]+)\Z")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class ListedImage:
     """A row of a list: its line, the path as it stands there, and the given columns of its table."""
 
