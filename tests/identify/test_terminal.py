@@ -1,6 +1,5 @@
 """The terminal shows every record and the limits, and escapes control characters in file names."""
 
-import re
 import subprocess
 import sys
 from pathlib import Path
@@ -92,13 +91,3 @@ def test_importing_identify_imports_no_heavy_package() -> None:
     code = f"import sys, leafid.identify.commands; print({heavy} & set(sys.modules))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "set()"
-
-
-def test_the_python_example_of_the_readme_runs(bundle_folder: Path, tmp_path: Path) -> None:
-    leaf(TARGET).save(tmp_path / "leaf.jpg")
-    (tmp_path / "runs" / "my-leaves").mkdir(parents=True)
-    (tmp_path / "runs" / "my-leaves" / "bundle").symlink_to(bundle_folder)
-    readme = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
-    (example,) = re.findall(r"```python\n(.*?)```", readme, re.DOTALL)
-    done = subprocess.run([sys.executable, "-c", example], capture_output=True, text=True, check=True, cwd=tmp_path)
-    assert done.stdout.startswith(f"leaf.jpg identified {TARGET} 0.")
