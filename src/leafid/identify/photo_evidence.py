@@ -11,10 +11,9 @@ from leafid.errors import FailureReason, ImageError
 from leafid.identify.engines.engine import Engine
 from leafid.identify.leaf_characters import without_pixels
 from leafid.identify.pipeline import OpenedImage
-from leafid.identify.second_look import SURE, second_look
 from leafid.images import guard_image
 from leafid.sheets import PreparedImage
-from leafid.trust import ImageQuality, TrainingFeatures, calibrated_probabilities, decide, image_quality, ood_scores
+from leafid.trust import ImageQuality, TrainingFeatures, calibrated_probabilities, image_quality, ood_scores
 
 _NOT_FINITE = ImageError(
     FailureReason.NOT_PROCESSED, "the network's answer for this image is no number (NaN or infinity)"
@@ -103,11 +102,7 @@ class EvidenceReader:
             )
             scores = [float(value) for value in values]
         rows = calibrated_probabilities(output.logits, self.info.calibration)
-        unsure = [index for index, row in enumerate(rows) if self._is_unsure(row)]
-        if unsure:
-            images = [usable[index][1] for index in unsure]
-            rows[unsure] = second_look(self.engine, images, rows[unsure], self.info.calibration)
-        finite = np.isfinite(np.concatenate([rows, output.logits, output.embeddings], axis=1)).all(axis=1)
+        finite = np.isfinite(np.concatenate([output.logits, output.embeddings], axis=1)).all(axis=1)
         return [
             PhotoEvidence(opened, prepared, row, embedding, score, quality)
             if is_finite
@@ -116,13 +111,6 @@ class EvidenceReader:
                 usable, rows, output.embeddings, scores, finite, strict=True
             )
         ]
-
-    def _is_unsure(self, row: NDArray[np.float64]) -> bool:
-        """Whether the first answer is a name that is not sure; one that is none already stays as it is."""
-        if not np.isfinite(row).all():
-            return False
-        answer = decide(row, self.info)
-        return answer.identified and answer.probability < SURE
 
     def _quality(self, opened: OpenedImage) -> ImageQuality | ImageError | None:
         """Measure the quality of an image if the bundle has limits on it; None if it has none or the image failed.
