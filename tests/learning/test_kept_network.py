@@ -34,7 +34,9 @@ def test_a_probe_of_good_features_is_kept_when_their_head_is_bad(trained: Run, t
     kept = choose_kept_network(run, start, tuned, CPU)
     assert kept.name == run.info.kept == "probe of the fine-tuned network"
     assert torch.equal(kept.tensors["backbone.conv1.0.weight"], good["backbone.conv1.0.weight"])
-    assert kept.val_nll == min(run.info.val_nll.values(), key=lambda nll: abs(nll - kept.val_nll))
+    assert kept.val_nll == pytest.approx(
+        min(run.info.val_nll.values(), key=lambda nll: abs(nll - kept.val_nll)), abs=1e-4
+    )
     assert run.info.val_nll[kept.name] == min(run.info.val_nll.values())
     assert run.info.kept_probe is None  # its features know the labels of train: nothing is out of fold
 
@@ -76,5 +78,5 @@ def test_many_options_are_no_advantage() -> None:
 
 def test_few_correct_answers_do_not_give_certainty() -> None:
     temperature, nll = fit_temperature(np.eye(3), np.arange(3))
-    assert temperature == pytest.approx(0.25, rel=1e-2)
-    assert nll > 0.01
+    assert 0.25 <= temperature < 1
+    assert nll > 0.1

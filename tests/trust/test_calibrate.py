@@ -8,8 +8,8 @@ import pandas as pd
 import pytest
 import torch
 
-from leafid.bundle import read_bundle, write_bundle
-from leafid.errors import RunError
+from leafid.bundle import read_bundle, update_bundle, write_bundle
+from leafid.errors import BundleError, RunError
 from leafid.learning import Run, augmented_copy_embeddings, load_network, split_embeddings
 from leafid.learning.linear_probe.probe import fit_probe_head
 from leafid.learning.run import LinearProbeInfo
@@ -48,6 +48,21 @@ def test_the_bundle_holds_everything_that_calibration_fits(with_val: Path) -> No
     assert not info.decision.needs_plant  # no plant is found on the squares of the tests
     card = (with_val / "bundle" / "MODEL_CARD.md").read_text()
     assert "val: 24 images of 24 gatherings" in card and "Not yet measured on test images" in card
+
+
+def test_a_bundle_stores_the_distributions_of_its_ood_score(with_val: Path) -> None:
+    bundle = calibrate(with_val, device="cpu")
+    assert bundle.info.ood_detector is not None and bundle.info.ood_detector.needs_gaussians
+    training = TrainingFeatures.of_bundle(bundle)
+    assert training is not None and training.stored is not None
+    fitted = TrainingFeatures.of(training.features, training.labels)
+    expected = fitted.mahalanobis(training.features, relative=True)
+    found = training.mahalanobis(training.features, relative=True)
+    np.testing.assert_allclose(found, expected, rtol=0.02, atol=0.02 * np.ptp(expected))
+    without = {name: array for name, array in bundle.references().items() if name != "gaussians.within"}
+    table = (bundle.folder / "references.csv").read_text()
+    with pytest.raises(BundleError, match=r"lacks the distributions of its OOD score.*train it again"):
+        TrainingFeatures.of_bundle(update_bundle(bundle, bundle.info, "", without, table))
 
 
 def test_a_probe_is_calibrated_out_of_fold_on_train_and_val(with_val: Path) -> None:

@@ -17,11 +17,11 @@ class TrustSettings(Section):
     """An image whose highest probability is below this is ``undetermined``, unless its genus or family reaches it."""
     coverage: Annotated[float, Field(ge=0.5, le=0.99)] = 0.95
     """Share of images whose prediction set contains the true taxon; a set lists all taxa that cannot be excluded."""
-    ood_score: OodScore = "nearest_neighbour"
+    ood_score: OodScore = "combined"
     """How unlike an image is to the training images (out of distribution, OOD):
     ``nearest_neighbour``, cosine distance to the most similar training image; ``mahalanobis`` and
     ``relative_mahalanobis``, distance to the nearest taxon; ``max_probability`` and ``energy``, from the logits alone;
-    ``combined``, the sum of several, each standardised by known images."""
+    ``combined``, the sum of both distances, each standardised by images of known taxa."""
     id_acceptance_rate: Annotated[float, Field(ge=0.5, lt=1)] = 0.95
     """Share of images of known taxa (in distribution, ID) that the OOD detector must accept. Images with a higher OOD
     score are ``unknown_taxon``."""

@@ -35,9 +35,9 @@ if TYPE_CHECKING:
 MIN_SIDE_FRACTION = 0.5
 """An image is too small when its shorter side is below this fraction of the network's input side."""
 
-OOD_BLOCKS = 3
-"""Blocks of a series of photos for OOD scores. With a quarter left out, a limit for 95 % accepts 93 % of photos from a
-later stretch; with a third, 95 to 96 % (docs/results.md)."""
+OOD_BLOCKS = 2
+"""Blocks of a series of photos for OOD scores: the widest gap that a series allows. With narrower ones, limits refuse
+more photos of another stretch than promised (docs/results.md)."""
 
 OUT_OF_FOLD = "train and val, out of fold"
 """Name of the fitting set, in a bundle, when all gatherings are used, each predicted without its own fold."""

@@ -20,9 +20,10 @@ from leafid.trust.calibration import CalibrationSet
 from leafid.trust.intervals import gathering_weights
 from leafid.trust.training_features import TrainingFeatures
 
-COMBINED: tuple[OodScore, ...] = ("max_probability", "relative_mahalanobis", "mahalanobis")
-"""The scores whose standardised sum is the score ``combined``: unsure between taxa, unlike each taxon for a plant of
-this flora, and unlike anything in training."""
+COMBINED: tuple[OodScore, ...] = ("relative_mahalanobis", "mahalanobis")
+"""The scores whose standardised sum is the score ``combined``: unlike each taxon for a plant of this flora, and unlike
+each taxon at all. The maximum probability is not among them: on photos of another day it falls far more often below its
+limit than promised."""
 
 
 def part_scores(
