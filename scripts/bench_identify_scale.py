@@ -26,7 +26,7 @@ import psutil  # type: ignore[import-untyped]
 from bench_identify import image_sets, make_bundle, repeated
 
 from leafid.identify import ClusterIdentifier, Identifier, identify_to_file
-from leafid.identify.ray_blocks import MAX_BLOCK_IMAGES
+from leafid.identify.cluster.ray_blocks import MAX_BLOCK_IMAGES
 
 EARLY = 1000
 """Images after which caches and pools are full; memory that still grows afterwards is a leak."""

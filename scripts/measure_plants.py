@@ -24,8 +24,8 @@ from PIL import Image
 
 from leafid.demo import HERBARIA, draw_sheet, sheet_spec
 from leafid.identify import Identifier
-from leafid.identify.photo_evidence import EvidenceReader, PhotoEvidence
-from leafid.identify.pipeline import predict_in_order
+from leafid.identify.evidence.photo_evidence import EvidenceReader, PhotoEvidence
+from leafid.identify.evidence.pipeline import predict_in_order
 from leafid.jobs.trust import OodScore
 from leafid.learning import Run
 from leafid.trust import TrainingFeatures, l2_normalise, pool_photos, quality_reason

@@ -10,7 +10,7 @@ from PIL import Image
 from leafid.characters import FULL_QUALITY, MeasuredImage, Measurement, NotMeasuredReason
 from leafid.errors import FailureReason, ImageError, OutputError
 from leafid.identify import Candidate, Identifier, Record, Status, identify_to_file, read_records, write_report
-from leafid.identify.leaf_characters import CHARACTER_COLUMNS, clearest_leaf, leaf_fields, measure_best_leaf
+from leafid.identify.evidence.leaf_characters import CHARACTER_COLUMNS, clearest_leaf, leaf_fields, measure_best_leaf
 from tests.characters.leaves import drawn_leaf, on_paper
 
 TAXON = "Coffea canephora"

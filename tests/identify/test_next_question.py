@@ -34,7 +34,7 @@ from leafid.identify import (
     write_darwin_core,
     write_report,
 )
-from leafid.identify.leaf_characters import measure_best_leaf
+from leafid.identify.evidence.leaf_characters import measure_best_leaf
 from leafid.identify.next_question.choice import expected_gain
 from leafid.identify.next_question.flora_states import read_characters
 from leafid.identify.next_question.in_records import question_text, shown_by

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from leafid.errors import FailureReason, ImageError
+from leafid.identify.evidence.pipeline import OpenedImage, predict_in_order
 from leafid.identify.inputs.prefetch import PrefetchedImage
-from leafid.identify.pipeline import OpenedImage, predict_in_order
 from leafid.jobs import Preprocessing
 from tests.identify.small_bundle import TARGET, leaf
 

@@ -17,7 +17,7 @@ import pytest
 
 from leafid.errors import ExitCode, InstallationError, UsageError
 from leafid.identify import ClusterIdentifier, Identifier, Record, Status, identify_to_file, read_records
-from leafid.identify.ray_cluster import Workers, allocate_workers
+from leafid.identify.cluster.ray_cluster import Workers, allocate_workers
 from tests.identify.processes import agree
 from tests.identify.small_bundle import COLOURS, leaf
 

@@ -1,3 +1,4 @@
+from .cluster.ray_cluster import ClusterIdentifier as ClusterIdentifier
 from .commands import IdentifySettings as IdentifySettings
 from .commands import WatchSettings as WatchSettings
 from .commands import identify_photos as identify_photos
@@ -47,7 +48,6 @@ from .outputs.writers import result_destinations as result_destinations
 from .plants.grouping import Plant as Plant
 from .plants.grouping import group_photos as group_photos
 from .question import IdentifyOptions as IdentifyOptions
-from .ray_cluster import ClusterIdentifier as ClusterIdentifier
 from .records import Candidate as Candidate
 from .records import LeafCheck as LeafCheck
 from .records import PlantPhoto as PlantPhoto

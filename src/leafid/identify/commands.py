@@ -11,6 +11,7 @@ from leafid.bundle import BundleInfo, check_is_bundle, read_bundle
 from leafid.destinations import Destination, check_destinations
 from leafid.errors import ExitCode, UsageError
 from leafid.files import Existing
+from leafid.identify.cluster.ray_cluster import ClusterIdentifier
 from leafid.identify.derived_outputs import DerivedOutputs
 from leafid.identify.engines.engine import EngineName
 from leafid.identify.engines.engine_choice import check_engine, suggest_export
@@ -22,7 +23,6 @@ from leafid.identify.outputs.terminal import MAX_TERMINAL_RECORDS, record_line, 
 from leafid.identify.outputs.writers import read_records, result_destinations
 from leafid.identify.plants.command import Records, check_plant_options, identify_plants, plants_of
 from leafid.identify.question import TOP_CANDIDATES, IdentifyOptions
-from leafid.identify.ray_cluster import ClusterIdentifier
 from leafid.identify.restriction import restriction
 from leafid.identify.run_identification import identify_to_file, identify_to_list
 from leafid.identify.summary import Summary

@@ -13,9 +13,9 @@ from leafid.cores import usable_cores
 from leafid.errors import UsageError
 from leafid.identify.engines.engine import Engine, EngineName
 from leafid.identify.engines.engine_choice import choose_engine
+from leafid.identify.evidence.photo_evidence import EvidenceReader
+from leafid.identify.evidence.photo_stream import PhotoStream
 from leafid.identify.inputs.memory_images import Photo
-from leafid.identify.photo_evidence import EvidenceReader
-from leafid.identify.photo_stream import PhotoStream
 from leafid.identify.plants.grouping import Plant
 from leafid.identify.question import TOP_CANDIDATES, IdentifyOptions, Question
 from leafid.identify.record_building import RecordBuilder

@@ -11,10 +11,10 @@ from leafid.bundle import BundleInfo
 from leafid.errors import ImageError
 from leafid.identify.cautions import caution_of, caution_of_photos
 from leafid.identify.engines.engine import EngineName
-from leafid.identify.leaf_characters import clearest_leaf, leaf_fields
+from leafid.identify.evidence.leaf_characters import clearest_leaf, leaf_fields
+from leafid.identify.evidence.photo_evidence import FailedPhoto, PhotoEvidence
+from leafid.identify.evidence.pipeline import OpenedImage
 from leafid.identify.next_question.in_records import open_taxa, question_text, shown_by
-from leafid.identify.photo_evidence import FailedPhoto, PhotoEvidence
-from leafid.identify.pipeline import OpenedImage
 from leafid.identify.question import Question
 from leafid.identify.records import Candidate, CitedSpecimen, PlantPhoto, Record, Status, photo_metadata
 from leafid.images import guard_image

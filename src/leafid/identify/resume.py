@@ -6,11 +6,11 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from leafid.errors import OutputError
+from leafid.identify.cluster.ray_cluster import ClusterIdentifier
 from leafid.identify.engines.compiled_formats import INT8
 from leafid.identify.identifier import Identifier
 from leafid.identify.outputs.writers import path_in_output
 from leafid.identify.question import IdentifyOptions
-from leafid.identify.ray_cluster import ClusterIdentifier
 from leafid.identify.records import Record, Status
 from leafid.identify.summary import Tally
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Unpack
 
 from leafid.files import Existing
+from leafid.identify.cluster.ray_cluster import ClusterIdentifier
 from leafid.identify.identifier import Identifier
 from leafid.identify.inputs.given_columns import GivenByPath, GivenColumns
 from leafid.identify.outputs.failed_records import remove_failed_records
@@ -16,7 +17,6 @@ from leafid.identify.outputs.writers import open_output
 from leafid.identify.plants.grouping import Plant
 from leafid.identify.plants.resume import PlantResumeState, number_of_records
 from leafid.identify.question import IdentifyOptions
-from leafid.identify.ray_cluster import ClusterIdentifier
 from leafid.identify.records import Record
 from leafid.identify.resume import ResumeState
 from leafid.identify.summary import Summary, Tally

@@ -13,7 +13,7 @@ from leafid.bundle import BundleInfo, read_bundle
 from leafid.cores import usable_cores
 from leafid.errors import ImageError
 from leafid.html import page_template
-from leafid.identify.leaf_characters import draw_best_leaf, has_characters
+from leafid.identify.evidence.leaf_characters import draw_best_leaf, has_characters
 from leafid.identify.outputs.pictures import jpeg, reduced
 from leafid.identify.outputs.report_files import ReportWriter, open_report
 from leafid.identify.records import Record, Status, record_to_dict

@@ -13,7 +13,7 @@ from leafid.destinations import Destination, contains_only, is_marked
 from leafid.errors import OutputError, UsageError
 from leafid.files import write_text
 from leafid.html import page_template
-from leafid.identify.leaf_characters import draw_best_leaf, has_characters
+from leafid.identify.evidence.leaf_characters import draw_best_leaf, has_characters
 from leafid.identify.outputs.browser_pdf import print_to_pdf
 from leafid.identify.outputs.pictures import data_address, jpeg, reduced
 from leafid.identify.records import Record, Status, unicode_path

@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 from leafid.bundle import BundleInfo
 from leafid.errors import FailureReason, ImageError
 from leafid.identify.engines.engine import Engine
-from leafid.identify.leaf_characters import without_pixels
-from leafid.identify.pipeline import OpenedImage
+from leafid.identify.evidence.leaf_characters import without_pixels
+from leafid.identify.evidence.pipeline import OpenedImage
 from leafid.images import guard_image
 from leafid.sheets import PreparedImage
 from leafid.trust import ImageQuality, TrainingFeatures, calibrated_probabilities, image_quality, ood_scores

@@ -26,9 +26,9 @@ from typing import Any, Literal, Self, Unpack
 from leafid.bundle import BundleInfo, read_bundle
 from leafid.cores import usable_cores
 from leafid.errors import InstallationError, UsageError
+from leafid.identify.cluster.ray_blocks import MIN_BLOCK_IMAGES, identify_on_workers
 from leafid.identify.engines.engine import EngineName
 from leafid.identify.question import IdentifyOptions
-from leafid.identify.ray_blocks import MIN_BLOCK_IMAGES, identify_on_workers
 from leafid.identify.records import Record
 from leafid.sources import is_web_address
 

@@ -14,7 +14,7 @@ from leafid.identify.records import Record, Status
 from leafid.version import __version__
 
 if TYPE_CHECKING:
-    from leafid.identify.ray_cluster import ClusterIdentifier, Workers
+    from leafid.identify.cluster.ray_cluster import ClusterIdentifier, Workers
 
 MAX_BLOCK_IMAGES = 256
 """Maximum number of images in a block, the unit of retries and of progress."""

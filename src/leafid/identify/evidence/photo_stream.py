@@ -11,10 +11,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from leafid.errors import ImageError, UsageError
+from leafid.identify.evidence.photo_evidence import EvidenceReader, FailedPhoto, PhotoEvidence
+from leafid.identify.evidence.pipeline import OpenedImage, predict_in_order
 from leafid.identify.inputs.memory_images import Photo, as_input
 from leafid.identify.inputs.prefetch import prefetch
-from leafid.identify.photo_evidence import EvidenceReader, FailedPhoto, PhotoEvidence
-from leafid.identify.pipeline import OpenedImage, predict_in_order
 from leafid.identify.plants.grouping import MAX_PHOTOS, Plant
 from leafid.identify.record_building import RecordBuilder
 from leafid.identify.records import Record

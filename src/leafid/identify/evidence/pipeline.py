@@ -16,9 +16,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 from leafid.errors import ImageError
+from leafid.identify.evidence.leaf_characters import measure_best_leaf
 from leafid.identify.inputs.memory_images import MemoryImage
 from leafid.identify.inputs.prefetch import PrefetchedImage
-from leafid.identify.leaf_characters import measure_best_leaf
 from leafid.images import ImageSource, guard_image, image_sha256
 from leafid.jobs import Preprocessing
 from leafid.sheets import PreparedImage, open_for_views, prepare
