@@ -226,6 +226,32 @@ def _raw(service: Running, request: bytes) -> bytes:
         return answer
 
 
+def test_an_endless_address_is_refused(service: Running) -> None:
+    answer = service.client.get("/health", params={"x": "y" * 9000})
+    assert answer.status_code == 414 and "longer than 8,000" in answer.json()["message"]
+
+
+@pytest.mark.parametrize(
+    "name", ["../../../../tmp/escaped.png", "/etc/passwd", "C:\\leaf.png", "a\x00b\n.png", "." * 300]
+)
+def test_names_of_photos_never_become_paths(service: Running, photos: list[Path], name: str) -> None:
+    answer = service.client.post("/v1/identify", files={"images": (name, photos[0].read_bytes())}).json()
+    assert answer["plant"]["status"] == "identified"
+    assert not set("/\\\n\x00") & set(answer["plant"]["path"]) and not Path("/tmp/escaped.png").exists()
+
+
+def test_a_photo_that_needs_more_memory_than_a_worker_may_take_is_refused(
+    strict: tuple[Running, Path], tmp_path: Path, photos: list[Path]
+) -> None:
+    service, _ = strict
+    Image.new("1", (14_000, 14_000)).save(tmp_path / "bomb.png")
+    assert (tmp_path / "bomb.png").stat().st_size < 200_000
+    answer = service.identify(tmp_path / "bomb.png")
+    if answer.status_code == 200:
+        assert answer.json()["plant"]["status"] != "identified"
+    assert service.identify(photos[0]).json()["plant"]["status"] == "identified"
+
+
 def test_a_full_queue_asks_to_come_again(strict: tuple[Running, Path], photos: list[Path]) -> None:
     service, _ = strict
     with ThreadPoolExecutor(12) as pool:

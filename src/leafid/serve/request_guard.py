@@ -86,6 +86,8 @@ class RequestGuard:
             raise RequestError(
                 421, f"This service is not called {host[:100]!r}. Start it with --host-name {host[:100]} to allow that."
             )
+        if len(scope["raw_path"]) + len(scope["query_string"]) > self._limits.address_bytes:
+            raise RequestError(414, f"The address is longer than {self._limits.address_bytes:,} characters.")
         origin = headers.get("origin")
         own_page = origin is None or urlsplit(origin).netloc.lower() == host.lower()
         if not own_page and str(origin).lower() not in self._origins:

@@ -15,6 +15,8 @@ class Limits:
 
     photo_bytes: int = 50_000_000
     """A 24-megapixel photo of best quality has 20 MB."""
+    address_bytes: int = 8_000
+    """Path and query of a request, as most servers allow."""
     fields: int = 20
     """Form fields beside the photos: their organs and the options."""
     receiving_seconds: float = 60
