@@ -13,8 +13,7 @@ from leafid.errors import BundleError
 COMPONENTS = 256
 """Principal components of the features kept for Mahalanobis distances.
 
-With fewer images than features, the full covariance is singular. Between 64 and 1,000 the distances hardly differ
-(docs/results.md).
+With fewer images than features, the full covariance is singular.
 """
 
 SHRINKAGE = 0.1
