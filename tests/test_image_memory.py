@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from leafid.images import conversion, open_image, opening
+from leafid.images import conversion, decoded_size, open_image
 from leafid.images.memory import MemoryBudget
 
 
@@ -57,7 +57,7 @@ def test_strips_give_the_same_pixels_as_the_whole(mode: str, monkeypatch: pytest
 
 def test_very_large_images_are_reduced_to_the_needed_side(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     Image.new("RGB", (600, 400), (60, 170, 70)).save(tmp_path / "scan.png")
-    monkeypatch.setattr(opening, "REDUCED_ABOVE", 100_000)
+    monkeypatch.setattr(decoded_size, "REDUCED_ABOVE", 100_000)
     opened = open_image(tmp_path / "scan.png", needed_side=90)
     assert (opened.width, opened.height) == (600, 400) and opened.rgb.size == (150, 100)
     assert open_image(tmp_path / "scan.png").rgb.size == (600, 400)
