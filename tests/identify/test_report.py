@@ -1,6 +1,5 @@
 """The report in a browser sorts, filters and shows pictures, and does not run code in file names."""
 
-import shutil
 import time
 from collections.abc import Iterator
 from dataclasses import replace
@@ -8,7 +7,7 @@ from datetime import date
 from pathlib import Path
 
 import pytest
-from selenium.webdriver import Chrome, ChromeOptions, ChromeService
+from selenium.webdriver import Chrome
 from selenium.webdriver.common.by import By
 from selenium.webdriver.support.ui import Select
 
@@ -23,6 +22,7 @@ from leafid.identify import (
     result_destinations,
     write_report,
 )
+from tests.browser import headless_chromium
 from tests.identify.small_bundle import COLOURS, TARGET, leaf
 
 HOSTILE = "<img src=x onerror=document.title='run'></script><script>document.title='run'</script>.png"
@@ -31,18 +31,8 @@ HOSTILE = "<img src=x onerror=document.title='run'></script><script>document.tit
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Chrome]:
     """Return headless Chromium with a console log."""
-    chromium = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-    driver = shutil.which("chromedriver")
-    if chromium is None or driver is None:
-        pytest.skip("needs Chromium and chromedriver")
-    options = ChromeOptions()
-    options.binary_location = chromium
-    for argument in ("--headless=new", "--no-sandbox", "--disable-dev-shm-usage", "--window-size=1300,1000"):
-        options.add_argument(argument)
-    options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
-    started = Chrome(options=options, service=ChromeService(driver))
-    yield started
-    started.quit()
+    with headless_chromium("--window-size=1300,1000") as started:
+        yield started
 
 
 @pytest.fixture(scope="module")

@@ -1,15 +1,15 @@
 """The report is printed whole, fits a phone, and its text has enough contrast."""
 
-import shutil
 from collections.abc import Iterator
 from datetime import date
 from pathlib import Path
 
 import pytest
-from selenium.webdriver import Chrome, ChromeOptions, ChromeService
+from selenium.webdriver import Chrome
 from selenium.webdriver.common.by import By
 
 from leafid.identify import SampleReportSettings, write_report, write_sample_reports
+from tests.browser import headless_chromium
 from tests.outputs.records import HIRSUTA, SPECIOSA, given, made, small_info
 
 ROWS = 130
@@ -39,17 +39,8 @@ return found;
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Chrome]:
     """Return headless Chromium."""
-    chromium = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-    driver = shutil.which("chromedriver")
-    if chromium is None or driver is None:
-        pytest.skip("needs Chromium and chromedriver")
-    options = ChromeOptions()
-    options.binary_location = chromium
-    for argument in ("--headless=new", "--no-sandbox", "--disable-dev-shm-usage", "--disable-background-networking"):
-        options.add_argument(argument)
-    started = Chrome(options=options, service=ChromeService(driver))
-    yield started
-    started.quit()
+    with headless_chromium("--disable-background-networking") as started:
+        yield started
 
 
 @pytest.fixture(scope="module")

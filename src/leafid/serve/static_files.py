@@ -11,6 +11,7 @@ from leafid.serve.errors import RequestError
 router = APIRouter(include_in_schema=False)
 
 _TYPES = {
+    "common.js": "text/javascript",
     "page.css": "text/css",
     "page.js": "text/javascript",
     "questions.css": "text/css",

@@ -1,23 +1,14 @@
 // The page of `leafid serve`. Everything that it shows comes from the records that the service sends.
+import { byId, element, facts, say, texts } from "./common.js";
 import * as questions from "./questions.js";
 import { imagesInZip } from "./zip.js";
 
-const { texts, language, max_photos: maxPhotos } = JSON.parse(document.getElementById("facts").textContent);
-const byId = id => document.getElementById(id);
+const { language, max_photos: maxPhotos } = facts;
 let photos = [];       // files of the plant at hand
 let question = 0;      // rises with each question, so that late answers to earlier ones are dropped
 const earlier = [];    // photos and answers of this window, for going back; nothing of it is stored
 let ends = [];         // clicks on the leaf: base, then apex, in pixels of the upright photo
 
-function say(key, values = {}) {
-  return texts[key].replace(/\{(\w+)\}/g, (_, name) => values[name]);
-}
-function element(name, text, kind) {
-  const made = document.createElement(name);
-  if (text !== undefined && text !== null) made.textContent = text;
-  if (kind) made.className = kind;
-  return made;
-}
 // No probability is shown as 100 % or 0 % because of rounding.
 function percent(probability) {
   if (probability > 0.9995) return "> 99.9 %";

@@ -1,6 +1,6 @@
 // What to look up on the plant. An observation is shown beside the answer and never changes its probabilities.
-const { texts } = JSON.parse(document.getElementById("facts").textContent);
-const byId = id => document.getElementById(id);
+import { byId, element, say } from "./common.js";
+
 let answer = null;        // of the service, for the plant at hand
 let shown = [];           // measured characters that the photo shows clearly
 const kept = new WeakMap();  // observations by answer, so that they are there when an earlier answer is shown again
@@ -8,15 +8,6 @@ let observations = [];    // { character, question, state, words, observer, obse
 let judged = null;        // the service's last judgement of the observations
 let asked = 0;            // rises with each request, so that late answers to earlier ones are dropped
 
-function say(key, values = {}) {
-  return texts[key].replace(/\{(\w+)\}/g, (_, name) => values[name]);
-}
-function element(name, text, kind) {
-  const made = document.createElement(name);
-  if (text !== undefined && text !== null) made.textContent = text;
-  if (kind) made.className = kind;
-  return made;
-}
 
 // ---- called by the page
 

@@ -1,19 +1,11 @@
 // The page of `leafid review`: one record at a time, decided by a click or a name.
-const { texts, records: total, step } = JSON.parse(document.getElementById("facts").textContent);
-const byId = id => document.getElementById(id);
+import { byId, element, facts, say, texts } from "./common.js";
+
+const { records: total, step } = facts;
 const entries = [];    // number, record and decision, as the service sends them
 let shown = [];        // those that the filter leaves
 let place = 0;
 
-function say(key, values = {}) {
-  return texts[key].replace(/\{(\w+)\}/g, (_, name) => values[name]);
-}
-function element(name, text, kind) {
-  const made = document.createElement(name);
-  if (text !== undefined && text !== null) made.textContent = text;
-  if (kind) made.className = kind;
-  return made;
-}
 async function send(path, content) {
   const response = await fetch(path, { method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify(content) })
     .catch(() => { throw new Error(say("offline")); });
