@@ -109,6 +109,17 @@ class TrainedOn:
             statements.append("Sterile Mitragyna are difficult even for botanists.")
         return tuple(statements)
 
+    def unseen_domains(self, domains: Iterable[str]) -> dict[str, int]:
+        """Count images of stated kinds that were not among the training images; none if those are of unstated kind.
+
+        Args:
+            domains: of the images, values of the catalog column ``domain``.
+        """
+        if "" in self.domains or not self.domains:
+            return {}
+        asked = count_domains(domains)
+        return {name: count for name, count in asked.items() if name and name not in self.domains}
+
     @property
     def _unseen(self) -> list[str]:
         known = {name: text for name, text in DOMAINS.items() if name in ("specimen", "field")}

@@ -60,6 +60,32 @@ def test_shares_are_those_of_the_job() -> None:
     assert (drawn["Viola odorata", "test"], drawn["Viola odorata", "val"]) == (8, 4)
 
 
+def test_sheets_and_photos_of_a_taxon_are_both_in_every_split() -> None:
+    rows = [
+        {"scientificName": name, "gathering_id": f"{name} {domain} {number}", "domain": domain}
+        for name, images in (("Viola alba", {"specimen": 20, "field": 4}), ("Viola odorata", {"specimen": 12}))
+        for domain, count in images.items()
+        for number in range(count)
+    ]
+    split = curate(catalog_of(*rows), job_of()).split
+    drawn = split.groupby(["scientificName", "domain", "split"]).size().to_dict()
+    assert [drawn["Viola alba", "field", part] for part in ("train", "val", "test")] == [2, 1, 1]
+    assert [drawn["Viola alba", "specimen", part] for part in ("train", "val", "test")] == [14, 3, 3]
+
+
+def test_a_job_trains_on_sheets_and_tests_on_photos() -> None:
+    rows = [
+        {"scientificName": name, "gathering_id": f"{name} {domain} {number}", "domain": domain}
+        for name in ("Viola alba", "Viola odorata")
+        for domain in ("specimen", "field")
+        for number in range(4)
+    ]
+    settings = SplitSettings(by="column", column="domain", test_values=("field",))
+    split = curate(catalog_of(*rows), job_of(split=settings)).split
+    assert set(split.loc[split["domain"] == "field", "split"]) == {"test"}
+    assert set(split.loc[split["domain"] == "specimen", "split"]) == {"train", "val"}
+
+
 def test_the_split_depends_on_the_seed_alone() -> None:
     catalog = catalog_with({"Viola alba": [1] * 20, "Viola odorata": [1] * 20})
     shuffled = catalog.sample(frac=1, random_state=1)

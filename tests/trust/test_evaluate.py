@@ -9,6 +9,7 @@ import pytest
 from PIL import Image
 
 from leafid.catalog import write_catalog
+from leafid.curation import write_split
 from leafid.errors import TaxonomyError, UsageError
 from leafid.trust import Evaluation, evaluate
 from leafid.trust.evaluation.plots import write_confusion_matrix
@@ -60,6 +61,38 @@ def test_images_are_grouped_by_size_and_sharpness(run_folder: Path) -> None:
     assert by_sharpness and all(5 <= group.images < 14 for group in by_sharpness)
     lows = [float(group.value.partition(" ")[0].replace(",", "")) for group in by_sharpness]
     assert lows == sorted(lows)
+
+
+def test_kinds_of_image_are_reported_apart(run_folder: Path) -> None:
+    _set_domains(run_folder, trained_on={"specimen": 9, "field": 5})
+    evaluation = evaluate(run_folder, device="cpu")
+    sheets, photos = (
+        next(group for group in evaluation.groups if group.value == value) for value in ("specimen", "field")
+    )
+    assert (sheets.images, photos.images) == (8, 6)  # the mislabelled ones are the last, and are photos
+    assert sheets.accuracy == 1 and photos.accuracy == photos.accuracy_when_identified == pytest.approx(4 / 6)
+    assert "photos of living plants (6): accuracy 0.667" in str(evaluation) and "Warning" not in str(evaluation)
+
+
+def test_a_bundle_of_sheets_alone_is_warned_about_on_photos(run_folder: Path) -> None:
+    _set_domains(run_folder, trained_on={"specimen": 9})
+    evaluation = evaluate(run_folder, device="cpu")
+    assert evaluation.unseen_domains == {"field": 6}
+    assert "Warning: of the images, 6 photos of living plants are of a kind that the bundle was not trained on" in str(
+        evaluation
+    )
+    assert "not trained on" in (run_folder / "evaluation" / "test" / "evaluation.html").read_text()
+
+
+def _set_domains(run: Path, *, trained_on: dict[str, int]) -> None:
+    """Mark the last six images of the split as photos in the open, the others as sheets."""
+    split = pd.read_csv(run / "split.csv")
+    split["domain"] = ["field" if number >= len(split) - 6 else "specimen" for number in range(len(split))]
+    write_split(run / "split.csv", split)
+    description = run / "bundle" / "bundle.json"
+    content = json.loads(description.read_text())
+    content["provenance"]["domains"] = trained_on
+    description.write_text(json.dumps(content))
 
 
 def test_predictions_hold_every_image_and_every_probability(run_folder: Path) -> None:

@@ -113,11 +113,16 @@ class _NamedCatalog:
     def usable(self) -> "pd.Series":
         return self.reasons.isna()
 
-    def units_of_taxa(self, rows: "pd.Series | None" = None) -> dict[str, list[str]]:
-        """Return the units of each taxon among the usable rows, optionally only those where ``rows`` is true."""
+    def strata(self, rows: "pd.Series | None" = None) -> dict[str, list[str]]:
+        """Return the units of each taxon among the usable rows, optionally only those where ``rows`` is true.
+
+        A taxon with pressed sheets and photos in the open has a stratum for each, so that both are in every split.
+        """
         selected = self.usable if rows is None else self.usable & rows
-        grouped = self.units[selected].groupby(self.accepted[selected].astype(str)).unique()
-        return {str(taxon): [str(unit) for unit in units] for taxon, units in grouped.items()}
+        taxa, domains = self.accepted[selected].astype(str), self.catalog["domain"][selected].fillna("")
+        several = domains.groupby(taxa).transform("nunique") > 1
+        grouped = self.units[selected].groupby(taxa.where(~several, taxa + " " + domains)).unique()
+        return {str(stratum): [str(unit) for unit in units] for stratum, units in grouped.items()}
 
     def curated(self, splits: "pd.Series", reasons: "pd.Series", job: Job) -> CuratedCatalog:
         """Build the result from the split of each row and the reason of each row left out."""
@@ -166,7 +171,7 @@ def _assign_splits(named: _NamedCatalog, settings: SplitSettings, seed: int) -> 
 
     no_reasons = pd.Series(pd.NA, index=named.catalog.index, dtype=object)
     if settings.by == "gathering":
-        drawn = draw_splits(named.units_of_taxa(), val=settings.val, test=settings.test, seed=seed)
+        drawn = draw_splits(named.strata(), val=settings.val, test=settings.test, seed=seed)
         return named.units.map(drawn), no_reasons
     column = "institutionCode" if settings.by == "institution" else settings.column
     values = _column(named.catalog, column)
@@ -207,7 +212,7 @@ def _held_out(
         leaking |= ~in_test & ~in_val & named.units.isin(val_units)
         splits = splits.mask(in_val, "val")
     else:
-        drawn = draw_splits(named.units_of_taxa(~in_test & ~leaking), val=share, test=0, seed=seed)
+        drawn = draw_splits(named.strata(~in_test & ~leaking), val=share, test=0, seed=seed)
         splits = splits.where(in_test, named.units.map(drawn))
     reasons = pd.Series(pd.NA, index=values.index, dtype=object)
     return splits, reasons.mask(leaking, str(LeftOutReason.GATHERING_IN_TEST))

@@ -17,7 +17,7 @@ def draw_splits(units_of: Mapping[str, Sequence[Unit]], *, val: float, test: flo
     first; a unit that several taxa share is drawn once.
 
     Args:
-        units_of: the units of each taxon.
+        units_of: the units of each taxon, or of each kind of image of a taxon.
         val: share of each taxon's units for validation, 0 to 1.
         test: share of each taxon's units for the test, 0 to 1.
         seed: the job's seed.

@@ -11,8 +11,9 @@ class SplitSettings(Section):
     """How gatherings are split into train, val and test."""
 
     by: Literal["gathering", "institution", "column"] = "gathering"
-    """``gathering``: draw whole gatherings, stratified by taxon. ``institution``: test on the herbaria in
-    ``test_values``. ``column``: split by the catalog's column ``column``."""
+    """``gathering``: draw whole gatherings, stratified by taxon and kind of image (``domain``). ``institution``: test
+    on the herbaria in ``test_values``. ``column``: split by the catalog's column ``column``; with ``column: domain``
+    and ``test_values: [field]``, train on sheets and test on photos of living plants."""
     column: Annotated[str, Field(min_length=1)] = "split"
     """With ``by: column``: the column of the catalog. Without ``test_values`` it must contain train, val or test; rows
     with other values are not used."""

@@ -5,6 +5,7 @@ from datetime import datetime
 from pydantic import Field
 
 from leafid.bundle import Interval
+from leafid.statements import DOMAINS
 from leafid.trust.metric_schemas import (
     CalibrationResult,
     ConfusedPair,
@@ -47,6 +48,8 @@ class Evaluation(Result):
     """Images that could not be read."""
     limits: str
     """What the bundle cannot know, from the images that it was trained on."""
+    unseen_domains: dict[str, int] = Field(default_factory=dict)
+    """Images of kinds (``domain``) that the bundle was not trained on."""
     accuracy: float | None
     """Share of correct predictions."""
     macro_f1: float | None
@@ -102,6 +105,17 @@ class Evaluation(Result):
     confusion: tuple[tuple[int, ...], ...]
     """Counts of images: rows are true taxa, columns the most probable ones, both in label order."""
 
+    @property
+    def domain_warning(self) -> str:
+        """What to make of images of kinds that the bundle was not trained on; empty without any."""
+        if not self.unseen_domains:
+            return ""
+        kinds = " and ".join(f"{count:,} {DOMAINS[name]}" for name, count in self.unseen_domains.items())
+        return (
+            f"of the images, {kinds} are of a kind that the bundle was not trained on. Expect lower accuracy, more "
+            "undetermined answers and prediction sets that cover less than stated. Train on such images too."
+        )
+
     def __str__(self) -> str:
         """Return the main results as a few lines of text, with the statement of limits."""
         lines = [
@@ -124,6 +138,10 @@ class Evaluation(Result):
             f"(nominal {sets.nominal_coverage:.2f}), {sets.mean_size:.1f} taxa on average"
             for sets in self.prediction_sets
         ]
+        domains = [group for group in self.groups if group.column == "domain"]
+        lines += [_of_domain(group) for group in domains if len(domains) > 1]
+        if self.unseen_domains:
+            lines.append(f"Warning: {self.domain_warning}")
         if self.target is not None:
             target = self.target
             lines += [
@@ -136,6 +154,16 @@ class Evaluation(Result):
         if len(measured) > 1:
             lines.append("  lowest F1: " + ", ".join(f"{taxon.scientific_name} {_value(taxon.f1)}" for taxon in lowest))
         return "\n".join([*lines, self.limits])
+
+
+def _of_domain(group: GroupResult) -> str:
+    """Return the results of one kind of image as a line."""
+    kind = f"{DOMAINS.get(group.value, group.value)} ({group.images:,})"
+    sets = "".join(f"; sets at {one.nominal_coverage:.2f} cover {one.coverage:.3f}" for one in group.prediction_sets)
+    return (
+        f"  {kind}: accuracy {_value(group.accuracy)}{_range(group.accuracy_interval)}, undetermined "
+        f"{group.undetermined}, accuracy of the rest {_value(group.accuracy_when_identified)}{sets}"
+    )
 
 
 def _count(number: int, word: str) -> str:

@@ -135,6 +135,10 @@ class GroupResult(Result):
     accuracy_interval: Interval | None
     balanced_accuracy: float
     undetermined: int
+    accuracy_when_identified: float | None = None
+    """Share of correct names among the identified images, at whatever rank; null when none was identified."""
+    prediction_sets: tuple[PredictionSetResult, ...] = ()
+    """Prediction sets at each coverage; empty before calibration."""
 
 
 class ConfusedPair(Result):

@@ -1,15 +1,17 @@
 """Breakdowns of an evaluation: by rank, by group of images, by pair of taxa, by gathering."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
+from leafid.bundle import PredictionSets
 from leafid.taxonomy import Taxonomy
 from leafid.trust.decision import Identification, reported_ranks
 from leafid.trust.intervals import bootstrap_weights, mean_interval
 from leafid.trust.metric_schemas import ConfusedPair, GroupResult, PooledResult, RankResult
+from leafid.trust.prediction_sets import prediction_set_results
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -63,8 +65,27 @@ def rank_results(
     return tuple(results)
 
 
+def names_correct(identifications: Sequence[Identification], truth: Labels, taxonomy: Taxonomy) -> NDArray[np.float64]:
+    """Return for each image 1 if its name is right at the rank given, 0 if wrong, and NaN if it has no name; (N,)."""
+    return np.array(
+        [
+            np.nan
+            if identification.rank is None
+            else float(identification.name == taxonomy.taxa[label].at(identification.rank))
+            for identification, label in zip(identifications, truth, strict=True)
+        ]
+    )
+
+
 def group_results(
-    rows: "pd.DataFrame", truth: Labels, predicted: Labels, identifications: list[Identification], *, seed: int = 0
+    rows: "pd.DataFrame",
+    truth: Labels,
+    probabilities: NDArray[np.float64],
+    identifications: Sequence[Identification],
+    taxonomy: Taxonomy,
+    sets: PredictionSets | None,
+    *,
+    seed: int = 0,
 ) -> tuple[GroupResult, ...]:
     """Measure the images of each institution, domain and decade, and each tertile of size and sharpness.
 
@@ -72,10 +93,13 @@ def group_results(
         rows: (N); the columns ``institutionCode``, ``domain``, ``eventDate``, ``shorterSide`` (pixels) and
             ``sharpness`` may be missing.
         truth: (N,) labels.
-        predicted: (N,) labels.
+        probabilities: (N, T), calibrated.
         identifications: the N identifications.
+        taxonomy: the bundle's.
+        sets: the bundle's prediction sets; None before calibration.
         seed: of the bootstrap.
     """
+    predicted, named = probabilities.argmax(axis=1), names_correct(identifications, truth, taxonomy)
     gatherings = rows["gathering_id"].to_numpy(dtype=str)
     results = []
     for column, values in _groupings(rows):
@@ -85,17 +109,23 @@ def group_results(
                 continue
             correct = (truth == predicted)[in_group]
             recalls = [correct[truth[in_group] == label].mean() for label in np.unique(truth[in_group])]
-            resamples = bootstrap_weights(list(gatherings[in_group]), seed=seed)
+            units, names = list(gatherings[in_group]), named[in_group]
             results.append(
                 GroupResult(
                     column=column,
                     value=str(value),
                     images=int(in_group.sum()),
-                    gatherings=len(np.unique(gatherings[in_group])),
+                    gatherings=len(set(units)),
                     accuracy=float(correct.mean()),
-                    accuracy_interval=mean_interval(correct.astype(float), resamples),
+                    accuracy_interval=mean_interval(correct.astype(float), bootstrap_weights(units, seed=seed)),
                     balanced_accuracy=float(np.mean(recalls)),
-                    undetermined=sum(not identifications[index].identified for index in np.flatnonzero(in_group)),
+                    undetermined=int(np.isnan(names).sum()),
+                    accuracy_when_identified=None if np.isnan(names).all() else float(np.nanmean(names)),
+                    prediction_sets=(
+                        prediction_set_results(probabilities[in_group], truth[in_group], units, sets, seed=seed)
+                        if sets
+                        else ()
+                    ),
                 )
             )
     return tuple(results)

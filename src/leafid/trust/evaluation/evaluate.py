@@ -13,7 +13,13 @@ from leafid.errors import ImageError
 from leafid.installation import require_torch
 from leafid.progress import OnProgress
 from leafid.trust.calibration import calibrated_probabilities, calibration_results, reliability
-from leafid.trust.evaluation.breakdowns import confused_pairs, group_results, pooled_result, rank_results
+from leafid.trust.evaluation.breakdowns import (
+    confused_pairs,
+    group_results,
+    names_correct,
+    pooled_result,
+    rank_results,
+)
 from leafid.trust.evaluation.eval_set import EvalSet, load_eval_set
 from leafid.trust.evaluation.extended import extended_results
 from leafid.trust.evaluation.metrics import confusion_matrix, overall_results, target_result, taxon_results
@@ -79,16 +85,9 @@ def _evaluation(eval_set: EvalSet, on: str, truth: NDArray[np.int64], prediction
     units = [unit for unit, is_read in zip(gatherings, read, strict=True) if is_read]
     predicted = probabilities.argmax(axis=1) if len(truth) else np.zeros(0, dtype=np.int64)
     identifications = [predictions.identifications[int(index)] for index in np.flatnonzero(read)]
-    identified = np.array([identification.identified for identification in identifications], dtype=bool)
     reasons = Counter(str(identification.reason) for identification in identifications if identification.reason)
-    correct = np.array(
-        [
-            identification.name == taxonomy.taxa[label].at(identification.rank)
-            for identification, label in zip(identifications, truth, strict=True)
-            if identification.rank is not None
-        ],
-        dtype=bool,
-    )
+    names = names_correct(identifications, truth, taxonomy)
+    correct = names[~np.isnan(names)] == 1
     any_read = bool(len(truth))
     return Evaluation(
         bundle=info.identifier,
@@ -100,9 +99,10 @@ def _evaluation(eval_set: EvalSet, on: str, truth: NDArray[np.int64], prediction
         gatherings=len(set(gatherings)),
         failures=_failures(eval_set.rows, predictions.failures),
         limits=info.trained_on.short,
+        unseen_domains=info.trained_on.unseen_domains(eval_set.rows["domain"].fillna("")),
         **overall_results(truth, predicted, units),
-        undetermined=int((~identified).sum()),
-        undetermined_share=float((~identified).mean()) if any_read else None,
+        undetermined=int(np.isnan(names).sum()),
+        undetermined_share=float(np.isnan(names).mean()) if any_read else None,
         accuracy_when_identified=float(correct.mean()) if len(correct) else None,
         wrong_when_identified=int((~correct).sum()),
         reasons=dict(reasons.most_common()),
@@ -120,7 +120,12 @@ def _evaluation(eval_set: EvalSet, on: str, truth: NDArray[np.int64], prediction
         ranks=rank_results(truth, probabilities, identifications, taxonomy) if any_read else (),
         groups=(
             group_results(
-                rows.assign(gathering_id=units, **_quality_columns(predictions)), truth, predicted, identifications
+                rows.assign(gathering_id=units, **_quality_columns(predictions)),
+                truth,
+                probabilities,
+                identifications,
+                taxonomy,
+                info.prediction_sets,
             )
             if any_read
             else ()

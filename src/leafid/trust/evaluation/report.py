@@ -14,6 +14,7 @@ from leafid.errors import ImageError
 from leafid.files import write_text
 from leafid.html import page_template
 from leafid.images import guard_image, open_image
+from leafid.statements import DOMAINS
 from leafid.taxonomy import Taxonomy
 from leafid.trust.evaluation.plots import (
     plot_clustered_confusion,
@@ -40,7 +41,7 @@ REASON_LABELS = {
 
 COLUMN_LABELS = {
     "institutionCode": "Institution",
-    "domain": "Domain",
+    "domain": "Kind of image",
     "decade": "Decade of collecting",
     "shorterSide": "Shorter side, pixels",
     "sharpness": "Sharpness of the sharpest view, grey values",
@@ -83,6 +84,7 @@ def write_report(
         thumbnails={image: thumbnail for image in shown if (thumbnail := _thumbnail(files[image]))},
         reasons=REASON_LABELS,
         columns=COLUMN_LABELS,
+        domains=DOMAINS,
         parts=PART_LABELS,
         limits=limits,
     )
