@@ -53,7 +53,10 @@ _FEATURES: Settings = {
     "model.scales": [1.0, 0.7, 0.5],
 }
 _SHEETS: Settings = {
-    "sheets.views": {"image": 1, "plant": 1, "leaves": 8, "tiles": 12},
+    # Without the whole image, and with the paper painted white: what a herbarium photographs beside its plants does not
+    # tell taxa apart in another herbarium (docs/results.md).
+    "sheets.views": {"plant": 1, "leaves": 8, "tiles": 12},
+    "sheets.background": "plain",
     "sheets.size": 320,
     "sheets.overview_size": 672,
 }
