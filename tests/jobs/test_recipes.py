@@ -20,7 +20,7 @@ def job(**content: object) -> Job:
 def test_a_job_with_nothing_but_images_gets_the_balanced_recipe() -> None:
     effective, rules = apply_recipe(job(), SHEETS)
     assert effective.model.pooling == "covariance" and effective.training.mode == "probe"
-    assert effective.sheets.views.model_dump() == {"image": 0, "plant": 1, "leaves": 8, "tiles": 12, "veins": 0}
+    assert effective.sheets.views.model_dump() == {"image": 1, "plant": 1, "leaves": 8, "tiles": 12, "veins": 0}
     assert effective.sheets.background == "plain"
     assert (effective.sheets.size, effective.sheets.overview_size) == (320, 672)
     assert effective.training.probe_augmented_copies == 0
@@ -29,7 +29,8 @@ def test_a_job_with_nothing_but_images_gets_the_balanced_recipe() -> None:
 
 def test_single_leaves_and_many_images_have_their_own_settings() -> None:
     effective, _ = apply_recipe(job(), LEAVES)
-    assert effective.sheets.views.image == 0 and effective.sheets.size == 224
+    assert effective.sheets.views.image == 0 and effective.sheets.background == "plain"
+    assert effective.sheets.size == 224
     assert (effective.training.probe_augmented_copies, effective.training.augmentation) == (2, "strong")
 
 

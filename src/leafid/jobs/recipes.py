@@ -53,12 +53,14 @@ _FEATURES: Settings = {
     "model.scales": [1.0, 0.7, 0.5],
 }
 _SHEETS: Settings = {
-    # Without the whole image, and with the paper painted white: what a herbarium photographs beside its plants does not
-    # tell taxa apart in another herbarium (docs/results.md).
-    "sheets.views": {"plant": 1, "leaves": 8, "tiles": 12},
-    "sheets.background": "plain",
+    "sheets.views": {"image": 1, "plant": 1, "leaves": 8, "tiles": 12},
     "sheets.size": 320,
     "sheets.overview_size": 672,
+}
+_GROUND: Settings = {
+    # The ground beside plant and leaves tells photo sessions and herbaria apart, which mislead in the next one
+    # (docs/results.md).
+    "sheets.background": "plain",
 }
 _SINGLE_LEAVES: Settings = {
     "sheets.views": {"plant": 1, "leaves": 2, "tiles": 6},
@@ -104,7 +106,7 @@ def _settings(job: Job, facts: DatasetFacts) -> tuple[dict[str, object], tuple[s
     """Return the settings of the job's recipe under the facts, and the rules that led to them."""
     single = facts.leaves_per_image <= SINGLE_LEAVES
     few = facts.images_per_taxon < FEW_IMAGES
-    settings: dict[str, object] = {**_FEATURES, **(_SINGLE_LEAVES if single else _SHEETS)}
+    settings: dict[str, object] = {**_FEATURES, **_GROUND, **(_SINGLE_LEAVES if single else _SHEETS)}
     rules = [
         f"{facts.leaves_per_image:g} leaves found per image: "
         + ("photos of single leaves" if single else "herbarium sheets or shoots")
