@@ -21,7 +21,7 @@ def test_a_job_with_nothing_but_images_gets_the_balanced_recipe() -> None:
     effective, rules = apply_recipe(job(), SHEETS)
     assert effective.model.pooling == "covariance" and effective.training.mode == "probe"
     assert effective.sheets.views.model_dump() == {"image": 1, "plant": 1, "leaves": 8, "tiles": 12, "veins": 0}
-    assert effective.sheets.background == "plain"
+    assert effective.sheets.background == "kept"
     assert (effective.sheets.size, effective.sheets.overview_size) == (320, 672)
     assert effective.training.probe_augmented_copies == 0
     assert any("8 leaves found per image" in rule for rule in rules) and any("no GPU" in rule for rule in rules)

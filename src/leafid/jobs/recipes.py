@@ -24,7 +24,7 @@ SINGLE_LEAVES = 2
 
 ADAPTATION = f"""\
 # The recipe adapts to the images when training starts, unless the job sets the values itself:
-# - up to {SINGLE_LEAVES} leaves found per image (median): views of single leaves, 224 and 448 pixels;
+# - up to {SINGLE_LEAVES} leaves found per image (median): views of single leaves, 224 and 448 pixels, ground painted white;
 #   else views of herbarium sheets, 320 and 672 pixels
 # - under {FEW_IMAGES} training images per taxon (median): no augmented copies for the linear probe; else two
 # - with a GPU, or recipe accurate: fine-tuning after the linear probe; else the linear probe only
@@ -57,13 +57,11 @@ _SHEETS: Settings = {
     "sheets.size": 320,
     "sheets.overview_size": 672,
 }
-_GROUND: Settings = {
-    # The ground beside plant and leaves tells photo sessions and herbaria apart, which mislead in the next one
-    # (docs/results.md).
-    "sheets.background": "plain",
-}
 _SINGLE_LEAVES: Settings = {
     "sheets.views": {"plant": 1, "leaves": 2, "tiles": 6},
+    # The ground tells photo sessions apart, which misleads in the next session: painted white, half as many photos of
+    # another stretch of a series are named wrongly. Sheets gain little (docs/results.md).
+    "sheets.background": "plain",
     "sheets.size": 224,
     "sheets.overview_size": 448,
 }
@@ -106,7 +104,7 @@ def _settings(job: Job, facts: DatasetFacts) -> tuple[dict[str, object], tuple[s
     """Return the settings of the job's recipe under the facts, and the rules that led to them."""
     single = facts.leaves_per_image <= SINGLE_LEAVES
     few = facts.images_per_taxon < FEW_IMAGES
-    settings: dict[str, object] = {**_FEATURES, **_GROUND, **(_SINGLE_LEAVES if single else _SHEETS)}
+    settings: dict[str, object] = {**_FEATURES, **(_SINGLE_LEAVES if single else _SHEETS)}
     rules = [
         f"{facts.leaves_per_image:g} leaves found per image: "
         + ("photos of single leaves" if single else "herbarium sheets or shoots")
