@@ -24,7 +24,7 @@ SINGLE_LEAVES = 2
 
 ADAPTATION = f"""\
 # The recipe adapts to the images when training starts, unless the job sets the values itself:
-# - up to {SINGLE_LEAVES} leaves found per image (median), so single leaves: 224 and 448 pixels, the ground painted white;
+# - up to {SINGLE_LEAVES} leaves found per image (median), single leaves: 224 and 448 pixels, the ground painted white;
 #   else herbarium sheets: 320 and 672 pixels
 # - under {FEW_IMAGES} training images per taxon (median): no augmented copies for the linear probe; else two
 # - with a GPU, or recipe accurate: fine-tuning after the linear probe; else the linear probe only
