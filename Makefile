@@ -4,13 +4,14 @@ PYTHON ?= python3
 BIN := .venv/bin
 INSTALLED := .venv/.installed
 
-.PHONY: demo test faults lint format bench lock clean help
+.PHONY: demo test faults lint docs format bench lock clean help
 
 help:
 	@echo "make demo   synthesize a herbarium, train on it, evaluate, identify twelve new sheets"
 	@echo "make test   run the tests"
 	@echo "make faults mutated files, kills, full disks and lost machines, the long form (about half an hour on 2 cores)"
 	@echo "make lint   ruff, mypy, import-linter"
+	@echo "make docs   build the documentation in build/docs, and check its links"
 	@echo "make bench  run the benchmarks of docs/results.md (minutes to hours)"
 	@echo "make lock   update requirements.lock from pyproject.toml"
 
@@ -39,6 +40,10 @@ lint: $(INSTALLED)
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+docs: $(INSTALLED)
+	$(BIN)/sphinx-build -E -W --keep-going -q -b html docs build/docs
+	$(BIN)/python scripts/check_links.py build/docs
 
 # SHARED holds the real images. Each script documents what it measures and how long it takes (--help).
 SHARED ?= ../shared
