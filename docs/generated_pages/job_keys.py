@@ -34,7 +34,7 @@ def key_names() -> list[str]:
 def _names(prefix: str, section: Schema, schema: Schema) -> Iterator[str]:
     for name, value in section["properties"].items():
         inner = _sections(value, schema)
-        if not inner:
+        if not inner and name != "kind":  # in the headings
             yield prefix + name
         for one in inner:
             yield from _names(f"{prefix}{name}.", one, schema)

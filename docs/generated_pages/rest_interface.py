@@ -32,8 +32,8 @@ def rest_interface() -> str:
     lines += [f"| {status} | {error['description']} |" for status, error in ERRORS.items()]
     lines += ["", "## What requests and answers hold", ""]
     for name, schema in description["components"]["schemas"].items():
-        if schema.get("type") == "object" and not name.endswith("ValidationError"):
-            lines += _object(name, schema)
+        if not name.endswith("ValidationError"):
+            lines += _schema(name, schema)
     return "\n".join(lines) + "\n"
 
 
@@ -63,13 +63,15 @@ def _responses(request: Schema) -> list[str]:
     return [part for line in lines for part in (line, "")]
 
 
-def _object(name: str, schema: Schema) -> list[str]:
+def _schema(name: str, schema: Schema) -> list[str]:
     rows = [
         f"| `{key}` | {_type(value)} | {_one_line(value.get('description', ''))} |"
         for key, value in schema.get("properties", {}).items()
     ]
     title = [f"({_target(name)})=", "", f"### {_title(name)}", "", schema.get("description", ""), ""]
-    return [*title, "| field | type | meaning |", "| --- | --- | --- |", *rows, ""] if rows else []
+    if "enum" in schema:
+        return [*title, f"One of {', '.join(f'`{one}`' for one in schema['enum'])}.", ""]
+    return [*title, "| field | type | meaning |", "| --- | --- | --- |", *rows, ""]
 
 
 def _title(name: str) -> str:
