@@ -43,6 +43,6 @@ napoleon_google_docstring = True
 napoleon_numpy_docstring = False
 napoleon_use_ivar = True
 
-# Types in signatures are not looked up: other projects are not at hand without a network, and inner types have no entry.
+# Types in signatures are not looked up: other projects are not at hand without a network, inner types have no entry.
 nitpicky = True
 nitpick_ignore_regex = [(r"py:(class|obj|data|exc)", r".*")]

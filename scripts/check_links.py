@@ -1,6 +1,6 @@
 """Check the links of a built site that stay inside it: files and anchors. Addresses of other sites are not fetched.
 
-    python scripts/check_links.py build/docs
+python scripts/check_links.py build/docs
 """
 
 import argparse

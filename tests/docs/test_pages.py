@@ -19,10 +19,10 @@ from leafid.trust import UndeterminedReason
 from tests.docs.tutorials import DOCS
 
 sys.path.insert(0, str(DOCS))
-from generated_pages import GENERATORS, fill  # noqa: E402 -- a package of the site, not of leafid
-from generated_pages.command_reference import command_names  # noqa: E402
-from generated_pages.job_keys import key_names  # noqa: E402
-from generated_pages.rest_interface import openapi  # noqa: E402
+from generated_pages import GENERATORS, fill
+from generated_pages.command_reference import command_names
+from generated_pages.job_keys import key_names
+from generated_pages.rest_interface import openapi
 
 ROOT = DOCS.parent
 PAGES = [ROOT / "README.md", *sorted(DOCS.glob("*.md"))]
@@ -40,7 +40,9 @@ def test_the_readme_has_at_most_120_lines() -> None:
     assert len((ROOT / "README.md").read_text(encoding="utf-8").splitlines()) <= 120
 
 
-@pytest.mark.parametrize(("page", "link"), list(_relative_links()), ids=lambda value: str(getattr(value, "stem", value)))
+@pytest.mark.parametrize(
+    ("page", "link"), list(_relative_links()), ids=lambda value: str(getattr(value, "stem", value))
+)
 def test_a_relative_link_resolves(page: Path, link: str) -> None:
     file, _, anchor = link.partition("#")
     target = page.parent / file
@@ -73,7 +75,9 @@ def test_names_of_the_code_in_the_recipes_for_contributors_exist() -> None:
     ],
 )
 def test_every_reason_has_its_row_with_words(name: str, codes: type) -> None:
-    rows = {cells[1].strip(" `"): cells[2:-1] for line in GENERATORS[name]().splitlines()[2:] if (cells := line.split("|"))}
+    rows = {
+        cells[1].strip(" `"): cells[2:-1] for line in GENERATORS[name]().splitlines()[2:] if (cells := line.split("|"))
+    }
     assert list(rows) == [code.value for code in codes]  # type: ignore[attr-defined]
     assert all(cell.strip().endswith(".") for cells in rows.values() for cell in cells)
 
@@ -89,7 +93,9 @@ def test_every_key_of_a_job_is_explained() -> None:
 
 def test_every_command_and_option_is_in_the_reference() -> None:
     shown = GENERATORS["commands"]()
-    assert len(command_names()) == sum(not one.hidden for one in app.registered_commands) + 6  # job and bundle have three
+    assert (
+        len(command_names()) == sum(not one.hidden for one in app.registered_commands) + 6
+    )  # job and bundle have three
     assert all(f"## `{name}`" in shown for name in command_names())
     assert "`--plant-by folder|COLUMN|REGEX`" in shown and "default: 127.0.0.1" in shown
 

@@ -1,20 +1,25 @@
 """All commands of the tutorials run, in order, on drawn leaves and with a bundle that the first of them trains."""
 
+import os
 import re
 import shlex
 import shutil
 import signal
 import subprocess
 import sys
+import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 import typer.main
+from PIL import Image
 from typer.testing import CliRunner
 
 from leafid.bundle import bundle_folder, pack_bundle
 from leafid.cli import app
+from leafid.errors import ExitCode
 from tests.docs.tutorials import DOCS, steps_of
 from tests.identify.small_bundle import COLOURS, leaf
 
@@ -29,8 +34,16 @@ TINY = (
     "training={max_epochs: 1, batch_size: 4, augmentation: none, workers: 0}",
 )
 """What the test adds to `leafid train`; what is typed takes minutes and pretrained weights."""
+DOCUMENTED_ADDRESS = "http://127.0.0.1:8080"
 UNTIL_CTRL_C = ("serve", "review")
 """Commands that print an address, and end with Ctrl-C."""
+
+
+def _press_ctrl_c_after_records_in(file: Path) -> None:
+    """Press Ctrl-C when a file has a header and a record."""
+    while not (file.is_file() and file.read_bytes().count(b"\n") > 1):
+        time.sleep(0.2)
+    os.kill(os.getpid(), signal.SIGINT)
 
 
 class Reader:
@@ -39,6 +52,7 @@ class Reader:
     def __init__(self, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         self.folder, self.monkeypatch = folder, monkeypatch
         self.started: list[subprocess.Popen[str]] = []
+        self.address = ""
         monkeypatch.chdir(folder)
         monkeypatch.syspath_prepend(str(folder))
 
@@ -53,42 +67,45 @@ class Reader:
 
     def run(self, command: str) -> None:
         """Run a command; it must succeed."""
-        words = shlex.split(command)
+        words = shlex.split(command.replace(DOCUMENTED_ADDRESS, self.address))
         while re.fullmatch(r"[A-Z_]+=.*", words[0]):  # PYTHONPATH=. has been seen to above
             words.pop(0)
         if words[0] != "leafid":
-            subprocess.run(words, check=True, capture_output=True, timeout=120)
+            fails = ["--fail"] if words[0] == "curl" else []
+            subprocess.run([*words, *fails], check=True, capture_output=True, timeout=240)
         elif words[1] in UNTIL_CTRL_C:
             self.start(words)
         else:
             self.call(command, words[1:])
 
     def call(self, command: str, words: list[str]) -> None:
-        """Call a command of leafid in this process, since importing torch takes ten seconds; stop one that watches."""
+        """Call a command of leafid in this process, since importing torch takes ten seconds."""
         if words[0] == "train":
             words += [word for setting in TINY for word in ("--set", setting)]
+        watched = None
         if words[0] == "watch":
-            signal.signal(signal.SIGALRM, signal.default_int_handler)
-            signal.setitimer(signal.ITIMER_REAL, 2)
-        try:
-            finished = CliRunner().invoke(app, words)
-        finally:
-            signal.setitimer(signal.ITIMER_REAL, 0)
-        expected = 130 if words[0] == "watch" else 0
+            watched = threading.Thread(target=_press_ctrl_c_after_records_in, args=(Path(words[-1]),), daemon=True)
+            watched.start()
+        finished = CliRunner().invoke(app, words)
+        expected = ExitCode.INTERRUPTED if watched else ExitCode.OK
         assert finished.exit_code == expected, f"{command}\n{finished.output}\n{finished.exception!r}"
 
     def start(self, words: list[str]) -> None:
-        """Start a command that runs until Ctrl-C, and wait for its address."""
-        process = subprocess.Popen([sys.executable, "-m", *words], stdout=subprocess.PIPE, text=True)
+        """Start a command that runs until Ctrl-C on a free port, and wait for its address."""
+        command = [sys.executable, "-m", *words, "--port", "0"]
+        process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
         self.started.append(process)
-        assert process.stdout is not None and "http://" in process.stdout.readline()
+        assert process.stdout is not None
+        found = re.search(r"http://\S+\d", process.stdout.readline())
+        assert found, words
+        self.address = found[0]
 
     def stop(self) -> None:
         """Press Ctrl-C in what is still running."""
         for process in self.started:
             process.send_signal(signal.SIGINT)
         try:
-            assert all(process.wait(60) in (0, 130) for process in self.started)
+            assert all(process.wait(60) == ExitCode.OK for process in self.started)
         finally:
             for process in self.started:
                 process.kill()
@@ -118,7 +135,7 @@ def reader(tmp_path: Path, trained: Path, monkeypatch: pytest.MonkeyPatch) -> It
     pictures = DOCS / "figures" / "photographs"
     for source, copy in (("good", "plant-1/a"), ("underside", "plant-1/b"), ("upright", "plant-2/a")):
         (tmp_path / "photos" / copy).parent.mkdir(parents=True, exist_ok=True)
-        shutil.copy(pictures / f"{source}.jpg", tmp_path / "photos" / f"{copy}.jpg")
+        Image.open(pictures / f"{source}.jpg").resize((360, 270)).save(tmp_path / "photos" / f"{copy}.jpg", quality=95)
     shutil.copy(pictures / "good.jpg", tmp_path / "leaf.jpg")
     shutil.copytree(tmp_path / "photos", tmp_path / "incoming")
     reading = Reader(tmp_path, monkeypatch)
@@ -143,7 +160,9 @@ def _typed_but_not_run() -> list[str]:
     return [command for step in texts for command in step.commands if "leafid " in command]
 
 
-@pytest.mark.parametrize("command", [command for command in _typed_but_not_run() if re.search(r"\bleafid [a-z]", command)])
+@pytest.mark.parametrize(
+    "command", [command for command in _typed_but_not_run() if re.search(r"\bleafid [a-z]", command)]
+)
 def test_a_command_that_is_not_run_has_only_options_that_exist(command: str) -> None:
     words = shlex.split(command)
     words = words[words.index("leafid") + 1 :]
