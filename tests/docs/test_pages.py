@@ -1,12 +1,15 @@
 """The pages: the README stays short, links resolve, and what is generated from the code is complete."""
 
 import re
-import sys
 from collections.abc import Iterator
 from dataclasses import fields
 from pathlib import Path
 
 import pytest
+from generated_pages import GENERATORS, fill
+from generated_pages.command_reference import command_names
+from generated_pages.job_keys import key_names
+from generated_pages.rest_interface import openapi
 
 from leafid.catalog import COLUMNS as CATALOG_COLUMNS
 from leafid.characters import NotMeasuredReason
@@ -17,12 +20,6 @@ from leafid.jobs import Job
 from leafid.sources.source_result import SourceFailureReason
 from leafid.trust import UndeterminedReason
 from tests.docs.tutorials import DOCS
-
-sys.path.insert(0, str(DOCS))
-from generated_pages import GENERATORS, fill
-from generated_pages.command_reference import command_names
-from generated_pages.job_keys import key_names
-from generated_pages.rest_interface import openapi
 
 ROOT = DOCS.parent
 PAGES = [ROOT / "README.md", *sorted(DOCS.glob("*.md"))]
