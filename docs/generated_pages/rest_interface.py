@@ -55,10 +55,14 @@ def _responses(request: Schema) -> list[str]:
     """Return the answers, without the errors that most requests have."""
     lines = []
     for status, response in request["responses"].items():
-        kinds = [_type(body.get("schema", {})) for body in response.get("content", {}).values()]
-        if status.startswith("2"):
-            lines.append(f"Answer: {' or '.join(kinds) or 'see above'}.")
-        elif status != "422" and response["description"] != ERRORS.get(int(status), {}).get("description"):
+        schemas = [body["schema"] for body in response.get("content", {}).values() if body.get("schema")]
+        if status.startswith("2") and schemas:
+            lines.append(f"Answer: {' or '.join(map(_type, schemas))}.")
+        elif (
+            status[0] != "2"
+            and status != "422"
+            and response["description"] != ERRORS.get(int(status), {}).get("description")
+        ):
             lines.append(f"Error {status}: {response['description']}")
     return [part for line in lines for part in (line, "")]
 
