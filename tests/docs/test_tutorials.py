@@ -109,6 +109,7 @@ class Reader:
         finally:
             for process in self.started:
                 process.kill()
+                process.communicate()
 
 
 @pytest.fixture(scope="session")
