@@ -18,6 +18,7 @@ from PIL import Image
 from leafid.demo import DrawnLeaf, PlantLook, draw_leaf, sample_leaf, sample_plant
 from leafid.demo.leaf import Image8, Image32
 from leafid.demo.photographs.grounds import GROUNDS
+from leafid.demo.traits import Face
 
 WIDTH, HEIGHT = 720, 540  # pixels
 QUALITY = 80
@@ -50,7 +51,7 @@ def leaf(length: int, seed: int = 11, direction: float = 84.0, *, underside: boo
     """Draw a leaf of this length in pixels; ``direction`` in degrees, 0 has the apex up, 90 on the right."""
     rng = np.random.default_rng(seed)
     traits = sample_leaf(sample_plant(TAXON, rng), rng)
-    face = "abaxial" if underside else "adaxial"
+    face: Face = "abaxial" if underside else "adaxial"
     scale = length / traits.length_mm
     return draw_leaf(traits, FRESH, rng, px_per_mm=scale, face=face, direction_deg=direction)
 
@@ -60,7 +61,7 @@ def lay(picture: Image8, drawn: DrawnLeaf, centre: tuple[int, int]) -> Image8:
     result = picture.astype(np.float32)
     height, width = drawn.coverage.shape
     left, top = centre[0] - width // 2, centre[1] - height // 2
-    alpha = _placed(drawn.coverage.astype(np.float32)[..., None] / 255, left, top)
+    alpha = _placed(drawn.coverage.astype(np.float32)[..., None] / np.float32(255), left, top)
     shifted = np.pad(alpha[..., 0], ((7, 0), (5, 0)))[:HEIGHT, :WIDTH]
     shadow = cv2.GaussianBlur(shifted, (0, 0), 6)[..., None]
     result = result * (1 - 0.45 * shadow)
@@ -97,7 +98,7 @@ def blurred() -> Image8:
 def dark() -> Image8:
     """Indoors in the evening, without a lamp."""
     grain = np.random.default_rng(1).normal(0, 3, (HEIGHT, WIDTH, 3))
-    return np.clip(good() * np.array([0.15, 0.12, 0.1]) + grain, 0, 255).astype(np.uint8)
+    return np.asarray(np.clip(good() * np.array([0.15, 0.12, 0.1]) + grain, 0, 255), dtype=np.uint8)
 
 
 def oblique() -> Image8:

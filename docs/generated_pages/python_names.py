@@ -7,7 +7,7 @@ import leafid
 from leafid import errors
 
 PACKAGES = {
-    "leafid": ("What most programs need.", tuple(leafid.__all__)),
+    "leafid": ("What most programs need.", tuple(vars(leafid)["__all__"])),
     "leafid.identify": (
         "What records hold, and their files.",
         (
