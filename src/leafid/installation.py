@@ -59,10 +59,15 @@ def require_parquet() -> None:
 
 
 def _require(modules: tuple[str, ...]) -> None:
-    if missing := [module for module in modules if find_spec(module) is None]:
+    missing = [module for module in modules if find_spec(module) is None]
+    if "torch" in missing:
         raise InstallationError(
-            f"This needs {', '.join(missing)}, and leafid was installed here to identify only. "
+            "leafid was installed here to identify only, and this needs the packages for training. "
             "Run: pip install 'leafid[train]'."
+        )
+    if missing:
+        raise InstallationError(
+            f"This needs {', '.join(missing)}, not installed here. Run: pip install 'leafid[train]'."
         )
 
 
