@@ -61,12 +61,13 @@ def test_a_source_distribution_contains_what_tests_and_builds_need(built: Path) 
 
 
 def test_the_version_is_the_same_everywhere() -> None:
-    texts = {
-        name: (CHECKOUT / name).read_text(encoding="utf-8") for name in ("CITATION.cff", "packaging/conda/recipe.yaml")
-    }
-    assert f"\nversion: {__version__}\n" in texts["CITATION.cff"]
-    assert f'version: "{__version__}"' in texts["packaging/conda/recipe.yaml"]
-    released = re.search(r"^date-released: (\S+)$", texts["CITATION.cff"], re.MULTILINE)
+    citation, recipe, changelog = (
+        (CHECKOUT / name).read_text(encoding="utf-8")
+        for name in ("CITATION.cff", "packaging/conda/recipe.yaml", "CHANGELOG.md")
+    )
+    assert f"\nversion: {__version__}\n" in citation
+    assert f'version: "{__version__}"' in recipe
+    released = re.search(r"^date-released: (\S+)$", citation, re.MULTILINE)
     assert released is not None
     assert f"\n## {__version__} - {released[1]}\n" in changelog
 
