@@ -265,6 +265,14 @@ def test_the_commands_describe_pack_and_unpack(folder: Path, tmp_path: Path) -> 
     assert "small@" in _leafid("bundle", "unpack", str(packed), "-o", str(tmp_path / "new")).stdout
 
 
+def test_packing_a_bundle_without_engine_says_what_others_need(folder: Path, tmp_path: Path) -> None:
+    assert "leafid[train]" not in _leafid("bundle", "pack", str(folder), "-o", str(tmp_path / "with.zip")).stdout
+    shutil.rmtree(folder / "engines")
+    finished = _leafid("bundle", "pack", str(folder), "-o", str(tmp_path / "without.zip"))
+    assert f"Others need leafid[train] to use it. So that they do not: leafid export {folder}" in finished.stdout
+    assert "torch, which needs leafid[train]" in describe_bundle(read_bundle(folder))
+
+
 def test_a_zip_file_counts_as_a_bundle_where_arguments_are_checked(folder: Path, tmp_path: Path) -> None:
     pack_bundle(folder, tmp_path / "sent.zip")
     check_is_bundle(tmp_path / "sent.zip", others=[folder])
