@@ -78,8 +78,8 @@ def _no_engine(bundle: Bundle) -> str:
     exported = [name for name in COMPILED if engine_folder(bundle, name).is_dir() and not is_installed(name)]
     here = f"pip install 'leafid[{exported[0]}]'" if exported else "pip install 'leafid[train]'"
     return (
-        f"The bundle {bundle.info.name} has no engine that runs here: leafid was installed to identify only, which needs "
-        f"a bundle exported to onnx. Ask its sender for that (leafid export BUNDLE --to onnx), or run: {here}."
+        f"The bundle {bundle.info.name} has no engine that runs here: leafid was installed to identify only, which "
+        f"needs a bundle exported to onnx. Ask its sender for that (leafid export BUNDLE --to onnx), or run: {here}."
     )
 
 
