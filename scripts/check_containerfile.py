@@ -75,10 +75,9 @@ class Root:
     def _trust_this_machine(self) -> None:
         """Lend the root the settings by which this machine reaches its registries; a container engine does likewise."""
         shutil.copy("/etc/resolv.conf", self.folder / "etc/resolv.conf")
-        if (settings := Path("/etc/pip.conf")).is_file():
-            shutil.copy(settings, self.folder / "etc/pip.conf")
-            (self.folder / "etc/ssl/certs").mkdir(parents=True, exist_ok=True)
-            shutil.copy("/etc/ssl/certs/ca-certificates.crt", self.folder / "etc/ssl/certs/ca-certificates.crt")
+        if certificates := os.environ.get("PIP_CERT"):  # of a registry mirror with a certificate of its own
+            shutil.copy(certificates, self.folder / "etc/lent-certificates.crt")
+            self.variables["PIP_CERT"] = "/etc/lent-certificates.crt"
         proxies = ("http_proxy", "https_proxy", "no_proxy", "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "PIP_INDEX_URL")
         self.variables |= {name: os.environ[name] for name in proxies if name in os.environ}
 
