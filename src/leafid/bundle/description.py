@@ -28,7 +28,7 @@ def describe_bundle(bundle: Bundle) -> str:
         "calibrated": _fitted(info.calibration.fitted_on),
         "prediction sets": f"at {info.prediction_sets.coverage:.0%} coverage" if info.prediction_sets else "none",
         "unknown taxa": "rejected by an OOD score" if info.ood_detector else "not rejected",
-        "engines": ", ".join(["torch", *engines]) if engines else "torch, which needs leafid[train]",
+        "engines": ", ".join([*engines, "torch, which needs leafid[train]"]),
         "files": f"{len(files)}, {size / 1e6:,.1f} MB, in {bundle.folder}",
         "limits": info.trained_on.short,
     }
