@@ -125,7 +125,7 @@ def _serves(root: Root, bundle: Path, photo: Path, steps: dict[str, str]) -> boo
                 break
     finally:
         service.send_signal(signal.SIGINT)
-        service.wait(30)
+        service.wait(120)
     print(f"{'ok  ' if healthy else 'FAIL'} the service is healthy")
     return healthy and identified.returncode == 0
 

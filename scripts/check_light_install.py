@@ -195,7 +195,7 @@ def _check_service(environment: Environment, words: str, address: str) -> None:
             environment.check(words, reply.status == 200, f"{address} answers {reply.status}")
     finally:
         service.send_signal(2)
-        service.wait(30)
+        service.wait(120)
 
 
 def _clean() -> dict[str, str]:
