@@ -183,7 +183,7 @@ def _check_service(environment: Environment, words: str, address: str) -> None:
             environment.command(words), cwd=environment.folder, env=_clean(), stdout=opened, stderr=opened
         )
     try:
-        for _ in range(300):
+        for _ in range(1500):
             urls = [word for word in log.read_text().split() if word.startswith("http://127.0.0.1:")]
             if urls or service.poll() is not None:
                 break
