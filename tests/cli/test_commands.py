@@ -67,7 +67,7 @@ def test_a_renamed_command_names_its_successor(words: str, new: str) -> None:
 def test_extras_in_brackets_are_shown_in_the_help() -> None:
     assert "leafid[ray]" in leafid("identify", "--help").stdout
     exported = leafid("export", "--help").stdout
-    assert all(extra in exported for extra in ("leafid[openvino]", "leafid[onnx]", "leafid[int8]"))
+    assert all(extra in exported for extra in ("leafid[train]", "leafid[openvino]", "leafid[int8]"))
 
 
 def test_the_help_states_the_limits() -> None:

@@ -2,7 +2,6 @@
 
 import tempfile
 from collections.abc import Callable, Sequence
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Literal
 
@@ -56,8 +55,6 @@ async def export(request: Request, file_format: FileFormat, sent: Records) -> Re
 
 
 def _content(records: Sequence[Record], file_format: FileFormat, folder: Path, info: BundleInfo) -> bytes:
-    if file_format == "xlsx" and find_spec("openpyxl") is None:
-        raise RequestError(501, "Spreadsheets need openpyxl on the machine of the service: pip install 'leafid[xlsx]'.")
     with tempfile.TemporaryDirectory(dir=folder) as own:
         path = Path(own) / f"leafid{_KINDS[file_format][0]}"
         writers: dict[str, Callable[[], object]] = {
