@@ -2,6 +2,7 @@
 
 import doctest
 import re
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -50,7 +51,7 @@ def _run(values: dict[str, object], *headings: str) -> None:
 
 def test_the_examples_of_identification_run(workplace: Path, capsys: pytest.CaptureFixture[str]) -> None:
     values: dict[str, object] = {}
-    _run(values, "Identify", "Measure leaves", "Errors")
+    _run(values, "Identify", "Errors")
     printed = capsys.readouterr().out.splitlines()
     assert [line.split()[:4] for line in printed[:2]] == [
         [name, "identified", *TARGET.split()] for name in ("leaf.jpg", "twig.jpg")
@@ -60,6 +61,12 @@ def test_the_examples_of_identification_run(workplace: Path, capsys: pytest.Capt
     table = values["table"]
     assert list(getattr(table, "scientific_name", ())) == [TARGET]
     assert leafid.to_frame([]).columns.tolist() == list(getattr(table, "columns", ()))
+
+
+def test_the_example_of_measuring_prints_characters(workplace: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    shutil.copy(PAGE.parent / "figures" / "photographs" / "good.jpg", workplace / "leaf.jpg")
+    _run({}, "Measure leaves")
+    assert "secondary_vein_pairs" in capsys.readouterr().out
 
 
 def test_the_example_of_training_trains_and_evaluates(workplace: Path, capsys: pytest.CaptureFixture[str]) -> None:
