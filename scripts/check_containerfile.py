@@ -65,7 +65,7 @@ class Root:
 
     def command(self, words: Sequence[str]) -> list[str]:
         """Return the command that runs words in the root, as its user, in its folder."""
-        switched = ["chroot", f"--userspec={self.user}:{self.user}", str(self.folder)]
+        switched = [shutil.which("chroot") or "chroot", f"--userspec={self.user}:{self.user}", str(self.folder)]
         return [*switched, "/bin/sh", "-c", f'cd {self.directory} && exec "$@"', "sh", *words]
 
     def megabytes(self) -> float:
