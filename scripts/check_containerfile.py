@@ -99,7 +99,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
             print(f"ok  {keyword} {value[:60]} ({time.monotonic() - started:.0f} s)", flush=True)
         megabytes = root.megabytes()
         print(f"size: {megabytes:.0f} MB", flush=True)
-        served = _serves(root, given.bundle, given.photo, steps)
+        subprocess.run(["mount", "-t", "proc", "proc", root.folder / "proc"], check=True)  # as an engine does
+        try:
+            served = _serves(root, given.bundle, given.photo, steps)
+        finally:
+            subprocess.run(["umount", "--lazy", root.folder / "proc"], check=True)
     return 0 if served and megabytes <= MAX_MEGABYTES else 1
 
 
