@@ -65,7 +65,7 @@ class Root:
 
     def command(self, words: Sequence[str]) -> list[str]:
         """Return the command that runs words in the root, as its user, in its folder."""
-        switched = ["chroot", f"--userspec={self.user}:{self.user}", str(self.folder)]
+        switched = [shutil.which("chroot") or "chroot", f"--userspec={self.user}:{self.user}", str(self.folder)]
         return [*switched, "/bin/sh", "-c", f'cd {self.directory} && exec "$@"', "sh", *words]
 
     def megabytes(self) -> float:
@@ -99,12 +99,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
             print(f"ok  {keyword} {value[:60]} ({time.monotonic() - started:.0f} s)", flush=True)
         megabytes = root.megabytes()
         print(f"size: {megabytes:.0f} MB", flush=True)
-        served = _serves(root, given.bundle, given.photo, steps)
+        subprocess.run(["mount", "-t", "proc", "proc", root.folder / "proc"], check=True)  # as an engine does
+        try:
+            served = _serves(root, given.bundle, given.photo, steps)
+        finally:
+            subprocess.run(["umount", "--lazy", root.folder / "proc"], check=True)
     return 0 if served and megabytes <= MAX_MEGABYTES else 1
 
 
 def _serves(root: Root, bundle: Path, photo: Path, steps: dict[str, str]) -> bool:
     """Identify a photo and run the service as its user, with a bundle that it may not write, and check its health."""
+    shared_memory = root.folder / "dev" / "shm"  # an engine mounts it for all users
+    shared_memory.mkdir(parents=True, exist_ok=True)
+    shared_memory.chmod(0o1777)
     shutil.copytree(bundle, root.folder / "bundle")
     shutil.copy(photo, root.folder / "photo.jpg")
     for path in (root.folder / "bundle", *(root.folder / "bundle").rglob("*")):
