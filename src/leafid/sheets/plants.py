@@ -78,25 +78,26 @@ def find_plant(image: NDArray[np.uint8], size: tuple[int, int] | None = None) ->
 
 
 def _plant_on_paper(lab: NDArray[np.float32], paper: Paper) -> tuple[NDArray[np.bool_], float]:
-    lightness = lab[..., 0] - paper.colour[..., 0]
-    colour = np.hypot(lab[..., 1] - paper.colour[..., 1], lab[..., 2] - paper.colour[..., 2])
-    threshold = 0.22 * float(np.median(paper.colour[..., 0]))
-    plain_distance = np.sqrt(lightness**2 + colour**2)
-    sheet = sheet_region(plain_distance, 0.6 * threshold)
+    image_lightness, *image_hue = cv2.split(lab)
+    paper_lightness, *paper_hue = cv2.split(paper.colour)
+    lightness = image_lightness - paper_lightness
+    colour = _length(image_hue[0] - paper_hue[0], image_hue[1] - paper_hue[1])
+    threshold = 0.22 * float(np.median(paper_lightness))
+    sheet = sheet_region(_length(lightness, colour), 0.6 * threshold)
 
     # Not darker and hardly more colourful than the paper: this is another paper (a label, tape), not a plant.
-    other_paper = (lightness > -4) & (_chroma(lab) < _chroma(paper.colour) + 4)
+    other_paper = (lightness > -4) & (_length(*image_hue) < _length(*paper_hue) + 4)
     candidate = sheet & ~other_paper
     darker = np.minimum(lightness, 0)
-    strong = (np.sqrt(darker**2 + colour**2) > 1.6 * threshold) & candidate
+    strong = (_length(darker, colour) > 1.6 * threshold) & candidate
     if not strong.any():
         return np.zeros(sheet.shape, np.bool_), 0.0
     # Colour separates a clearly coloured plant from its own shadow; a brown plant also needs lightness.
     weight = float(np.interp(np.median(colour[strong]), [18, 35], [1.0, 0.35]))
     threshold *= float(np.interp(weight, [0.35, 1.0], [0.8, 1.0]))
-    distance = np.sqrt((weight * darker) ** 2 + colour**2)
+    distance = _length(weight * darker, colour)
 
-    components = classify_components((distance > threshold) & candidate, sheet, lab[..., 0], colour)
+    components = classify_components((distance > threshold) & candidate, sheet, image_lightness, colour)
     mask = components.mask(ComponentKind.PLANT)
     if not mask.any():
         return mask, 0.0
@@ -106,8 +107,9 @@ def _plant_on_paper(lab: NDArray[np.float32], paper: Paper) -> tuple[NDArray[np.
     return mask, float(np.clip((contrast / threshold - 1) / 1.5, 0, 1))
 
 
-def _chroma(lab: NDArray[np.float32]) -> NDArray[np.float32]:
-    return np.hypot(lab[..., 1], lab[..., 2])
+def _length(x: NDArray[np.float32], y: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return the length of vectors (x, y), as ``np.hypot``, but several times faster."""
+    return np.asarray(cv2.magnitude(x, y), dtype=np.float32)
 
 
 def _green_plant(lab: NDArray[np.float32]) -> tuple[NDArray[np.bool_], float]:

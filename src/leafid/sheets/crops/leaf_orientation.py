@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from leafid.sheets.crops.leaf_separation import LeafRegion
 
-SYMMETRY_SIDE = 64  # pixels; the outline is compared with its mirror image at this size
+SYMMETRY_SIDE = 64  # pixels, as many as bits in a number; the outline is compared with its mirror at this size
 AXIS_STEP = 5  # degrees between the axes tried
 MIN_SYMMETRY = 0.80  # overlap of a leaf with its mirror image
 MIN_END_DIFFERENCE = 0.12  # difference of the widths of the two ends, as a share of the greatest width
@@ -47,7 +47,7 @@ def orient_leaf(region: LeafRegion) -> Orientation:
         if np.hypot(dx, dy) > 0.5 * np.sqrt(region.area / np.pi):
             towards_base = float(np.degrees(np.arctan2(dy, dx)))
     axes = np.arange(0, 180, AXIS_STEP)
-    symmetry, length = np.array([_measure_axis(square, float(axis)) for axis in axes]).T
+    symmetry, length = _measure_axes(square, axes)
     weight = symmetry + 0.35 * np.clip(length / length.min() - 1, 0, 1)
     if towards_base is not None:
         weight = weight + 0.25 * np.abs(np.cos(np.radians(axes - towards_base))) ** 2
@@ -86,16 +86,34 @@ def _rotated(square: NDArray[np.uint8], axis: float) -> NDArray[np.bool_]:
     return np.asarray(cv2.warpAffine(square, matrix, (SYMMETRY_SIDE, SYMMETRY_SIDE)) > 127)
 
 
-def _measure_axis(square: NDArray[np.uint8], axis: float) -> tuple[float, float]:
-    """Measure the overlap of the shape with its mirror image about an axis (best of small shifts), and its extent."""
-    rotated = _rotated(square, axis)
-    mirrored = rotated[:, ::-1]
-    overlap = 0.0
+def _measure_axes(
+    square: NDArray[np.uint8], axes: NDArray[np.integer]
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Measure the overlap of the shape with its mirror image about each axis (best of small shifts), and its extent.
+
+    A row of the square is one number of 64 bits, so that shifts and overlaps are operations on whole rows.
+    """
+    rotated = np.stack([_rotated(square, float(axis)) for axis in axes])  # (A, 64, 64)
+    rows, mirrored = _rows_as_bits(rotated), _rows_as_bits(rotated[:, :, ::-1])
+    overlap = np.zeros(len(axes))
     for shift in (-4, -2, 0, 2, 4):
-        moved = np.roll(mirrored, shift, axis=1)
-        overlap = max(overlap, float((rotated & moved).sum() / max(1, (rotated | moved).sum())))
-    rows = np.flatnonzero(rotated.any(axis=1))
-    return overlap, float(rows[-1] - rows[0] + 1) if len(rows) else 1.0
+        moved = _turned(mirrored, shift)
+        common, either = (np.bitwise_count(bits).sum(axis=1) for bits in (rows & moved, rows | moved))
+        overlap = np.maximum(overlap, common / np.maximum(1, either))
+    filled = rows > 0
+    first, last = filled.argmax(axis=1), SYMMETRY_SIDE - 1 - filled[:, ::-1].argmax(axis=1)
+    return overlap, np.where(filled.any(axis=1), last - first + 1.0, 1.0)
+
+
+def _rows_as_bits(shapes: NDArray[np.bool_]) -> NDArray[np.uint64]:
+    """Pack the rows of squares (A, 64, 64) into numbers (A, 64); the first column is the highest bit."""
+    return np.asarray(np.packbits(shapes, axis=2).view(">u8")[..., 0], dtype=np.uint64)
+
+
+def _turned(rows: NDArray[np.uint64], shift: int) -> NDArray[np.uint64]:
+    """Shift rows to the right by ``shift`` columns; what leaves the square enters at its other side."""
+    right = np.uint64(shift % SYMMETRY_SIDE)
+    return rows if not right else rows >> right | rows << np.uint64(SYMMETRY_SIDE) - right
 
 
 def _width_of_end(square: NDArray[np.uint8], apex: float) -> float:

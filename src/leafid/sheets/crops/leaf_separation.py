@@ -8,7 +8,7 @@ between the notches where their outlines cross (`outline_cuts`).
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
@@ -26,6 +26,7 @@ MAX_TWIG = 0.22  # half-width of a twig or petiole, as a share of the half-width
 MIN_SOLIDITY = 0.80  # share of its convex hull that a leaf fills; less is several leaves, or a torn or lobed leaf
 MIN_COMPLETENESS = 0.5  # share of a leaf's outline that is neither a cut against another leaf nor cut off
 MIN_FILL_RATIO = 0.85  # share of the area inside a leaf's outline that is plant and not hole
+_BOX_MARGIN = 8  # pixels around the plant; more than any filter of the search reaches
 MIN_LOBED_SOLIDITY = 0.60  # `MIN_SOLIDITY` for a complete component that touches no other: it can only be a lobed leaf
 
 
@@ -54,6 +55,12 @@ class LeafRegion:
         """Number of pixels of the mask on the leaf."""
         return int(self.shape.sum())
 
+    def moved(self, x: int, y: int) -> LeafRegion:
+        """Return the region in a mask that begins x pixels further left and y further up."""
+        left, top, width, height = self.window
+        base = None if self.base is None else (self.base[0] + x, self.base[1] + y)
+        return replace(self, window=(left + x, top + y, width, height), base=base)
+
 
 def separate_leaves(mask: NDArray[np.bool_]) -> list[LeafRegion]:
     """Find single leaves in a plant mask, largest first.
@@ -64,7 +71,14 @@ def separate_leaves(mask: NDArray[np.bool_]) -> list[LeafRegion]:
     Returns:
         The leaves that can be separated; parts where leaves overlap too much are left out.
     """
-    side = max(mask.shape)
+    x, y, w, h = cv2.boundingRect(mask.astype(np.uint8))
+    left, top = max(0, x - _BOX_MARGIN), max(0, y - _BOX_MARGIN)
+    box = mask[top : y + h + _BOX_MARGIN, left : x + w + _BOX_MARGIN]
+    return [region.moved(left, top) for region in _regions(box, max(mask.shape))] if w else []
+
+
+def _regions(mask: NDArray[np.bool_], side: int) -> list[LeafRegion]:
+    """Find single leaves in the box around a plant; ``side`` is the long side of the whole mask."""
     smallest = max(4.0, MIN_LEAF_DIAMETER * side)
     closed = cv2.morphologyEx(mask.astype(np.uint8), cv2.MORPH_CLOSE, np.ones((3, 3), np.uint8))
     plant = _fill_small_holes(np.asarray(closed, dtype=np.uint8), int(smallest * smallest))
@@ -73,8 +87,7 @@ def separate_leaves(mask: NDArray[np.bool_]) -> list[LeafRegion]:
     grown = _grow_tips(blades, plant, round(TIP * side))
     bases = _bases(blades, plant)
     regions = []
-    windows = _windows(grown)
-    for number, window in windows.items():
+    for number, window in _windows(grown).items():
         region = _leaf_region(number, window, grown, blades, mask, bases.get(number))
         if region is not None and region.area > 0.5 * smallest * smallest:
             regions.append(region)
@@ -172,26 +185,32 @@ def _cut_clusters(labels: NDArray[np.int32]) -> NDArray[np.int32]:
 def _necks(labels: NDArray[np.int32], depth: NDArray[np.float32]) -> dict[tuple[int, int], float]:
     """Return the greatest depth on the border between each two neighbouring basins."""
     necks: dict[tuple[int, int], float] = {}
+    size = int(labels.max()) + 1
     for one, other in ((np.s_[:, :-1], np.s_[:, 1:]), (np.s_[:-1], np.s_[1:])):
         a, b = labels[one], labels[other]
         border = (a != b) & (a > 0) & (b > 0)
-        shallower = np.minimum(depth[one][border], depth[other][border])
-        for first, second, value in zip(a[border], b[border], shallower, strict=True):
-            key = (int(min(first, second)), int(max(first, second)))
-            necks[key] = max(necks.get(key, 0.0), float(value))
+        first, second = a[border].astype(np.int64), b[border].astype(np.int64)
+        pairs, index = np.unique(np.minimum(first, second) * size + np.maximum(first, second), return_inverse=True)
+        deepest = np.zeros(len(pairs), np.float32)
+        np.maximum.at(deepest, index, np.minimum(depth[one][border], depth[other][border]))
+        for pair, value in zip(pairs.tolist(), deepest.tolist(), strict=True):
+            key = divmod(pair, size)
+            necks[key] = max(necks.get(key, 0.0), value)
     return necks
 
 
 def _grow_tips(blades: NDArray[np.int32], plant: NDArray[np.uint8], steps: int) -> NDArray[np.int32]:
     """Restore the tips and teeth that the opening removed: blades grow into the plant by `steps` pixels."""
     labels = blades.astype(np.uint16)
-    free = (plant > 0) & (labels == 0)
+    free = ((plant > 0) & (labels == 0)).astype(np.uint16)
     cross = cv2.getStructuringElement(cv2.MORPH_CROSS, (3, 3))
     square = np.ones((3, 3), np.uint8)
     for step in range(steps):
         # Alternating the two makes the front an octagon, nearly a circle.
-        spread = cv2.dilate(labels, cross if step % 2 else square)
-        labels = np.where(free & (labels == 0), spread, labels)
+        spread = np.asarray(cv2.dilate(labels, cross if step % 2 else square), dtype=np.uint16)
+        spread *= free
+        labels += spread
+        free[spread > 0] = 0
     return labels.astype(np.int32)
 
 
