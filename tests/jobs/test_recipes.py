@@ -1,6 +1,7 @@
 """Recipes: what a job leaves out comes from its recipe, adapted to the images; what it sets stays."""
 
 import subprocess
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -32,6 +33,13 @@ def test_single_leaves_and_many_images_have_their_own_settings() -> None:
     assert effective.sheets.views.image == 0 and effective.sheets.background == "plain"
     assert effective.sheets.size == 224
     assert (effective.training.probe_augmented_copies, effective.training.augmentation) == (2, "strong")
+
+
+def test_larger_photos_are_reduced_to_the_size_of_the_training_images() -> None:
+    effective, rules = apply_recipe(job(), replace(SHEETS, shorter_side=700))
+    assert effective.sheets.reduced_side == 768  # a multiple of 256: training images of about one size stay as they are
+    assert any("up to 700 pixels" in rule and "reduced to 768" in rule for rule in rules)
+    assert apply_recipe(job(), SHEETS)[0].sheets.reduced_side is None  # sizes that the catalog does not have
 
 
 def test_settings_of_the_job_take_precedence() -> None:

@@ -13,7 +13,7 @@ from PIL import Image, ImageOps
 from leafid.errors import ImageError
 from leafid.images import OpenedImage
 from leafid.jobs import Preprocessing, ViewCounts
-from leafid.sheets import CropKind, prepare, prepare_file
+from leafid.sheets import CropKind, open_for_views, prepare, prepare_file
 
 from .drawings import LEAF, blank_sheet, draw_leaf
 
@@ -170,6 +170,22 @@ def test_large_files_are_decoded_smaller_with_the_same_views(tmp_path: Path) -> 
     assert prepared.kinds == (PLANT, LEAF_VIEW, LEAF_VIEW, LEAF_VIEW)
     full = prepare(opened(large), requested)
     assert np.abs(np.stack(prepared.views).astype(int) - np.stack(full.views)).mean() < 6
+
+
+def test_a_tile_of_a_larger_scan_shows_as_much_of_the_plant(tmp_path: Path) -> None:
+    large = np.asarray(cv2.resize(sheet(), None, fx=4, fy=4, interpolation=cv2.INTER_CUBIC), dtype=np.uint8)
+    Image.fromarray(large).save(tmp_path / "scan.jpg", quality=95)
+    requested = preprocessing_for(plant=1, leaves=2, tiles=2, tile_side=160)
+    reduced = requested.model_copy(update={"reduced_side": 700})
+    assert open_for_views(tmp_path / "scan.jpg", requested).rgb.size == (2800, 4000)
+    assert open_for_views(tmp_path / "scan.jpg", reduced).rgb.size == (1400, 2000)  # never below 768
+    as_trained = prepare(opened(sheet()), reduced)
+    assert np.array_equal(np.stack(as_trained.views), np.stack(prepare(opened(sheet()), requested).views))
+    of_scan = prepare_file(tmp_path / "scan.jpg", reduced)
+    assert (of_scan.width, of_scan.height, of_scan.kinds) == (2800, 4000, as_trained.kinds)
+    assert np.abs(np.stack(of_scan.views).astype(int) - np.stack(as_trained.views)).mean() < 6
+    at_full_size = prepare_file(tmp_path / "scan.jpg", requested)
+    assert np.abs(at_full_size.views[-1].astype(int) - as_trained.views[-1]).mean() > 12
 
 
 def test_the_limit_of_pixels_is_the_job_s(tmp_path: Path) -> None:

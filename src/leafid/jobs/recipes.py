@@ -4,6 +4,7 @@ A job names a recipe; whatever the job itself sets takes precedence. The rules n
 applied when training starts; the run's ``job.yaml`` records the effective settings. Figures are in docs/results.md.
 """
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -21,11 +22,15 @@ FEW_IMAGES = 20
 SINGLE_LEAVES = 2
 """Leaves found per image (median). Photos of one leaf have 1, herbarium sheets and shoots 4 or more."""
 
+REDUCED_STEP = 256
+"""Pixels: the shorter side to which images are reduced is a multiple."""
+
 
 ADAPTATION = f"""\
 # The recipe adapts to the images when training starts, unless the job sets the values itself:
 # - up to {SINGLE_LEAVES} leaves found per image (median), single leaves: 224 and 448 pixels, the ground painted white;
 #   else herbarium sheets: 320 and 672 pixels
+# - photos larger than the training images are reduced to their size, so that tiles show equally much of a plant
 # - under {FEW_IMAGES} training images per taxon (median): no augmented copies for the linear probe; else two
 # - with a GPU, or recipe accurate: fine-tuning after the linear probe; else the linear probe only
 # - weights none: all layers are trained, with average pooling"""
@@ -40,11 +45,13 @@ class DatasetFacts:
         images_per_taxon: median number of training images of a taxon.
         leaves_per_image: median number of leaves found on a sample of the images.
         gpu: whether training runs on a GPU.
+        shorter_side: shorter side of the images, in pixels, that nine of ten do not exceed; 0: not known.
     """
 
     images_per_taxon: float
     leaves_per_image: float
     gpu: bool
+    shorter_side: int = 0
 
 
 _FEATURES: Settings = {
@@ -110,6 +117,13 @@ def _settings(job: Job, facts: DatasetFacts) -> tuple[dict[str, object], tuple[s
         + ("photos of single leaves" if single else "herbarium sheets or shoots")
         + f" (limit {SINGLE_LEAVES})"
     ]
+    if facts.shorter_side:
+        # Rounded up, so that images of about one size stay as they are.
+        reduced = REDUCED_STEP * math.ceil(facts.shorter_side / REDUCED_STEP)
+        settings["sheets.reduced_side"] = reduced
+        rules.append(
+            f"the images have up to {facts.shorter_side} pixels on their shorter side: larger ones are reduced to {reduced}"
+        )
     if job.recipe == "fast":
         settings |= {"sheets.views": {"plant": 1}, "sheets.size": 224, "sheets.overview_size": 224}
         settings |= {"model.scales": [1.0], "training.mode": "probe", "training.probe_augmented_copies": 0}

@@ -3,6 +3,7 @@
 import logging
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -12,6 +13,9 @@ from leafid.images import open_image
 from leafid.jobs import DatasetFacts, Job, apply_recipe
 from leafid.learning.devices import choose_device
 from leafid.progress import progress_bar
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 log = logging.getLogger(__name__)
 
@@ -55,7 +59,14 @@ def dataset_facts(job: Job) -> DatasetFacts:
         images_per_taxon=round(float(counts.median()) * share, 1) if len(counts) else 0.0,
         leaves_per_image=median_leaves(image_paths(catalog, job.catalog_path)),
         gpu=choose_device(job.training.device).type != "cpu",
+        shorter_side=common_side(catalog),
     )
+
+
+def common_side(catalog: "pd.DataFrame") -> int:
+    """Return the shorter side, in pixels, that nine of ten images of a catalog do not exceed; 0 if none is known."""
+    sides = catalog[["width", "height"]].min(axis=1, skipna=False).dropna()
+    return round(float(np.quantile(sides, 0.9))) if len(sides) else 0
 
 
 def median_leaves(paths: Sequence[Path]) -> float:

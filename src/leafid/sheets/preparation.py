@@ -112,10 +112,13 @@ def _square(image: Image.Image, side: int, preprocessing: Preprocessing) -> NDAr
 def _decode_side(preprocessing: Preprocessing, enlarged: float) -> int | None:
     """Return the shorter side at which an image must be decoded; None for its own."""
     requested, whole = preprocessing.views, view_side(CropKind.IMAGE, preprocessing)
+    largest = None if preprocessing.reduced_side is None else max(_MASK_SIDE, preprocessing.reduced_side)
     if requested.tiles:
-        return None
+        return largest
     if requested.leaves or requested.veins:
-        return max(_MASK_SIDE, _LEAF_SIDES * preprocessing.size, _PLANT_SIDES * whole * requested.plant)
-    if requested.plant:
-        return max(_MASK_SIDE, _PLANT_SIDES * whole)
-    return round(whole * enlarged)
+        needed = max(_MASK_SIDE, _LEAF_SIDES * preprocessing.size, _PLANT_SIDES * whole * requested.plant)
+    elif requested.plant:
+        needed = max(_MASK_SIDE, _PLANT_SIDES * whole)
+    else:
+        return round(whole * enlarged)
+    return needed if largest is None else min(needed, largest)

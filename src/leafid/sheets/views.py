@@ -1,5 +1,6 @@
 """Find the parts of the plant that become views on the decoded image, and cut them from it."""
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -46,7 +47,9 @@ def find_views(image: OpenedImage, preprocessing: Preprocessing) -> FoundViews:
     plant = find_plant(reduced, size=(pixels.shape[1], pixels.shape[0]))
     if plant.fraction < MIN_PLANT_FRACTION:
         return FoundViews(pixels, plant, (), ("no plant was found; the whole image is seen",))
-    tile_side = (preprocessing.tile_side or preprocessing.size) * image.rgb.width / image.width
+    # A tile is so many pixels of the original or, where that is reduced, of the reduced image.
+    reduction = max(1.0, min(image.width, image.height) / (preprocessing.reduced_side or math.inf))
+    tile_side = (preprocessing.tile_side or preprocessing.size) * reduction * image.rgb.width / image.width
     whole, *parts = find_crops(
         reduced,
         plant,
