@@ -61,6 +61,7 @@ bench: $(INSTALLED)
 	$(BIN)/python scripts/measure_sheets.py crops
 	$(BIN)/python scripts/measure_shortcuts.py --bench $(SHARED)/bench
 	$(BIN)/leafid collect configs/bench-viola.yaml
+	$(BIN)/python scripts/bench_presets.py configs/bench-viola.yaml configs/bench-remp.yaml --out runs/bench-presets
 	$(BIN)/python scripts/bench_training.py configs/bench-viola.yaml --set sheets.size=224 --set sheets.overview_size=null --set model.pooling=average --set "model.scales=[1.0]"
 	$(BIN)/python scripts/ablate_views.py configs/bench-viola.yaml --out runs/ablate-viola
 	$(BIN)/python scripts/ablate_views.py configs/bench-remp.yaml --out runs/ablate-remp --set training.probe_augmented_copies=0

@@ -14,6 +14,7 @@ from leafid.errors import ImageError
 from leafid.images import OpenedImage
 from leafid.jobs import Preprocessing, ViewCounts
 from leafid.sheets import CropKind, open_for_views, prepare, prepare_file
+from leafid.sheets.views import find_views
 
 from .drawings import LEAF, blank_sheet, draw_leaf
 
@@ -170,6 +171,16 @@ def test_large_files_are_decoded_smaller_with_the_same_views(tmp_path: Path) -> 
     assert prepared.kinds == (PLANT, LEAF_VIEW, LEAF_VIEW, LEAF_VIEW)
     full = prepare(opened(large), requested)
     assert np.abs(np.stack(prepared.views).astype(int) - np.stack(full.views)).mean() < 6
+
+
+def test_a_single_leaf_is_found_on_few_pixels_as_on_many() -> None:
+    requested = preprocessing_for(plant=1, leaves=1, tiles=2)
+    few = find_views(opened(sheet(1)), requested.model_copy(update={"search_side": 320}))
+    many = find_views(opened(sheet(1)), requested)
+    assert max(few.plant.reduced.shape) == 320 and max(many.plant.reduced.shape) == 1000
+    assert [plan.kind for plan in few.plans] == [plan.kind for plan in many.plans]
+    for one, other in zip(few.plans[:2], many.plans[:2], strict=True):  # tiles may lie elsewhere on the leaf
+        assert np.abs(np.array(one.box) - np.array(other.box)).max() <= 8  # pixels of 1000
 
 
 def test_a_tile_of_a_larger_scan_shows_as_much_of_the_plant(tmp_path: Path) -> None:

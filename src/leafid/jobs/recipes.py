@@ -71,6 +71,7 @@ _SINGLE_LEAVES: Settings = {
     "sheets.background": "plain",
     "sheets.size": 224,
     "sheets.overview_size": 448,
+    "sheets.search_side": 320,
 }
 
 
@@ -122,7 +123,8 @@ def _settings(job: Job, facts: DatasetFacts) -> tuple[dict[str, object], tuple[s
         reduced = REDUCED_STEP * math.ceil(facts.shorter_side / REDUCED_STEP)
         settings["sheets.reduced_side"] = reduced
         rules.append(
-            f"the images have up to {facts.shorter_side} pixels on their shorter side: larger ones are reduced to {reduced}"
+            f"the images have up to {facts.shorter_side} pixels on their shorter side: "
+            f"larger ones are reduced to {reduced}"
         )
     if job.recipe == "fast":
         settings |= {"sheets.views": {"plant": 1}, "sheets.size": 224, "sheets.overview_size": 224}

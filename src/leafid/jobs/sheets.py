@@ -67,6 +67,9 @@ class Preprocessing(Section):
     """Shorter side, in pixels, to which larger images are reduced before tiles are cut, so that a tile of a scan shows
     as much of the plant as one of the training images. Scans are also decoded several times faster. By default tiles
     keep the resolution of the file."""
+    search_side: Annotated[int, Field(ge=256, le=2048)] = 1024
+    """Longer side, in pixels, to which an image is reduced for the search for plant and leaves. A single leaf is found
+    as well, and four times as fast, on 320; sheets with labels and writing need 1024."""
     max_pixels: Annotated[int, Field(ge=10_000, le=2_000_000_000)] = 200_000_000
     """Images with more pixels are refused, to protect against decompression bombs; the largest herbarium scans have
     100 million. A pixel takes at least 3 bytes of memory."""

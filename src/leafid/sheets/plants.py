@@ -56,17 +56,20 @@ def plant_mask(image: NDArray[np.uint8]) -> NDArray[np.bool_]:
     return find_plant(image).full()
 
 
-def find_plant(image: NDArray[np.uint8], size: tuple[int, int] | None = None) -> PlantMask:
+def find_plant(
+    image: NDArray[np.uint8], size: tuple[int, int] | None = None, *, working_side: int = WORKING_SIDE
+) -> PlantMask:
     """Find the plant on a pressed sheet, on paper, on cloth, or in a field photo.
 
     Args:
-        image: uint8 RGB (H, W, 3) of any size; a long side of `WORKING_SIDE` is enough.
+        image: uint8 RGB (H, W, 3) of any size; a long side of `working_side` is enough.
         size: Width and height of the original if `image` is reduced; only `PlantMask.full` uses it.
+        working_side: Long side in pixels on which the mask is found.
 
     Returns:
         The mask with its share and confidence. For an image without a plant the mask is empty and the confidence 0.
     """
-    lab = to_lab(downscale(image, WORKING_SIDE))
+    lab = to_lab(downscale(image, working_side))
     paper = fit_paper_colour(lab)
     mask, confidence = _green_plant(lab) if paper is None or paper.share < 0.15 else _plant_on_paper(lab, paper)
     return PlantMask(

@@ -12,7 +12,7 @@ from leafid.jobs import Preprocessing
 from leafid.sheets.crops.crop_cutting import cut_crop
 from leafid.sheets.crops.crop_plan import CropKind, CropPlan, LeafCrop, view_side
 from leafid.sheets.crops.crop_search import find_crops
-from leafid.sheets.plants import WORKING_SIDE, PlantMask, downscale, find_plant
+from leafid.sheets.plants import PlantMask, downscale, find_plant
 from leafid.sheets.vein_map import draw_vein_map
 
 MIN_PLANT_FRACTION = 0.002
@@ -43,8 +43,10 @@ def find_views(image: OpenedImage, preprocessing: Preprocessing) -> FoundViews:
     """Find the plant and the parts of it that become views."""
     requested = preprocessing.views
     pixels = np.asarray(image.rgb, dtype=np.uint8)
-    reduced = downscale(pixels, WORKING_SIDE)  # for both searches: on a large sheet it takes as long as either
-    plant = find_plant(reduced, size=(pixels.shape[1], pixels.shape[0]))
+    reduced = downscale(
+        pixels, preprocessing.search_side
+    )  # for both searches: on a large sheet it takes as long as either
+    plant = find_plant(reduced, size=(pixels.shape[1], pixels.shape[0]), working_side=preprocessing.search_side)
     if plant.fraction < MIN_PLANT_FRACTION:
         return FoundViews(pixels, plant, (), ("no plant was found; the whole image is seen",))
     # A tile is so many pixels of the original or, where that is reduced, of the reduced image.
