@@ -14,6 +14,7 @@ from leafid.errors import ImageError
 from leafid.images import OpenedImage
 from leafid.jobs import Preprocessing, ViewCounts
 from leafid.sheets import CropKind, open_for_views, prepare, prepare_file
+from leafid.sheets.crops.crop_cutting import cut_crop
 from leafid.sheets.views import find_views
 
 from .drawings import LEAF, blank_sheet, draw_leaf
@@ -181,6 +182,25 @@ def test_a_single_leaf_is_found_on_few_pixels_as_on_many() -> None:
     assert [plan.kind for plan in few.plans] == [plan.kind for plan in many.plans]
     for one, other in zip(few.plans[:2], many.plans[:2], strict=True):  # tiles may lie elsewhere on the leaf
         assert np.abs(np.array(one.box) - np.array(other.box)).max() <= 8  # pixels of 1000
+
+
+def test_only_leaves_and_painted_backgrounds_need_exact_masks() -> None:
+    image = opened(np.asarray(cv2.resize(sheet(), None, fx=3, fy=3), dtype=np.uint8))
+    found = find_views(image, preprocessing_for(plant=1, leaves=1, tiles=2))
+    pixels = {
+        (kind, exact): [
+            cut_crop(found.pixels, plan, background="kept", exact_mask=exact).pixels
+            for plan in found.plans
+            if plan.kind is kind
+        ]
+        for kind in (PLANT, TILE)
+        for exact in (True, False)
+    }
+    for kind in (PLANT, TILE):
+        assert pixels[kind, True] and all(map(np.array_equal, pixels[kind, True], pixels[kind, False]))
+    tile = next(plan for plan in found.plans if plan.kind is TILE)
+    painted = [cut_crop(found.pixels, tile, background="plain", exact_mask=exact).pixels for exact in (True, False)]
+    assert not np.array_equal(*painted)
 
 
 def test_a_tile_of_a_larger_scan_shows_as_much_of_the_plant(tmp_path: Path) -> None:

@@ -77,7 +77,13 @@ def cut_views(found: FoundViews, preprocessing: Preprocessing) -> list[tuple[Cro
     crops: dict[CropKind, list[LeafCrop]] = {kind: [] for kind in CropKind}
     for plan in found.plans:
         max_side = round(_MAX_SIDE * view_side(plan.kind, preprocessing))
-        crop = cut_crop(found.pixels, plan, background=preprocessing.background, max_side=max_side)
+        crop = cut_crop(
+            found.pixels,
+            plan,
+            background=preprocessing.background,
+            max_side=max_side,
+            exact_mask=preprocessing.background == "plain" or plan.kind is CropKind.LEAF,  # else nothing uses it
+        )
         crops[plan.kind].append(crop)
     requested, leaves = preprocessing.views, crops[CropKind.LEAF]
     views = [

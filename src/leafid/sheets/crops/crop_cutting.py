@@ -14,7 +14,12 @@ MAX_VEIN_WIDTH = 0.015  # of a pale vein that the mask may miss, as a share of t
 
 
 def cut_crop(
-    original: NDArray[np.uint8], plan: CropPlan, *, background: Background = "plain", max_side: int | None = None
+    original: NDArray[np.uint8],
+    plan: CropPlan,
+    *,
+    background: Background = "plain",
+    max_side: int | None = None,
+    exact_mask: bool = True,
 ) -> LeafCrop:
     """Cut one planned crop out of the original.
 
@@ -25,6 +30,8 @@ def cut_crop(
             `kept` leaves it. Narrow gaps inside the plant are not painted, because a mask may miss pale veins.
         max_side: Reduce the box to at most this long side first. This saves most of the time where the network sees a
             large crop at a small size. Tiles are never reduced.
+        exact_mask: Refine the mask to the edge of the leaf. Without it, the mask is that of the search, enlarged; where
+            the background is kept and the crop is no leaf, the pixels are the same.
 
     Returns:
         The crop. Leaves are rotated and trimmed to their outline with a margin.
@@ -33,7 +40,7 @@ def cut_crop(
     pixels = original[top:bottom, left:right]
     if max_side is not None and plan.kind is not CropKind.TILE:
         pixels = downscale(pixels, max_side)
-    mask = _refine(pixels, plan.shape, plan.others)
+    mask = _refine(pixels, plan.shape, plan.others) if exact_mask else _enlarged(plan.shape, pixels)
     if background == "plain":
         pixels = pixels.copy()
         pixels[~_close_vein_gaps(mask)] = WHITE
@@ -50,7 +57,7 @@ def _refine(pixels: NDArray[np.uint8], shape: NDArray[np.bool_], others: NDArray
     background. All other pixels keep the enlarged mask, and so does a cut between two leaves.
     """
     height, width = pixels.shape[:2]
-    enlarged = cv2.resize(shape.astype(np.float32), (width, height), interpolation=cv2.INTER_LINEAR) > 0.5
+    enlarged = _enlarged(shape, pixels)
     factor = width / shape.shape[1]
     if factor < 1.5:  # the mask has nearly the resolution of the original already
         return np.asarray(enlarged)
@@ -75,6 +82,12 @@ def _refine(pixels: NDArray[np.uint8], shape: NDArray[np.bool_], others: NDArray
     refined = enlarged.copy()
     refined[undecided] = to_plant
     return np.asarray(refined)
+
+
+def _enlarged(shape: NDArray[np.bool_], pixels: NDArray[np.uint8]) -> NDArray[np.bool_]:
+    """Enlarge a mask to the size of the pixels."""
+    size = (pixels.shape[1], pixels.shape[0])
+    return np.asarray(cv2.resize(shape.astype(np.float32), size, interpolation=cv2.INTER_LINEAR) > 0.5)
 
 
 def _close_vein_gaps(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
