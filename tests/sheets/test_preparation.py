@@ -186,7 +186,7 @@ def test_a_single_leaf_is_found_on_few_pixels_as_on_many() -> None:
 
 def test_only_leaves_and_painted_backgrounds_need_exact_masks() -> None:
     image = opened(np.asarray(cv2.resize(sheet(), None, fx=3, fy=3), dtype=np.uint8))
-    found = find_views(image, preprocessing_for(plant=1, leaves=1, tiles=2))
+    found = find_views(image, preprocessing_for(plant=1, leaves=1, tiles=2, tile_side=480))
     pixels = {
         (kind, exact): [
             cut_crop(found.pixels, plan, background="kept", exact_mask=exact).pixels
