@@ -61,6 +61,8 @@ def test_an_effective_job_stays_as_it_is_whatever_the_images(recipe: str, tmp_pa
 def test_recipes_differ_in_views_and_mode() -> None:
     fast, balanced, accurate = (apply_recipe(job(recipe=each), SHEETS)[0] for each in ("fast", "balanced", "accurate"))
     assert fast.sheets.views.total == 1 and fast.model.scales == (1.0,)
+    assert fast.sheets.search_side == balanced.sheets.search_side == 1024
+    assert apply_recipe(job(recipe="fast"), LEAVES)[0].sheets.search_side == 320  # sheets need more
     assert balanced.sheets.views.veins == 0 and accurate.sheets.views.veins == 8
     assert accurate.training.mode == "fine-tune"
     assert apply_recipe(job(), DatasetFacts(6, 8, gpu=True))[0].training.mode == "fine-tune"

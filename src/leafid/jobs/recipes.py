@@ -71,7 +71,6 @@ _SINGLE_LEAVES: Settings = {
     "sheets.background": "plain",
     "sheets.size": 224,
     "sheets.overview_size": 448,
-    "sheets.search_side": 320,
 }
 
 
@@ -129,6 +128,9 @@ def _settings(job: Job, facts: DatasetFacts) -> tuple[dict[str, object], tuple[s
     if job.recipe == "fast":
         settings |= {"sheets.views": {"plant": 1}, "sheets.size": 224, "sheets.overview_size": 224}
         settings |= {"model.scales": [1.0], "training.mode": "probe", "training.probe_augmented_copies": 0}
+        if single:
+            settings["sheets.search_side"] = 320
+            rules.append("the leaf is searched on 320 pixels")
     else:
         fine_tune = job.recipe == "accurate" or facts.gpu
         settings["training.mode"] = "fine-tune" if fine_tune else "probe"
