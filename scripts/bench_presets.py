@@ -97,8 +97,8 @@ def measured(config: Path, recipe: str, options: argparse.Namespace, folder: Pat
         training_cpu_seconds=seconds,
         images_per_second=photos.rate,
         cpu_ms=photos.cpu_ms,
-        sheets_per_second=sheets and sheets.rate,
-        sheet_cpu_ms=sheets and sheets.cpu_ms,
+        sheets_per_second=None if sheets is None else sheets.rate,
+        sheet_cpu_ms=None if sheets is None else sheets.cpu_ms,
     )
 
 
