@@ -11,6 +11,7 @@ Training calls ``write_bundle``, and calibration calls ``update_bundle``. To use
 the weights, ``Bundle.tensors``. It may also be packed as one .zip file, or be on the web: see ``bundle_folder``.
 """
 
+from leafid.bundle.addresses import is_bundle_address
 from leafid.bundle.description import describe_bundle
 from leafid.bundle.folder import (
     CARD,
@@ -62,6 +63,7 @@ __all__ = [
     "bundle_members",
     "check_is_bundle",
     "describe_bundle",
+    "is_bundle_address",
     "pack_bundle",
     "read_bundle",
     "unpack_bundle",

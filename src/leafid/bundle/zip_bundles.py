@@ -17,6 +17,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, BinaryIO
+from uuid import uuid4
 
 from leafid.bundle.folder import (
     CARD,
@@ -143,7 +144,7 @@ def unpack_bundle(path: Path, folder: Path) -> None:
     Raises:
         BundleError: the zip file cannot be read, is damaged, harmful or no bundle, or the folder cannot be written.
     """
-    partial = folder.with_name(f".{folder.name}.{os.getpid()}.partial")
+    partial = folder.with_name(f".{folder.name}.{uuid4().hex}.partial")  # several machines may share the cache
     with _opened(path) as packed:
         members = _checked_members(path, packed)
         try:

@@ -27,6 +27,7 @@ from .next_question.in_records import clearly_shown as clearly_shown
 from .next_question.in_records import open_taxa as open_taxa
 from .next_question.in_records import questions_in as questions_in
 from .outputs.darwin_core import DWC_COLUMNS as DWC_COLUMNS
+from .outputs.darwin_core import associated_media as associated_media
 from .outputs.darwin_core import given_names as given_names
 from .outputs.darwin_core import identifier_of as identifier_of
 from .outputs.darwin_core import scientific_name_authors as scientific_name_authors

@@ -19,7 +19,7 @@ from leafid.tables import csv_row, escape_formula, path_cell, unescape_formula
 if TYPE_CHECKING:
     import pyarrow
 
-_MAX_HEADER = 1_000_000  # bytes
+_MAX_HEADER = 50_000_000  # bytes; some tables of collections have 100,000 columns
 _GIVEN = "From the table that named the image."
 
 ROW_GROUP = 10_000
