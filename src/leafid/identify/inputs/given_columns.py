@@ -4,7 +4,8 @@ import json
 from collections.abc import Container, Iterable, Mapping, Sequence
 
 from leafid.identify.inputs.name_list import NameList
-from leafid.identify.records import COLUMN_NAMES, RENAMED_COLUMNS
+from leafid.identify.record_reading import RENAMED_COLUMNS
+from leafid.identify.records import COLUMN_NAMES
 
 PREFIX = "input_"
 """Begins the name of a given column that would otherwise have the name of a column of the result."""

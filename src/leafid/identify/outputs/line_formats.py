@@ -13,7 +13,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, get_args, get_type_hints
 
 from leafid.files import written_atomically
-from leafid.identify.records import COLUMNS, Candidate, Record, Status, record_from_dict, record_to_dict
+from leafid.identify.record_reading import record_from_dict
+from leafid.identify.records import COLUMNS, Candidate, Record, Status, record_to_dict
 from leafid.tables import csv_row, escape_formula, path_cell, unescape_formula
 
 if TYPE_CHECKING:
