@@ -19,6 +19,8 @@ from leafid.bundle.folder import (
     REFERENCE_TABLE,
     THUMBNAILS,
     Bundle,
+    bundle_file_sha256,
+    unreadable,
     update_bundle,
     write_bundle,
 )
@@ -38,7 +40,7 @@ from leafid.bundle.schema import (
     PredictionSets,
     Provenance,
 )
-from leafid.bundle.zip_bundles import bundle_members, pack_bundle, unpack_bundle
+from leafid.bundle.zip_bundles import bundle_members, pack_bundle, read_thumbnail, thumbnail_names, unpack_bundle
 
 __all__ = [
     "CARD",
@@ -59,6 +61,7 @@ __all__ = [
     "PhotoPooling",
     "PredictionSets",
     "Provenance",
+    "bundle_file_sha256",
     "bundle_folder",
     "bundle_members",
     "check_is_bundle",
@@ -66,7 +69,10 @@ __all__ = [
     "is_bundle_address",
     "pack_bundle",
     "read_bundle",
+    "read_thumbnail",
+    "thumbnail_names",
     "unpack_bundle",
+    "unreadable",
     "update_bundle",
     "write_bundle",
 ]

@@ -8,10 +8,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from leafid.bundle import REFERENCE_TABLE, Bundle
+from leafid.bundle import REFERENCE_TABLE, Bundle, read_thumbnail, unreadable
 from leafid.catalog import read_catalog
 from leafid.errors import BundleError, CatalogError
-from leafid.trust.thumbnails import read_thumbnail
 from leafid.trust.training_features import TrainingFeatures
 
 if TYPE_CHECKING:
@@ -68,7 +67,9 @@ class ReferenceSpecimens:
         )
         try:
             table = pd.read_csv(bundle.folder / REFERENCE_TABLE, dtype=str, keep_default_na=False)
-        except (OSError, ValueError) as error:
+        except OSError as error:
+            raise unreadable(bundle.folder / REFERENCE_TABLE, error) from None
+        except ValueError as error:
             raise BundleError(
                 f"{bundle.folder / REFERENCE_TABLE} cannot be read: {error}. Copy the bundle again."
             ) from None

@@ -19,6 +19,7 @@ from leafid.identify.outputs.dwc_terms import IDENTIFICATION, OCCURRENCE, TERMS,
 from leafid.identify.records import Record
 from leafid.tables import csv_row
 from leafid.taxonomy import Taxonomy
+from leafid.zip_files import DAMAGE, TooManyMembersError, check_member_count
 
 META, CORE, EXTENSION = "meta.xml", "occurrence.csv", "identification.csv"
 
@@ -44,9 +45,11 @@ class _Specimen:
 def is_archive(path: Path) -> bool:
     """Return whether a file is an archive with the members that ``write_archive`` writes."""
     try:
-        with zipfile.ZipFile(path) as archive:
-            return sorted(archive.namelist()) == sorted((META, CORE, EXTENSION))
-    except (OSError, ValueError, zipfile.BadZipFile):
+        with path.open("rb") as content:
+            check_member_count(content, 3)
+            with zipfile.ZipFile(content) as archive:
+                return sorted(archive.namelist()) == sorted((META, CORE, EXTENSION))
+    except (OSError, TooManyMembersError, *DAMAGE):
         return False
 
 

@@ -9,7 +9,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any, Literal
 
-from leafid.bundle import BundleInfo, read_bundle
+from leafid.bundle import BundleInfo, read_bundle, read_thumbnail
 from leafid.cores import usable_cores
 from leafid.errors import ImageError
 from leafid.html import page_template
@@ -21,7 +21,7 @@ from leafid.identify.summary import Tally
 from leafid.images import guard_image
 from leafid.progress import OnProgress
 from leafid.sources import is_web_address
-from leafid.trust import HeatOverlays, read_thumbnail
+from leafid.trust import HeatOverlays
 
 _THUMBNAIL_SIDE = 120  # longer side in pixels
 _JPEG_QUALITY = 60  # a thumbnail has 3 KB, so that 5,000 rows need 20 MB

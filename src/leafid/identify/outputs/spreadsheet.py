@@ -18,6 +18,7 @@ from leafid.errors import InstallationError, OutputError
 from leafid.files import written_atomically
 from leafid.identify.records import Record, Status, unicode_path
 from leafid.tables import FORMULA_STARTS
+from leafid.zip_files import DAMAGE, TooManyMembersError, check_member_count
 
 if TYPE_CHECKING:
     from openpyxl import Workbook
@@ -30,6 +31,7 @@ MAX_COLUMNS = 16_384
 
 _MAX_CELL = 32_767  # characters
 _NOT_IN_XML = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
+_MAX_MEMBERS = 1000  # of a spreadsheet; leafid writes ten
 _MAX_PROPERTIES = 100_000  # bytes, of which leafid writes 1,000; more is a stranger's file
 _RESULTS = {Status.IDENTIFIED: "identified", Status.UNDETERMINED: "undetermined", Status.FAILED: "not read"}
 _ORDINALS = ("1st", "2nd", "3rd")
@@ -65,10 +67,12 @@ def spreadsheet_destination(path: Path) -> Destination:
 
 def _is_own(path: Path) -> bool:
     try:
-        with zipfile.ZipFile(path) as opened:
-            properties = opened.getinfo("docProps/core.xml")
-            return properties.file_size <= _MAX_PROPERTIES and MARK.encode() in opened.read(properties)
-    except (OSError, ValueError, KeyError, zipfile.BadZipFile):
+        with path.open("rb") as content:
+            check_member_count(content, _MAX_MEMBERS)
+            with zipfile.ZipFile(content) as opened:
+                properties = opened.getinfo("docProps/core.xml")
+                return properties.file_size <= _MAX_PROPERTIES and MARK.encode() in opened.read(properties)
+    except (OSError, KeyError, TooManyMembersError, *DAMAGE):
         return False
 
 
