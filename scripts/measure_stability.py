@@ -87,7 +87,7 @@ def change(before: Answer, after: Answer) -> str:
 def report(rows: list[Answer], *, characters: bool) -> None:
     """Print the shares of changed answers by copy."""
     counts: dict[str, Counter[str]] = {copy: Counter() for copy in COPIES[1:]}
-    moved: Counter[str] = Counter()
+    moved: dict[str, float] = dict.fromkeys(COPIES, 0.0)
     leaves: Counter[str] = Counter()
     first: Answer = {}
     for row in rows:
