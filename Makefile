@@ -4,15 +4,18 @@ PYTHON ?= python3
 BIN := .venv/bin
 INSTALLED := .venv/.installed
 
-.PHONY: demo test faults lint format bench lock clean help
+.PHONY: demo test faults lint docs format bench lock dist light clean help
 
 help:
 	@echo "make demo   synthesize a herbarium, train on it, evaluate, identify twelve new sheets"
 	@echo "make test   run the tests"
 	@echo "make faults mutated files, kills, full disks and lost machines, the long form (about half an hour on 2 cores)"
 	@echo "make lint   ruff, mypy, import-linter"
+	@echo "make docs   build the documentation in build/docs, and check its links"
 	@echo "make bench  run the benchmarks of docs/results.md (minutes to hours)"
-	@echo "make lock   update requirements.lock from pyproject.toml"
+	@echo "make lock   update requirements.lock and requirements-identify.lock from pyproject.toml"
+	@echo "make dist   build wheel and source distribution into dist/, and check them"
+	@echo "make light  install the wheel to identify only, and try every command there (needs the package registry)"
 
 # Created again whenever the locked versions change.
 $(INSTALLED): requirements.lock pyproject.toml
@@ -39,6 +42,10 @@ lint: $(INSTALLED)
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+docs: $(INSTALLED)
+	$(BIN)/sphinx-build -E -W --keep-going -q -b html docs build/docs
+	$(BIN)/python scripts/check_links.py build/docs
 
 # SHARED holds the real images. Each script documents what it measures and how long it takes (--help).
 SHARED ?= ../shared
@@ -67,6 +74,19 @@ lock:
 	$(BIN)/python -m pip install --quiet "uv>=0.5"
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header \
 		--extra dev --output-file requirements.lock pyproject.toml
+	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header \
+		--constraints requirements.lock --overrides packaging/identify-overrides.txt \
+		--output-file requirements-identify.lock pyproject.toml
+
+# Without isolation, so that the locked hatchling builds, and nothing is fetched.
+dist: $(INSTALLED)
+	rm -rf dist
+	$(BIN)/python -m build --no-isolation --outdir dist
+	$(BIN)/python -m twine check --strict dist/*
+	cd dist && sha256sum * > SHA256SUMS
+
+light: dist
+	$(BIN)/python scripts/check_light_install.py dist/*.whl
 
 clean:
 	rm -rf .venv

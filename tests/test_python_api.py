@@ -2,6 +2,7 @@
 
 import doctest
 import re
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -17,7 +18,7 @@ from leafid.identify.plants import grouping
 from leafid.jobs import Job
 from tests.identify.small_bundle import COLOURS, TARGET, leaf, make_bundle
 
-README = Path(__file__).parents[1] / "README.md"
+PAGE = Path(__file__).parents[1] / "docs" / "python.md"
 JOB = """
 name: my-leaves
 recipe: none
@@ -40,25 +41,35 @@ def workplace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]
     yield tmp_path
 
 
-def _blocks() -> list[str]:
-    section = README.read_text(encoding="utf-8").partition("**From Python:**")[2].partition("\n## ")[0]
-    return re.findall(r"```python\n(.*?)```", section, flags=re.DOTALL)
+def _run(values: dict[str, object], *headings: str) -> None:
+    """Run the examples below headings of the page, one after the other."""
+    for heading in headings:
+        section = PAGE.read_text(encoding="utf-8").partition(f"## {heading}\n")[2].partition("\n## ")[0]
+        (example,) = re.findall(r"```python\n(.*?)```", section, flags=re.DOTALL)
+        exec(compile(example, f"{PAGE.name}: {heading}", "exec"), values)
 
 
-def test_the_first_example_of_the_readme_runs(workplace: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_examples_of_identification_run(workplace: Path, capsys: pytest.CaptureFixture[str]) -> None:
     values: dict[str, object] = {}
-    exec(compile(_blocks()[0], "README.md", "exec"), values)
+    _run(values, "Identify", "Errors")
     printed = capsys.readouterr().out.splitlines()
     assert [line.split()[:4] for line in printed[:2]] == [
         [name, "identified", *TARGET.split()] for name in ("leaf.jpg", "twig.jpg")
     ]
     assert printed[2].startswith(TARGET) and getattr(values["embeddings"], "shape", None) == (2, 1024)
+    assert printed[-1].startswith("There is no bundle no-such-bundle")
     table = values["table"]
     assert list(getattr(table, "scientific_name", ())) == [TARGET]
     assert leafid.to_frame([]).columns.tolist() == list(getattr(table, "columns", ()))
 
 
-def test_the_second_example_trains_and_evaluates(workplace: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_example_of_measuring_prints_characters(workplace: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    shutil.copy(PAGE.parent / "figures" / "photographs" / "good.jpg", workplace / "leaf.jpg")
+    _run({}, "Measure leaves")
+    assert "secondary_vein_pairs" in capsys.readouterr().out
+
+
+def test_the_example_of_training_trains_and_evaluates(workplace: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (workplace / "my-leaves.yaml").write_text(JOB)
     for number, name in enumerate(list(COLOURS) * 8):  # each with a seed of its own: the same grain is a duplicate
         path = workplace / "photos" / name / f"{number}.png"
@@ -71,7 +82,7 @@ def test_the_second_example_trains_and_evaluates(workplace: Path, capsys: pytest
         file.rmdir() if file.is_dir() else file.unlink()
     bundle.parent.rmdir()
     values: dict[str, object] = {}
-    exec(compile(_blocks()[1], "README.md", "exec"), values)
+    _run(values, "Train and evaluate")
     assert f"{tuple(sorted(COLOURS))}" in capsys.readouterr().out
     import torch
 

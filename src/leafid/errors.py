@@ -56,21 +56,76 @@ class CatalogError(LeafidError):
 
 
 class FailureReason(StrEnum):
-    """Why an image could not be read. Records and ``failures.csv`` contain these codes."""
+    """Why an image could not be read. Records and ``failures.csv`` contain these codes.
+
+    The string below each code says what it means; its second paragraph, what to do.
+    """
 
     MISSING = "missing"
+    """There is no such file.
+
+    Check the path; relative paths start at the folder in which leafid is called.
+    """
     NOT_A_FILE = "not_a_file"
+    """This is a folder, a pipe or a device.
+
+    Name the image itself.
+    """
     NO_PERMISSION = "no_permission"
+    """You may not read the file.
+
+    Ask its owner, or copy it to a folder of your own.
+    """
     EMPTY = "empty"
+    """The file has no bytes.
+
+    Copy it again from the camera or the server.
+    """
     NOT_AN_IMAGE = "not_an_image"
+    """The file is no image, such as a web page saved under the name of one.
+
+    Open it in an image viewer; fetch it again.
+    """
     TRUNCATED = "truncated"
+    """The file ends too early: a copy or a download was interrupted.
+
+    Copy or fetch it again.
+    """
     DAMAGED = "damaged"
+    """A part of the picture is lost.
+
+    Copy it again; take another shot if the original is damaged too.
+    """
     TOO_LARGE = "too_large"
+    """The image has more pixels or bytes than the limit, or than the memory can hold.
+
+    Send a smaller copy.
+    """
     TOO_NARROW = "too_narrow"
+    """The image is a strip in which no leaf can be seen.
+
+    Send the whole picture.
+    """
     UNSUPPORTED = "unsupported"
+    """This kind of file is not read.
+
+    Save it as JPEG or PNG; for raw photos install ``leafid[raw]``.
+    """
     UNREADABLE = "unreadable"
+    """The disk or the decoder gave an error, which stands behind the code.
+
+    Copy the file again, or save it as JPEG.
+    """
     NOT_FETCHED = "not_fetched"
+    """The image could not be fetched from its web address.
+
+    Open the address in a browser; try again with ``--retry-failed``.
+    """
     NOT_PROCESSED = "not_processed"
+    """The program that decodes or measures the image stopped at it.
+
+    Save it as JPEG and try again; please report the file.
+    """
 
 
 class ImageError(LeafidError):

@@ -116,7 +116,13 @@ def to_frame(records: Iterable[Record]) -> "pd.DataFrame":
 
     Args:
         records: from ``Identifier.identify`` or ``read_records``.
+
+    Raises:
+        InstallationError: pandas is not installed, which ``leafid[train]`` brings.
     """
+    from leafid.installation import require_pandas
+
+    require_pandas()
     import pandas as pd
 
     from leafid.identify.records import COLUMNS

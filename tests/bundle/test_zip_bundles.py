@@ -281,10 +281,19 @@ def test_the_commands_describe_pack_and_unpack(folder: Path, tmp_path: Path) -> 
     assert _leafid("bundle", "pack", str(folder), "-o", str(packed), "--force").returncode == 0
     described = _leafid("bundle", "info", str(packed)).stdout
     assert "2: Coffea canephora, Mitragyna speciosa" in described and "1,200 train, 30 val" in described
-    assert "never: its probabilities are not reliable" in described and "torch, onnx" in described
+    assert "never: its probabilities are not reliable" in described
+    assert "engines          onnx, torch, which needs leafid[train]" in described
     assert described.splitlines()[1:] == describe_bundle(read_bundle(packed)).splitlines()[1:]
     assert '"name": "small"' in _leafid("bundle", "info", str(packed), "--json").stdout
     assert "small@" in _leafid("bundle", "unpack", str(packed), "-o", str(tmp_path / "new")).stdout
+
+
+def test_packing_a_bundle_without_engine_says_what_others_need(folder: Path, tmp_path: Path) -> None:
+    assert "leafid[train]" not in _leafid("bundle", "pack", str(folder), "-o", str(tmp_path / "with.zip")).stdout
+    shutil.rmtree(folder / "engines")
+    finished = _leafid("bundle", "pack", str(folder), "-o", str(tmp_path / "without.zip"))
+    assert f"Others need leafid[train] to use it. So that they do not: leafid export {folder}" in finished.stdout
+    assert "engines          torch, which needs" in describe_bundle(read_bundle(folder))
 
 
 def test_a_zip_file_counts_as_a_bundle_where_arguments_are_checked(folder: Path, tmp_path: Path) -> None:

@@ -95,7 +95,22 @@ def test_an_engine_slower_than_torch_is_used_only_where_torch_is_not_installed(e
 
 def test_what_needs_torch_says_so_where_it_is_not_installed(exported: Path) -> None:
     done = _identify(exported, "--engine", "torch", missing=("torch", "torchvision"))
-    assert done.returncode == 2 and "torch and torchvision cannot be imported" in done.stderr
+    assert done.returncode == 2 and "pip install 'leafid[train]'" in done.stderr
+    done = _identify(exported, "--report", "page.html", "--heat-maps", "all", missing=("torch", "torchvision"))
+    assert (
+        done.returncode == 2 and "pip install 'leafid[train]'" in done.stderr and not (exported / "page.html").exists()
+    )
+
+
+def test_a_bundle_without_engine_says_how_to_get_one_where_torch_is_not_installed(tmp_path: Path) -> None:
+    leaf(TARGET).save(tmp_path / "leaf.png")
+    make_bundle(tmp_path / "bundle")
+    done = _identify(tmp_path, missing=("torch", "torchvision"))
+    assert done.returncode == 2
+    assert "leafid export BUNDLE --to onnx" in done.stderr and "pip install 'leafid[train]'" in done.stderr
+    (tmp_path / "bundle" / "engines" / "openvino").mkdir(parents=True)
+    done = _identify(tmp_path, missing=("torch", "torchvision", "openvino"))
+    assert done.returncode == 2 and "pip install 'leafid[openvino]'" in done.stderr
 
 
 @pytest.mark.skipif(not is_installed("openvino"), reason="leafid[openvino] is not installed")

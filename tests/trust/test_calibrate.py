@@ -130,10 +130,12 @@ def test_reference_specimens_are_the_nearest_of_a_taxon_one_for_each_gathering(w
     bundle = calibrate(with_val, device="cpu")
     references = ReferenceSpecimens.of_bundle(bundle)
     found = references.nearest(references.training.features[0], [int(references.training.labels[0])], count=5)
-    assert found[0].similarity == pytest.approx(1, abs=1e-3) and found[0].image_id == references.table["image_id"][0]
-    gatherings = references.table.set_index("image_id").loc[[one.image_id for one in found], "gathering_id"]
-    assert gatherings.is_unique and all(one.scientific_name == found[0].scientific_name for one in found)
-    assert "recordedBy" not in references.table and "identifiedBy" not in references.table
+    assert found[0].similarity == pytest.approx(1, abs=1e-3) and found[0].image_id == references.rows[0]["image_id"]
+    gathering_of = {row["image_id"]: row["gathering_id"] for row in references.rows}
+    gatherings = [gathering_of[one.image_id] for one in found]
+    assert len(set(gatherings)) == len(gatherings)
+    assert all(one.scientific_name == found[0].scientific_name for one in found)
+    assert not {"recordedBy", "identifiedBy"} & set(references.rows[0])
 
 
 def test_a_wrong_label_is_found_by_its_neighbours_and_written_as_darwin_core(tmp_path: Path) -> None:
@@ -149,7 +151,7 @@ def test_a_wrong_label_is_found_by_its_neighbours_and_written_as_darwin_core(tmp
     assert [(one.image_id, one.determination, one.suggestion, one.votes) for one in found] == [("i5", "C c", "A a", 5)]
     one_gathering = find_label_issues(training, names, ids, ["same"] * 60)
     assert one_gathering == []
-    specimens = pd.DataFrame({"image_id": ids, "catalogNumber": [f"K{n}" for n in range(60)]})
+    specimens = [{"image_id": image, "catalogNumber": f"K{number}"} for number, image in enumerate(ids)]
     write_label_issues(found, tmp_path / "list.csv", specimens, identifier="small@1", caution="A hint.")
     table = pd.read_csv(tmp_path / "list.csv")
     assert table["scientificName"].tolist() == ["A a"] and table["catalogNumber"].tolist() == ["K5"]

@@ -12,7 +12,7 @@ the weights, ``Bundle.tensors``. It may also be packed as one .zip file, or be o
 """
 
 from leafid.bundle.addresses import is_bundle_address
-from leafid.bundle.description import describe_bundle
+from leafid.bundle.description import describe_bundle, exported_engines
 from leafid.bundle.folder import (
     CARD,
     INFO,
@@ -66,6 +66,7 @@ __all__ = [
     "bundle_members",
     "check_is_bundle",
     "describe_bundle",
+    "exported_engines",
     "is_bundle_address",
     "pack_bundle",
     "read_bundle",

@@ -15,7 +15,7 @@ def describe_bundle(bundle: Bundle) -> str:
     more = f" and {len(names) - _LISTED_TAXA} more" if len(names) > _LISTED_TAXA else ""
     files = bundle_members(bundle.folder)
     size = sum((bundle.folder / name).stat().st_size for name in files)
-    engines = sorted({name.split("/")[1] for name in files if name.startswith("engines/")})
+    engines = exported_engines(bundle)
     counts = [f"{number:,} {split}" for split, number in origin.images.items()]
     rows = {
         "bundle": info.identifier,
@@ -28,12 +28,18 @@ def describe_bundle(bundle: Bundle) -> str:
         "calibrated": _fitted(info.calibration.fitted_on),
         "prediction sets": f"at {info.prediction_sets.coverage:.0%} coverage" if info.prediction_sets else "none",
         "unknown taxa": "rejected by an OOD score" if info.ood_detector else "not rejected",
-        "engines": ", ".join(["torch", *engines]),
+        "engines": ", ".join([*engines, "torch, which needs leafid[train]"]),
         "files": f"{len(files)}, {size / 1e6:,.1f} MB, in {bundle.folder}",
         "limits": info.trained_on.short,
     }
     width = max(map(len, rows))
     return "\n".join(f"{name:<{width}}  {printable(text)}" for name, text in rows.items())
+
+
+def exported_engines(bundle: Bundle) -> list[str]:
+    """Return the names of the compiled engines in a bundle, sorted."""
+    members = bundle_members(bundle.folder)
+    return sorted({name.split("/")[1] for name in members if name.startswith("engines/")})
 
 
 def _fitted(fitted_on: FittedOn | None) -> str:

@@ -35,20 +35,24 @@ class MeasuredImage:
 
 
 def measure_file(
-    path: ImageSource,
+    path: str | ImageSource,
     *,
     leaves: int = MAX_LEAVES,
     px_per_mm: float | None = None,
     rulers: bool = False,
     ends: LeafEnds | None = None,
 ) -> MeasuredImage:
-    """Open an image and measure its leaves; arguments as in `measure_image`.
+    """Open an image and measure its leaves; other arguments as in `measure_image`.
+
+    Args:
+        path: the image file, or its content.
 
     Raises:
         ImageError: the file cannot be read or measured.
     """
-    with guard_image(path if isinstance(path, Path) else "image"):
-        opened = open_image(path, needed_side=_NEEDED_SIDE)
+    source = Path(path) if isinstance(path, str) else path
+    with guard_image(source if isinstance(source, Path) else "image"):
+        opened = open_image(source, needed_side=_NEEDED_SIDE)
         return measure_image(opened, leaves=leaves, px_per_mm=px_per_mm, rulers=rulers, ends=ends)
 
 

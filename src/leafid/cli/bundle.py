@@ -34,7 +34,7 @@ def pack(
 
     All commands take the .zip file in place of the bundle. The printed SHA-256 belongs to its address on the web.
     """
-    from leafid.bundle import bundle_folder, pack_bundle
+    from leafid.bundle import bundle_folder, exported_engines, pack_bundle, read_bundle
     from leafid.bundle.zip_bundles import is_packed_bundle
     from leafid.destinations import Destination, check_destinations
 
@@ -43,6 +43,10 @@ def pack(
     check_destinations([destination], inputs=[path], existing="replace" if force else "refuse")
     sha256 = pack_bundle(bundle_folder(path), output)
     print(f"{output}: {output.stat().st_size / 1e6:,.1f} MB, SHA-256 {sha256}")
+    if "onnx" not in exported_engines(read_bundle(path)):
+        print(
+            f"Others need leafid[train] to use it. So that they do not: leafid export {path} --to onnx, and pack again."
+        )
     print(f"On the web, others use it as  https://HOST/{output.name}#sha256={sha256}")
 
 

@@ -36,12 +36,14 @@ def collect(
     survive_crashes()
 
     from leafid.curation import assign_gatherings
+    from leafid.installation import require_training
     from leafid.jobs import load_job
     from leafid.progress import progress_bar
     from leafid.sources import collect as collect_sources
 
     limit = [] if limit_per_taxon is None else [f"fetching.limit_per_taxon={limit_per_taxon}"]
     job = load_job(job_file, [*(overrides or ()), *limit])
+    require_training()
     if dry_run:
         _show_dry_run(job)
         return
@@ -94,11 +96,13 @@ def audit(job_file: JobFile, overrides: Overrides = None) -> None:
     distinguish the taxa, such as the paper of one herbarium.
     """
     from leafid.curation import audit as audit_catalog
+    from leafid.installation import require_training
     from leafid.jobs import load_job
     from leafid.progress import progress_bar
     from leafid.sheets import plant_mask
 
     job = load_job(job_file, overrides or ())
+    require_training()
     with progress_bar("Auditing") as on_progress:
         files = audit_catalog(job, plant_mask=plant_mask, on_progress=on_progress)
     for note in files.audit.notes:

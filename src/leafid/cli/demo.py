@@ -29,10 +29,12 @@ def demo(
     from leafid.cli.synthesize import synthesize
     from leafid.cli.train import train
     from leafid.errors import UsageError
+    from leafid.installation import require_training
     from leafid.jobs import load_job
     from leafid.shipped import shipped
     from leafid.statements import LIMITS
 
+    require_training()
     started = time.monotonic()
     job_file = shipped("configs/demo.yaml")
     job = load_job(job_file)

@@ -20,7 +20,7 @@ class Format(StrEnum):
 
 def export(
     bundle: BundleArgument,
-    to: Annotated[Format, typer.Option("--to", help="The runtime; needs leafid[openvino] or leafid[onnx].")],
+    to: Annotated[Format, typer.Option("--to", help="The runtime: onnx, which every leafid has, or openvino.")],
     images: Annotated[
         list[str] | None,
         typer.Option(
@@ -48,9 +48,11 @@ def export(
 ) -> None:
     """Compile a network for faster identification.
 
-    The export is refused if its results differ from those of torch. On CPUs, `leafid identify` then uses the compiled
+    Export to onnx before you send a bundle: leafid without the extra `train` identifies only by a compiled engine. The
+    export is refused if its results differ from those of torch. On CPUs, `leafid identify` then uses the compiled
     engine if it is faster, or with `--engine`; an `--int8` engine only with `--engine`. The accuracy that quantization
-    loses depends on the network: compare on `--images` that were not used for training.
+    loses depends on the network: compare on `--images` that were not used for training. Needs leafid[train], for
+    openvino leafid[openvino] too.
     """
     from leafid.demo import draw_herbarium
     from leafid.identify import CompiledName, export_engine, find_inputs

@@ -58,9 +58,7 @@ def identify(
     ] = False,
     spreadsheet: Annotated[
         Path | None,
-        typer.Option(
-            "--spreadsheet", metavar="FILE", help="Also write a spreadsheet (.xlsx) for reading; needs leafid[xlsx]."
-        ),
+        typer.Option("--spreadsheet", metavar="FILE", help="Also write a spreadsheet (.xlsx) for reading."),
     ] = None,
     darwin_core: Annotated[
         Path | None,

@@ -33,6 +33,7 @@ def preview(
     from leafid.bundle import read_bundle
     from leafid.characters import preview_characters
     from leafid.destinations import save_picture
+    from leafid.installation import require_training
     from leafid.jobs import Preprocessing, ViewCounts, apply_recipe, load_job
     from leafid.sheets import preview_image
 
@@ -43,6 +44,8 @@ def preview(
     if characters and (job is not None or bundle is not None):
         raise UsageError("--characters does not depend on a job or bundle. Leave out --job and --bundle.")
     check_picture(output, image)
+    if job is not None or augment:
+        require_training()
     if job is not None:
         from leafid.learning import resolve_recipe
 

@@ -5,8 +5,6 @@ from typing import Annotated
 
 import typer
 
-from leafid.cli.serve import check_packages
-
 
 def review(
     results: Annotated[Path, typer.Argument(metavar="RESULTS", help="The result file of `leafid identify`.")],
@@ -22,10 +20,8 @@ def review(
     Each decision is appended to RESULTS.reviewed.csv at once; called again, the review continues. At the end, and by a
     button of the page, two more files are written beside it: RESULTS.identifications.csv with Darwin Core
     Identification rows, and RESULTS.training.csv, a table to train on. Call it in the folder in which `leafid identify`
-    was called, since paths in RESULTS are relative to that. Needs leafid[web].
+    was called, since paths in RESULTS are relative to that.
     """
-    check_packages("review")
-
     from leafid.serve import ReviewSettings, review_results
 
     raise typer.Exit(review_results(ReviewSettings(results=results, bundle=bundle, host=host, port=port)))

@@ -1,28 +1,15 @@
 """``leafid serve``: a web page and a REST service that identify photos."""
 
 import os
-from importlib.util import find_spec
 from typing import Annotated
 
 import typer
 
 from leafid.cli.arguments import BundleArgument, Device, DeviceOption, EngineChoice, EngineOption
-from leafid.errors import InstallationError, UsageError
+from leafid.errors import UsageError
 
-PACKAGES = ("fastapi", "pebble", "python_multipart", "uvicorn")
-"""Modules that leafid[web] brings."""
 API_KEY = "LEAFID_API_KEY"
 """Environment variable with the key that clients must send; as an option, others could read it in the process list."""
-
-
-def check_packages(command: str) -> None:
-    """Check that the packages of a web command are installed.
-
-    Raises:
-        InstallationError: some are not.
-    """
-    if missing := [package for package in PACKAGES if find_spec(package) is None]:
-        raise InstallationError(f"leafid {command} needs {', '.join(missing)}: pip install 'leafid[web]'.")
 
 
 def serve(
@@ -50,13 +37,11 @@ def serve(
 
     Photos are read by processes of their own and deleted after the answer. Nothing is asked of other servers. Clients
     must send the key in the environment variable LEAFID_API_KEY, if it is set. Exit code: 0 after Ctrl-C; 2 if the
-    service could not start. Needs leafid[web].
+    service could not start.
     """
     for value in origin or ():
         if not value.startswith(("http://", "https://")) or "*" in value:
             raise UsageError(f"--origin {value}: give the start of the site's addresses, such as https://example.org.")
-    check_packages("serve")
-
     from leafid.cores import usable_cores
     from leafid.serve import ServeSettings, serve_bundle
 

@@ -30,6 +30,7 @@ from leafid.identify.outputs.spreadsheet import (
 from leafid.identify.outputs.writers import darwin_core_destination
 from leafid.identify.plants.command import Records
 from leafid.identify.records import unicode_path
+from leafid.installation import require_training
 from leafid.progress import progress_bar
 
 
@@ -52,13 +53,15 @@ class DerivedOutputs:
 
         Raises:
             UsageError: they do not.
-            InstallationError: what writes an output is not installed.
+            InstallationError: what draws heat maps or writes PDF is not installed.
         """
         if self.heat_maps != "none" and self.report is None:
             raise UsageError("--heat-maps adds heat maps to the report. Name the report with --report results.html")
         options = {"--sample-column": self.sample_column, "--operator": self.operator, "--pdf": self.pdf}
         if self.sample_reports is None and (lonely := [name for name, value in options.items() if value]):
             raise UsageError(f"{lonely[0]} belongs to the reports of samples. Add --sample-reports FOLDER")
+        if self.heat_maps != "none":
+            require_training()
         if self.pdf:
             find_chromium()
         return [

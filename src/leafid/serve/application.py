@@ -26,6 +26,9 @@ from leafid.version import __version__
 
 _logger = logging.getLogger(__name__)
 
+ROUTERS = (leafid_api.router, questions.router, exports.router, plantnet.router, page.router, static_files.router)
+"""What the service answers, in the order of its description."""
+
 REFERENCES = 2
 """Specimens shown for each candidate, where the bundle has any."""
 
@@ -68,8 +71,7 @@ def create_app(settings: ServeSettings, bundle: Bundle) -> FastAPI:
                 await pool.stop(_ENDING_SECONDS)
                 tempfile.tempdir = None
 
-    routers = (leafid_api.router, questions.router, exports.router, plantnet.router, page.router, static_files.router)
-    return guarded_app("leafid", bundle.info.trained_on.short, routers, lifespan, settings)
+    return guarded_app("leafid", bundle.info.trained_on.short, ROUTERS, lifespan, settings)
 
 
 def guarded_app(

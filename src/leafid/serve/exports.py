@@ -3,7 +3,6 @@
 import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Literal
 
@@ -67,8 +66,6 @@ def _with_equal_columns(records: Sequence[Record]) -> list[Record]:
 
 
 def _content(records: Sequence[Record], file_format: FileFormat, folder: Path, info: BundleInfo) -> bytes:
-    if file_format == "xlsx" and find_spec("openpyxl") is None:
-        raise RequestError(501, "Spreadsheets need openpyxl on the machine of the service: pip install 'leafid[xlsx]'.")
     with tempfile.TemporaryDirectory(dir=folder) as own:
         path = Path(own) / f"leafid{_KINDS[file_format][0]}"
         writers: dict[str, Callable[[], object]] = {

@@ -10,14 +10,41 @@ MAX_LISTED_FAILURES = 1000
 
 
 class SourceFailureReason(StrEnum):
-    """Why a file or row does not become a catalog row, in addition to the reasons of ``FailureReason``."""
+    """Why a file or row does not become a catalog row, in addition to the reasons of ``FailureReason``.
+
+    The string below each code says what it means; its second paragraph, what to do.
+    """
 
     NO_TAXON = "no_taxon"
+    """The image has no name.
+
+    Put it into a folder named by its taxon, or fill in ``scientificName`` in the table.
+    """
     NO_PATH = "no_path"
+    """The row of the table has no path.
+
+    Fill it in, or take the row out.
+    """
     WEB_ADDRESS = "web_address"
+    """The row has a web address where a file is needed.
+
+    Download the image, and write the path of the file.
+    """
     WRONG_FIELDS = "wrong_fields"
+    """The row has more or fewer fields than the header.
+
+    Put text with commas between quotation marks.
+    """
     CHANGED = "changed"
+    """The SHA-256 of the file is not the one that the source states.
+
+    Fetch the file again, or correct the table.
+    """
     UNREADABLE_RECORD = "unreadable_record"
+    """The record of a public source has values that make no sense.
+
+    Nothing; the other records are used.
+    """
 
 
 @dataclass(frozen=True)

@@ -6,21 +6,17 @@ Cybernetics 2), with other gatherings as neighbours. It does not estimate the no
 confident learning does.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from leafid.bundle import read_bundle
 from leafid.destinations import Destination, check_destinations, has_header
-from leafid.tables import write_frame
+from leafid.tables import write_table
 from leafid.trust.references import ReferenceSpecimens
 from leafid.trust.training_features import TrainingFeatures
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 NEIGHBOURS = 5
 """Number of nearest neighbours, from other gatherings, that vote on a label."""
@@ -118,33 +114,36 @@ def list_label_issues(bundle: Path, path: Path) -> list[LabelIssue]:
     issues = find_label_issues(
         specimens.training,
         read.info.taxonomy.names,
-        list(specimens.table["image_id"]),
-        list(specimens.table["gathering_id"]),
+        [row["image_id"] for row in specimens.rows],
+        [row["gathering_id"] for row in specimens.rows],
     )
     write_label_issues(
-        issues, path, specimens.table, identifier=read.info.identifier, caution=read.info.trained_on.caution
+        issues, path, specimens.rows, identifier=read.info.identifier, caution=read.info.trained_on.caution
     )
     return issues
 
 
 def write_label_issues(
-    issues: Sequence[LabelIssue], path: Path, specimens: "pd.DataFrame", *, identifier: str, caution: str
+    issues: Sequence[LabelIssue],
+    path: Path,
+    specimens: Sequence[Mapping[str, str]],
+    *,
+    identifier: str,
+    caution: str,
 ) -> None:
     """Write the list as rows of Darwin Core's Identification class (``http://rs.tdwg.org/dwc/terms/Identification``).
 
     Args:
         issues: the list.
         path: a ``.csv`` file.
-        specimens: the images, with the column ``image_id`` and, where present, ``SPECIMEN_COLUMNS``.
+        specimens: the images, each with ``image_id`` and, where known, ``SPECIMEN_COLUMNS``.
         identifier: the bundle's, written as ``identifiedBy``.
         caution: statement of limits, written with each remark.
     """
-    import pandas as pd
-
-    sheets = specimens.set_index("image_id").reindex(columns=list(SPECIMEN_COLUMNS), fill_value="")
+    sheets = {specimen["image_id"]: specimen for specimen in specimens}
     rows = [
         {
-            **sheets.loc[issue.image_id].to_dict(),
+            **{column: sheets[issue.image_id].get(column, "") for column in SPECIMEN_COLUMNS},
             "associatedMedia": issue.image_id,
             "scientificName": issue.suggestion,
             "identificationQualifier": "?",
@@ -156,4 +155,4 @@ def write_label_issues(
         }
         for issue in issues
     ]
-    write_frame(pd.DataFrame(rows, columns=list(COLUMNS)), path)
+    write_table(path, COLUMNS, ([row[column] for column in COLUMNS] for row in rows))

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from leafid.bundle import REFERENCE_TABLE, Bundle, read_thumbnail, unreadable
+from leafid.bundle import REFERENCE_TABLE, Bundle, read_thumbnail
 from leafid.catalog import read_catalog
 from leafid.errors import BundleError, CatalogError
+from leafid.tables import TableError, read_table
 from leafid.trust.training_features import TrainingFeatures
 
 if TYPE_CHECKING:
@@ -46,10 +47,16 @@ class Specimen:
 
 @dataclass(frozen=True)
 class ReferenceSpecimens:
-    """The train and val images of a bundle, with exact nearest-neighbour search."""
+    """The train and val images of a bundle, with exact nearest-neighbour search.
+
+    Attributes:
+        training: their features and labels, N images.
+        rows: N rows of ``references.csv``, by column; an empty cell is an empty string.
+        bundle: the folder of the bundle, for thumbnails.
+    """
 
     training: TrainingFeatures
-    table: "pd.DataFrame"
+    rows: tuple[dict[str, str], ...]
     bundle: Path
 
     @classmethod
@@ -59,27 +66,22 @@ class ReferenceSpecimens:
         Raises:
             BundleError: it has none, or they are damaged.
         """
-        import pandas as pd
-
         tensors = bundle.references()
         training = TrainingFeatures.of(
             np.asarray(tensors["features"], dtype=np.float32), np.asarray(tensors["labels"], dtype=np.int64)
         )
         try:
-            table = pd.read_csv(bundle.folder / REFERENCE_TABLE, dtype=str, keep_default_na=False)
-        except OSError as error:
-            raise unreadable(bundle.folder / REFERENCE_TABLE, error) from None
-        except ValueError as error:
-            raise BundleError(
-                f"{bundle.folder / REFERENCE_TABLE} cannot be read: {error}. Copy the bundle again."
-            ) from None
-        if missing := [column for column in _TABLE_COLUMNS if column not in table]:
+            table = read_table(bundle.folder / REFERENCE_TABLE)
+        except TableError as error:
+            raise BundleError(f"{bundle.folder} is damaged: {error} Copy the bundle again.") from None
+        if missing := [column for column in _TABLE_COLUMNS if column not in table.header]:
             raise BundleError(
                 f"{bundle.folder} is damaged: {REFERENCE_TABLE} has no column {missing[0]}. Copy the bundle again."
             )
-        if len(table) != len(training.labels):
+        if len(table.rows) != len(training.labels):
             raise BundleError(f"{bundle.folder} is damaged: {REFERENCE_TABLE} lacks rows. Copy the bundle again.")
-        return cls(training, table, bundle.folder)
+        rows = tuple(dict(zip(table.header, cells, strict=True)) for _, cells in table.rows)
+        return cls(training, rows, bundle.folder)
 
     def nearest(self, features: NDArray[np.floating], labels: Sequence[int], *, count: int = 3) -> tuple[Specimen, ...]:
         """Return the specimens of each taxon that are most similar to an image, at most one of a gathering.
@@ -97,7 +99,7 @@ class ReferenceSpecimens:
         found: list[Specimen] = []
         gatherings: set[str] = set()
         for index in of_taxon[np.argsort(-similarity[of_taxon], kind="stable")]:
-            row = self.table.iloc[int(index)]
+            row = self.rows[int(index)]
             if row["gathering_id"] in gatherings:
                 continue
             gatherings.add(row["gathering_id"])

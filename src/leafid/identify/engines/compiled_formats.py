@@ -60,9 +60,10 @@ def require_engine(name: CompiledName, *, to_export: bool = False) -> None:
         wanted += [_EXPORTER, _QUANTIZER] if name in INT8 else [_EXPORTER]
     missing = [package for package in wanted if importlib.util.find_spec(package) is None]
     if missing:
+        extra = "int8" if name in INT8 and to_export else _RUNTIMES[name]
+        package = "leafid" if extra == "onnxruntime" else f"leafid[{extra}]"
         raise InstallationError(
-            f"The engine {name} needs {' and '.join(missing)}, not installed here. Run: "
-            f"pip install 'leafid[{name.replace('-int8', ',int8' if to_export else '')}]'."
+            f"The engine {name} needs {' and '.join(missing)}, not installed here. Run: pip install '{package}'."
         )
 
 

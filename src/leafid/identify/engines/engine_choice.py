@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Literal
 
 from leafid.bundle import Bundle, bundle_folder
-from leafid.errors import BundleError, UsageError
+from leafid.errors import BundleError, InstallationError, UsageError
 from leafid.identify.engines.compiled_engine import (
     CompiledEngine,
     engine_folder,
@@ -42,7 +42,10 @@ def choose_engine(
     if name == "torch":
         return TorchEngine(bundle, device=device, cores=cores)
     if name == "auto":
-        return (_fastest(bundle, cores) if _on_cpu(device) else None) or TorchEngine(bundle, device=device, cores=cores)
+        compiled = _fastest(bundle, cores) if _on_cpu(device) else None
+        if compiled is None and find_spec("torch") is None:
+            raise InstallationError(_no_engine(bundle))
+        return compiled or TorchEngine(bundle, device=device, cores=cores)
     if name not in (*COMPILED, *INT8):
         raise UsageError(f"There is no engine {name!r}. Choose auto, torch, {' or '.join((*COMPILED, *INT8))}.")
     if device not in ("auto", "cpu"):
@@ -65,9 +68,19 @@ def check_engine(path: Path, name: EngineName) -> None:
 def suggest_export(bundle: Bundle, engine: Engine) -> str | None:
     """Return a sentence that suggests an export if it would make this bundle faster here; else None."""
     exported = any(engine_folder(bundle, name).is_dir() for name in COMPILED)
-    if exported or not isinstance(engine, TorchEngine) or engine.device.type != "cpu" or not is_installed("openvino"):
+    if exported or not isinstance(engine, TorchEngine) or engine.device.type != "cpu":
         return None
-    return f"OpenVINO is faster on this machine: run `leafid export {bundle.folder} --to openvino` once."
+    return f"A compiled engine is faster on this machine: run `leafid export {bundle.folder} --to onnx` once."
+
+
+def _no_engine(bundle: Bundle) -> str:
+    """Return what to do with a bundle that none of the installed engines can run."""
+    exported = [name for name in COMPILED if engine_folder(bundle, name).is_dir() and not is_installed(name)]
+    here = f"pip install 'leafid[{exported[0]}]'" if exported else "pip install 'leafid[train]'"
+    return (
+        f"The bundle {bundle.info.name} has no engine that runs here: leafid was installed to identify only, which "
+        f"needs a bundle exported to onnx. Ask its sender for that (leafid export BUNDLE --to onnx), or run: {here}."
+    )
 
 
 def _fastest(bundle: Bundle, cores: int | None) -> CompiledEngine | None:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from leafid.identify.inputs.given_columns import carried_names
+from leafid.installation import require_parquet
 from leafid.sources import is_web_address
 from leafid.tables import TableError, decoded, encoding_of, read_table
 
@@ -151,6 +152,7 @@ def _rows(header: Sequence[str], numbered: Iterable[tuple[int, Sequence[str | No
 
 def _parquet_values(table: Path, mistakes: list[str]) -> Rows | None:
     """Return number and path of each row of a Parquet file; None if it cannot be read."""
+    require_parquet()
     import pyarrow
     from pyarrow import parquet
 

@@ -8,13 +8,12 @@ import re
 import zipfile
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from leafid.bundle import BundleInfo
 from leafid.destinations import MARK, Destination
-from leafid.errors import InstallationError, OutputError
+from leafid.errors import OutputError
 from leafid.files import written_atomically
 from leafid.identify.records import Record, Status, unicode_path
 from leafid.tables import FORMULA_STARTS
@@ -56,12 +55,9 @@ def spreadsheet_destination(path: Path) -> Destination:
 
     Raises:
         OutputError: the extension is not ``.xlsx``.
-        InstallationError: the package that writes it is not installed.
     """
     if path.suffix.lower() != ".xlsx":
         raise OutputError(f"--spreadsheet {path}: name a file that ends in .xlsx.")
-    if find_spec("openpyxl") is None:
-        raise InstallationError("Spreadsheets need openpyxl: pip install 'leafid[xlsx]'")
     return Destination("--spreadsheet", path, _is_own, makes_folders=False)
 
 

@@ -25,6 +25,7 @@ from leafid.identify.outputs.parquet_files import (
 )
 from leafid.identify.record_reading import RenamedColumnError
 from leafid.identify.records import Record, unicode_path
+from leafid.installation import require_parquet
 from leafid.tables import path_cell
 
 EXTENSIONS = (".csv", ".jsonl", ".parquet")
@@ -36,8 +37,11 @@ def result_destinations(path: Path, option: str = "-o") -> tuple[Destination, ..
 
     Raises:
         OutputError: the extension is not one of ``EXTENSIONS``.
+        InstallationError: it is ``.parquet``, and pyarrow is not installed.
     """
     file = _line_file(path)
+    if file != path:
+        require_parquet()
     if path.is_dir() and path.suffix == ".parquet":
         parts = contains_only(r"part-\d+\.parquet", r"\.part-.*\.partial")
         result = Destination(option, path, lambda folder: parts(folder) and not is_foreign_folder(folder), "folder")
@@ -156,8 +160,11 @@ def read_records(path: Path) -> Iterator[Record]:
 
     Raises:
         OutputError: the file does not exist, is not a result of leafid, or has columns of an earlier version.
+        InstallationError: it is Parquet, and pyarrow is not installed.
     """
     file = _line_file(path)
+    if file != path:
+        require_parquet()
     try:
         yield from read_complete_records(file, _existing_format(file)) if file == path else parquet_records(path)
     except OSError as error:

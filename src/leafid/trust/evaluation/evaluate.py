@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from leafid.bundle import Calibration
 from leafid.errors import ImageError
-from leafid.installation import require_torch
+from leafid.installation import require_torch, require_training
 from leafid.progress import OnProgress
 from leafid.trust.calibration import calibrated_probabilities, calibration_results, reliability
 from leafid.trust.evaluation.breakdowns import (
@@ -65,6 +65,7 @@ def evaluate(
         OutputError: the folder for the results cannot be written, or has files of somebody else.
         InstallationError: torch is not installed.
     """
+    require_training()
     eval_set = load_eval_set(run_or_bundle, on, catalog, out)
     check_evaluation_folder(eval_set.out, inputs=[run_or_bundle, *([catalog] if catalog else [])])
     truth = eval_set.truth

@@ -1,0 +1,1 @@
+"""The documentation: its commands run, its links resolve, its generated parts are complete."""
