@@ -1,5 +1,6 @@
 """Tables of every spreadsheet are read, and tables that are written come back as they were."""
 
+import time
 from pathlib import Path
 
 import pandas as pd
@@ -30,6 +31,15 @@ def test_rows_of_other_widths_are_named_by_their_line() -> None:
     assert parse_table("a,b\n1\n", "x").wrong == ((2, "1 value, the header has 2"),)
     assert parse_table("a,b,\n1,2,,,\n", "x").rows == ((2, ("1", "2")),)  # empty columns of a spreadsheet
     assert parse_table("sep=;\na;b\n1,5;2\n", "x").rows == ((3, ("1,5", "2")),)
+
+
+def test_tables_of_many_columns_and_long_cells_are_read_in_linear_time() -> None:
+    columns = [f"measurement {number}" for number in range(100_000)]
+    long = "x" * 200_000  # more than the csv module reads by default
+    started = time.process_time()
+    table = parse_table(",".join(columns) + "\n" + ",".join(["1"] * 99_999) + f',"{long}"\n', "wide.csv")
+    assert time.process_time() - started < 5
+    assert table.header == tuple(columns) and table.rows[0][1][-1] == long and not table.wrong
 
 
 def test_what_is_no_table_is_refused() -> None:

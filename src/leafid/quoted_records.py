@@ -10,6 +10,8 @@ MAX_SEARCHED = 10_000_000
 """Characters of one file that are searched in vain for closing quotes; then records of several lines are failures.
 Without a bound, a file of open quotes would take time quadratic in its length."""
 
+csv.field_size_limit(2**31 - 1)  # of the whole process; csv's 131,072 is less than the photos of a large plant as JSON
+
 
 def quoted_records(
     lines: Iterable[str], delimiter: str, quote: str, width: int | None = None

@@ -9,6 +9,7 @@ import codecs
 import csv
 import io
 import re
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -109,7 +110,7 @@ def parse_table(text: str, name: str) -> Table:
     header = [field.strip() for field in fields]
     while header and not header[-1]:
         header.pop()
-    repeated = sorted({column for column in header if header.count(column) > 1})
+    repeated = sorted(column for column, number in Counter(header).items() if number > 1)
     if repeated:
         raise TableError(f"{name} has columns of the same name: {', '.join(map(repr, repeated))}. Rename one of them.")
     return _with_rows(name, header, filled)

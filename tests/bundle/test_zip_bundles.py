@@ -12,7 +12,16 @@ from types import SimpleNamespace
 
 import pytest
 
-from leafid.bundle import bundle_folder, check_is_bundle, describe_bundle, pack_bundle, read_bundle, unpack_bundle
+from leafid.bundle import (
+    bundle_folder,
+    check_is_bundle,
+    describe_bundle,
+    pack_bundle,
+    read_bundle,
+    read_thumbnail,
+    thumbnail_names,
+    unpack_bundle,
+)
 from leafid.bundle import zip_bundles as limits
 from leafid.errors import BundleError, UsageError
 from leafid.files import sha256_of
@@ -175,6 +184,19 @@ def test_thumbnails_that_would_fill_the_memory_are_refused(folder: Path, tmp_pat
     with pytest.raises(BundleError, match=r"thumbnails\.zip is no zip file, or is damaged"):
         read_bundle(zip_of(tmp_path / "text.zip", members_of(folder) | {"thumbnails.zip": b"text"}))
     assert _trace(tmp_path) == before
+
+
+def test_thumbnails_in_a_folder_are_read_one_by_one_and_none_that_is_damaged(tmp_path: Path) -> None:
+    thumbnails = zip_of(tmp_path / "thumbnails.zip", {"a.jpg": b"\xff\xd8", "large.jpg": b"\0" * 30_000_000})
+    assert thumbnail_names(tmp_path) == {"a", "large"}
+    assert read_thumbnail(tmp_path, "a") == b"\xff\xd8"
+    assert read_thumbnail(tmp_path, "large") is None and read_thumbnail(tmp_path, "missing") is None
+    content = thumbnails.read_bytes()
+    for damaged in (content.replace(b"\x08\x00", b"\x63\x00"), content.replace(b"\0\0\x08", b"\1\0\x08"), b"text", b""):
+        thumbnails.write_bytes(damaged)
+        assert read_thumbnail(tmp_path, "a") is None
+    thumbnails.unlink()
+    assert thumbnail_names(tmp_path) == frozenset() and read_thumbnail(tmp_path, "a") is None
 
 
 @pytest.mark.parametrize("cut", [0, 1, 100, 0.5, -1, -30])

@@ -152,6 +152,26 @@ def test_another_table_is_not_resumed(folder: Path, tmp_path: Path) -> None:
     assert table.read_text("utf-8") == "path,note\na.png,notes\n"
 
 
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--leaves", "3"], "measured with --leaves 2, now it would be with --leaves 3"),
+        (["--leaves", "2", "--px-per-mm", "4"], "measured without --px-per-mm, now it would be with --px-per-mm 4.0"),
+    ],
+)
+def test_a_table_is_not_resumed_with_other_settings(
+    folder: Path, tmp_path: Path, options: list[str], message: str
+) -> None:
+    """Else its first half would be measured otherwise than its second, and nobody could tell."""
+    table = tmp_path / "characters.csv"
+    paths = [folder / "blank.png", folder / "broken.jpg"]
+    measure_to_file(paths, table, leaves=2)
+    content = table.read_bytes()
+    run = _leafid("measure", *map(str, paths), "-o", str(table), "--resume", *options)
+    assert run.returncode == 2 and message in " ".join(run.stderr.split()), run.stderr
+    assert table.read_bytes() == content
+
+
 def test_the_command_refuses_what_it_cannot_write(folder: Path, tmp_path: Path) -> None:
     run = _leafid("measure", str(folder), "-o", str(tmp_path / "characters.xlsx"))
     assert run.returncode == 2

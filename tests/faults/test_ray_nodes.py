@@ -11,15 +11,15 @@ from typing import Any
 import pytest
 
 from tests.faults.commands import Command, Run
-from tests.faults.figures import LONG, figures_of
+from tests.faults.figures import figures_of, rounds
 from tests.faults.image_seeds import drawn
 
-IMAGES = 200
+IMAGES = rounds(40, 200)
 ONE_MACHINE = {"num_cpus": 1, "object_store_memory": 100_000_000}
 
 pytestmark = [
-    pytest.mark.skipif(not LONG or find_spec("ray") is None, reason="starts two Ray nodes; the long form does it"),
-    pytest.mark.timeout(1200),
+    pytest.mark.skipif(find_spec("ray") is None, reason="leafid[ray] is not installed"),
+    pytest.mark.timeout(rounds(300, 1200)),
 ]
 
 

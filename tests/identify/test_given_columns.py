@@ -2,6 +2,7 @@
 
 import csv
 import json
+import time
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
@@ -172,3 +173,11 @@ def test_results_have_the_hash_of_the_file_and_the_time(identifier: Identifier, 
     assert from_pixels.file_sha256 is None
     assert before <= datetime.fromisoformat(from_file.identified_at) <= datetime.now().astimezone()
     assert from_file == replace(from_file, identified_at="2000-01-01T00:00:00+00:00")
+
+
+def test_many_columns_are_named_in_linear_time() -> None:
+    columns = [f"measurement {number}" for number in range(100_000)]
+    started = time.process_time()
+    assert carried_names(["path", *columns]) == ("input_path", *columns)
+    assert time.process_time() - started < 5
+    assert carried_names(["path", "input_path", " a  b ", ""]) == ("input_path", "input_input_path", "a b", "input_4")

@@ -248,3 +248,10 @@ def test_options_that_do_not_fit_are_refused(
 ) -> None:
     code, text = _command(bundle_folder, str(herbarium), *words)
     assert code != 0 and message in text
+
+
+def test_one_plant_in_two_unicode_forms_is_one_plant() -> None:
+    composed, decomposed = "B\u00e4ume/1.jpg", "Ba\u0308ume/2.jpg"
+    for by in ("folder", r"(.+)/"):
+        (plant,) = group_photos([composed, decomposed], by)
+        assert (plant.name, plant.photos) == ("B\u00e4ume", (composed, decomposed))

@@ -15,6 +15,7 @@ from pathlib import Path
 
 import pytest
 
+from leafid.bundle import pack_bundle
 from leafid.errors import ExitCode, InstallationError, UsageError
 from leafid.identify import ClusterIdentifier, Identifier, Record, Status, identify_to_file, read_records
 from leafid.identify.cluster.ray_cluster import Workers, allocate_workers
@@ -76,6 +77,30 @@ def test_a_worker_that_cannot_start_gives_the_reason(cluster: str, bundle_folder
     identifier = ClusterIdentifier.load(folder, device="cpu", cores=2)
     shutil.rmtree(folder)
     with pytest.raises(UsageError, match=r"worker of the Ray cluster cannot start. There is no bundle"):
+        list(identifier.identify(["a.jpg"]))
+
+
+@WITH_RAY
+def test_each_machine_unpacks_a_packed_bundle_for_itself(
+    cluster: str, bundle_folder: Path, photos: list[Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The cache of the machine that gives out the images is one that no other machine sees."""
+    packed = tmp_path / "colours.zip"
+    pack_bundle(bundle_folder, packed)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache of the first machine"))
+    identifier = ClusterIdentifier.load(packed, device="cpu", cores=1)
+    shutil.rmtree(tmp_path / "cache of the first machine")
+    (record,) = identifier.identify(photos[:1])
+    assert record.status is Status.IDENTIFIED
+
+
+@WITH_RAY
+def test_a_machine_with_another_bundle_is_refused(cluster: str, bundle_folder: Path, tmp_path: Path) -> None:
+    folder = Path(shutil.copytree(bundle_folder, tmp_path / "bundle"))
+    identifier = ClusterIdentifier.load(folder, device="cpu", cores=2)
+    info = folder / "bundle.json"
+    info.write_text(info.read_text("utf-8").replace('"name": "colours"', '"name": "shapes"'), "utf-8")
+    with pytest.raises(UsageError, match=r"bundle is shapes@\S+ there, and colours@\S+ on this machine"):
         list(identifier.identify(["a.jpg"]))
 
 

@@ -2,6 +2,7 @@
 
 import csv
 import io
+import re
 from dataclasses import fields
 
 import pytest
@@ -11,7 +12,8 @@ from hypothesis import strategies as st
 from leafid.errors import FailureReason
 from leafid.identify import Candidate, LeafCheck, PlantPhoto, Record, Status, column_documentation
 from leafid.identify.outputs.line_formats import JSONL, LineFormat, candidates_text, csv_format, parse_candidates
-from leafid.identify.records import COLUMNS, record_from_dict, record_to_dict, unicode_path
+from leafid.identify.record_reading import record_from_dict
+from leafid.identify.records import COLUMNS, record_to_dict, unicode_path
 from leafid.tables import path_cell
 from leafid.trust import UndeterminedReason
 
@@ -130,3 +132,33 @@ def test_every_column_and_every_code_is_documented() -> None:
     assert "| further columns |" in documentation
     for code in (*FailureReason, *Status, *UndeterminedReason):
         assert f"`{code}`" in documentation
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"path": 5}, "path is no text"),
+        ({"path": None}, "path is no text"),
+        ({"status": "perhaps"}, "'perhaps' is not a valid Status"),
+        ({"probability": "x"}, "probability is no number"),
+        ({"probability": True}, "probability is no number"),
+        ({"probability": float("nan")}, "probability is no number"),
+        ({"probability": float("inf")}, "probability is no number"),
+        ({"probability": 10**400}, "probability is no number"),
+        ({"taxon_rank": [1]}, "taxon_rank is no text"),
+        ({"caution": "x\ud800"}, "caution has letters that are none"),
+        ({"candidates": "Rosa"}, "candidates is no list"),
+        ({"candidates": ["Rosa"]}, "candidates holds something else than scientific_name, probability"),
+        ({"candidates": [{"scientific_name": {}, "probability": 1}]}, "candidates: scientific_name is no text"),
+        ({"candidates": [{"scientific_name": "Rosa", "probability": 1, "more": 1}]}, "candidates holds something else"),
+        ({"candidates": [{"scientific_name": "Rosa"}]}, "missing 1 required positional argument: 'probability'"),
+        ({"photos": [{"path": 5}]}, "photos: path is no text"),
+        ({"note": 5}, "note is no text"),
+        ({"note\ud800": "5"}, "a column has letters that are none"),
+    ],
+)
+def test_values_of_a_stranger_that_make_no_record_are_named(change: dict[str, object], message: str) -> None:
+    values = Record(path="a.jpg", status=Status.IDENTIFIED, bundle="b", leafid_version="1").to_dict()
+    assert record_from_dict(values | {"probability": 1}).probability == 1.0
+    with pytest.raises(ValueError, match=re.escape(message)):
+        record_from_dict(values | change)

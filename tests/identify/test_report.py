@@ -15,6 +15,7 @@ from leafid.destinations import MARK, check_destinations
 from leafid.errors import OutputError
 from leafid.identify import (
     Identifier,
+    Plant,
     Record,
     Status,
     darwin_core_destination,
@@ -113,6 +114,28 @@ def test_the_page_sorts_filters_shows_pictures_and_runs_no_code_in_file_names(
     assert [text.splitlines()[0] for text in _column(browser, 3)] == ["failed"]
     assert "run" not in browser.title and not browser.find_elements(By.CSS_SELECTOR, "td b")
     assert not _console(browser)
+
+
+def test_a_plant_lists_its_photos_with_what_each_says_alone(
+    browser: Chrome, identifier: Identifier, records: list[Record], tmp_path: Path
+) -> None:
+    photos = [records[number].path for number in (0, 1, 9)]
+    plant = Plant("tree <b>7</b>", tuple(photos))
+    page = tmp_path / "plants.html"
+    write_report(identifier.identify_plants([plant]), page, identifier.info, on=date(2026, 3, 1))
+    _open(browser, page)
+    (cell,) = browser.find_elements(By.CSS_SELECTOR, "td.path")
+    first, used, *listed = cell.text.splitlines()
+    assert (first, used) == ("tree <b>7</b>", "one answer from 2 of 3 photos")
+    assert all(path in line for path, line in zip(photos, listed, strict=True))
+    assert [line.split()[-1] for line in listed[:2]] == ["%", "%"] and "left out: not_an_image" in listed[2]
+    assert browser.find_element(By.ID, "count").text == "1 of 1 plants"
+    box = browser.find_element(By.ID, "filter")
+    box.send_keys("broken.png")
+    assert browser.find_element(By.ID, "count").text == "1 of 1 plants"
+    box.send_keys(" nowhere")
+    assert browser.find_element(By.ID, "count").text == "0 of 1 plants"
+    assert "run" not in browser.title and not _console(browser)
 
 
 def test_five_thousand_rows_stay_fast(

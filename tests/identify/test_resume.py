@@ -12,7 +12,8 @@ from leafid.errors import OutputError
 from leafid.files import Existing
 from leafid.identify import Identifier, Record, Status, identify_to_file, read_records, watch_folder, write_report
 from leafid.identify.outputs.writers import open_output
-from leafid.identify.records import RENAMED_COLUMNS, CitedSpecimen
+from leafid.identify.record_reading import RENAMED_COLUMNS
+from leafid.identify.records import CitedSpecimen
 from tests.identify.small_bundle import COLOURS
 
 CITED = CitedSpecimen(next(iter(COLOURS)), 0.5, "i1")

@@ -6,7 +6,7 @@ import pytest
 
 from leafid.errors import OutputError
 from leafid.identify.outputs.writers import open_output, read_records
-from leafid.identify.records import Record
+from leafid.identify.records import PlantPhoto, Record
 from tests.outputs.records import given, made
 
 RECORDS = [
@@ -46,3 +46,21 @@ def test_a_continued_result_keeps_its_byte_order_mark_and_a_foreign_table_is_not
         with pytest.raises(OutputError, match="is not a result of this leafid"), open_output(path, existing="resume"):
             pass
         assert path.read_text(encoding="utf-8") == foreign
+
+
+@pytest.mark.parametrize("ending", [".csv", ".jsonl", ".parquet"])
+def test_the_largest_plant_and_the_longest_cell_are_read_again(tmp_path: Path, ending: str) -> None:
+    photos = tuple(PlantPhoto(f"folder/{number:04}.jpg", None, "Rosa alba", 0.5, "ab" * 32) for number in range(1000))
+    record = made("0000.jpg", plant="tree\n7/..", photos=photos, given=given(label="x" * 200_000))
+    with open_output(tmp_path / f"results{ending}", given=("label",)) as writer:
+        writer.write([record])
+    assert list(read_records(tmp_path / f"results{ending}")) == [record]
+
+
+def test_a_result_with_many_columns_is_continued(tmp_path: Path) -> None:
+    columns = {f"measurement number {number}": str(number) for number in range(60_000)}
+    record = made("a.jpg", given=given(**columns))
+    for _ in range(2):
+        with open_output(tmp_path / "results.csv", existing="resume", given=tuple(columns)) as writer:
+            writer.write([record])
+    assert list(read_records(tmp_path / "results.csv")) == [record, record]

@@ -18,6 +18,7 @@ from leafid.identify import (
     sample_reports_destination,
     write_sample_reports,
 )
+from leafid.identify.inputs.given_columns import GivenColumns
 from leafid.identify.records import PlantPhoto
 from leafid.images import image_sha256
 from tests.outputs.records import HIRSUTA, SPECIOSA, given, made, small_info
@@ -45,6 +46,12 @@ def _pages(folder: Path) -> dict[str, str]:
 def _write(folder: Path, *records: Record, **settings: str) -> dict[str, str]:
     write_sample_reports(lambda: records, SampleReportSettings(folder, **settings), INFO)
     return _pages(folder)
+
+
+def _columns(**values: str) -> GivenColumns:
+    columns = GivenColumns()
+    columns.add(0, values)
+    return columns
 
 
 def _words(page: str) -> str:
@@ -121,13 +128,40 @@ def test_a_plant_lists_its_photos_with_their_hashes(photo: Path, tmp_path: Path)
 
 
 @pytest.mark.parametrize(
-    "number", ['a"; } </style><script>alert(1)</script>', "../../etc/passwd", "CON", ".", "x" * 300, "\u53f6/7", "a\nb"]
+    "number",
+    [
+        'a"; } </style><script>alert(1)</script>',
+        "../../etc/passwd",
+        "CON",
+        ".",
+        "x" * 300,
+        "\u53f6/7",
+        "a\nb",
+        "\u53f6" * 100,
+    ],
 )
 def test_numbers_never_lead_out_of_the_folder_or_the_page(photo: Path, tmp_path: Path, number: str) -> None:
     pages = _write(tmp_path / "reports", _record(photo, given=given(number=number)), column="number")
     ((name, page),) = pages.items()
-    assert [path.name for path in (tmp_path / "reports").iterdir()] == [name] and len(name) <= 110
+    assert [path.name for path in (tmp_path / "reports").iterdir()] == [name] and len(name.encode()) <= 126
     assert "<script" not in page and page.count("</style>") == 1 and name.casefold() != "con.html"
+
+
+def test_equal_names_have_files_of_their_own_and_one_number_in_two_unicode_forms_is_one_sample(
+    photo: Path, tmp_path: Path
+) -> None:
+    numbers = ("T1", "t1", "T1_2", "T/1", "t 1", "Bl\u00e4tter", "Bla\u0308tter")
+    records = [_record(photo, given=given(number=number)) for number in numbers]
+    pages = _write(tmp_path / "reports", *records, column="number")
+    assert sorted(name.casefold() for name in pages) == sorted(
+        ["t1.html", "t1_2.html", "t1_2_2.html", "t_1.html", "t_1_2.html", "bl\u00e4tter.html"]
+    )
+    assert "2 of 2" in pages["Bl\u00e4tter.html"]
+
+
+def test_a_plant_without_a_number_has_its_own_name(photo: Path, tmp_path: Path) -> None:
+    record = _record(photo, plant="../tree\n7", photos=(PlantPhoto(str(photo)),))
+    assert list(_write(tmp_path / "reports", record)) == ["tree_7.html"]
 
 
 def test_probabilities_are_never_rounded_to_certainty(photo: Path, tmp_path: Path) -> None:
@@ -145,7 +179,12 @@ def test_options_that_do_not_fit_are_refused_early(tmp_path: Path, monkeypatch: 
     with pytest.raises(UsageError, match="--operator belongs to the reports of samples"):
         DerivedOutputs(operator="M. Example").destinations()
     with pytest.raises(UsageError, match=r"no such column\. They have: a, b"):
-        DerivedOutputs(sample_reports=tmp_path, sample_column="number").check_images(3, ["a", "b"])
+        DerivedOutputs(sample_reports=tmp_path, sample_column="number").check_images(["1.jpg"], _columns(a="1", b="2"))
+    numbered = DerivedOutputs(sample_reports=tmp_path, sample_column="number")
+    numbered.check_images(["1.jpg"], _columns(number="1"))
+    numbered.check_images(["1.jpg", "2.jpg"], _columns(number="1"), plants_alone=True)
+    with pytest.raises(UsageError, match=r"--sample-column number: 2\.jpg has no value there"):
+        numbered.check_images(["1.jpg", "2.jpg"], _columns(number="1"))
     monkeypatch.setattr(shutil, "which", lambda _: None)
     with pytest.raises(InstallationError, match="Chromium or Chrome, and none is found"):
         DerivedOutputs(sample_reports=tmp_path, pdf=True).destinations()

@@ -7,8 +7,18 @@ from pathlib import Path
 import pytest
 
 from leafid.bundle import BundleInfo
-from leafid.errors import OutputError
-from leafid.identify import Candidate, Record, Status, spreadsheet_destination, write_spreadsheet
+from leafid.destinations import MARK
+from leafid.errors import OutputError, UsageError
+from leafid.identify import (
+    Candidate,
+    DerivedOutputs,
+    PlantPhoto,
+    Record,
+    Status,
+    spreadsheet_destination,
+    write_spreadsheet,
+)
+from leafid.identify.inputs.given_columns import GivenColumns
 from leafid.identify.outputs import spreadsheet
 from tests.outputs.records import given, made, small_info
 
@@ -100,3 +110,31 @@ def test_only_spreadsheets_of_leafid_are_replaced(info: BundleInfo, tmp_path: Pa
 def test_no_record_gives_an_empty_sheet(info: BundleInfo, tmp_path: Path) -> None:
     assert write_spreadsheet(lambda: [], tmp_path / "r.xlsx", info) == 0
     assert _sheet(tmp_path / "r.xlsx") == []
+
+
+def test_a_plant_has_its_name_and_the_number_of_its_photos(info: BundleInfo, tmp_path: Path) -> None:
+    photos = (PlantPhoto("a.jpg"), PlantPhoto("b.jpg", "blurred"), PlantPhoto("c.jpg"))
+    records = [made("a.jpg", plant="tree 7\ud800", photos=photos), made("a.jpg", plant="tree 7\ud800")]
+    write_spreadsheet(lambda: records, tmp_path / "r.xlsx", info)
+    plant, photo = _sheet(tmp_path / "r.xlsx")
+    assert (plant["Plant"], plant["Photos of the plant"]) == ("tree 7 ", "2 used, 1 left out")
+    assert (photo["Plant"], photo["Photos of the plant"]) == ("tree 7 ", None)
+
+
+def test_more_than_a_sheet_can_hold_is_refused_before_work(info: BundleInfo, tmp_path: Path) -> None:
+    outputs, columns = DerivedOutputs(spreadsheet=tmp_path / "r.xlsx"), GivenColumns()
+    with pytest.raises(UsageError, match=r"r\.xlsx: 1,048,576 records are too many"):
+        outputs.check_images(["a.jpg"] * 1_048_576, columns)
+    wide = {f"c{number}": "1" for number in range(20_000)}
+    columns.add(0, wide)
+    with pytest.raises(UsageError, match=r"20,000 columns are too many for a spreadsheet, which has 16,384"):
+        outputs.check_images(["a.jpg"], columns)
+    with pytest.raises(OutputError, match=r"columns are too many for a spreadsheet"):
+        write_spreadsheet(lambda: [made("a.jpg", given=given(**wide))], tmp_path / "r.xlsx", info)
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_foreign_spreadsheet_that_would_fill_the_memory_is_not_unpacked(tmp_path: Path) -> None:
+    with zipfile.ZipFile(tmp_path / "bomb.xlsx", "w", zipfile.ZIP_DEFLATED) as packed:
+        packed.writestr("docProps/core.xml", MARK.encode() + bytes(2_000_000))
+    assert not spreadsheet_destination(tmp_path / "bomb.xlsx").is_own(tmp_path / "bomb.xlsx")

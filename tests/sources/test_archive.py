@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from leafid.errors import SourceError
 from leafid.jobs import TaxaSettings
+from leafid.sources.providers import darwin_core_archive
 from leafid.sources.providers.darwin_core_archive import DarwinCoreArchive
 from leafid.sources.providers.occurrences import Occurrence
 from leafid.sources.providers.publisher_archive import read_occurrences
@@ -195,7 +196,7 @@ def test_a_stray_quote_in_the_header_loses_no_rows(tmp_path: Path) -> None:
 
 def test_rows_that_cannot_be_read_are_failures(tmp_path: Path) -> None:
     unnamed = ["3", "", "PreservedSpecimen", "L", "L3", "", ""]
-    endless = '"4","Mitragyna ' + "x" * 200_000 + '","PreservedSpecimen"\n'
+    endless = '4,"Mitragyna ' + "x" * 200_000 + "\n"  # a quote is never closed
     text = lines([CORE, *SHEETS, unnamed], COMMAS) + endless + lines([["5", *SHEETS[0][1:]]], COMMAS)
     found = read(archive(tmp_path / "a.zip", style=COMMAS, occurrence__txt=text))
     failures = {one.path: one.reason for one in found if isinstance(one, Failure)}
@@ -264,6 +265,17 @@ def test_harmful_and_broken_archives_are_refused(tmp_path: Path, members: dict[s
 def test_a_core_without_occurrences_is_refused(tmp_path: Path) -> None:
     with pytest.raises(SourceError, match="a table of Taxon, not of occurrences"):
         read(archive(tmp_path / "a.zip", core_type=DWC + "Taxon"))
+
+
+def test_more_members_than_are_read_are_refused_before_their_names_are_in_memory(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(darwin_core_archive, "MAX_MEMBERS", 2)
+    with zipfile.ZipFile(tmp_path / "many.zip", "w") as archive:
+        for number in range(3):
+            archive.writestr(f"{number}.txt", "")
+    with pytest.raises(SourceError, match=r"many\.zip has 3 members, more than the 2 that are read"):
+        DarwinCoreArchive(tmp_path / "many.zip")
 
 
 def test_other_files_are_refused(tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ Training calls ``write_bundle``, and calibration calls ``update_bundle``. To use
 the weights, ``Bundle.tensors``. It may also be packed as one .zip file, or be on the web: see ``bundle_folder``.
 """
 
+from leafid.bundle.addresses import is_bundle_address
 from leafid.bundle.description import describe_bundle, exported_engines
 from leafid.bundle.folder import (
     CARD,
@@ -18,6 +19,8 @@ from leafid.bundle.folder import (
     REFERENCE_TABLE,
     THUMBNAILS,
     Bundle,
+    bundle_file_sha256,
+    unreadable,
     update_bundle,
     write_bundle,
 )
@@ -37,7 +40,7 @@ from leafid.bundle.schema import (
     PredictionSets,
     Provenance,
 )
-from leafid.bundle.zip_bundles import bundle_members, pack_bundle, unpack_bundle
+from leafid.bundle.zip_bundles import bundle_members, pack_bundle, read_thumbnail, thumbnail_names, unpack_bundle
 
 __all__ = [
     "CARD",
@@ -58,14 +61,19 @@ __all__ = [
     "PhotoPooling",
     "PredictionSets",
     "Provenance",
+    "bundle_file_sha256",
     "bundle_folder",
     "bundle_members",
     "check_is_bundle",
     "describe_bundle",
     "exported_engines",
+    "is_bundle_address",
     "pack_bundle",
     "read_bundle",
+    "read_thumbnail",
+    "thumbnail_names",
     "unpack_bundle",
+    "unreadable",
     "update_bundle",
     "write_bundle",
 ]

@@ -86,7 +86,7 @@ class Bundle:
         path = self.folder / REFERENCES
         if self.info.references is None:
             raise BundleError(f"{self.folder} holds no references: it was never calibrated. Train it again.")
-        if not path.is_file() or sha256_of(path) != self.info.references.sha256:
+        if bundle_file_sha256(path) != self.info.references.sha256:
             raise BundleError(f"{self.folder} is damaged: {REFERENCES} is missing or changed. Copy the bundle again.")
         try:
             arrays = dict(load_file(path))
@@ -181,22 +181,51 @@ def read_bundle_folder(path: Path) -> Bundle:
     """
     folder = folder_of(path)
     info = _read_info(folder / INFO)
-    weights = folder / WEIGHTS
-    if not weights.is_file():
+    sha256 = bundle_file_sha256(folder / WEIGHTS)
+    if sha256 is None:
         raise BundleError(f"{folder} is damaged: {WEIGHTS} is missing. Copy the bundle again.")
-    if sha256_of(weights) != info.weights_sha256:
+    if sha256 != info.weights_sha256:
         raise BundleError(
             f"{folder} is damaged: {WEIGHTS} is not the file this bundle was written with. Copy the bundle again."
         )
     return Bundle(folder, info)
 
 
+def bundle_file_sha256(path: Path) -> str | None:
+    """Return the SHA-256 of a file of a bundle; None if there is none.
+
+    Raises:
+        BundleError: it cannot be read.
+    """
+    try:
+        return sha256_of(path)
+    except (FileNotFoundError, IsADirectoryError, NotADirectoryError):
+        return None
+    except OSError as error:
+        raise unreadable(path, error) from None
+
+
+def unreadable(path: Path, error: OSError) -> BundleError:
+    """Return the error for a file of a bundle that is there and cannot be read."""
+    reason = f"{path} cannot be read: {error.strerror or error}."
+    if isinstance(error, PermissionError):
+        return BundleError(f"{reason} Ask its owner to let you read it: `chmod -R a+rX` on the folder of the bundle.")
+    return BundleError(f"{reason} Copy the bundle again.")
+
+
 def folder_of(path: Path) -> Path:
     """Return the folder of a bundle, given it or the run that holds it; nothing is read.
 
     Raises:
-        BundleError: there is no bundle.
+        BundleError: there is no bundle, or its folder cannot be read.
     """
+    try:
+        return _folder_of(path)
+    except PermissionError as error:
+        raise unreadable(path, error) from None
+
+
+def _folder_of(path: Path) -> Path:
     folder = path if (path / INFO).is_file() or not (path / "bundle").is_dir() else path / "bundle"
     if folder.is_file():
         raise BundleError(
@@ -214,7 +243,9 @@ def _read_info(path: Path) -> BundleInfo:
         if path.stat().st_size > MAX_INFO_BYTES:
             raise BundleError(f"{path} has {path.stat().st_size:,} bytes, too many for the description of a bundle.")
         content = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError, RecursionError) as error:  # ValueError: not UTF-8, not JSON, or numbers without end
+    except OSError as error:
+        raise unreadable(path, error) from None
+    except (ValueError, RecursionError) as error:  # ValueError: not UTF-8, not JSON, or numbers without end
         raise BundleError(f"{path} is damaged: {error}. Copy the bundle again.") from None
     version = content.get("schema_version") if isinstance(content, dict) else None
     if not isinstance(version, int):

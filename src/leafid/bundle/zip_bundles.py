@@ -6,17 +6,15 @@ folder. What is unpacked is read as a bundle before it gets its name in the cach
 found there.
 """
 
-import os
 import re
 import shutil
 import stat
-import struct
 import zipfile
-import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, BinaryIO
+from uuid import uuid4
 
 from leafid.bundle.folder import (
     CARD,
@@ -30,15 +28,13 @@ from leafid.bundle.folder import (
 from leafid.caches import user_caches
 from leafid.errors import BundleError
 from leafid.files import sha256_of, written_atomically
+from leafid.zip_files import DAMAGE, TooManyMembersError, check_member_count
 
 MAX_MEMBERS = 1000
 """Largest number of members of a zip file; a bundle with all engines has 20."""
 
 MAX_BYTES = 4_000_000_000
 """Largest size of an unpacked bundle, and of a packed one; the largest network in use has 1.3 GB."""
-
-MAX_ENTRY_BYTES = 1000
-"""Largest size of a member's entry in the directory of a zip file, on average; the directory is read at once."""
 
 MAX_THUMBNAILS, MAX_THUMBNAIL_BYTES = 100_000, 1_000_000
 """Largest number of thumbnails in a bundle, and largest size of one in bytes; leafid writes them with about 5 kB."""
@@ -50,7 +46,6 @@ MEMBER = re.compile(rf"(?:{'|'.join(map(re.escape, _FILES))})|engines/[A-Za-z0-9
 _FOREIGN = re.compile(r"(?:.*/)?(?:__MACOSX/.*|\.DS_Store|\._[^/]*|Thumbs\.db|desktop\.ini)", re.DOTALL)
 """What systems add to a zip file; left out."""
 
-_DAMAGE = (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, ValueError, RuntimeError, struct.error)
 _COPY = 1_000_000
 _DATE = (1980, 1, 1, 0, 0, 0)  # the same bundle gives the same zip file, and the same hash
 
@@ -143,7 +138,7 @@ def unpack_bundle(path: Path, folder: Path) -> None:
     Raises:
         BundleError: the zip file cannot be read, is damaged, harmful or no bundle, or the folder cannot be written.
     """
-    partial = folder.with_name(f".{folder.name}.{os.getpid()}.partial")
+    partial = folder.with_name(f".{folder.name}.{uuid4().hex}.partial")  # several machines may share the cache
     with _opened(path) as packed:
         members = _checked_members(path, packed)
         try:
@@ -162,7 +157,7 @@ def unpack_bundle(path: Path, folder: Path) -> None:
                     raise
         except BundleError as error:
             raise BundleError(f"{path}: {str(error).replace(str(partial), 'the bundle in it')}") from None
-        except _DAMAGE as error:
+        except DAMAGE as error:
             raise BundleError(f"{path} is damaged: {error}. Copy it again.") from None
         except OSError as error:
             raise BundleError(f"{path} cannot be unpacked into {folder}: {error.strerror or error}.") from None
@@ -183,45 +178,39 @@ def check_thumbnails(folder: Path) -> None:
                 raise BundleError(f"{path} is refused: a thumbnail would have {largest:,} bytes.")
 
 
+def thumbnail_names(folder: Path) -> frozenset[str]:
+    """Return the ``image_id`` of the specimens that a bundle has a thumbnail of; none if their file is damaged."""
+    try:
+        with _opened(folder / THUMBNAILS, MAX_THUMBNAILS) as thumbnails:
+            return frozenset(name.removesuffix(".jpg") for name in thumbnails.namelist())
+    except BundleError:
+        return frozenset()
+
+
+def read_thumbnail(folder: Path, image_id: str) -> bytes | None:
+    """Return the thumbnail of a specimen as JPEG; None if the bundle has none of it, or none of leafid's."""
+    try:
+        with _opened(folder / THUMBNAILS, MAX_THUMBNAILS) as thumbnails:
+            info = thumbnails.getinfo(f"{image_id}.jpg")
+            return thumbnails.read(info) if info.file_size <= MAX_THUMBNAIL_BYTES else None
+    except (BundleError, KeyError):
+        return None
+
+
 @contextmanager
 def _opened(path: Path, most: int = MAX_MEMBERS) -> Iterator[zipfile.ZipFile]:
     """Open a zip file after checking, by its last bytes, that its directory fits into memory."""
     try:
         with path.open("rb") as opened:
-            count, size = _directory(opened)
-            if count > most or size > most * MAX_ENTRY_BYTES:
-                raise BundleError(f"{path} has {count:,} members; a bundle has at most {most:,}.")
+            check_member_count(opened, most)
             with zipfile.ZipFile(opened) as packed:
                 yield packed
+    except TooManyMembersError as error:
+        raise BundleError(f"{path} has {error.count:,} members; a bundle has at most {most:,}.") from None
     except OSError as error:
         raise BundleError(f"{path} cannot be read: {error.strerror or error}.") from None
-    except _DAMAGE as error:
+    except DAMAGE as error:
         raise BundleError(f"{path} is no zip file, or is damaged ({error}). Copy it again.") from None
-
-
-def _directory(opened: BinaryIO) -> tuple[int, int]:
-    """Return the number of members of a zip file and the size of its directory, as its last bytes state them.
-
-    It is looked for where ``zipfile`` looks (APPNOTE.TXT 4.3.14 to 4.3.16).
-    """
-    size = opened.seek(0, os.SEEK_END)
-    length = min(size, 22 + 65_536)
-    opened.seek(size - length)
-    end = opened.read(length)
-    place = length - 22 if end[-22:-18] == b"PK\5\6" and end.endswith(b"\0\0") else end.rfind(b"PK\5\6")
-    if place < 0:
-        raise zipfile.BadZipFile("it has no directory")
-    count, directory_size = struct.unpack_from("<HL", end, place + 10)
-    locator = size - length + place - 20
-    if locator >= 0:
-        opened.seek(locator)
-        signature, _, _, _ = struct.unpack("<4sLQL", opened.read(20))
-        if signature == b"PK\6\7" and locator >= 56:
-            opened.seek(locator - 56)  # where zipfile expects the ZIP64 record
-            record = opened.read(56)
-            if record[:4] == b"PK\6\6":
-                count, directory_size = struct.unpack_from("<QQ", record, 32)
-    return count, directory_size
 
 
 def _checked_members(path: Path, packed: zipfile.ZipFile) -> dict[str, zipfile.ZipInfo]:

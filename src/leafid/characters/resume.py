@@ -12,6 +12,7 @@ from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
+from leafid.characters.image_rows import MeasurementSettings
 from leafid.characters.leaf_ends import END_COLUMNS, EndsSource
 from leafid.errors import OutputError
 from leafid.version import __version__
@@ -19,15 +20,17 @@ from leafid.version import __version__
 Row = dict[str, str]
 
 
-def finished_rows(table: Path, columns: Sequence[str]) -> list[list[Row]]:
+def finished_rows(table: Path, columns: Sequence[str], settings: MeasurementSettings) -> list[list[Row]]:
     """Read the rows of the complete images, grouped by image, in the order of the table.
 
     Args:
         table: the table of an interrupted run; it may end in the middle of a row.
         columns: the columns it must have.
+        settings: the settings it must have been measured with.
 
     Raises:
-        OutputError: the table cannot be read, is not a table of measured leaves, or was written by another version.
+        OutputError: the table cannot be read, is not a table of measured leaves, was written by another version, or
+            was measured with other settings.
     """
     try:
         text = table.read_bytes().decode("utf-8", "replace")
@@ -61,7 +64,25 @@ def finished_rows(table: Path, columns: Sequence[str]) -> list[list[Row]]:
                 f"{table}, row {number}: measured by leafid {row['leafid_version']}, but this is {__version__}. "
                 "Measure all images again with --force, or name another file."
             )
+        if options := _other_options(row, settings):
+            raise OutputError(
+                f"{table}, row {number}: measured {options[0]}, now it would be {options[1]}. Resume with the same "
+                "options, measure all images again with --force, or name another file."
+            )
     return finished
+
+
+def _other_options(row: Row, settings: MeasurementSettings) -> tuple[str, str] | None:
+    """Return the option of a row that is another one now, and what it is now, as one types them."""
+    options = {"max_leaves": "--leaves", "px_per_mm_given": "--px-per-mm"}
+    for column, now in settings.cells().items():
+        if row[column] != now:
+            before, after = (
+                f"with {options[column]} {value}" if value else f"without {options[column]}"
+                for value in (row[column], now)
+            )
+            return before, after
+    return None
 
 
 def _number(text: str) -> int:

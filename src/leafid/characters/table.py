@@ -2,37 +2,24 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from enum import StrEnum
 from functools import partial
 from pathlib import Path
 
-from leafid.characters.comparison import compare, describe_fit
-from leafid.characters.leaf_ends import END_COLUMNS, EndsSource, LeafEnds
+from leafid.characters.image_rows import MeasurementSettings, RowStatus, image_cells, image_rows, rows_of_ended_process
+from leafid.characters.leaf_ends import LeafEnds
 from leafid.characters.process_pool import map_in_processes
 from leafid.characters.resume import finished_rows, remaining_images
-from leafid.characters.values import CHARACTERS, LeafCharacters, Measurement
+from leafid.characters.values import CHARACTERS
 from leafid.cores import usable_cores
 from leafid.destinations import Destination, check_destinations, has_header
-from leafid.errors import ExitCode, FailureReason, ImageError, OutputError
+from leafid.errors import ExitCode, OutputError
 from leafid.files import Existing, check_in_place, written_atomically
-from leafid.images import guard_image
 from leafid.progress import OnProgress
-from leafid.tables import csv_row, escape_formula, path_cell
-from leafid.version import __version__
+from leafid.tables import csv_row, escape_formula
 
-_SENTENCE_TAXA = 3  # taxa in the sentence of a row
 _MIN_IMAGES_FOR_POOL = 12  # with fewer, starting processes takes longer than measuring
-
-
-class RowStatus(StrEnum):
-    """Outcome for a leaf or an image."""
-
-    MEASURED = "measured"
-    NOT_MEASURED = "not_measured"
-    FAILED = "failed"
 
 
 _IMAGE_COLUMNS = {
@@ -55,6 +42,8 @@ _IMAGE_COLUMNS = {
     "apex_y": "As `apex_x`: from the top.",
     "px_per_mm": "Scale of the image: as given, or from a ruler in millimetres or a scale bar in the image; empty "
     "without any.",
+    "max_leaves": "The `--leaves` of the measurement.",
+    "px_per_mm_given": "The `--px-per-mm` of the measurement; empty without it.",
 }
 _FLORA_COLUMNS = {
     "flora_fit": "Taxa of the leaf-character table by how well the leaf fits their ranges, with the likelihood "
@@ -145,14 +134,16 @@ def measure_to_file(
 
     Raises:
         OutputError: the output already exists, cannot be written, or cannot be resumed because it is another table, is
-            of another version of leafid, or contains images that are not in ``paths``.
+            of another version of leafid, was measured with other ``leaves`` or ``px_per_mm``, or contains images that
+            are not in ``paths``.
     """
+    settings = MeasurementSettings(leaves, px_per_mm)
     columns = list(table_columns())
     check_destinations([measurement_destination(output)], inputs=paths, existing=existing)
     resumed = existing == "resume" and output.exists()
-    finished = finished_rows(output, columns) if resumed else []
+    finished = finished_rows(output, columns, settings) if resumed else []
     images = list(zip(paths, ends or [None] * len(paths), strict=True))
-    finished, remaining = remaining_images([_image_cells(*image) for image in images], finished, output)
+    finished, remaining = remaining_images([image_cells(*image) for image in images], finished, output)
     counts = dict.fromkeys(("failed", "without_leaf", "leaves", "with_veins"), 0)
     if resumed:
         with written_atomically(output) as temporary, temporary.open("w", encoding="utf-8", newline="") as opened:
@@ -166,7 +157,7 @@ def measure_to_file(
         with output.open("a" if resumed else "w", encoding="utf-8", newline="") as opened:
             if not resumed:
                 opened.write(csv_row(columns))
-            measured = _measure_all([images[index] for index in remaining], leaves, px_per_mm, workers)
+            measured = _measure_all([images[index] for index in remaining], settings, workers)
             for done, rows in enumerate(measured, start=len(finished) + 1):
                 opened.writelines(_line(columns, row) for row in rows)
                 opened.flush()
@@ -188,108 +179,17 @@ def _add_counts(rows: Sequence[Mapping[str, str]], counts: dict[str, int]) -> No
     counts["without_leaf"] += not measured and rows[0]["status"] != RowStatus.FAILED
 
 
-def _path_text(path: Path) -> str:
-    """Return a path as it is written in a row; bytes that are not UTF-8 are escaped."""
-    return path_cell(os.fsencode(path).decode("utf-8", "backslashreplace"))
-
-
 def _line(columns: Sequence[str], row: Mapping[str, str]) -> str:
-    """Return a new row as written; ``_path_text`` has made its path safe."""
+    """Return a new row as written; its path is safe already."""
     return csv_row(row[name] if name == "path" else escape_formula(row.get(name, "")) for name in columns)
 
 
 def _measure_all(
-    images: Sequence[tuple[Path, LeafEnds | None]], leaves: int, px_per_mm: float | None, workers: int | None
+    images: Sequence[tuple[Path, LeafEnds | None]], settings: MeasurementSettings, workers: int | None
 ) -> Iterator[list[dict[str, str]]]:
     processes = workers or (1 if len(images) < _MIN_IMAGES_FOR_POOL else usable_cores())
+    rows_of = partial(image_rows, settings=settings)
     if processes == 1:
-        yield from (image_rows(path, leaves, px_per_mm, ends) for path, ends in images)
+        yield from map(rows_of, images)
         return
-    rows_of = partial(_rows_of_item, leaves=leaves, px_per_mm=px_per_mm)
-    yield from map_in_processes(rows_of, images, processes, _rows_of_ended_process)
-
-
-def _rows_of_item(image: tuple[Path, LeafEnds | None], leaves: int, px_per_mm: float | None) -> list[dict[str, str]]:
-    return image_rows(image[0], leaves, px_per_mm, image[1])
-
-
-def _rows_of_ended_process(image: tuple[Path, LeafEnds | None]) -> list[dict[str, str]]:
-    reason = "its process ended: the decoder crashed on it, or memory ran out"
-    return [_image_cells(*image) | {"status": RowStatus.FAILED, "reason": f"{FailureReason.NOT_PROCESSED}: {reason}"}]
-
-
-def _image_cells(path: Path, ends: LeafEnds | None) -> dict[str, str]:
-    """Return what is known before the image is read; ends set by hand stay in the table whatever comes out."""
-    cells = {"path": _path_text(path), "leafid_version": __version__}
-    return cells if ends is None else cells | {"ends": EndsSource.BY_HAND} | _end_cells(ends)
-
-
-def _end_cells(ends: LeafEnds) -> dict[str, str]:
-    places = (_format_place(value) for point in (ends.base, ends.apex) for value in point)
-    return dict(zip(END_COLUMNS, places, strict=True))
-
-
-def image_rows(
-    path: Path, leaves: int, px_per_mm: float | None = None, ends: LeafEnds | None = None
-) -> list[dict[str, str]]:
-    """Measure one image and return its rows, at least one; missing values have no key."""
-    image_cells = _image_cells(path, ends)
-    try:
-        with guard_image(path):
-            return _measured_rows(path, image_cells, leaves, px_per_mm, ends)
-    except ImageError as error:
-        return [image_cells | {"status": RowStatus.FAILED, "reason": str(error)}]
-
-
-def _measured_rows(
-    path: Path, image_cells: dict[str, str], leaves: int, px_per_mm: float | None, ends: LeafEnds | None
-) -> list[dict[str, str]]:
-    from leafid.characters.images import measure_file
-
-    measured = measure_file(path, leaves=leaves, px_per_mm=px_per_mm, rulers=True, ends=ends)
-    if measured.not_measured is not None:
-        place = "" if ends is None else f": {ends}"
-        reason = f"{measured.not_measured}{place}"
-        return [image_cells | {"status": RowStatus.NOT_MEASURED, "reason": reason}]
-    rows = []
-    for number, leaf in enumerate(measured.leaves, start=1):
-        row = image_cells | {
-            "leaf": str(number),
-            "leaves": str(len(measured.leaves)),
-            "status": RowStatus.NOT_MEASURED if leaf.not_measured else RowStatus.MEASURED,
-            "reason": leaf.not_measured or leaf.no_veins or "",
-        }
-        row |= dict(zip(("left", "top", "right", "bottom"), map(str, leaf.box), strict=True))
-        if ends is None:
-            row |= {"ends": EndsSource.FOUND} | _end_cells(leaf.ends)
-        if measured.px_per_mm is not None:
-            row["px_per_mm"] = _format_number(measured.px_per_mm)
-        rows.append(row | _character_cells(leaf.characters))
-    return rows
-
-
-def _format_place(value: float) -> str:
-    """Format a place in the image to a tenth of a pixel; a place beyond its upper or left edge is on the edge."""
-    return f"{max(0.0, value):.1f}"
-
-
-def _character_cells(characters: LeafCharacters) -> dict[str, str]:
-    cells = {}
-    for name, value in characters.present():
-        if isinstance(value, Measurement):
-            cells[name] = _format_number(value.value)
-            cells[f"{name}_uncertainty"] = _format_number(value.uncertainty)
-        else:
-            cells[name] = value.value
-        cells[f"{name}_quality"] = f"{value.quality:.2f}"
-    if not cells:
-        return cells
-    fits = [fit for fit in compare(characters) if fit.fits]
-    cells["flora_fit"] = "; ".join(f"{fit.taxon} {fit.likelihood:.2f}" for fit in fits)
-    cells["flora_sentence"] = describe_fit(characters, fits[:_SENTENCE_TAXA])
-    return cells
-
-
-def _format_number(number: float) -> str:
-    """Format a number with four significant digits; from 1000 on as a whole number."""
-    return f"{number:.0f}" if number >= 1000 else f"{number:.4g}"
+    yield from map_in_processes(rows_of, images, processes, partial(rows_of_ended_process, settings=settings))

@@ -27,6 +27,7 @@ from .next_question.in_records import clearly_shown as clearly_shown
 from .next_question.in_records import open_taxa as open_taxa
 from .next_question.in_records import questions_in as questions_in
 from .outputs.darwin_core import DWC_COLUMNS as DWC_COLUMNS
+from .outputs.darwin_core import associated_media as associated_media
 from .outputs.darwin_core import given_names as given_names
 from .outputs.darwin_core import identifier_of as identifier_of
 from .outputs.darwin_core import scientific_name_authors as scientific_name_authors
@@ -48,13 +49,13 @@ from .outputs.writers import result_destinations as result_destinations
 from .plants.grouping import Plant as Plant
 from .plants.grouping import group_photos as group_photos
 from .question import IdentifyOptions as IdentifyOptions
+from .record_reading import record_from_dict as record_from_dict
 from .records import Candidate as Candidate
 from .records import LeafCheck as LeafCheck
 from .records import PlantPhoto as PlantPhoto
 from .records import Record as Record
 from .records import Status as Status
 from .records import column_documentation as column_documentation
-from .records import record_from_dict as record_from_dict
 from .run_identification import identify_plants_to_file as identify_plants_to_file
 from .run_identification import identify_plants_to_list as identify_plants_to_list
 from .run_identification import identify_to_file as identify_to_file

@@ -108,7 +108,8 @@ def identify_photos(settings: IdentifySettings) -> ExitCode:
     named = [settings.taxa] if settings.taxa else []  # may be a file
     check_destinations(destinations, inputs=chain(settings.images, named, paths), existing=settings.existing)
     _check_image_count(settings, len(paths))
-    settings.derived.check_images(len(paths), inputs.given.names)
+    plants_alone = settings.plant_by is not None and not settings.photos_too
+    settings.derived.check_images(paths, inputs.given, plants_alone=plants_alone)
     console = Console()
     for remark in inputs.remarks:
         _print(console, remark, style="dim")

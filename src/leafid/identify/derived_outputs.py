@@ -8,6 +8,7 @@ from pathlib import Path
 from leafid.bundle import BundleInfo
 from leafid.destinations import Destination
 from leafid.errors import UsageError
+from leafid.identify.inputs.given_columns import GivenColumns
 from leafid.identify.outputs.browser_pdf import find_chromium
 from leafid.identify.outputs.darwin_core import write_darwin_core
 from leafid.identify.outputs.dwc_archive import write_archive
@@ -18,9 +19,17 @@ from leafid.identify.outputs.sample_reports import (
     sample_reports_destination,
     write_sample_reports,
 )
-from leafid.identify.outputs.spreadsheet import spreadsheet_destination, write_spreadsheet
+from leafid.identify.outputs.spreadsheet import (
+    MAX_COLUMNS,
+    MAX_RECORDS,
+    spreadsheet_destination,
+    too_many_columns,
+    too_many_records,
+    write_spreadsheet,
+)
 from leafid.identify.outputs.writers import darwin_core_destination
 from leafid.identify.plants.command import Records
+from leafid.identify.records import unicode_path
 from leafid.installation import require_training
 from leafid.progress import progress_bar
 
@@ -62,25 +71,34 @@ class DerivedOutputs:
             *(() if self.sample_reports is None else [sample_reports_destination(self.sample_reports)]),
         ]
 
-    def check_images(self, images: int, given: Sequence[str]) -> None:
+    def check_images(self, images: Sequence[str], given: GivenColumns, *, plants_alone: bool = False) -> None:
         """Check early that the outputs can hold these images.
 
         Args:
-            images: their number.
-            given: names of their given columns.
+            images: their paths.
+            given: their given columns.
+            plants_alone: only plants have records; one photo with the number of the sample is enough for each.
 
         Raises:
             UsageError: they cannot.
         """
         report, column = self.report, self.sample_column
-        if report is not None and not is_report_folder(report) and images > MAX_ROWS_IN_FILE:
+        if report is not None and not is_report_folder(report) and len(images) > MAX_ROWS_IN_FILE:
             raise UsageError(
-                f"{images:,} images are too many for a report in one file. Name a folder: "
+                f"{len(images):,} images are too many for a report in one file. Name a folder: "
                 f"--report {report.with_suffix('')}"
             )
-        if column is not None and column not in given:
-            columns = ", ".join(given) or "none; name the images by a table that has it"
+        if self.spreadsheet is not None and len(images) > MAX_RECORDS:
+            raise UsageError(f"--spreadsheet {self.spreadsheet}: {too_many_records(len(images))}")
+        if self.spreadsheet is not None and len(given.names) > MAX_COLUMNS:
+            raise UsageError(f"--spreadsheet {self.spreadsheet}: {too_many_columns(len(given.names))}")
+        if column is not None and column not in given.names:
+            columns = ", ".join(given.names) or "none; name the images by a table that has it"
             raise UsageError(f"--sample-column {column}: the images have no such column. They have: {columns}.")
+        if column is not None and not plants_alone:
+            for position, path in enumerate(images):
+                if dict(given.of(position))[column] is None:
+                    raise UsageError(f"--sample-column {column}: {unicode_path(path)} has no value there. Fill it in.")
 
     def write(
         self,

@@ -3,7 +3,6 @@
 It is declared here once; CSV, JSONL, Parquet, terminal tables and documentation are derived from the declaration.
 """
 
-from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field, fields
 from datetime import datetime
 from enum import StrEnum
@@ -201,9 +200,6 @@ COLUMNS = _columns()
 
 COLUMN_NAMES = frozenset(column.name for column in COLUMNS)
 
-RENAMED_COLUMNS = {"score": "probability", "target_score": "target_probability"}
-"""Columns of earlier versions, and their names now."""
-
 
 def column_documentation() -> str:
     """Return the documentation of the columns of a result as a Markdown table."""
@@ -253,40 +249,6 @@ def record_to_dict(record: Record) -> dict[str, Any]:
     if record.reason is not None:
         values["reason"] = unicode_path(record.reason)
     return values | dict(record.given)
-
-
-def record_from_dict(values: dict[str, Any]) -> Record:
-    """Return the record for values from ``record_to_dict``.
-
-    Raises:
-        RenamedColumnError: the values have columns of an earlier version.
-        KeyError, TypeError or ValueError: the values do not make a record.
-    """
-    check_renamed_columns(values)
-    fields: dict[str, Any] = {column.name: values[column.name] for column in COLUMNS}
-    fields["given"] = tuple((name, value) for name, value in values.items() if name not in COLUMN_NAMES)
-    if wrong := [name for name, value in fields["given"] if not isinstance(value, str | None)]:
-        raise ValueError(f"{wrong[0]} is no text")
-    fields["status"] = Status(fields["status"])
-    for column in COLUMNS:
-        if column.element_type is not None:
-            fields[column.name] = tuple(column.element_type(**element) for element in fields[column.name])
-    return Record(**fields)
-
-
-class RenamedColumnError(ValueError):
-    """A result has columns of an earlier version; the message gives their names now."""
-
-
-def check_renamed_columns(names: Iterable[str]) -> None:
-    """Check that no column has a name of an earlier version.
-
-    Raises:
-        RenamedColumnError: one has.
-    """
-    if found := [name for name in names if name in RENAMED_COLUMNS]:
-        renamings = ", ".join(f"column {name} is now {RENAMED_COLUMNS[name]}" for name in found)
-        raise RenamedColumnError(renamings)
 
 
 def photo_metadata(shot: CaptureInfo, keep_location: bool) -> dict[str, Any]:

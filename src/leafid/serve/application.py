@@ -13,7 +13,7 @@ from starlette.middleware.cors import CORSMiddleware
 from starlette.responses import JSONResponse
 from starlette.types import Lifespan
 
-from leafid.bundle import Bundle
+from leafid.bundle import Bundle, thumbnail_names
 from leafid.defects import save_defect
 from leafid.serve import exports, leafid_api, page, plantnet, questions, static_files, worker
 from leafid.serve.errors import RequestError, error_response
@@ -22,7 +22,6 @@ from leafid.serve.service import Service
 from leafid.serve.settings import Listening, ServeSettings
 from leafid.serve.worker import WorkerSettings
 from leafid.serve.worker_pool import WorkerPool
-from leafid.trust import thumbnail_names
 from leafid.version import __version__
 
 _logger = logging.getLogger(__name__)

@@ -9,6 +9,7 @@ class RequestError(Exception):
     """A request that cannot be answered: its HTTP status and a message for its sender."""
 
     def __init__(self, status: int, message: str, headers: dict[str, str] | None = None) -> None:
+        message = message.encode("utf-8", "backslashreplace").decode()  # it may quote what is no valid text
         super().__init__(message)
         self.status, self.message, self.headers = status, message, headers or {}
 

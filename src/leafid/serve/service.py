@@ -6,10 +6,9 @@ from typing import cast
 
 from starlette.requests import Request
 
-from leafid.bundle import BundleInfo
+from leafid.bundle import BundleInfo, read_thumbnail
 from leafid.serve.settings import Limits
 from leafid.serve.worker_pool import WorkerPool
-from leafid.trust import read_thumbnail
 
 
 @dataclass(frozen=True)

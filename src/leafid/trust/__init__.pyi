@@ -25,7 +25,5 @@ from .photo_pooling import photo_correlation as photo_correlation
 from .photo_pooling import pool_photos as pool_photos
 from .references import ReferenceSpecimens as ReferenceSpecimens
 from .references import Specimen as Specimen
-from .thumbnails import read_thumbnail as read_thumbnail
-from .thumbnails import thumbnail_names as thumbnail_names
 from .training_features import TrainingFeatures as TrainingFeatures
 from .training_features import l2_normalise as l2_normalise

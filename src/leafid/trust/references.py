@@ -8,11 +8,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from leafid.bundle import REFERENCE_TABLE, Bundle
+from leafid.bundle import REFERENCE_TABLE, Bundle, read_thumbnail
 from leafid.catalog import read_catalog
 from leafid.errors import BundleError, CatalogError
 from leafid.tables import TableError, read_table
-from leafid.trust.thumbnails import read_thumbnail
 from leafid.trust.training_features import TrainingFeatures
 
 if TYPE_CHECKING:

@@ -54,24 +54,6 @@ def write_thumbnails(bundle: Path, run: "Run", table: str) -> int:
     return len(allowed)
 
 
-def thumbnail_names(bundle: Path) -> frozenset[str]:
-    """Return the ``image_id`` of the specimens that the bundle has a thumbnail of."""
-    try:
-        with zipfile.ZipFile(bundle / THUMBNAILS) as archive:
-            return frozenset(name.removesuffix(".jpg") for name in archive.namelist())
-    except (OSError, zipfile.BadZipFile):
-        return frozenset()
-
-
-def read_thumbnail(bundle: Path, image_id: str) -> bytes | None:
-    """Return the thumbnail of a specimen as JPEG; None if the bundle has none of it."""
-    try:
-        with zipfile.ZipFile(bundle / THUMBNAILS) as archive:
-            return archive.read(f"{image_id}.jpg")
-    except (OSError, KeyError, zipfile.BadZipFile):
-        return None
-
-
 def _jpeg_thumbnail(pixels: NDArray[np.uint8]) -> bytes:
     thumbnail = Image.fromarray(pixels)
     thumbnail.thumbnail((SIDE, SIDE), Image.Resampling.LANCZOS)

@@ -185,6 +185,12 @@ class _Worker:
             )
         except LeafidError as error:
             self._why_not_ready = str(error)
+            return
+        if (found := self._identifier.info.identifier) != identifier.info.identifier:
+            self._why_not_ready = (
+                f"{identifier.bundle} is {found} there, and {identifier.info.identifier} on this machine. Give all "
+                "machines the same bundle."
+            )
 
     def why_not_ready(self) -> str | None:
         """Return the reason if the identifier could not be loaded."""

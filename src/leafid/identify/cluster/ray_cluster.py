@@ -2,9 +2,9 @@
 
 A worker is a Ray actor on one GPU or on a few CPU cores. It loads the bundle once, reads the images of its blocks and
 runs ``Identifier.identify`` on them, so all machines must see the bundle and the images under the same paths. Each
-idle worker takes the next block; a block whose machine is lost is tried again by any worker, and an image on which
-workers crash repeatedly gets a failed record. Ray does not restart the workers: it would keep the blocks of a lost
-machine for a worker that may find no free cores for ever.
+machine unpacks a packed bundle into its own cache. Each idle worker takes the next block; a block whose machine is lost
+is tried again by any worker, and an image on which workers crash repeatedly gets a failed record. Ray does not restart
+the workers: it would keep the blocks of a lost machine for a worker that may find no free cores for ever.
 
 Actors are used instead of Ray Data, which gave the same records but started later, always wrote to the terminal and
 retries a lost block without limit (Ray 2.60).
@@ -23,7 +23,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Literal, Self, Unpack
 
-from leafid.bundle import BundleInfo, read_bundle
+from leafid.bundle import BundleInfo, is_bundle_address, read_bundle
 from leafid.cores import usable_cores
 from leafid.errors import InstallationError, UsageError
 from leafid.identify.cluster.ray_blocks import MIN_BLOCK_IMAGES, identify_on_workers
@@ -52,7 +52,8 @@ class ClusterIdentifier:
     """Identifies photos with a bundle on a Ray cluster; the counterpart of ``Identifier`` on one machine."""
 
     info: BundleInfo
-    bundle: Path
+    bundle: str
+    """Absolute path or address, as given: each machine unpacks or fetches a packed bundle into its own cache."""
     device: str
     engine_name: EngineName | Literal["auto"]
     references_per_candidate: int
@@ -71,7 +72,7 @@ class ClusterIdentifier:
         """Check a bundle that workers will load; arguments as in ``Identifier.load``.
 
         Args:
-            bundle: a path that is valid on all machines.
+            bundle: a path that is valid on all machines, or an address.
             device: ``auto``: one worker for each GPU of the cluster, or CPU workers if it has none.
             engine: ``auto``: each worker chooses for its machine.
             references: number of reference specimens that a record cites for each candidate.
@@ -85,8 +86,8 @@ class ClusterIdentifier:
             raise InstallationError(
                 "Ray is not installed. Run on this and every machine of the cluster: pip install 'leafid[ray]'"
             )
-        read = read_bundle(bundle)
-        return cls(read.info, read.folder.absolute(), device, engine, references, cores)
+        named = str(bundle) if is_bundle_address(bundle) else os.path.abspath(bundle)
+        return cls(read_bundle(bundle).info, named, device, engine, references, cores)
 
     def batch_size(self, setting: int | Literal["auto"] = "auto") -> int:
         """Return the number of records that are written together."""

@@ -17,10 +17,9 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from leafid.bundle import Bundle
+from leafid.bundle import Bundle, bundle_file_sha256, unreadable
 from leafid.cores import usable_cores
 from leafid.errors import BundleError
-from leafid.files import sha256_of
 from leafid.identify.engines.compiled_formats import INT8, CompiledName, FeatureExtractor, load_model, require_engine
 from leafid.identify.engines.engine import EngineName, EngineOutput
 from leafid.identify.engines.pooling_head import KINDS, PoolingHead
@@ -177,6 +176,8 @@ def check_parity(bundle: Bundle, name: CompiledName) -> Parity:
     folder, again = engine_folder(bundle, name), _how_to_export(bundle.folder, name)
     try:
         parity = Parity.model_validate_json((folder / PARITY).read_text(encoding="utf-8"))
+    except PermissionError as error:
+        raise unreadable(folder / PARITY, error) from None
     except (OSError, UnicodeDecodeError, ValidationError):
         raise BundleError(
             f"{folder} is damaged or of an earlier leafid: {PARITY} is missing or changed. {again}"
@@ -186,7 +187,7 @@ def check_parity(bundle: Bundle, name: CompiledName) -> Parity:
     if not parity.passed:
         raise BundleError(f"{folder} differs from torch: {parity}. Use --engine torch.")
     for file, sha256 in parity.files.items():
-        if not (folder / file).is_file() or sha256_of(folder / file) != sha256:
+        if bundle_file_sha256(folder / file) != sha256:
             raise BundleError(f"{folder} is damaged: {file} is missing or changed. {again}")
     sides = {str(side) for side in view_sides(bundle.info.preprocessing)}
     if missing := sides - {Path(file).stem for file in parity.files}:

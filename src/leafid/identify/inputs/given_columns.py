@@ -1,18 +1,18 @@
 """The columns of tables that name images, such as catalogue numbers, which are carried through to every output."""
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 
 from leafid.identify.inputs.name_list import NameList
-from leafid.identify.records import COLUMN_NAMES, RENAMED_COLUMNS
+from leafid.identify.record_reading import RENAMED_COLUMNS
+from leafid.identify.records import COLUMN_NAMES
 
 PREFIX = "input_"
 """Begins the name of a given column that would otherwise have the name of a column of the result."""
 
 
-def carried_name(name: str, taken: Iterable[str]) -> str:
+def carried_name(name: str, taken: Container[str]) -> str:
     """Return the name under which a given column is carried: its own, with ``PREFIX`` as often as it is taken."""
-    taken = frozenset(taken)
     while name in taken:
         name = PREFIX + name
     return name
@@ -27,11 +27,11 @@ def carried_names(header: Sequence[str]) -> tuple[str, ...]:
     Args:
         header: unique names of all columns of the table.
     """
-    names: list[str] = []
+    names: dict[str, None] = dict.fromkeys((*COLUMN_NAMES, *RENAMED_COLUMNS))
+    taken = len(names)
     for number, column in enumerate(header, start=1):
-        name = " ".join(column.split()) or f"{PREFIX}{number}"
-        names.append(carried_name(name, {*COLUMN_NAMES, *RENAMED_COLUMNS, *names}))
-    return tuple(names)
+        names[carried_name(" ".join(column.split()) or f"{PREFIX}{number}", names)] = None
+    return tuple(names)[taken:]
 
 
 class GivenColumns:

@@ -87,7 +87,7 @@ class IdentificationTerms:
         """Return the value of each term for an identified record; a missing one is empty."""
         name = record.scientific_name or ""
         return {
-            "associatedMedia": _media(record),
+            "associatedMedia": associated_media(record),
             "scientificName": name,
             "scientificNameAuthorship": self._authors.get(name, ""),
             "taxonID": self._keys.get(name, ""),
@@ -111,7 +111,10 @@ def scientific_name_authors() -> dict[str, str]:
 def given_names(records: Iterable[Record]) -> list[str]:
     """Return the names under which the given columns of records follow ``DWC_COLUMNS``; all records have the same."""
     first = next(iter(records), None)
-    return [carried_name(name, DWC_COLUMNS) for name, _ in first.given] if first else []
+    names: dict[str, None] = dict.fromkeys(DWC_COLUMNS)
+    for name, _ in first.given if first else ():
+        names[carried_name(name, names)] = None
+    return list(names)[len(DWC_COLUMNS) :]
 
 
 def identifier_of(*parts: str) -> str:
@@ -135,7 +138,7 @@ def qualifier(record: Record) -> str:
     return "cf." if len(record.prediction_set) > 1 or record.leaf_check == LeafCheck.EXCLUDES else ""
 
 
-def _media(record: Record) -> str:
+def associated_media(record: Record) -> str:
     """Return the image, or the images of a plant that were used, separated as Darwin Core lists are."""
     used = [photo.path for photo in record.photos if photo.left_out is None] or [record.path]
     return " | ".join(path_cell(unicode_path(path)) for path in used)

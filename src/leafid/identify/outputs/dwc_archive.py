@@ -19,6 +19,7 @@ from leafid.identify.outputs.dwc_terms import IDENTIFICATION, OCCURRENCE, TERMS,
 from leafid.identify.records import Record
 from leafid.tables import csv_row
 from leafid.taxonomy import Taxonomy
+from leafid.zip_files import DAMAGE, TooManyMembersError, check_member_count
 
 META, CORE, EXTENSION = "meta.xml", "occurrence.csv", "identification.csv"
 
@@ -37,15 +38,18 @@ class _Specimen:
 
     values: dict[str, str]
     probability: float
-    other: dict[str, list[str]] = field(default_factory=dict)
+    media: dict[str, None] = field(default_factory=dict)  # an ordered set, as are the values of `other`
+    other: dict[str, dict[str, None]] = field(default_factory=dict)
 
 
 def is_archive(path: Path) -> bool:
     """Return whether a file is an archive with the members that ``write_archive`` writes."""
     try:
-        with zipfile.ZipFile(path) as archive:
-            return sorted(archive.namelist()) == sorted((META, CORE, EXTENSION))
-    except (OSError, ValueError, zipfile.BadZipFile):
+        with path.open("rb") as content:
+            check_member_count(content, 3)
+            with zipfile.ZipFile(content) as archive:
+                return sorted(archive.namelist()) == sorted((META, CORE, EXTENSION))
+    except (OSError, TooManyMembersError, *DAMAGE):
         return False
 
 
@@ -106,11 +110,10 @@ def _add(specimens: dict[str, _Specimen], record: Record, values: dict[str, str]
     elif probability > specimen.probability and "scientificName" not in given:
         specimen.values |= own
         specimen.probability = probability
-    media = [part for part in (specimen.values.get("associatedMedia"), values["associatedMedia"]) if part]
-    specimen.values["associatedMedia"] = _LIST.join(dict.fromkeys(_LIST.join(media).split(_LIST)))
+    for part in (given.get("associatedMedia"), values["associatedMedia"]):
+        specimen.media |= dict.fromkeys(part.split(_LIST) if part else ())
     for name, value in other.items():
-        if value not in (found := specimen.other.setdefault(name, [])):
-            found.append(value)
+        specimen.other.setdefault(name, {})[value] = None
     return core_id
 
 
@@ -119,6 +122,7 @@ def _columns(specimens: Iterable[_Specimen]) -> list[str]:
     used = {"occurrenceID", "basisOfRecord", "scientificName"}
     for specimen in specimens:
         used |= {name for name, value in specimen.values.items() if value}
+        used |= {"associatedMedia"} if specimen.media else set()
         used |= {"dynamicProperties"} if specimen.other else set()
     return [name for name in TERMS if name in used]
 
@@ -126,9 +130,9 @@ def _columns(specimens: Iterable[_Specimen]) -> list[str]:
 def _core_rows(specimens: dict[str, _Specimen], columns: Sequence[str]) -> Iterator[str]:
     yield csv_row(["id", *columns])
     for core_id, specimen in specimens.items():
-        values = specimen.values
+        values = specimen.values | {"associatedMedia": _LIST.join(specimen.media)}
         if specimen.other:
-            one = {name: found[0] if len(found) == 1 else found for name, found in specimen.other.items()}
+            one = {name: next(iter(found)) if len(found) == 1 else [*found] for name, found in specimen.other.items()}
             given = values.get("dynamicProperties")
             one |= {"dynamicProperties": given} if given else {}
             values = values | {"dynamicProperties": json.dumps(one, ensure_ascii=False)}

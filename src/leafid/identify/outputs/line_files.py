@@ -9,7 +9,8 @@ from typing import IO
 from leafid.errors import OutputError
 from leafid.files import check_in_place
 from leafid.identify.outputs.line_formats import LineFormat
-from leafid.identify.records import Record, RenamedColumnError, check_renamed_columns
+from leafid.identify.record_reading import RenamedColumnError, check_renamed_columns
+from leafid.identify.records import Record
 
 
 class RecordWriter:

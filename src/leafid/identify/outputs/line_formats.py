@@ -13,13 +13,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, get_args, get_type_hints
 
 from leafid.files import written_atomically
-from leafid.identify.records import COLUMNS, Candidate, Record, Status, record_from_dict, record_to_dict
+from leafid.identify.record_reading import record_from_dict
+from leafid.identify.records import COLUMNS, Candidate, Record, Status, record_to_dict
 from leafid.tables import csv_row, escape_formula, path_cell, unescape_formula
 
 if TYPE_CHECKING:
     import pyarrow
 
-_MAX_HEADER = 1_000_000  # bytes
+_MAX_HEADER = 50_000_000  # bytes; some tables of collections have 100,000 columns
 _GIVEN = "From the table that named the image."
 
 ROW_GROUP = 10_000

@@ -9,7 +9,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any, Literal
 
-from leafid.bundle import BundleInfo, read_bundle
+from leafid.bundle import BundleInfo, read_bundle, read_thumbnail
 from leafid.cores import usable_cores
 from leafid.errors import ImageError
 from leafid.html import page_template
@@ -21,7 +21,7 @@ from leafid.identify.summary import Tally
 from leafid.images import guard_image
 from leafid.progress import OnProgress
 from leafid.sources import is_web_address
-from leafid.trust import HeatOverlays, read_thumbnail
+from leafid.trust import HeatOverlays
 
 _THUMBNAIL_SIDE = 120  # longer side in pixels
 _JPEG_QUALITY = 60  # a thumbnail has 3 KB, so that 5,000 rows need 20 MB
@@ -42,7 +42,7 @@ _COLUMNS = (
     "prediction_set",
     "reason",
 )
-_DETAILS = ("caution", "flora_sentence", "next_question", "photo_taken", "camera", "specimens")
+_DETAILS = ("caution", "flora_sentence", "next_question", "photo_taken", "camera", "specimens", "plant", "photos")
 
 
 def write_report(
@@ -61,7 +61,7 @@ def write_report(
 
     Images from the web are not fetched again: they have a link and a note instead of a thumbnail. The leaf of a record
     with leaf characters is measured again and drawn. Cited specimens of the best two candidates are shown side by side,
-    with thumbnails if the bundle has them.
+    with thumbnails if the bundle has them. The record of a plant lists all its photos, with what each says alone.
 
     Args:
         records: in order.
@@ -81,11 +81,12 @@ def write_report(
     """
     folder = None if bundle is None else read_bundle(bundle).folder
     heat = None if folder is None or heat_maps == "none" else HeatOverlays.of_bundle(folder, device=device)
-    tally = Tally()
+    tally, plants = Tally(), 0
     specimens: dict[str, str] = {}
     with open_report(path) as report:
         for batch, pictures in _with_pictures(iter(records)):
             tally.add(batch)
+            plants += sum(record.of_plant for record in batch)
             for record, own_pictures in zip(batch, pictures, strict=True):
                 wanted = heat is not None and (heat_maps == "all" or record.status is Status.UNDETERMINED)
                 maps = _heat_maps(heat, record, report) if heat is not None and wanted else []
@@ -99,7 +100,8 @@ def write_report(
             page_template("leafid.identify", "report.html").render,
             info=info,
             on=on,
-            images=summary.images,
+            records=summary.images,
+            unit=_unit(summary.images, plants),
             statuses={status.value: number for status, number in summary.statuses.items()},
             taxa=summary.taxa,
             target=info.taxonomy.target,
@@ -107,6 +109,11 @@ def write_report(
             limits=info.trained_on.long,
         )
         report.finish(page)
+
+
+def _unit(records: int, plants: int) -> str:
+    """Return what the rows are: photos of plants may stand among the plants."""
+    return "images" if not plants else "plants" if plants == records else "plants and photos"
 
 
 @dataclass(frozen=True)

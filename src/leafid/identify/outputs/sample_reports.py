@@ -4,6 +4,7 @@ A sample is one photo, or all photos with the same number in a column of the tab
 """
 
 import re
+import unicodedata
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -30,6 +31,7 @@ _CHARACTER_WORDS = {
     "base_form": "Form of the base",
     "apex_form": "Form of the apex",
 }
+_MAX_NAME_BYTES = 120  # of 255 that file systems allow; endings and those of unfinished files are added
 _RESERVED = re.compile(r"(?:con|prn|aux|nul|com\d|lpt\d)(?:\..*)?", re.IGNORECASE)
 
 
@@ -126,7 +128,7 @@ def _numbers(records: Iterable[Record], column: str | None) -> dict[str, int]:
 
 def _number(record: Record, index: int, column: str | None) -> str:
     if column is None:
-        return f"{index}: {Path(unicode_path(record.path)).name}"
+        return f"{index}: {_own_name(record)}"
     given = dict(record.given)
     if column not in given:
         columns = ", ".join(given) or "none: name the images by a table"
@@ -134,7 +136,12 @@ def _number(record: Record, index: int, column: str | None) -> str:
     number = given[column]
     if number is None:
         raise UsageError(f"--sample-column {column}: {unicode_path(record.path)} has no value there. Fill it in.")
-    return number
+    return unicodedata.normalize("NFC", number)  # macOS and some programs decompose letters
+
+
+def _own_name(record: Record) -> str:
+    """Return the name of a sample without a number: the plant, or the file."""
+    return record.subject if record.of_plant else Path(unicode_path(record.path)).name
 
 
 def _samples(
@@ -147,23 +154,25 @@ def _samples(
         photos = waiting.setdefault(number, [])
         photos.append(record)
         if len(photos) == counts[number]:
-            yield number if column else Path(unicode_path(record.path)).name, waiting.pop(number)
+            yield number if column else _own_name(record), waiting.pop(number)
 
 
 class _FileNames:
     """Gives each sample a file name that every system accepts, and no two the same."""
 
     def __init__(self) -> None:
-        self._taken: set[str] = set()
+        self._taken: dict[str, int] = {}  # with the last number that was added to it
 
     def of(self, number: str) -> str:
-        name = re.sub(r"[^\w.-]+", "_", number).strip("._")[:100] or "sample"
+        name = re.sub(r"[^\w.-]+", "_", number).encode("utf-8", "ignore")[:_MAX_NAME_BYTES].decode("utf-8", "ignore")
+        name = name.strip("._") or "sample"
         name = f"_{name}" if _RESERVED.fullmatch(name) else name
-        unique, count = name, 1
+        unique, count = name, self._taken.get(name.casefold(), 0)
         while unique.casefold() in self._taken:
             count += 1
-            unique = f"{name}_{count}"
-        self._taken.add(unique.casefold())
+            unique = f"{name}_{count + 1}"
+        self._taken[name.casefold()] = count
+        self._taken.setdefault(unique.casefold(), 0)
         return unique
 
 

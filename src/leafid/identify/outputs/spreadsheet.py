@@ -17,6 +17,7 @@ from leafid.errors import OutputError
 from leafid.files import written_atomically
 from leafid.identify.records import Record, Status, unicode_path
 from leafid.tables import FORMULA_STARTS
+from leafid.zip_files import DAMAGE, TooManyMembersError, check_member_count
 
 if TYPE_CHECKING:
     from openpyxl import Workbook
@@ -24,8 +25,13 @@ if TYPE_CHECKING:
 MAX_RECORDS = 1_048_575
 """Rows that a sheet of an .xlsx file can have, without the headings."""
 
+MAX_COLUMNS = 16_384
+"""Columns that it can have."""
+
 _MAX_CELL = 32_767  # characters
-_NOT_IN_XML = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff]")
+_NOT_IN_XML = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
+_MAX_MEMBERS = 1000  # of a spreadsheet; leafid writes ten
+_MAX_PROPERTIES = 100_000  # bytes, of which leafid writes 1,000; more is a stranger's file
 _RESULTS = {Status.IDENTIFIED: "identified", Status.UNDETERMINED: "undetermined", Status.FAILED: "not read"}
 _ORDINALS = ("1st", "2nd", "3rd")
 
@@ -57,9 +63,12 @@ def spreadsheet_destination(path: Path) -> Destination:
 
 def _is_own(path: Path) -> bool:
     try:
-        with zipfile.ZipFile(path) as opened:
-            return MARK.encode() in opened.read("docProps/core.xml")
-    except (OSError, ValueError, KeyError, zipfile.BadZipFile):
+        with path.open("rb") as content:
+            check_member_count(content, _MAX_MEMBERS)
+            with zipfile.ZipFile(content) as opened:
+                properties = opened.getinfo("docProps/core.xml")
+                return properties.file_size <= _MAX_PROPERTIES and MARK.encode() in opened.read(properties)
+    except (OSError, KeyError, TooManyMembersError, *DAMAGE):
         return False
 
 
@@ -74,16 +83,15 @@ def write_spreadsheet(records: Callable[[], Iterable[Record]], path: Path, info:
         info: of the bundle.
 
     Raises:
-        OutputError: the file cannot be written, or there are more than ``MAX_RECORDS``.
+        OutputError: the file cannot be written, or there are more than ``MAX_RECORDS`` or ``MAX_COLUMNS``.
     """
     from openpyxl import Workbook
 
     columns, number = _used_columns(records(), info)
     if number > MAX_RECORDS:
-        raise OutputError(
-            f"{path}: {number:,} records are too many for a spreadsheet, which has {MAX_RECORDS + 1:,} rows. Use the "
-            "result file, or identify the images in parts with --shard."
-        )
+        raise OutputError(f"{path}: {too_many_records(number)}")
+    if len(columns) > MAX_COLUMNS:
+        raise OutputError(f"{path}: {too_many_columns(len(columns))}")
     book = Workbook(write_only=True)
     book.properties.creator = MARK
     book.properties.title = f"Identification by {info.identifier}"
@@ -101,6 +109,22 @@ def write_spreadsheet(records: Callable[[], Iterable[Record]], path: Path, info:
     return number
 
 
+def too_many_records(number: int) -> str:
+    """Return the sentence for more records than ``MAX_RECORDS``."""
+    return (
+        f"{number:,} records are too many for a spreadsheet, which has {MAX_RECORDS + 1:,} rows. Use the result file, "
+        "or identify the images in parts with --shard."
+    )
+
+
+def too_many_columns(number: int) -> str:
+    """Return the sentence for more columns than ``MAX_COLUMNS``."""
+    return (
+        f"{number:,} columns are too many for a spreadsheet, which has {MAX_COLUMNS:,}. Leave out --spreadsheet, or "
+        "columns of the table that names the images."
+    )
+
+
 def _used_columns(records: Iterable[Record], info: BundleInfo) -> tuple[list[_Column], int]:
     """Return the columns that have a value in some record, and the number of records."""
     candidates, number, used = 0, 0, set[str]()
@@ -113,7 +137,8 @@ def _used_columns(records: Iterable[Record], info: BundleInfo) -> tuple[list[_Co
         used |= {column.heading for column in fixed if column.heading not in used and column.value(record) is not None}
     image, *first = [column for column in _first_columns(info) if column.heading in used or not number]
     last = [column for column in _last_columns() if column.heading in used]
-    return [image, *map(_given_column, given), *first, *_candidate_columns(candidates), *last], number
+    further = [_given_column(index, name) for index, name in enumerate(given)]
+    return [image, *further, *first, *_candidate_columns(candidates), *last], number
 
 
 def _first_columns(info: BundleInfo) -> list[_Column]:
@@ -121,6 +146,8 @@ def _first_columns(info: BundleInfo) -> list[_Column]:
     probability = "Calibrated probability of this taxon; of an undetermined image, of the first candidate."
     columns = [
         _Column("Image", "The photo, as it was named.", lambda record: unicode_path(record.path), 34),
+        _Column("Plant", "Of which the photos show one individual.", lambda record: record.plant, 20),
+        _Column("Photos of the plant", "Used and not used; the result file lists them.", _photo_numbers, 18),
         _Column("Result", "Identified, undetermined, or not read.", lambda record: _RESULTS[record.status], 14),
         _Column("Taxon", "The name, if identified.", lambda record: record.scientific_name, 26, italic=True),
         _Column("Rank", "Rank of the taxon.", lambda record: record.taxon_rank, 9),
@@ -131,7 +158,7 @@ def _first_columns(info: BundleInfo) -> list[_Column]:
     if target is not None:
         meaning = "Calibrated probability of the taxon that the bundle is for."
         wanted = _Column(f"Probability of {target}", meaning, lambda record: record.target_probability, 14, "0.0%")
-        columns.insert(5, wanted)
+        columns.insert(7, wanted)
     return columns
 
 
@@ -179,12 +206,22 @@ def _last_columns() -> list[_Column]:
     ]
 
 
-def _given_column(name: str) -> _Column:
-    return _Column(name, "From the table that named the image.", lambda record: dict(record.given).get(name), 18)
+def _given_column(index: int, name: str) -> _Column:
+    def value(record: Record) -> Value:
+        return record.given[index][1] if index < len(record.given) else None
+
+    return _Column(name, "From the table that named the image.", value, 18)
 
 
 def _reason(record: Record) -> Value:
     return None if record.reason is None else unicode_path(record.reason).replace("_", " ")
+
+
+def _photo_numbers(record: Record) -> Value:
+    if not record.of_plant:
+        return None
+    left_out = sum(photo.left_out is not None for photo in record.photos)
+    return f"{len(record.photos) - left_out} used" + (f", {left_out} left out" if left_out else "")
 
 
 def _prediction_set(record: Record) -> Value:

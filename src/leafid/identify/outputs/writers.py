@@ -23,7 +23,8 @@ from leafid.identify.outputs.parquet_files import (
     journal_path,
     parquet_records,
 )
-from leafid.identify.records import Record, RenamedColumnError, unicode_path
+from leafid.identify.record_reading import RenamedColumnError
+from leafid.identify.records import Record, unicode_path
 from leafid.installation import require_parquet
 from leafid.tables import path_cell
 

@@ -1,6 +1,7 @@
 """Which photos show the same plant: by their folder, by a column of their table, or by a pattern in their path."""
 
 import re
+import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -59,7 +60,8 @@ def group_photos(paths: Sequence[str], by: str, *, given: GivenColumns | None = 
     """
     plants: dict[str, list[str]] = {}
     plant_of: dict[str, str] = {}
-    for path, name in zip(paths, _names(paths, by, given or GivenColumns()), strict=True):
+    for path, as_written in zip(paths, _names(paths, by, given or GivenColumns()), strict=True):
+        name = unicodedata.normalize("NFC", as_written)  # macOS and some programs decompose letters
         if plant_of.setdefault(path, name) != name:
             raise UsageError(
                 f"--plant-by {by}: {unicode_path(path)} is a photo of two plants, {plant_of[path]} and {name}."

@@ -14,7 +14,7 @@ from leafid.errors import OutputError
 from leafid.files import check_in_place, lock_open_file
 from leafid.identify import Record
 from leafid.scientific_names import NameKind, read_name
-from leafid.tables import TableError, csv_row, escape_formula, path_cell, read_table, unescape_formula
+from leafid.tables import TableError, csv_row, escape_formula, read_table, unescape_formula
 
 
 class Choice(StrEnum):
@@ -114,8 +114,7 @@ class DecisionFile:
         Raises:
             OutputError: it cannot be written.
         """
-        values = [str(getattr(decision, name)) for name in COLUMNS]
-        self._append([path_cell(values[0]), *map(escape_formula, values[1:])])
+        self._append([escape_formula(str(getattr(decision, name))) for name in COLUMNS])
         self.latest[decision.path] = decision
 
     def _append(self, cells: Sequence[str]) -> None:

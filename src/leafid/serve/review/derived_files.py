@@ -4,7 +4,14 @@ import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from leafid.identify import DWC_COLUMNS, Record, given_names, identifier_of, scientific_name_authors
+from leafid.identify import (
+    DWC_COLUMNS,
+    Record,
+    associated_media,
+    given_names,
+    identifier_of,
+    scientific_name_authors,
+)
 from leafid.serve.review.decisions import Choice, Decision
 from leafid.sources import is_web_address
 from leafid.tables import write_table
@@ -35,6 +42,7 @@ def write_identifications(records: Sequence[Record], decisions: Mapping[str, Dec
     rows = []
     authors = scientific_name_authors()
     given = {record.subject: [value or "" for _, value in record.given] for record in records}
+    media = {record.subject: associated_media(record) for record in records}
     names = given_names(records)
     for subject, one in decisions.items():
         if one.decision is Choice.CANNOT_TELL:
@@ -42,7 +50,7 @@ def write_identifications(records: Sequence[Record], decisions: Mapping[str, Dec
         predicted = f"{one.predictedName} ({one.predictedProbability})" if one.predictedName else "no name"
         remarks = [one.identificationRemarks, f"{one.decision.capitalize()} after leafid gave {predicted}"]
         values = {
-            "associatedMedia": one.path,
+            "associatedMedia": media.get(subject, ""),
             "scientificName": one.scientificName,
             "scientificNameAuthorship": authors.get(one.scientificName, ""),
             "identificationID": identifier_of(subject, one.identifiedBy, one.dateIdentified),

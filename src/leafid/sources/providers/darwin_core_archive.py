@@ -23,9 +23,12 @@ from leafid.errors import SourceError
 from leafid.quoted_records import quoted_records
 from leafid.sources.providers.archive_description import Table, described_tables
 from leafid.tables import MISSING_WORDS, encoding_of
+from leafid.zip_files import TooManyMembersError, check_member_count
 
 MAX_META_BYTES = 5_000_000
 MAX_LINE_LENGTH = 4_000_000
+MAX_MEMBERS = 300_000
+"""Downloads of GBIF describe each data set in a file of its own; there are 120,000."""
 """Longest line, in characters; lines in publishers' archives have up to some ten thousand."""
 MAX_COMPRESSION_RATIO = 300
 """Largest ratio of unpacked to packed size of a member; tables of occurrences have 5 to 30."""
@@ -210,7 +213,11 @@ def _files_inside(folder: Path) -> dict[str, Path]:
 
 def _open_zip(path: Path) -> zipfile.ZipFile:
     try:
+        with path.open("rb") as content:
+            check_member_count(content, MAX_MEMBERS)
         opened = zipfile.ZipFile(path)
+    except TooManyMembersError as error:
+        raise SourceError(f"{path} has {error.count:,} members, more than the {MAX_MEMBERS:,} that are read.") from None
     except FileNotFoundError:
         raise SourceError(f"There is no archive {path}. Relative paths start at {Path.cwd()}.") from None
     except _DAMAGE as error:
