@@ -103,19 +103,6 @@ def augmented_copy_embeddings(
     return LabelledEmbeddings(np.concatenate(rows), labels)
 
 
-def inference_views(run: Run) -> Iterator[Views]:
-    """Yield the stored views of val, and of train unless these are stored with a margin for augmentation.
-
-    Raises:
-        RunError: images cannot be read; all of them are listed.
-    """
-    for part in PARTS:
-        if margin(augmentation_for(run.job, part)) == 1:
-            samples = split_samples(run, part, drawn=None)
-            for index in range(len(samples)):
-                yield samples[index].views
-
-
 def first_views(run: Run, image_ids: Container[str]) -> Iterator[tuple[str, NDArray[np.uint8]]]:
     """Yield the id and the first view (S, S, 3) of the train and val images in ``image_ids``.
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
+from threading import Lock
 
 import cv2
 import numpy as np
@@ -14,6 +15,7 @@ from leafid.sheets.input_gate.features import LookedAt, features_of
 from leafid.sheets.leaf_parser.engines import EngineName, Network, network_of
 from leafid.sheets.leaf_parser.graph import overview_graph
 from leafid.sheets.leaf_parser.overview import letterboxed, letterboxed_size
+from leafid.sheets.leaf_parser.weights import read_weights
 
 Map = NDArray[np.float32]
 
@@ -27,7 +29,9 @@ CLOSE_SIDE = 256
 _AROUND = 0.08  # margin around the leaf, as a share of its longer side
 _CELL = 4
 _OUTPUTS = {"maps": "maps", "fine": "eighth_1", "deep": "deepest_1"}
-_FOLDER = Path(__file__).parent / "weights"
+FOLDER = Path(__file__).parent / "weights"
+"""Where the shipped weights lie."""
+_LOADING = Lock()
 
 
 @dataclass(frozen=True)
@@ -57,6 +61,31 @@ class GateWeights:
 def gate_network(engine: EngineName | None = None) -> Network:
     """Load the leaf parser's first network with its inner maps as outputs, once per process."""
     return network_of(replace(overview_graph(), outputs=tuple(_OUTPUTS.values())), engine)
+
+
+def judge_input(rgb: NDArray[np.uint8]) -> dict[str, float]:
+    """Return the probability of each of `ANSWERS` for a picture, uint8 RGB (H, W, 3).
+
+    Raises:
+        WeightsError: the weights are missing or damaged.
+        InstallationError: no engine is installed.
+    """
+    with _LOADING:  # two threads that come first would load everything twice
+        network, weights = gate_network(), gate_weights()
+    probabilities = weights.probabilities(features_of(look(rgb, network)))
+    return dict(zip(ANSWERS, probabilities.tolist(), strict=True))
+
+
+@cache
+def gate_weights(folder: Path = FOLDER) -> GateWeights:
+    """Read the shipped weights, once per process.
+
+    Raises:
+        WeightsError: the weights are missing or damaged.
+    """
+    values = read_weights("gate", folder)
+    layers = [(values[f"layer_{number}.weight"], values[f"layer_{number}.bias"]) for number in range(2)]
+    return GateWeights(values["mean"], values["scale"], tuple(layers))
 
 
 def look(rgb: NDArray[np.uint8], network: Network) -> LookedAt:
