@@ -6,9 +6,9 @@ import colorsys
 from collections.abc import Callable
 from dataclasses import dataclass
 
-import cv2
 import numpy as np
-from input_gate_things import HELD_OUT_THINGS, THINGS
+from input_gate_strangers import STRANGERS
+from input_gate_things import THINGS
 from numpy.typing import NDArray
 
 from leafid.demo import HERBARIA, draw_photograph, draw_sheet, sheet_spec
@@ -64,9 +64,7 @@ def photograph(seed: int) -> Picture:
     long = max(drawn.image.shape[:2])
     seen = [leaf for leaf in drawn.leaves if not leaf.folded and leaf.facing > 0.5]
     lengths = [float(np.hypot(*(leaf.base_xy - leaf.apex_xy))) / long for leaf in seen]
-    clear = [
-        leaf.visible_fraction >= _SEEN and length >= _LEAST for leaf, length in zip(seen, lengths, strict=True)
-    ]
+    clear = [leaf.visible_fraction >= _SEEN and length >= _LEAST for leaf, length in zip(seen, lengths, strict=True)]
     answer = "good" if any(clear) else ""
     if drawn.leaves and all(leaf.visible_fraction < _CUT and leaf.cut_by_frame for leaf in drawn.leaves):
         answer = "cut_off" if drawn.arrangement == "close" else ""
@@ -122,7 +120,7 @@ def no_leaf(seed: int, kind: str | None = None) -> Picture:
         NEGATIVES[kind](Scene(stage, rng, pixels))
         image = stage.image
     else:
-        image = {**THINGS, **HELD_OUT_THINGS}[kind](GROUNDS[ground](shape, pixels), rng)
+        image = {**THINGS, **STRANGERS}[kind](GROUNDS[ground](shape, pixels), rng)
     if kind in ("screenshot", "text", "gradient", "noise", "chart") and rng.random() < 0.7:
         return Picture(np.asarray(np.clip(image * 255, 0, 255), np.uint8), "not_a_leaf", kind)
     return Picture(_camera(image, np.ones(shape, np.bool_), pixels), "not_a_leaf", kind)
@@ -204,7 +202,9 @@ def _camera(image: NDArray[np.float32], subject: NDArray[np.bool_], rng: np.rand
     tone = float(image[subject].mean()) if subject.any() else 0.5
     goal = float(np.clip(tone, rng.uniform(0.15, 0.3), rng.uniform(0.5, 0.75)))
     image = image * (goal / max(tone, 0.03)) * np.exp(rng.normal(0, 0.06, 3))
-    image = np.clip(image, 0, 1) ** np.exp(rng.normal(0, 0.15)) + rng.uniform(0, 0.02) * rng.standard_normal(image.shape)
+    image = np.clip(image, 0, 1) ** np.exp(rng.normal(0, 0.15)) + rng.uniform(0, 0.02) * rng.standard_normal(
+        image.shape
+    )
     return np.asarray(np.clip(image * 255, 0, 255), np.uint8)
 
 
@@ -216,7 +216,7 @@ def _unlike(one: Plant, other: Plant) -> bool:
 
 
 def _side(rng: np.random.Generator) -> int:
-    return int(np.exp(rng.uniform(np.log(240), np.log(850))))
+    return int(np.exp(rng.uniform(np.log(220), np.log(600))))
 
 
 def _shape(rng: np.random.Generator) -> tuple[int, int]:

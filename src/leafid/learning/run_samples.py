@@ -8,10 +8,8 @@ import torch
 from numpy.typing import NDArray
 
 from leafid.jobs import Strength
-from leafid.learning.data.augmentation import margin
 from leafid.learning.data.prepare import augmentation_for, fill_store, view_store
 from leafid.learning.data.samples import AugmentedCopy, ImageDataset
-from leafid.learning.data.view_store import Views
 from leafid.learning.devices import worker_count
 from leafid.learning.linear_probe.embeddings import LabelledEmbeddings, compute_embeddings
 from leafid.learning.models.network import Network

@@ -137,7 +137,7 @@ def _sharpness(seen: LookedAt) -> Map:
 
 def _colours(picture: NDArray[np.uint8]) -> Map:
     """Colours, how many there are, how many neighbours are equal, and the share of greens."""
-    same = float((picture[:, 1:] == picture[:, :-1]).all(axis=2).mean())
+    same = float((picture[:, 1:] == picture[:, :-1]).all(axis=2).mean()) if picture.shape[1] > 1 else 1.0
     picture = np.ascontiguousarray(picture[::2, ::2])
     lab = cv2.cvtColor(picture, cv2.COLOR_RGB2LAB).reshape(-1, 3).astype(np.float32)
     hsv = cv2.cvtColor(picture, cv2.COLOR_RGB2HSV).reshape(-1, 3)
@@ -147,5 +147,14 @@ def _colours(picture: NDArray[np.uint8]) -> Map:
     leafy = (hsv[:, 0] > 20) & (hsv[:, 0] < 85) & (hsv[:, 1] > 40) & (hsv[:, 2] > 30)
     brown = (hsv[:, 0] <= 20) & (hsv[:, 1] > 40) & (hsv[:, 2] > 30)
     bright = np.quantile(lab[:, 0], [0.01, 0.1, 0.5, 0.9, 0.99])
-    values = [*lab.mean(axis=0), *lab.std(axis=0), *bright, entropy, float(used.max()), same, leafy.mean(), brown.mean()]
+    values = [
+        *lab.mean(axis=0),
+        *lab.std(axis=0),
+        *bright,
+        entropy,
+        float(used.max()),
+        same,
+        leafy.mean(),
+        brown.mean(),
+    ]
     return np.asarray(values, np.float32)
