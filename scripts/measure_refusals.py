@@ -4,7 +4,7 @@ Drawn inputs have seeds, and a part of them kinds, that the input gate was not t
 photos and sheets: blurred, darkened, framed badly, reduced, laid side by side; parts of sheets without a plant, and
 flowers alone. `--half` takes every second real image, so that a limit can be chosen on one half and tried on the other.
 
-    python scripts/measure_refusals.py RUN --shared ../shared --half second --save /tmp/refusals
+    python scripts/measure_refusals.py --shared ../shared --half second --save /tmp/refusals
 """
 
 from __future__ import annotations
@@ -24,18 +24,21 @@ from input_gate_things import THINGS
 from numpy.typing import NDArray
 from PIL import Image
 
-from leafid.bundle import read_bundle
+from leafid.bundle import Decision, read_bundle
 from leafid.identify import Identifier
 from leafid.images import open_image
-from leafid.sheets import find_plant, judge_input, open_for_views
-from leafid.trust import ImageQuality, quality_reason
+from leafid.sheets import find_plant, judge_input
+from leafid.trust import ImageQuality, input_reason
+from leafid.trust.image_quality import MIN_GOOD
 
 Image8 = NDArray[np.uint8]
 
 SEED = 1_000_000
 """First seed of the drawn inputs; training has seeds below 10,000."""
-FLOWERS = ("0003_006", "0012_014", "0071_077", "0094_099", "0095_101", "0136_147", "0136_148", "0001_003")
+FLOWERS = ("0003_006", "0030_041", "0094_099", "0095_101", "0136_147", "0136_148")
 """Photos in the open that show flowers or fruits and no leaf, chosen by eye."""
+DECISION = Decision(min_probability=0.0, min_side=112, min_good=MIN_GOOD)
+"""Limits of a bundle whose network sees 224 pixels."""
 _BLURS = (2.0, 3.0, 5.0, 8.0)
 _LONGEST = 1200
 
@@ -189,47 +192,54 @@ def saved(inputs: Iterator[BadInput], folder: Path) -> pd.DataFrame:
     return table
 
 
-def refused_share(identifier: Identifier, paths: list[Path]) -> str:
+def gate_answer(path: Path, decision: Decision) -> str:
+    """Return the reason why an image is refused as bad input, or `good`: without any network that names taxa."""
+    opened = open_image(path, needed_side=_LONGEST // 2)
+    pixels = np.asarray(opened.rgb)
+    bright = float(np.quantile(cv2.cvtColor(np.ascontiguousarray(pixels[::3, ::3]), cv2.COLOR_RGB2GRAY), 0.99))
+    size = min(opened.width, opened.height)
+    quality = ImageQuality(shorter_side=size, brightness=bright, sharpness=0.0, answers=judge_input(pixels))
+    reason = input_reason(decision, quality)
+    return "good" if reason is None else reason.value
+
+
+def refused(paths: list[Path], decision: Decision) -> str:
     """Return how many good images are refused as bad input, and for which reasons."""
-    reasons: dict[str, list[str]] = {}
-    for path in paths:
-        opened = open_for_views(path, identifier.info.preprocessing)
-        pixels = np.asarray(opened.rgb)
-        bright = float(np.quantile(pixels[::4, ::4].mean(axis=2), 0.99))
-        size = min(opened.width, opened.height)
-        quality = ImageQuality(shorter_side=size, brightness=bright, sharpness=0.0, answers=judge_input(pixels))
-        if (reason := quality_reason(identifier.info, quality)) is not None:
-            reasons.setdefault(reason.value, []).append(path.stem)
-    listed = "; ".join(f"{reason} {', '.join(names)}" for reason, names in sorted(reasons.items()))
-    count = sum(map(len, reasons.values()))
-    return f"{count} of {len(paths)} ({count / max(len(paths), 1):.1%}) {listed}"
+    answers = pd.Series([gate_answer(path, decision) for path in paths], index=[path.stem for path in paths])
+    bad = answers[answers != "good"]
+    listed = "; ".join(f"{reason}: {', '.join(part.index)}" for reason, part in bad.groupby(bad))
+    return f"{len(bad)} of {len(answers)} ({len(bad) / len(answers):.1%}) {listed}"
 
 
 def main() -> None:
     """Measure the refusals and print the tables."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("run", type=Path, help="finished run or bundle")
     parser.add_argument("--shared", type=Path, required=True, help="folder of the real images")
     parser.add_argument("--half", choices=["first", "second"], default="second", help="half of the real images")
-    parser.add_argument("--save", type=Path, required=True, help="folder for the bad inputs")
+    parser.add_argument("--save", type=Path, required=True, help="folder for the bad inputs and their answers")
+    parser.add_argument("--run", type=Path, help="run or bundle: also let it answer; without, only the gate does")
     parser.add_argument("--good", type=int, default=1000, help="most good images of each set (default: 1000)")
     arguments = parser.parse_args()
-    half = ["first", "second"].index(arguments.half)
-    identifier = Identifier.load(arguments.run)
-    print(f"{read_bundle(arguments.run).info.identifier}\n{identifier.info.decision}")
-    table = saved(
-        (one for part in (drawn_inputs(), real_inputs(arguments.shared, half)) for one in part), arguments.save
-    )
-    table["answer"] = [record.reason_code or "named" for record in identifier.identify(table["path"])]
+    cv2.setNumThreads(1)
+    half, decision = ["first", "second"].index(arguments.half), DECISION
+    pictures = (one for part in (drawn_inputs(), real_inputs(arguments.shared, half)) for one in part)
+    table = saved(pictures, arguments.save)
+    if arguments.run:
+        identifier = Identifier.load(arguments.run)
+        decision = identifier.info.decision
+        print(f"{read_bundle(arguments.run).info.identifier}\n{decision}")
+        table["answer"] = [record.reason_code or "named" for record in identifier.identify(table["path"])]
+    else:
+        table["answer"] = [gate_answer(Path(path), decision) for path in table["path"]]
     table["made of"] = np.where(table["kind"].str.startswith("drawn"), "drawn", "real")
     table.to_csv(arguments.save / "answers.csv", index=False)
     for name, part in (("all", table), *table.groupby("made of")):
         share = (part["answer"] == part["right"]).mean()
         print(f"\n{name}: {len(part)} bad inputs, right reason {share:.1%}")
-        print(pd.crosstab(part["right"], part["answer"]).to_string())
+        print(pd.crosstab(part["right"], part["answer"]).to_string(), flush=True)
     print("\nGood images refused as bad input")
     for name, paths in good_images(arguments.shared, half).items():
-        print(f"{name}: {refused_share(identifier, paths[: arguments.good])}", flush=True)
+        print(f"{name}: {refused(paths[: arguments.good], decision)}", flush=True)
 
 
 if __name__ == "__main__":

@@ -7,7 +7,7 @@ from enum import StrEnum
 import numpy as np
 from numpy.typing import NDArray
 
-from leafid.bundle import BundleInfo
+from leafid.bundle import BundleInfo, Decision
 from leafid.sheets import GOOD
 from leafid.taxonomy import Rank, Taxonomy
 from leafid.trust.image_quality import MIN_BRIGHTNESS, ImageQuality
@@ -163,21 +163,18 @@ def _prediction_set(
 
 
 def quality_reason(info: BundleInfo, quality: ImageQuality | None) -> UndeterminedReason | None:
-    """Return why an image is unsuitable for any bundle: small, dark, blurred, without a leaf and so on; else None.
+    """Return why an image is unsuitable for a bundle whatever plant it shows, or None; without a quality None."""
+    return None if quality is None else input_reason(info.decision, quality)
 
-    Args:
-        info: the bundle's description, which holds the thresholds.
-        quality: of the image; None skips the checks.
-    """
-    thresholds = info.decision
-    if quality is None:
-        return None
-    if thresholds.min_side is not None and quality.shorter_side < thresholds.min_side:
+
+def input_reason(limits: Decision, quality: ImageQuality) -> UndeterminedReason | None:
+    """Return why an image is unsuitable for any bundle with these limits: small, dark, blurred and so on; or None."""
+    if limits.min_side is not None and quality.shorter_side < limits.min_side:
         return UndeterminedReason.TOO_SMALL
     if quality.brightness < MIN_BRIGHTNESS:
         return UndeterminedReason.TOO_DARK
-    if thresholds.min_good is not None and quality.answers is not None:
-        return _gate_reason(quality.answers, thresholds.min_good, quality.shorter_side, thresholds.min_side)
+    if limits.min_good is not None and quality.answers is not None:
+        return _gate_reason(quality.answers, limits.min_good, quality.shorter_side, limits.min_side)
     return None
 
 
