@@ -6,6 +6,7 @@ import colorsys
 from collections.abc import Callable
 from dataclasses import dataclass
 
+import cv2
 import numpy as np
 from input_gate_strangers import STRANGERS
 from input_gate_things import THINGS
@@ -17,7 +18,7 @@ from leafid.demo.fresh.light import sample_light
 from leafid.demo.furniture import Desk, lay_barcode, lay_colour_chart, lay_label, lay_pocket, lay_ruler, press_stamp
 from leafid.demo.paper import bare_sheet
 from leafid.demo.paper import photographed as scanned
-from leafid.demo.photographs.arrangements import single
+from leafid.demo.photographs.arrangements import ARRANGEMENTS, single
 from leafid.demo.photographs.camera import photographed
 from leafid.demo.photographs.grounds import GROUNDS
 from leafid.demo.photographs.negatives import NEGATIVES
@@ -73,6 +74,42 @@ def photograph(seed: int) -> Picture:
     largest = max(drawn.leaves, key=lambda leaf: int(leaf.visible.sum()))
     (left, top), (height, width) = largest.offset, largest.visible.shape
     return Picture(drawn.image, answer, drawn.arrangement, (left, top, left + width, top + height))
+
+
+def foliage(seed: int) -> Picture:
+    """Any drawn photograph of a plant: shoots, hedges, piles, fronds, with or without a leaf that is seen whole."""
+    long_side = int(np.exp(np.random.default_rng(seed).uniform(np.log(260), np.log(900))))
+    drawn = draw_photograph(40_000_000 + seed, long_side=long_side)
+    is_plant = drawn.arrangement == "fronds" or (drawn.leaves and drawn.arrangement != "close")
+    return Picture(drawn.image, "good" if is_plant else "", drawn.arrangement)
+
+
+def pressed(seed: int) -> Picture:
+    """A sheet with labels, ruler and a plant of any form, olive to brown."""
+    rng, pixels = (np.random.default_rng([seed, 8, part]) for part in range(2))
+    herbarium, px_per_mm = HERBARIA[int(rng.integers(len(HERBARIA)))], float(rng.uniform(1.0, 2.2))
+    desk = Desk(bare_sheet(herbarium, px_per_mm, rng), px_per_mm)
+    for lay in (lay_ruler, lay_colour_chart, press_stamp):
+        lay(desk, herbarium, rng)
+    lay_label(desk, herbarium, herbarium.label, ["Herbarium", f"No. {seed}", "1931"], rng)
+    stage = Stage(np.asarray(desk.image, np.float32) / 255, sample_light(rng), floating=False)
+    before = stage.image.copy()
+    ARRANGEMENTS[str(rng.choice(["shoot", "whorl", "pair", "compound", "scattered", "hedge"]))][0](
+        Scene(stage, rng, pixels)
+    )
+    plant = np.abs(stage.image - before).max(axis=2, keepdims=True) > 0.02
+    dry = stage.image.mean(axis=2, keepdims=True) * np.array([1.15, rng.uniform(0.85, 1.1), rng.uniform(0.5, 0.8)])
+    share = float(rng.uniform(0.3, 1))
+    mixed = np.where(plant, (1 - share) * stage.image + share * dry, stage.image)
+    small = float(rng.uniform(0.45, 1))  # the plant takes a part of the sheet only
+    height, width = before.shape[:2]
+    size = (round(width * small), round(height * small))
+    top, left = int(rng.uniform(0, height - size[1] + 1)), int(rng.uniform(0, width - size[0] + 1))
+    part = np.s_[top : top + size[1], left : left + size[0]]
+    weight = cv2.resize(plant.astype(np.float32), size, interpolation=cv2.INTER_AREA)[..., None]
+    laid = cv2.resize(mixed.astype(np.float32), size, interpolation=cv2.INTER_AREA)
+    before[part] += weight * (laid - before[part])
+    return Picture(np.asarray(np.clip(before * 255, 0, 255), np.uint8), "good", "pressed plant")
 
 
 def sheet(seed: int) -> Picture:
@@ -229,6 +266,8 @@ def _shape(rng: np.random.Generator) -> tuple[int, int]:
 SOURCES: dict[str, Callable[[int], Picture]] = {
     "photograph": photograph,
     "one_leaf": one_leaf,
+    "foliage": foliage,
+    "pressed": pressed,
     "sheet": sheet,
     "bare": bare,
     "no_leaf": no_leaf,

@@ -138,7 +138,7 @@ def beside(one: Image8, other: Image8) -> Image8:
 
 
 def plantless_parts(masks: Path) -> Iterator[Image8]:
-    """Cut the largest square without a plant out of each sheet that the input gate was not trained on."""
+    """Cut the largest squares without a plant out of every second sheet; the input gate knows only whole sheets."""
     for mask_path in sorted((masks / "plant_masks").glob("*.png"))[1::2]:
         rgb = np.asarray(open_image(next((masks / "img").glob(f"{mask_path.stem}.*"))).rgb)
         mask = np.asarray(Image.open(mask_path).convert("L").resize(rgb.shape[1::-1], Image.Resampling.NEAREST)) > 0

@@ -33,6 +33,7 @@ Map = NDArray[np.float32]
 
 PIECE = {
     "photograph": 2, "one_leaf": 3, "sheet": 1, "bare": 1, "no_leaf": 9, "one_plant": 2, "several": 4, "tiny": 2,
+    "foliage": 8, "pressed": 2,
 }  # fmt: skip
 """Pictures of a piece by where they come from."""
 
@@ -41,7 +42,7 @@ SHARES = {
     "good": 0.4, "blurred": 0.18, "not_a_leaf": 0.22, "several_plants": 0.09, "cut_off": 0.06, "too_small": 0.05,
 }  # fmt: skip
 """Shares of the answers in training."""
-TIMES, HIDDEN, DECAY, NOISE, EPOCHS = 1.5, 48, 0.3, 0.3, 40
+TIMES, HIDDEN, DECAY, NOISE, EPOCHS = 2.0, 64, 1.0, 0.4, 30
 """Samples drawn per sample, width of the hidden layer, weight decay, noise on features, passes."""
 
 
@@ -74,14 +75,14 @@ def drawn_pictures(piece: int) -> Iterator[tuple[str, Picture]]:
 
 
 def real_pictures(shared: Path) -> Iterator[tuple[str, Picture]]:
-    """Coffee leaves, and every second sheet with a plant mask, under an MIT licence."""
+    """Coffee leaves, and sheets with a plant mask, under an MIT licence."""
     for path in sorted((shared / "veins/coffee").rglob("*")):
         mask_path = next((path.parent.parent / "masks").glob(f"{path.stem}*"), None)
         if path.parent.name == "masks" or path.suffix.lower() not in (".jpg", ".png") or mask_path is None:
             continue
         yield "coffee", Picture(_read(path), "good", "coffee", _box(mask_path, _read(path).shape))
     masks = shared / "sheets/masks_kymillev"
-    for mask_path in sorted((masks / "plant_masks").glob("*.png"))[::2]:
+    for mask_path in sorted((masks / "plant_masks").glob("*.png")):
         image = _read(next((masks / "img").glob(f"{mask_path.stem}.*")))
         yield "sheet with mask", Picture(image, "good", "sheet", _box(mask_path, image.shape))
 
@@ -158,7 +159,7 @@ def _read(path: Path) -> NDArray[np.uint8]:
 
 
 def _box(mask_path: Path, shape: tuple[int, ...]) -> tuple[int, int, int, int]:
-    mask = np.asarray(Image.open(mask_path).convert("L").resize(shape[1::-1], Image.Resampling.NEAREST)) > 127
+    mask = np.asarray(Image.open(mask_path).convert("L").resize(shape[1::-1], Image.Resampling.NEAREST)) > 0
     rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
     return int(columns[0]), int(rows[0]), int(columns[-1]) + 1, int(rows[-1]) + 1
 

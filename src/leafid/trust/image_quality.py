@@ -11,7 +11,7 @@ from leafid.sheets import GOOD, CropKind, PreparedImage
 MIN_BRIGHTNESS = 40.0
 """An image is too dark when even its bright parts have fewer grey values (of 255): it reflects 2 % of the light."""
 
-MIN_GOOD = 0.2
+MIN_GOOD = 0.15
 """The input gate rejects an image whose probability of being a suitable photo is lower."""
 
 _TRAINING_REJECTED = 0.02
