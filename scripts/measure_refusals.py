@@ -12,6 +12,7 @@ from __future__ import annotations
 import argparse
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 
 import cv2
@@ -37,8 +38,9 @@ SEED = 1_000_000
 """First seed of the drawn inputs; training has seeds below 10,000."""
 FLOWERS = ("0003_006", "0030_041", "0094_099", "0095_101", "0136_147", "0136_148")
 """Photos in the open that show flowers or fruits and no leaf, chosen by eye."""
-DECISION = Decision(min_probability=0.0, min_side=112, min_good=MIN_GOOD)
-"""Limits of a bundle whose network sees 224 pixels."""
+MIN_SIDE = 112
+"""Limit of a bundle whose network sees 224 pixels."""
+DECISION = Decision(min_probability=0.0, min_side=MIN_SIDE, min_good=MIN_GOOD)
 _BLURS = (2.0, 3.0, 5.0, 8.0)
 _LONGEST = 1200
 
@@ -63,8 +65,9 @@ def drawn_inputs() -> Iterator[BadInput]:
     for number, picture in zip(range(20), _with_leaf(SEED), strict=False):
         strength = _BLURS[number % len(_BLURS)]
         yield BadInput(blurred(picture, strength, rng), "blurred", f"drawn, blur {strength:.0f}")
-    for _, picture in zip(range(10), _with_leaf(SEED + 1000), strict=False):
-        yield BadInput(cut(picture, float(rng.uniform(0.2, 0.45)), rng), "cut_off", "drawn, cut off")
+    parts = (cut(picture, float(rng.uniform(0.2, 0.45)), rng) for picture in _with_leaf(SEED + 1000))
+    enough = (part for part in parts if min(part.shape[:2]) >= 1.3 * MIN_SIDE)  # else the right reason is another
+    yield from (BadInput(part, "cut_off", "drawn, cut off") for part in islice(enough, 10))
     for _, picture in zip(range(10), _with_leaf(SEED + 2000), strict=False):
         yield BadInput(darkened(picture.image, rng), "too_dark", "drawn, dark")
     small = (tiny(SEED + number).image for number in range(10))
@@ -77,11 +80,11 @@ def drawn_inputs() -> Iterator[BadInput]:
 def real_inputs(shared: Path, half: int) -> Iterator[BadInput]:
     """Make 100 bad inputs of real images."""
     rng = np.random.default_rng(half)
-    leaves, single = good_images(shared, half), [*_single_leaves(shared, half)]
+    leaves, single = good_images(shared, half), [*islice(_single_leaves(shared, half), 30)]
     names = ("fresh leaves", "photos in the open", "leaves on black", "Viola sheets")
     for number in range(32):
         name = names[number % 4]
-        path = leaves[name][7 * (number // 4) % len(leaves[name])]
+        path = _pick(leaves[name], 7 * (number // 4))
         strength = _BLURS[(number // 4) % len(_BLURS)]
         image = _opened(path)
         plant = find_plant(image)
@@ -89,12 +92,12 @@ def real_inputs(shared: Path, half: int) -> Iterator[BadInput]:
         yield BadInput(blurred(picture, strength, rng), "blurred", f"{name}, blur {strength:.0f}")
     for number in range(10):
         name = names[number % 4]
-        yield BadInput(darkened(_opened(leaves[name][3 * number + 1]), rng), "too_dark", f"{name}, dark")
+        yield BadInput(darkened(_opened(_pick(leaves[name], 3 * number + 1)), rng), "too_dark", f"{name}, dark")
     for picture in single[:14]:
         yield BadInput(cut(picture, float(rng.uniform(0.2, 0.45)), rng), "cut_off", f"{picture.kind}, cut off")
     for number in range(10):
         name = names[number % 4]
-        image = _opened(leaves[name][5 * number + 2])
+        image = _opened(_pick(leaves[name], 5 * number + 2))
         factor = float(rng.uniform(40, 80)) / min(image.shape[:2])
         size = (round(image.shape[1] * factor), round(image.shape[0] * factor))
         yield BadInput(cv2.resize(image, size, interpolation=cv2.INTER_AREA), "too_small", f"{name}, reduced")
@@ -162,10 +165,16 @@ def _with_leaf(seed: int) -> Iterator[Picture]:
 
 
 def _single_leaves(shared: Path, half: int) -> Iterator[Picture]:
-    """Photos of one fresh leaf each, of many species, with its box."""
-    for path in good_images(shared, half)["fresh leaves"][40:75]:
+    """Photos of one fresh leaf each, of many species, with its box, where the plant search finds it."""
+    for path in good_images(shared, half)["fresh leaves"][40:]:
         image = _opened(path)
-        yield Picture(image, "good", "fresh leaf", _box(find_plant(image).full()))
+        plant = find_plant(image)
+        if plant.fraction > 0.05:
+            yield Picture(image, "good", "fresh leaf", _box(plant.full()))
+
+
+def _pick(paths: list[Path], number: int) -> Path:
+    return paths[number % len(paths)]
 
 
 def _opened(path: Path) -> Image8:
