@@ -93,8 +93,9 @@ def real_inputs(shared: Path, half: int) -> Iterator[BadInput]:
     for number in range(10):
         name = names[number % 4]
         yield BadInput(darkened(_opened(_pick(leaves[name], 3 * number + 1)), rng), "too_dark", f"{name}, dark")
-    for picture in single[:14]:
-        yield BadInput(cut(picture, float(rng.uniform(0.2, 0.45)), rng), "cut_off", f"{picture.kind}, cut off")
+    parts = (cut(picture, float(rng.uniform(0.2, 0.45)), rng) for _ in range(5) for picture in single[:14])
+    enough = (part for part in parts if min(part.shape[:2]) >= 1.3 * MIN_SIDE)
+    yield from (BadInput(part, "cut_off", "fresh leaf, cut off") for part in islice(enough, 14))
     for number in range(10):
         name = names[number % 4]
         image = _opened(_pick(leaves[name], 5 * number + 2))
