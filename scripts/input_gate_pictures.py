@@ -92,7 +92,7 @@ def pressed(seed: int) -> Picture:
     for lay in (lay_ruler, lay_colour_chart, press_stamp):
         lay(desk, herbarium, rng)
     lay_label(desk, herbarium, herbarium.label, ["Herbarium", f"No. {seed}", "1931"], rng)
-    stage = Stage(np.asarray(desk.image, np.float32) / 255, sample_light(rng), floating=False)
+    stage = Stage(np.asarray(desk.image / 255, np.float32), sample_light(rng), floating=False)
     before = stage.image.copy()
     ARRANGEMENTS[str(rng.choice(["shoot", "whorl", "pair", "compound", "scattered", "hedge"]))][0](
         Scene(stage, rng, pixels)

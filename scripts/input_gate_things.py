@@ -223,11 +223,11 @@ def skin(image: Image32, rng: Rng) -> Image32:
     shape = (image.shape[0], image.shape[1])
     grain = rng.uniform(1, 5)
     tone = smooth_noise(rng, (max(int(shape[0] / rng.uniform(8, 30)), 4), shape[1]), grain)
-    tone = cv2.resize(tone, shape[::-1], interpolation=cv2.INTER_CUBIC)
+    tone = np.asarray(cv2.resize(tone, shape[::-1], interpolation=cv2.INTER_CUBIC), np.float32)
     shift = smooth_noise(rng, shape, 0.3 * min(shape)) * rng.uniform(2, 30)
     y, x = np.mgrid[0 : shape[0], 0 : shape[1]].astype(np.float32)
-    tone = cv2.remap(tone, x + shift, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT)
-    image[:] = np.clip(any_colour(rng) * (0.8 + rng.uniform(0.05, 0.3) * tone)[..., None], 0, 1)
+    waved = cv2.remap(tone, x + shift, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT)
+    image[:] = np.clip(any_colour(rng) * (0.8 + rng.uniform(0.05, 0.3) * waved)[..., None], 0, 1)
     return image
 
 

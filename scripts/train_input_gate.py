@@ -159,7 +159,7 @@ def _read(path: Path) -> NDArray[np.uint8]:
 
 
 def _box(mask_path: Path, shape: tuple[int, ...]) -> tuple[int, int, int, int]:
-    mask = np.asarray(Image.open(mask_path).convert("L").resize(shape[1::-1], Image.Resampling.NEAREST)) > 0
+    mask = np.asarray(Image.open(mask_path).convert("L").resize((shape[1], shape[0]), Image.Resampling.NEAREST)) > 0
     rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
     return int(columns[0]), int(rows[0]), int(columns[-1]) + 1, int(rows[-1]) + 1
 

@@ -96,7 +96,7 @@ def _leaf_features(leaves: list[FoundLeaf], picture: NDArray[np.uint8], shown: N
     height, width = picture.shape[:2]
     lab = cv2.cvtColor(picture, cv2.COLOR_RGB2LAB).astype(np.float32)
     size = (-(-width // _CELL), -(-height // _CELL))
-    lab = cv2.resize(lab, size, interpolation=cv2.INTER_AREA)
+    lab = np.asarray(cv2.resize(lab, size, interpolation=cv2.INTER_AREA), np.float32)
     rows = []
     for leaf in leaves:
         axis = leaf.apex - leaf.base
