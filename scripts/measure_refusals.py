@@ -101,7 +101,8 @@ def real_inputs(shared: Path, half: int) -> Iterator[BadInput]:
         image = _opened(_pick(leaves[name], 5 * number + 2))
         factor = float(rng.uniform(40, 80)) / min(image.shape[:2])
         size = (round(image.shape[1] * factor), round(image.shape[0] * factor))
-        yield BadInput(cv2.resize(image, size, interpolation=cv2.INTER_AREA), "too_small", f"{name}, reduced")
+        small = np.asarray(cv2.resize(image, size, interpolation=cv2.INTER_AREA), np.uint8)
+        yield BadInput(small, "too_small", f"{name}, reduced")
     for one, other in zip(single[14:22], single[-8:], strict=True):
         yield BadInput(beside(one.image, other.image), "several_plants", "two leaves side by side")
     for image in [*plantless_parts(shared / "sheets/masks_kymillev")][: 26 - len(FLOWERS) // 2]:

@@ -179,7 +179,7 @@ def _gate_answers(run: "Run") -> list[Mapping[str, float]]:
 
     rows = train_val_rows(run)
     rows = rows.sample(min(len(rows), _MOST_JUDGED), random_state=run.job.seed)
-    answers = []
+    answers: list[Mapping[str, float]] = []
     with progress_bar("Looking at images as the input gate does") as on_progress:
         for path in run.image_paths(rows):
             try:
