@@ -131,7 +131,7 @@ def test_an_older_bundle_is_refused_with_the_new_names_and_the_way_out(bundle: B
 
 @pytest.mark.parametrize(
     ("content", "expected"),
-    [("{", "damaged"), ("[]", "not written by leafid"), ('{"schema_version": 3, "name": 3}', "damaged or foreign")],
+    [("{", "damaged"), ("[]", "not written by leafid"), ('{"schema_version": 4, "name": 3}', "damaged or foreign")],
 )
 def test_foreign_descriptions_are_refused(bundle: Bundle, content: str, expected: str) -> None:
     (bundle.folder / "bundle.json").write_text(content)

@@ -48,6 +48,16 @@ def test_every_leaf_is_identified(identifier: Identifier, photos: list[Path]) ->
         assert record.leafid_version == __version__ and record.bundle == identifier.info.identifier
 
 
+def test_the_input_gate_has_its_say_before_the_taxa(identifier: Identifier, tmp_path: Path) -> None:
+    noise = np.random.default_rng(0).integers(0, 256, (300, 400, 3)).astype(np.uint8)
+    decision = identifier.info.decision.model_copy(update={"min_good": 0.2})
+    gated = replace(identifier, info=identifier.info.model_copy(update={"decision": decision}))
+    (before,), (record,) = identifier.identify([noise]), gated.identify([noise])
+    assert before.reason != "not_a_leaf"
+    assert record.status is Status.UNDETERMINED and record.reason == "not_a_leaf"
+    assert record.candidates == before.candidates  # it changes no probability
+
+
 def test_an_image_between_two_taxa_is_undetermined(tmp_path: Path, photos: list[Path]) -> None:
     strict = Identifier.load(make_bundle(tmp_path / "bundle", min_probability=1.0).folder, device="cpu")
     (record,) = strict.identify(photos[:1], top=2)

@@ -44,8 +44,8 @@ def test_the_bundle_holds_everything_that_calibration_fits(with_val: Path) -> No
     assert (info.calibration.fitted_on.images, info.calibration.fitted_on.split) == (24, "val")
     assert info.prediction_sets is not None and info.prediction_sets.coverage == 0.95
     assert info.ood_detector is not None and info.references is not None and info.references.images == 33
-    assert info.decision.min_side == 16 and info.decision.min_sharpness is not None
-    assert not info.decision.needs_plant  # no plant is found on the squares of the tests
+    assert info.decision.min_side == 16
+    assert info.decision.min_good is None  # the squares of the tests are no photos of leaves
     card = (with_val / "bundle" / "MODEL_CARD.md").read_text()
     assert "val: 24 images of 24 gatherings" in card and "Not yet measured on test images" in card
 

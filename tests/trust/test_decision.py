@@ -82,7 +82,15 @@ def test_a_genus_that_all_taxa_share_is_never_named() -> None:
     assert reported_ranks(taxa) == () and reported_ranks(MITRAGYNA) == (Rank.GENUS,)
 
 
-GOOD = ImageQuality(shorter_side=500, sharpness=60, plant_found=True, brightness=200)
+GOOD_PHOTO = {
+    "good": 0.9, "blurred": 0.02, "not_a_leaf": 0.02, "several_plants": 0.02, "cut_off": 0.02, "too_small": 0.02,
+}  # fmt: skip
+GOOD = ImageQuality(shorter_side=500, sharpness=60, brightness=200, answers=GOOD_PHOTO)
+
+
+def _answers(reason: str, probability: float = 0.9) -> dict[str, float]:
+    """Answers of the input gate that speak for a reason, else for a suitable photo."""
+    return {**dict.fromkeys(GOOD_PHOTO, 0.0), "good": 1 - probability, reason: probability}
 
 
 @pytest.mark.parametrize(
@@ -92,10 +100,16 @@ GOOD = ImageQuality(shorter_side=500, sharpness=60, plant_found=True, brightness
         (None, None, None),
         (0.8, GOOD, "unknown_taxon"),
         (0.1, replace(GOOD, shorter_side=99), "too_small"),
-        (0.1, replace(GOOD, sharpness=9), "blurred"),
-        (0.1, replace(GOOD, brightness=20, sharpness=9), "too_dark"),
-        (0.1, replace(GOOD, plant_found=False), "not_a_leaf"),
-        (0.8, replace(GOOD, shorter_side=99, sharpness=9, plant_found=False), "too_small"),
+        (0.8, replace(GOOD, answers=_answers("blurred")), "blurred"),
+        (0.8, replace(GOOD, answers=_answers("not_a_leaf")), "not_a_leaf"),
+        (0.1, replace(GOOD, answers=_answers("several_plants")), "several_plants"),
+        (0.1, replace(GOOD, answers=_answers("cut_off")), "cut_off"),
+        (0.1, replace(GOOD, answers=_answers("blurred", 0.7)), None),
+        (0.1, replace(GOOD, answers=_answers("too_small")), "too_small"),
+        (0.1, replace(GOOD, answers=_answers("too_small"), shorter_side=4000), None),
+        (0.1, replace(GOOD, brightness=20, answers=_answers("blurred")), "too_dark"),
+        (0.1, replace(GOOD, answers=None), None),
+        (0.8, replace(GOOD, shorter_side=99, answers=_answers("blurred")), "too_small"),
     ],
 )
 def test_a_rejected_image_has_a_reason(
@@ -104,7 +118,7 @@ def test_a_rejected_image_has_a_reason(
     fitted = FittedOn(split="val", images=9, gatherings=9)
     info = _info(0.5).model_copy(
         update={
-            "decision": Decision(min_probability=0.5, min_side=100, min_sharpness=10, needs_plant=True),
+            "decision": Decision(min_probability=0.5, min_side=100, min_good=0.25),
             "ood_detector": OodDetector(
                 score="nearest_neighbour", threshold=0.5, id_acceptance_rate=0.95, fitted_on=fitted
             ),
@@ -116,7 +130,7 @@ def test_a_rejected_image_has_a_reason(
 
 
 def test_thresholds_that_were_not_fitted_reject_nothing() -> None:
-    poor = ImageQuality(shorter_side=1, sharpness=0, plant_found=False, brightness=200)
+    poor = ImageQuality(shorter_side=1, sharpness=0, brightness=200, answers=_answers("not_a_leaf"))
     assert decide(np.array([0.1, 0.6, 0.3]), _info(0.5), ood_score=9.0, quality=poor).identified
 
 

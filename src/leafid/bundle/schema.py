@@ -15,7 +15,7 @@ from leafid.statements import TrainedOn
 from leafid.taxonomy import Name, Taxonomy
 from leafid.version import __version__
 
-SCHEMA_VERSION = 3
+SCHEMA_VERSION = 4
 """Rises when an older leafid could misread a newer bundle, or this leafid an older one.
 
 2: prediction sets, OOD detector, references. 3: fields have new names, and OOD scores rise with the distance from the
@@ -32,8 +32,10 @@ RENAMED_FIELDS = {
     "acceptance": "id_acceptance_rate",
     "whole_size": "overview_size",
     "by_taxon": "taxon_thresholds",
+    "min_sharpness": "min_good",
+    "needs_plant": "min_good",
 }
-"""Fields of schema 2 by their old names, with the names in schema 3; named where an older bundle is refused."""
+"""Fields of older schemas by their old names, with the names in this one; named where an older bundle is refused."""
 
 
 class _FrozenModel(BaseModel):
@@ -168,10 +170,9 @@ class Decision(_FrozenModel):
     min_probability: Annotated[float, Field(ge=0, le=1)]
     min_side: int | None = None
     """An image whose shorter side has fewer pixels is too small."""
-    min_sharpness: float | None = None
-    """An image with lower sharpness is blurred; see ``leafid.trust.image_quality``."""
-    needs_plant: bool = False
-    """Whether to reject an image on which no plant is found."""
+    min_good: Annotated[float, Field(ge=0, le=1)] | None = None
+    """The input gate rejects an image whose probability of being a suitable photo is lower; see
+    ``leafid.sheets.input_gate``."""
 
 
 def _without_private_values(job: dict[str, Any]) -> dict[str, Any]:

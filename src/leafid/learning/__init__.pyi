@@ -26,7 +26,6 @@ from .run import RunInfo as RunInfo
 from .run_samples import Part as Part
 from .run_samples import augmented_copy_embeddings as augmented_copy_embeddings
 from .run_samples import first_views as first_views
-from .run_samples import inference_views as inference_views
 from .run_samples import split_embeddings as split_embeddings
 from .run_samples import train_val_embeddings as train_val_embeddings
 from .run_samples import train_val_rows as train_val_rows

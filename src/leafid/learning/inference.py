@@ -50,6 +50,7 @@ def predict_files(
     batch_size: int = 32,
     workers: int | None = None,
     inspect: Inspect | None = None,
+    judged: bool = False,
     on_progress: OnProgress | None = None,
 ) -> FilePredictions:
     """Run the network over image files.
@@ -62,6 +63,7 @@ def predict_files(
         batch_size: images per forward pass.
         workers: processes that read images; None: one per CPU core, at most 8; 0: this process.
         inspect: called with each prepared image, in the process that reads it.
+        judged: whether the input gate looks at the images.
         on_progress: called with (images done, total).
     """
     inspections: dict[int, Any] = {}
@@ -70,7 +72,7 @@ def predict_files(
     failures: dict[int, ImageError] = {}
     processes = min(worker_count("auto") if workers is None else workers, len(paths) // batch_size)
     loader = DataLoader(
-        _Files(paths, preprocessing, inspect),
+        _Files(paths, preprocessing, inspect, judged),
         batch_size=batch_size,
         num_workers=processes,
         collate_fn=_collate,
@@ -114,10 +116,13 @@ class _Read:
 class _Files(Dataset[_Read]):
     """A data set of image files that are prepared when read."""
 
-    def __init__(self, paths: Sequence[Path], preprocessing: Preprocessing, inspect: Inspect | None) -> None:
+    def __init__(
+        self, paths: Sequence[Path], preprocessing: Preprocessing, inspect: Inspect | None, judged: bool
+    ) -> None:
         self.paths = list(paths)
         self.preprocessing = preprocessing
         self.inspect = inspect
+        self.judged = judged
 
     def __len__(self) -> int:
         return len(self.paths)
@@ -126,7 +131,7 @@ class _Files(Dataset[_Read]):
         path = self.paths[index]
         try:
             with guard_image(path):
-                image = prepare_file(path, self.preprocessing)
+                image = prepare_file(path, self.preprocessing, judged=self.judged)
                 return _Read(index, image, self.inspect(image) if self.inspect else None)
         except ImageError as error:
             return _Read(index, error)

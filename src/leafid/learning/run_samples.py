@@ -8,10 +8,8 @@ import torch
 from numpy.typing import NDArray
 
 from leafid.jobs import Strength
-from leafid.learning.data.augmentation import margin
 from leafid.learning.data.prepare import augmentation_for, fill_store, view_store
 from leafid.learning.data.samples import AugmentedCopy, ImageDataset
-from leafid.learning.data.view_store import Views
 from leafid.learning.devices import worker_count
 from leafid.learning.linear_probe.embeddings import LabelledEmbeddings, compute_embeddings
 from leafid.learning.models.network import Network
@@ -101,19 +99,6 @@ def augmented_copy_embeddings(
     ]
     labels = np.tile(np.array(samples.labels, dtype=np.int64), training.probe_augmented_copies)
     return LabelledEmbeddings(np.concatenate(rows), labels)
-
-
-def inference_views(run: Run) -> Iterator[Views]:
-    """Yield the stored views of val, and of train unless these are stored with a margin for augmentation.
-
-    Raises:
-        RunError: images cannot be read; all of them are listed.
-    """
-    for part in PARTS:
-        if margin(augmentation_for(run.job, part)) == 1:
-            samples = split_samples(run, part, drawn=None)
-            for index in range(len(samples)):
-                yield samples[index].views
 
 
 def first_views(run: Run, image_ids: Container[str]) -> Iterator[tuple[str, NDArray[np.uint8]]]:

@@ -5,6 +5,8 @@ from .crops.crop_plan import CropPlan as CropPlan
 from .crops.crop_plan import CropQuality as CropQuality
 from .crops.crop_plan import LeafCrop as LeafCrop
 from .crops.crop_search import find_crops as find_crops
+from .input_gate import GOOD as GOOD
+from .input_gate import judge_input as judge_input
 from .leaf_parser import NotWhole as NotWhole
 from .leaf_parser import ParsedLeaf as ParsedLeaf
 from .leaf_parser import SecondaryCount as SecondaryCount

@@ -1,5 +1,6 @@
 """Prepare the views that the network sees: one function for training and identification, so that both are equal."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -32,6 +33,7 @@ class PreparedImage:
         height: height of the original in pixels, upright.
         notes: remarks on views that are missing; empty if all are present.
         shot: what the camera wrote into the file; the network never sees it.
+        answers: of the input gate, with their probabilities; see ``leafid.sheets.input_gate``. None: it was not asked.
     """
 
     views: tuple[NDArray[np.uint8], ...]
@@ -40,16 +42,20 @@ class PreparedImage:
     height: int
     notes: tuple[str, ...] = ()
     shot: CaptureInfo = NO_CAPTURE_INFO
+    answers: Mapping[str, float] | None = None
 
 
-def prepare_file(path: Path, preprocessing: Preprocessing, *, enlarged: float = 1.0) -> PreparedImage:
+def prepare_file(
+    path: Path, preprocessing: Preprocessing, *, enlarged: float = 1.0, judged: bool = False
+) -> PreparedImage:
     """Open an image at the required size and prepare it; arguments as in ``prepare``.
 
     Raises:
         ImageError: the file cannot be read or prepared; see ``leafid.images``.
     """
     with guard_image(path):
-        return prepare(open_for_views(path, preprocessing, enlarged=enlarged), preprocessing, enlarged=enlarged)
+        opened = open_for_views(path, preprocessing, enlarged=enlarged)
+        return prepare(opened, preprocessing, enlarged=enlarged, judged=judged)
 
 
 def open_for_views(source: ImageSource, preprocessing: Preprocessing, *, enlarged: float = 1.0) -> OpenedImage:
@@ -62,7 +68,9 @@ def open_for_views(source: ImageSource, preprocessing: Preprocessing, *, enlarge
     return open_image(source, needed_side=needed, max_pixels=preprocessing.max_pixels)
 
 
-def prepare(image: OpenedImage, preprocessing: Preprocessing, *, enlarged: float = 1.0) -> PreparedImage:
+def prepare(
+    image: OpenedImage, preprocessing: Preprocessing, *, enlarged: float = 1.0, judged: bool = False
+) -> PreparedImage:
     """Prepare the views of an image.
 
     Without a plant, or with fewer leaves than requested, there are fewer views. If no view is left, the only view is
@@ -72,6 +80,7 @@ def prepare(image: OpenedImage, preprocessing: Preprocessing, *, enlarged: float
         image: the image; it may be decoded smaller than the original.
         preprocessing: the kinds and numbers of views, their size and colours.
         enlarged: factor on the size of the views, for training; the parts shown do not depend on it.
+        judged: whether the input gate looks at the image; the views do not depend on it.
     """
     requested = preprocessing.views
     crops: list[tuple[CropKind, Image.Image]] = []
@@ -92,7 +101,14 @@ def prepare(image: OpenedImage, preprocessing: Preprocessing, *, enlarged: float
         height=image.height,
         notes=notes,
         shot=image.capture,
+        answers=_answers(image.rgb) if judged else None,
     )
+
+
+def _answers(rgb: Image.Image) -> Mapping[str, float]:
+    from leafid.sheets.input_gate import judge_input  # OpenCV is only needed here
+
+    return judge_input(np.asarray(rgb))
 
 
 def _square(image: Image.Image, side: int, preprocessing: Preprocessing) -> NDArray[np.uint8]:

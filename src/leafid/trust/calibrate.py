@@ -1,5 +1,6 @@
 """Calibrate a trained bundle: fit temperature, prediction sets and rejection thresholds on images of known taxa."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -8,11 +9,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from leafid.bundle import Bundle, BundleInfo, Calibration, OodDetector, read_bundle, update_bundle
-from leafid.errors import RunError
+from leafid.errors import ImageError, RunError
+from leafid.images import guard_image
 from leafid.jobs import OodScore, TrustSettings
 from leafid.progress import progress_bar
 from leafid.trust.calibration import CalibrationSet, calibrated_probabilities, fit_calibration
-from leafid.trust.image_quality import ViewQuality, fit_min_sharpness, fit_needs_plant, view_quality
+from leafid.trust.image_quality import fit_min_good
 from leafid.trust.model_card import calibrated_card
 from leafid.trust.ood import (
     acceptance_threshold,
@@ -38,6 +40,9 @@ MIN_SIDE_FRACTION = 0.5
 OOD_BLOCKS = 2
 """Blocks of a series of photos for OOD scores: the widest gap that a series allows. With narrower ones, limits refuse
 more photos of another stretch than promised (docs/results.md)."""
+
+_MOST_JUDGED = 300
+"""Most training images at which the input gate looks: enough to see a share of 2 %."""
 
 OUT_OF_FOLD = "train and val, out of fold"
 """Name of the fitting set, in a bundle, when all gatherings are used, each predicted without its own fold."""
@@ -125,7 +130,6 @@ def _fit(info: BundleInfo, images: _TrainVal, run: "Run") -> BundleInfo:
         fitting = images.calibration_set(images.logits, images.is_val, "val")
     calibration = fit_calibration(fitting, seed=run.job.seed)
     probabilities = calibrated_probabilities(fitting.logits, calibration)
-    qualities = _view_qualities(run)
     return info.model_copy(
         update={
             "calibration": calibration,
@@ -136,8 +140,7 @@ def _fit(info: BundleInfo, images: _TrainVal, run: "Run") -> BundleInfo:
                 update={
                     "min_probability": settings.min_probability,
                     "min_side": round(MIN_SIDE_FRACTION * info.preprocessing.size),
-                    "min_sharpness": fit_min_sharpness(qualities),
-                    "needs_plant": fit_needs_plant(qualities),
+                    "min_good": fit_min_good(_gate_answers(run)),
                 }
             ),
         }
@@ -169,17 +172,23 @@ def _fit_ood_detector(images: _TrainVal, calibration: Calibration, settings: Tru
     return detector.model_copy(update={"threshold": threshold, "fitted_on": known.fitted_on})
 
 
-def _view_qualities(run: "Run") -> list[ViewQuality]:
-    """Measure the stored views of train and val; identification prepares the same views."""
-    from leafid.learning import inference_views
+def _gate_answers(run: "Run") -> list[Mapping[str, float]]:
+    """Ask the input gate about train and val images, or a part of them, opened as in identification."""
+    from leafid.learning import train_val_rows
+    from leafid.sheets import judge_input, open_for_views
 
-    images = int(run.split["split"].isin(["train", "val"]).sum())
-    qualities = []
-    with progress_bar("Measuring image quality") as on_progress:
-        for views in inference_views(run):
-            qualities.append(view_quality(views.pixels, views.kinds, run.job.sheets))
-            on_progress(len(qualities), images)
-    return qualities
+    rows = train_val_rows(run)
+    rows = rows.sample(min(len(rows), _MOST_JUDGED), random_state=run.job.seed)
+    answers: list[Mapping[str, float]] = []
+    with progress_bar("Looking at images as the input gate does") as on_progress:
+        for path in run.image_paths(rows):
+            try:
+                with guard_image(path):
+                    answers.append(judge_input(np.asarray(open_for_views(path, run.job.sheets).rgb)))
+            except ImageError as error:
+                raise RunError(f"{path}: {error}. Repair the file, or run `leafid collect` again.") from None
+            on_progress(len(answers), len(rows))
+    return answers
 
 
 def _predict_train_val(run: "Run", bundle: Bundle, device: str) -> _TrainVal:

@@ -1,13 +1,14 @@
 """Decide the answer for an image: a taxon, a genus or family, or undetermined (selective classification)."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
 import numpy as np
 from numpy.typing import NDArray
 
-from leafid.bundle import BundleInfo
+from leafid.bundle import BundleInfo, Decision
+from leafid.sheets import GOOD
 from leafid.taxonomy import Rank, Taxonomy
 from leafid.trust.image_quality import MIN_BRIGHTNESS, ImageQuality
 from leafid.trust.prediction_sets import prediction_sets
@@ -17,17 +18,25 @@ _EXCLUDED = 0.95
 plant is not among those asked for."""
 
 
+TINY_LEAF = 0.06
+"""Length of a leaf, as a share of the image's side, up to which the input gate calls it small."""
+
+
 class UndeterminedReason(StrEnum):
     """Why an image that could be read was not identified. Records hold these codes."""
 
     TOO_SMALL = "too_small"
-    """The image has fewer pixels than the network needs."""
+    """The image, or the leaf in it, has fewer pixels than the network needs."""
     TOO_DARK = "too_dark"
     """The image is nearly black."""
     BLURRED = "blurred"
-    """The image is far less sharp than the training images."""
+    """The image is not sharp: veins cannot be seen, whatever the leaf is like."""
     NOT_A_LEAF = "not_a_leaf"
-    """No plant was found on the image."""
+    """The image shows no leaf."""
+    SEVERAL_PLANTS = "several_plants"
+    """Leaves of clearly different form lie in the image."""
+    CUT_OFF = "cut_off"
+    """The image's edge cuts off most of the leaf."""
     UNKNOWN_TAXON = "unknown_taxon"
     """The image is out of distribution: unlike all training images."""
     EXCLUDED_TAXON = "excluded_taxon"
@@ -154,24 +163,30 @@ def _prediction_set(
 
 
 def quality_reason(info: BundleInfo, quality: ImageQuality | None) -> UndeterminedReason | None:
-    """Return why an image is unsuitable whatever it shows: small, dark, blurred or without a plant; else None.
+    """Return why an image is unsuitable for a bundle whatever plant it shows, or None; without a quality None."""
+    return None if quality is None else input_reason(info.decision, quality)
 
-    Args:
-        info: the bundle's description, which holds the thresholds.
-        quality: of the image; None skips the checks.
-    """
-    thresholds = info.decision
-    if quality is None:
-        return None
-    if thresholds.min_side is not None and quality.shorter_side < thresholds.min_side:
+
+def input_reason(limits: Decision, quality: ImageQuality) -> UndeterminedReason | None:
+    """Return why an image is unsuitable for any bundle with these limits: small, dark, blurred and so on; or None."""
+    if limits.min_side is not None and quality.shorter_side < limits.min_side:
         return UndeterminedReason.TOO_SMALL
     if quality.brightness < MIN_BRIGHTNESS:
         return UndeterminedReason.TOO_DARK
-    if thresholds.min_sharpness is not None and quality.sharpness < thresholds.min_sharpness:
-        return UndeterminedReason.BLURRED
-    if thresholds.needs_plant and not quality.plant_found:
-        return UndeterminedReason.NOT_A_LEAF
+    if limits.min_good is not None and quality.answers is not None:
+        return _gate_reason(quality.answers, limits.min_good, quality.shorter_side, limits.min_side)
     return None
+
+
+def _gate_reason(
+    answers: Mapping[str, float], min_good: float, shorter_side: int, min_side: int | None
+) -> UndeterminedReason | None:
+    """Return the most probable reason of the input gate, or None where a suitable photo is probable enough."""
+    reasons = {UndeterminedReason(name): value for name, value in answers.items() if name != GOOD}
+    good = answers[GOOD]
+    if min_side is None or TINY_LEAF * shorter_side >= min_side:
+        good += reasons.pop(UndeterminedReason.TOO_SMALL)  # small in the frame, but there are pixels enough
+    return max(reasons, key=lambda reason: reasons[reason]) if good < min_good else None
 
 
 def _rejection_reason(

@@ -46,10 +46,11 @@ def _thresholds(info: BundleInfo) -> list[str]:
     if decision.min_side is not None:
         lines.append(f"- `too_small` if the shorter side has fewer than {decision.min_side} pixels.")
         lines.append(f"- `too_dark` if the bright parts have fewer than {MIN_BRIGHTNESS:.0f} of 255 grey values.")
-    if decision.min_sharpness is not None:
-        lines.append(f"- `blurred` if the sharpness is below {decision.min_sharpness:.1f}.")
-    if decision.needs_plant:
-        lines.append("- `not_a_leaf` if no plant is found.")
+    if decision.min_good is not None:
+        lines.append(
+            "- `blurred`, `not_a_leaf`, `several_plants`, `cut_off` or `too_small` if the input gate gives a suitable "
+            f"photo of a leaf a probability below {decision.min_good:.2f}."
+        )
     return [*lines, ""]
 
 

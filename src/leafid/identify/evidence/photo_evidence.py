@@ -113,17 +113,13 @@ class EvidenceReader:
         ]
 
     def _quality(self, opened: OpenedImage) -> ImageQuality | ImageError | None:
-        """Measure the quality of an image if the bundle has limits on it; None if it has none or the image failed.
-
-        Only then, because finding the plant takes longer than a forward pass. Full resolution is needed: on fewer
-        pixels some views without a plant are taken to show one.
-        """
+        """Measure the quality of an image if the bundle has limits on it; None if it has none or the image failed."""
         limits = self.info.decision
-        without_limits = limits.min_side is None and limits.min_sharpness is None and not limits.needs_plant
+        without_limits = limits.min_side is None and limits.min_good is None
         if without_limits or isinstance(opened.image, ImageError):
             return None
         try:
             with guard_image(opened.path):
-                return image_quality(opened.image, self.info.preprocessing)
+                return image_quality(opened.image)
         except ImageError as error:
             return error

@@ -91,6 +91,7 @@ class PhotoStream:
                 workers=self.workers,
                 concurrency=self.reader.engine.concurrency,
                 characters=self.characters,
+                judged=self.reader.info.decision.min_good is not None,
             )
             with closing(predicted) as batches:
                 for results in batches:

@@ -61,6 +61,7 @@ def predict_in_order(
     workers: int,
     concurrency: int,
     characters: bool = False,
+    judged: bool = False,
 ) -> Generator[Result, None, None]:
     """Decode images in batches, call ``predict`` on each batch, and yield the results in order.
 
@@ -72,6 +73,7 @@ def predict_in_order(
         workers: number of threads that decode and prepare images.
         concurrency: number of ``predict`` calls that may run at the same time.
         characters: whether the best leaf is measured.
+        judged: whether the input gate looks at the images.
     """
     decoding = ThreadPoolExecutor(workers, thread_name_prefix="leafid-decode")
     predicting = ThreadPoolExecutor(concurrency, thread_name_prefix="leafid-predict")
@@ -83,7 +85,7 @@ def predict_in_order(
     names = iter(inputs)
     try:
         while selected := list(islice(names, batch_size)):
-            batch = [decoding.submit(_open, name, preprocessing, characters) for name in selected]
+            batch = [decoding.submit(_open, name, preprocessing, characters, judged) for name in selected]
             waiting.append(predicting.submit(predict_when_decoded, batch))
             if len(waiting) >= concurrency + _BATCHES_AHEAD:
                 yield waiting.popleft().result()
@@ -95,12 +97,12 @@ def predict_in_order(
         decoding.shutdown()
 
 
-def _open(given: Input, preprocessing: Preprocessing, characters: bool) -> OpenedImage:
+def _open(given: Input, preprocessing: Preprocessing, characters: bool, judged: bool) -> OpenedImage:
     name, sha256 = name_of(given), None
     try:
         with guard_image(name), _source(given) as source:
             sha256 = image_sha256(source)
-            image = prepare(open_for_views(source, preprocessing), preprocessing)
+            image = prepare(open_for_views(source, preprocessing), preprocessing, judged=judged)
             return OpenedImage(name, image, measure_best_leaf(source) if characters else None, sha256)
     except ImageError as failure:
         return OpenedImage(name, failure, sha256=sha256)

@@ -52,10 +52,13 @@ def networks(engine: EngineName | None = None, folder: Path = FOLDER) -> tuple[N
         WeightsError: the weights are missing or damaged.
         InstallationError: no engine is installed.
     """
-    name = engine or fastest_engine()
-    build = {"openvino": _openvino, "onnx": _onnxruntime, "torch": _torch}[name]
-    overview, leaf = (build(graph, read_weights(graph.name, folder)) for graph in (overview_graph(), leaf_graph()))
-    return overview, leaf
+    return network_of(overview_graph(), engine, folder), network_of(leaf_graph(), engine, folder)
+
+
+def network_of(graph: Graph, engine: EngineName | None = None, folder: Path = FOLDER) -> Network:
+    """Load the network of a graph; its outputs may be any of its layers. Arguments and errors as of `networks`."""
+    build = {"openvino": _openvino, "onnx": _onnxruntime, "torch": _torch}[engine or fastest_engine()]
+    return build(graph, read_weights(graph.name, folder))
 
 
 def _openvino(graph: Graph, weights: Weights) -> Network:

@@ -1,7 +1,6 @@
 """Predictions of a bundle for an evaluation set, with the same decisions as in identification."""
 
 from dataclasses import dataclass
-from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -50,7 +49,8 @@ def predict(eval_set: EvalSet, device: str, on_progress: OnProgress | None) -> P
         eval_set.files,
         info.preprocessing,
         device=choose_device(device),
-        inspect=partial(image_quality, preprocessing=info.preprocessing),
+        inspect=image_quality,
+        judged=info.decision.min_good is not None,
         on_progress=on_progress,
     )
     probabilities = calibrated_probabilities(output.logits, info.calibration)

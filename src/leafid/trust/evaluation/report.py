@@ -34,7 +34,9 @@ REASON_LABELS = {
     "too_small": "too small",
     "too_dark": "too dark",
     "blurred": "blurred",
-    "not_a_leaf": "no plant found",
+    "not_a_leaf": "no leaf found",
+    "several_plants": "leaves of several plants",
+    "cut_off": "leaf cut off by the frame",
     "unknown_taxon": "unlike all training images",
     "ambiguous": "no taxon probable enough",
 }

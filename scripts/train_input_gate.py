@@ -1,0 +1,201 @@
+"""Train the input gate on drawn pictures and on real ones under an MIT licence; write its weights and their hash.
+
+Drawing is cut into pieces that are kept, so that the command can be stopped and run again:
+
+    python scripts/train_input_gate.py draw OUT --pieces 0-119
+    python scripts/train_input_gate.py real OUT --shared ../shared
+    python scripts/train_input_gate.py fit OUT
+"""
+
+from __future__ import annotations
+
+import argparse
+import warnings
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pandas as pd
+from input_gate_pictures import SOURCES, Picture
+from input_gate_samples import samples_of
+from numpy.typing import NDArray
+from PIL import Image
+
+from leafid.images import open_image
+from leafid.sheets.input_gate.features import features_of
+from leafid.sheets.input_gate.gate import ANSWERS, FOLDER, GateWeights, gate_network, look
+from leafid.sheets.leaf_parser.weights import write_weights
+from leafid.trust.image_quality import MIN_GOOD
+
+Map = NDArray[np.float32]
+
+PIECE = {
+    "photograph": 2, "one_leaf": 3, "sheet": 1, "bare": 1, "no_leaf": 9, "one_plant": 2, "several": 4, "tiny": 2,
+    "foliage": 8, "pressed": 2,
+}  # fmt: skip
+"""Pictures of a piece by where they come from."""
+
+
+SHARES = {
+    "good": 0.4, "blurred": 0.18, "not_a_leaf": 0.22, "several_plants": 0.09, "cut_off": 0.06, "too_small": 0.05,
+}  # fmt: skip
+"""Shares of the answers in training."""
+TIMES, HIDDEN, DECAY, NOISE, EPOCHS = 2.0, 64, 1.0, 0.4, 30
+"""Samples drawn per sample, width of the hidden layer, weight decay, noise on features, passes."""
+
+
+@dataclass(frozen=True)
+class Samples:
+    """Features (N, F), indices into `ANSWERS` (N,), and what the samples are, `SOURCE:KIND:VARIANT` (N,)."""
+
+    features: Map
+    answers: NDArray[np.int64]
+    names: NDArray[np.str_]
+
+    def save(self, path: Path) -> None:
+        """Write a piece at once."""
+        part = path.with_suffix(".part.npz")
+        np.savez(part, features=self.features, answers=self.answers, names=self.names)
+        part.rename(path)
+
+    @classmethod
+    def load(cls, paths: list[Path]) -> Samples:
+        """Read pieces."""
+        pieces = [np.load(path) for path in paths]
+        return cls(*(np.concatenate([piece[name] for piece in pieces]) for name in ("features", "answers", "names")))
+
+
+def drawn_pictures(piece: int) -> Iterator[tuple[str, Picture]]:
+    """Draw the pictures of a piece."""
+    for source, count in PIECE.items():
+        for number in range(piece * count, (piece + 1) * count):
+            yield source, SOURCES[source](number)
+
+
+def real_pictures(shared: Path) -> Iterator[tuple[str, Picture]]:
+    """Coffee leaves, and sheets with a plant mask, under an MIT licence."""
+    for path in sorted((shared / "veins/coffee").rglob("*")):
+        mask_path = next((path.parent.parent / "masks").glob(f"{path.stem}*"), None)
+        if path.parent.name == "masks" or path.suffix.lower() not in (".jpg", ".png") or mask_path is None:
+            continue
+        yield "coffee", Picture(_read(path), "good", "coffee", _box(mask_path, _read(path).shape))
+    masks = shared / "sheets/masks_kymillev"
+    for mask_path in sorted((masks / "plant_masks").glob("*.png")):
+        image = _read(next((masks / "img").glob(f"{mask_path.stem}.*")))
+        yield "sheet with mask", Picture(image, "good", "sheet", _box(mask_path, image.shape))
+
+
+def measured(pictures: Iterator[tuple[str, Picture]], seed: int) -> Samples:
+    """Make the samples of pictures and measure their features."""
+    network = gate_network()
+    features, answers, names = [], [], []
+    for number, (source, picture) in enumerate(pictures):
+        for sample in samples_of(picture, np.random.default_rng([seed, number])):
+            features.append(features_of(look(sample.image, network)))
+            answers.append(ANSWERS.index(sample.answer))
+            names.append(f"{source}:{picture.kind}:{sample.variant}")
+    return Samples(np.stack(features), np.array(answers), np.array(names))
+
+
+def fit(samples: Samples, seed: int = 0) -> GateWeights:
+    """Fit the perceptron; each answer counts as much as `SHARES` says, and each source of it alike."""
+    from sklearn.neural_network import MLPClassifier
+
+    rng = np.random.default_rng(seed)
+    mean, scale = samples.features.mean(axis=0), samples.features.std(axis=0) + 1e-3
+    values = np.clip((samples.features - mean) / scale, -5, 5)
+    drawn = [
+        rng.choice(np.flatnonzero(samples.answers == ANSWERS.index(answer)), round(share * TIMES * len(values)))
+        for answer, share in SHARES.items()
+    ]
+    chosen = rng.permutation(np.concatenate(drawn))
+    # Features that are a little off stand for pictures that are unlike the drawn ones.
+    noisy = values[chosen] + rng.normal(0, NOISE, (len(chosen), values.shape[1]))
+    network = MLPClassifier((HIDDEN,), alpha=DECAY, max_iter=EPOCHS, random_state=seed, learning_rate_init=1e-3)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # the number of epochs is meant
+        network.fit(noisy.astype(np.float32), samples.answers[chosen])
+    layers = tuple(
+        (weight.astype(np.float32), bias.astype(np.float32))
+        for weight, bias in zip(network.coefs_, network.intercepts_, strict=True)
+    )
+    return GateWeights(mean.astype(np.float32), scale.astype(np.float32), layers)
+
+
+def out_of_fold(samples: Samples, groups: NDArray[np.int64], folds: int = 4) -> Map:
+    """Return probabilities (N, A) of each sample from the others' pieces."""
+    result = np.zeros((len(samples.answers), len(ANSWERS)), np.float32)
+    for fold in range(folds):
+        held = groups % folds == fold
+        part = Samples(samples.features[~held], samples.answers[~held], samples.names[~held])
+        result[held] = fit(part, seed=fold).probabilities(samples.features[held])
+    return result
+
+
+def report(samples: Samples, probabilities: Map) -> None:
+    """Print answers by right answers, and the share refused of each kind."""
+    refused = probabilities[:, 0] < MIN_GOOD
+    reasons = np.where(refused, 1 + probabilities[:, 1:].argmax(axis=1), 0)
+    names = np.array(ANSWERS)
+    table = pd.crosstab(names[samples.answers], names[reasons], normalize="index")
+    print(table.round(3).to_string())
+    kinds = pd.Series(samples.names).str.replace(r" [0-9.]+$", "", regex=True)
+    right = pd.DataFrame({"kind": kinds, "right": reasons == samples.answers})
+    print(right.groupby("kind")["right"].agg(["size", "mean"]).round(2).to_string())
+
+
+def save(weights: GateWeights) -> Path:
+    """Write the shipped weights and their hash."""
+    arrays = {"mean": weights.mean, "scale": weights.scale}
+    for number, (weight, bias) in enumerate(weights.layers):
+        arrays |= {f"layer_{number}.weight": weight, f"layer_{number}.bias": bias}
+    return write_weights(FOLDER, "gate", arrays)
+
+
+def _read(path: Path) -> NDArray[np.uint8]:
+    return np.asarray(open_image(path, needed_side=768).rgb)
+
+
+def _box(mask_path: Path, shape: tuple[int, ...]) -> tuple[int, int, int, int]:
+    mask = np.asarray(Image.open(mask_path).convert("L").resize((shape[1], shape[0]), Image.Resampling.NEAREST)) > 0
+    rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
+    return int(columns[0]), int(rows[0]), int(columns[-1]) + 1, int(rows[-1]) + 1
+
+
+def main() -> None:
+    """Run a step."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    steps = parser.add_subparsers(dest="step", required=True)
+    draw = steps.add_parser("draw", help="draw pictures and measure their features")
+    draw.add_argument("out", type=Path)
+    draw.add_argument("--pieces", default="0-119", help="first and last piece (default: 0-119)")
+    real = steps.add_parser("real", help="measure the features of real pictures under an MIT licence")
+    real.add_argument("out", type=Path)
+    real.add_argument("--shared", type=Path, required=True, help="folder of the real pictures")
+    train = steps.add_parser("fit", help="fit the weights, print what they do out of fold, and write them")
+    train.add_argument("out", type=Path)
+    arguments = parser.parse_args()
+    cv2.setNumThreads(1)
+    arguments.out.mkdir(parents=True, exist_ok=True)
+    if arguments.step == "real":
+        measured(real_pictures(arguments.shared), 999).save(arguments.out / "real.npz")
+        return
+    if arguments.step == "fit":
+        paths = sorted(arguments.out.glob("*.npz"))
+        samples = Samples.load(paths)
+        groups = np.repeat(np.arange(len(paths)), [len(np.load(path)["answers"]) for path in paths])
+        report(samples, out_of_fold(samples, groups))
+        print(save(fit(samples)))
+        return
+    first, last = (int(value) for value in arguments.pieces.split("-"))
+    for piece in range(first, last + 1):
+        path = arguments.out / f"piece-{piece:03d}.npz"
+        if not path.exists():
+            measured(drawn_pictures(piece), piece).save(path)
+            print(path, flush=True)
+
+
+if __name__ == "__main__":
+    main()
