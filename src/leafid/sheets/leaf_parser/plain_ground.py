@@ -22,7 +22,7 @@ _FEWEST = 150  # of these, below which there is no ground to be seen
 _AROUND = 0.02  # share of the side around leaves that is not taken for ground
 _THRESHOLD = 0.3  # of the leaves' typical difference, from which a pixel lies on the ground
 _SPREADS = 4.0  # standard deviations of the ground that must be less than this threshold
-_PLAIN = 0.8  # share of what is no leaf that must be ground; the rest are scales, labels, other things
+_PLAIN = 0.6  # share of what is no leaf that must be ground; the rest are scales, labels, other things
 
 
 @dataclass(frozen=True)
@@ -80,13 +80,12 @@ def _surface(lab: Map, beside: NDArray[np.bool_]) -> Map | None:
         fitted = np.linalg.lstsq(terms[kept], colours[kept], rcond=None)[0].astype(np.float32)
         away = np.sqrt(((colours - terms @ fitted) ** 2).sum(axis=1))
         kept = used & (away < _SPREADS * (1.48 * float(np.median(away[kept])) + 0.5))
-    bend = fitted[0] + columns[:, None] * fitted[1] + columns[:, None] ** 2 * fitted[3]  # [W, 3]
-    slope = fitted[2] + columns[:, None] * fitted[4]
-    return np.asarray(bend + rows[:, None, None] * slope + rows[:, None, None] ** 2 * fitted[5], np.float32)
+    coarse = (terms @ fitted).reshape(len(rows[::_GRID]), len(columns[::_GRID]), 3)
+    return np.asarray(cv2.resize(coarse, (width, height), interpolation=cv2.INTER_LINEAR), np.float32)
 
 
 def _difference(lab: Map, surface: Map) -> Map:
-    away = lab - surface
-    light = away[..., 0]
-    light = _LIGHTNESS * np.where(light > 0, light, np.minimum(light + _SHADOW * surface[..., 0], 0))
-    return np.asarray(np.sqrt(light**2 + away[..., 1] ** 2 + away[..., 2] ** 2), np.float32)
+    lightness, *hue = cv2.split(cv2.subtract(lab, surface))
+    shadow = cv2.scaleAdd(cv2.extractChannel(surface, 0), _SHADOW, lightness)
+    beyond = _LIGHTNESS * (np.maximum(lightness, 0) + np.minimum(shadow, 0))
+    return np.asarray(cv2.magnitude(np.asarray(beyond, np.float32), cv2.magnitude(*hue)), np.float32)
