@@ -6,9 +6,9 @@ import pytest
 from numpy.typing import NDArray
 
 from leafid.sheets.leaf_parser import parse_leaves
-from leafid.sheets.leaf_parser.plain_ground import plain_ground
-from leafid.sheets.leaf_parser.silhouettes import Silhouette, silhouettes
-from leafid.sheets.leaf_parser.tips import led_to_tip
+from leafid.sheets.leaf_parser.outlines.plain_ground import plain_ground
+from leafid.sheets.leaf_parser.outlines.silhouettes import Silhouette, silhouettes
+from leafid.sheets.leaf_parser.outlines.tips import led_to_tip
 from leafid.sheets.leaf_parser.weights import FOLDER
 from tests.characters.leaves import drawn_leaf
 
@@ -66,7 +66,9 @@ def test_leaflets_on_a_thin_rachis_are_blades_of_their_own() -> None:
     mask = line(shape, (200, 30), (200, 380), 3)
     for row in (100, 200, 300):
         for side in (-1, 1):
-            mask |= ellipse(shape, (200 + side * 85, row), (70, 30)) | line(shape, (200, row), (200 + side * 30, row), 3)
+            mask |= ellipse(shape, (200 + side * 85, row), (70, 30)) | line(
+                shape, (200, row), (200 + side * 30, row), 3
+            )
     blades = blades_of(mask)
     assert len(blades) == 6
     assert all(blade.joints == 1 for blade in blades)

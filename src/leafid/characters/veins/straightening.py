@@ -85,9 +85,7 @@ def straighten(blade: Blade, course: Points) -> StraightBlade:
     lines = np.arange(height, dtype=np.float64)
     first, last = (straight.to_working(np.stack([np.full(height, end), lines], axis=1)) for end in (0.0, width - 1.0))
     share = np.linspace(0, 1, width)
-    x, y = (
-        (first[:, [k]] + share[None] * (last[:, [k]] - first[:, [k]])).astype(np.float32) for k in (0, 1)
-    )
+    x, y = ((first[:, [k]] + share[None] * (last[:, [k]] - first[:, [k]])).astype(np.float32) for k in (0, 1))
     grey = np.asarray(cv2.transform(blade.pixels, np.full((1, 3), 1 / 3)), np.float32)
     sampled = cv2.remap(grey, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
     inside = cv2.remap(blade.mask.astype(np.float32), x, y, cv2.INTER_LINEAR) > 0.5

@@ -12,8 +12,8 @@ import numpy as np
 
 from leafid.sheets.leaf_parser.graph import VIEW_HEIGHT, VIEW_WIDTH
 from leafid.sheets.leaf_parser.leaf_view import Points
+from leafid.sheets.leaf_parser.outlines.silhouettes import Silhouette
 from leafid.sheets.leaf_parser.overview import FoundLeaf
-from leafid.sheets.leaf_parser.silhouettes import Silhouette
 
 if TYPE_CHECKING:
     from leafid.sheets.leaf_parser.looking import Look

@@ -13,13 +13,13 @@ from leafid.sheets.leaf_parser.counting import counted, evidence, quality, read_
 from leafid.sheets.leaf_parser.engines import EngineName, Network, networks
 from leafid.sheets.leaf_parser.graph import VIEW_HEIGHT, VIEW_WIDTH
 from leafid.sheets.leaf_parser.leaf_view import LeafView, Prior, leaf_view
-from leafid.sheets.leaf_parser.lobes import with_outlines
 from leafid.sheets.leaf_parser.looking import Looker
+from leafid.sheets.leaf_parser.outlines.lobes import with_outlines
+from leafid.sheets.leaf_parser.outlines.silhouettes import Silhouette
+from leafid.sheets.leaf_parser.outlines.tips import led_to_tip
 from leafid.sheets.leaf_parser.overview import FoundLeaf, decode_overview, letterboxed, letterboxed_size
 from leafid.sheets.leaf_parser.parsed_leaf import NotWhole, ParsedLeaf, Points, SecondaryCount
 from leafid.sheets.leaf_parser.reading import Departure, Side, ViewReading
-from leafid.sheets.leaf_parser.silhouettes import Silhouette
-from leafid.sheets.leaf_parser.tips import led_to_tip
 from leafid.sheets.leaf_parser.weights import FOLDER
 
 Map = NDArray[np.float32]

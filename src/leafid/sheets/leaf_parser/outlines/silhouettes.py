@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from leafid.sheets.leaf_parser.leaf_view import Points
-from leafid.sheets.leaf_parser.plain_ground import PlainGround
+from leafid.sheets.leaf_parser.outlines.plain_ground import PlainGround
 
 Mask = NDArray[np.bool_]
 
@@ -74,7 +74,10 @@ class Silhouette:
         ends = self.to_picture(np.array([[columns[0], rows[0]], [columns[-1] + 1, rows[-1] + 1]], np.float64))
         left, top = np.clip(np.floor(ends[0]).astype(int), 0, None).tolist()
         right, bottom = np.minimum(np.ceil(ends[1]).astype(int), [shape[1], shape[0]]).tolist()
-        matrix = np.array([[1.0, 0, self.corner[0]], [0, 1, self.corner[1]]]) / self.factor - [[0, 0, left], [0, 0, top]]
+        matrix = np.array([[1.0, 0, self.corner[0]], [0, 1, self.corner[1]]]) / self.factor - [
+            [0, 0, left],
+            [0, 0, top],
+        ]
         matrix[:, 2] += 0.5 / self.factor - 0.5  # OpenCV has (0, 0) at the centre of the first pixel
         smooth = cv2.warpAffine(self.mask.astype(np.float32), matrix, (right - left, bottom - top))
         return np.asarray(smooth) >= 0.5, (left, top)
@@ -149,7 +152,7 @@ def _blades(mask: Mask, corner: tuple[int, int], factor: float) -> list[Silhouet
 def _thin_parts(
     mask: Mask, cores: NDArray[np.int32], radius: float
 ) -> tuple[dict[int, list[ThinPart]], dict[int, int], NDArray[np.int32]]:
-    """Find thin parts by the blade on which they hang, the number that lead on, and the blade [h, w] of the free ones."""
+    """Find thin parts by the blade on which they hang, how many lead on, and the blade [h, w] of the free ones."""
     number, labels, stats, _ = cv2.connectedComponentsWithStats((mask & (cores == 0)).astype(np.uint8), connectivity=8)
     free = np.zeros_like(cores)
     thin: dict[int, list[ThinPart]] = {}

@@ -1,13 +1,13 @@
 """On a plain ground, brings the leaves that were found together with the outlines of blades.
 
-The lobes of a maple or an oak look like leaves, and a round blade like two halves. The outline tells more: each leaf has
-a base of its own on it, while lobes and halves begin where the petiole does, or inside the blade.
+The lobes of a maple or an oak look like leaves, and a round blade like two halves. The outline tells more: each leaf
+has a base of its own on it, while lobes and halves begin where the petiole does, or inside the blade.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import cv2
 import numpy as np
@@ -15,10 +15,10 @@ from numpy.typing import NDArray
 
 from leafid.sheets.leaf_parser.choosing import SeenLeaf
 from leafid.sheets.leaf_parser.graph import OVERVIEW_SIDE, VIEW_HEIGHT
-from leafid.sheets.leaf_parser.leaf_view import LeafView, Points
+from leafid.sheets.leaf_parser.leaf_view import LeafView
+from leafid.sheets.leaf_parser.outlines.plain_ground import PlainGround, plain_ground
+from leafid.sheets.leaf_parser.outlines.silhouettes import Silhouette, ThinPart, silhouettes
 from leafid.sheets.leaf_parser.overview import FoundLeaf
-from leafid.sheets.leaf_parser.plain_ground import PlainGround, plain_ground
-from leafid.sheets.leaf_parser.silhouettes import Silhouette, ThinPart, silhouettes
 
 Map = NDArray[np.float32]
 Mask = NDArray[np.bool_]
@@ -92,7 +92,9 @@ def _agree(outline: Silhouette, mask: Mask, ground: PlainGround) -> bool:
     height, width = mask.shape
     low = np.maximum([-top, -left], 0)
     away = ground.away[top + low[0] : top + height, left + low[1] : left + width]
-    near = cv2.dilate(mask.astype(np.uint8), np.ones((5, 5), np.uint8))[low[0] :, low[1] :][: away.shape[0], : away.shape[1]]
+    near = cv2.dilate(mask.astype(np.uint8), np.ones((5, 5), np.uint8))[low[0] :, low[1] :][
+        : away.shape[0], : away.shape[1]
+    ]
     inside = outline.mask[low[0] :, low[1] :][: away.shape[0], : away.shape[1]]
     added = away[inside & (near == 0)]
     few = len(added) < _FEW * np.count_nonzero(mask)

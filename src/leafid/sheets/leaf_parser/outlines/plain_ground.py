@@ -1,4 +1,4 @@
-"""The ground of a picture, where it is plain: paper, a black cloth, a white page; and how far each pixel differs from it.
+"""The ground of a picture where it is plain, such as paper or a black cloth, and how much each pixel differs from it.
 
 The ground is a smooth surface of colour. A shadow is ground that is darker by up to a third and has its hue; what is
 lighter, darker than that, or of another hue, lies on the ground.
