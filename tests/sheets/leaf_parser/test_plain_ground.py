@@ -1,14 +1,20 @@
 """Blades on a plain ground, from drawn outlines with exact truth."""
 
+from dataclasses import replace
+
 import cv2
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 
 from leafid.sheets.leaf_parser import parse_leaves
+from leafid.sheets.leaf_parser.engines import networks
+from leafid.sheets.leaf_parser.looking import Looker
+from leafid.sheets.leaf_parser.outlines.lobes import with_outlines
 from leafid.sheets.leaf_parser.outlines.plain_ground import plain_ground
 from leafid.sheets.leaf_parser.outlines.silhouettes import Silhouette, silhouettes
 from leafid.sheets.leaf_parser.outlines.tips import led_to_tip
+from leafid.sheets.leaf_parser.overview import FoundLeaf, letterboxed_size
 from leafid.sheets.leaf_parser.weights import FOLDER
 from tests.characters.leaves import drawn_leaf
 
@@ -129,3 +135,30 @@ def test_two_leaves_that_lie_on_each_other_stay_two() -> None:
         window = picture[top : top + leaf.image.shape[0], left : left + leaf.image.shape[1]]
         window[:] = leaf.on_background(window.copy())
     assert len(parse_leaves(picture)) == 2
+
+
+@pytest.mark.skipif(not FOLDER.is_dir(), reason="no weights of the leaf parser are shipped")
+def test_a_leaf_seen_where_only_ground_lies_is_left_out() -> None:
+    """Two leaves are looked at, one of them between ends on the bare paper."""
+    shape = (400, 640)
+    mask = ellipse(shape, (160, 200), (60, 130))
+    picture = painted(mask, PAPER)
+    _, network = networks(None, FOLDER)
+    looker = Looker(picture, network)
+    _, factor = letterboxed_size(picture.shape)
+    cells = np.asarray(cv2.resize(mask.astype(np.float32), (64, 40), interpolation=cv2.INTER_AREA), np.float32)
+    beside = np.roll(cells, 32, axis=1)
+    beside[:16], beside[24:] = 0, 0
+    ends = np.array([[160, 330], [160, 70]], np.float64) * factor
+    away = np.array([320, 0]) * factor
+    leaves = [
+        FoundLeaf(np.pad(each, ((0, 24), (0, 0))), *(ends + shift), 0.9)
+        for each, shift in ((cells, 0 * away), (beside, away))
+    ]
+    seen = [looker.leaf(leaf, factor, axes=False) for leaf in leaves]
+    # What the network sees there is made certain, so that only the ground can tell.
+    blade = np.where(np.arange(96)[None] // 32 == 1, 1.0, 0.0).astype(np.float32).repeat(192, axis=0)
+    seen[1] = replace(seen[1], look=replace(seen[1].look, ends=replace(seen[1].look.ends, blade=blade)))
+    kept = with_outlines(seen, picture, factor, lambda leaf: looker.leaf(leaf, factor, axes=False))
+    assert [one.leaf.score for one in kept] == [0.9]
+    assert kept[0].leaf.cells[:, :32].sum() > 0

@@ -26,6 +26,7 @@ LookAt = Callable[[FoundLeaf], SeenLeaf]
 
 _CELL = 4
 _OWN = 0.6  # share of a leaf that lies on a blade, from which it belongs there
+_NOTHING = 0.1  # share of a leaf on objects, below which there is nothing but ground
 _COVERED = 0.8  # share of a blade, below which its leaf lacks a part of it
 _SOLID = 0.9  # share of its convex hull that no two leaves fill
 _CLEAR = 0.7  # clearness from which each of several parts may be a leaf, where nothing else tells
@@ -39,7 +40,7 @@ _LEAST = 0.7  # and must be so many times as large
 
 
 def with_outlines(seen: Sequence[SeenLeaf], rgb: NDArray[np.uint8], factor: float, look: LookAt) -> list[SeenLeaf]:
-    """Join the lobes of blades on a plain ground, and give each leaf its outline there.
+    """On a plain ground, leave out leaves where nothing lies, join the lobes of blades, and give each leaf its outline.
 
     Args:
         seen: leaves of the picture.
@@ -54,7 +55,7 @@ def with_outlines(seen: Sequence[SeenLeaf], rgb: NDArray[np.uint8], factor: floa
     ground = plain_ground(rgb, cells)
     if ground is None:
         return list(seen)
-    result = list(seen)
+    result = [one for one in seen if _on_objects(one, ground) > _NOTHING]
     for blade in silhouettes(ground, cells):
         own = [(one, mask) for one in result if (mask := _on_blade(one, blade)) is not None]
         if not own:
@@ -72,16 +73,25 @@ def with_outlines(seen: Sequence[SeenLeaf], rgb: NDArray[np.uint8], factor: floa
     return sorted(result, key=lambda one: -float(one.leaf.cells.sum()))
 
 
+def _on_objects(one: SeenLeaf, ground: PlainGround) -> float:
+    """Share of a leaf that lies on something, and not on the bare ground."""
+    mask, area = _in_frame(one, (0, 0), ground.factor, ground.objects.shape)
+    return float(np.count_nonzero(mask & ground.objects) / max(area, 1.0))
+
+
 def _on_blade(one: SeenLeaf, blade: Silhouette) -> Mask | None:
     """The leaf in the frame of a blade [h, w], if most of it lies there."""
-    left, top = blade.corner
-    back = np.array([[1.0, 0, left], [0, 1, top], [0, 0, blade.factor]]) / blade.factor
-    view = LeafView(one.look.view.matrix @ back)
-    height, width = blade.mask.shape
-    mask = view.paste(one.look.blade, (0, 0, width, height)) >= 0.5
-    pixel = (VIEW_HEIGHT / one.look.blade.shape[0]) ** 2 / abs(float(np.linalg.det(view.matrix[:, :2])))
-    area = np.count_nonzero(one.look.blade >= 0.5) * pixel
+    mask, area = _in_frame(one, blade.corner, blade.factor, blade.mask.shape)
     return mask if np.count_nonzero(mask & blade.mask) > _OWN * area else None
+
+
+def _in_frame(one: SeenLeaf, corner: tuple[float, float], factor: float, shape: tuple[int, ...]) -> tuple[Mask, float]:
+    """The leaf in a frame [h, w] of the reduced picture, and its area, also outside the frame."""
+    back = np.array([[1.0, 0, corner[0]], [0, 1, corner[1]], [0, 0, factor]]) / factor
+    view = LeafView(one.look.view.matrix @ back)
+    mask = view.paste(one.look.blade, (0, 0, shape[1], shape[0])) >= 0.5
+    pixel = (VIEW_HEIGHT / one.look.blade.shape[0]) ** 2 / abs(float(np.linalg.det(view.matrix[:, :2])))
+    return mask, np.count_nonzero(one.look.blade >= 0.5) * pixel
 
 
 def _agree(outline: Silhouette, mask: Mask, ground: PlainGround) -> bool:
