@@ -165,7 +165,7 @@ def _distance(lab: Map, weights: Map, sigma: float) -> Map:
     small, share = reduced(lab), reduced(weights)[..., None]
     total = np.maximum(local(share[..., 0]), 1e-4)[..., None]
     coarse = np.asarray(local(small * share) / total, np.float32)
-    scatter = np.asarray(local(reduced(cv2.multiply(lab, lab)) * share) / total - coarse**2, np.float32)
+    scatter = np.asarray(local(reduced(lab * lab) * share) / total - coarse**2, np.float32)
     spread = np.maximum(scatter, 0) + np.float32(_SPREAD**2)
     constant = np.asarray(cv2.resize(np.log(spread).sum(axis=2), (width, height)), np.float32)
     mean, precision = (np.asarray(cv2.resize(each, (width, height))) for each in (coarse, 1 / spread))

@@ -124,7 +124,8 @@ def _blades(mask: Mask, corner: tuple[int, int], factor: float) -> list[Silhouet
     radius = float(depth.max())
     disc = max(1.5, _THIN * radius)
     grown = np.asarray(cv2.distanceTransform((depth <= disc).astype(np.uint8), cv2.DIST_L2, 5)) <= disc + 0.5
-    number, cores, stats, _ = cv2.connectedComponentsWithStats((mask & grown).astype(np.uint8), connectivity=4)
+    number, labels, stats, _ = cv2.connectedComponentsWithStats((mask & grown).astype(np.uint8), connectivity=4)
+    cores = np.asarray(labels, np.int32)
     if number < 2:
         return []
     areas = stats[:, cv2.CC_STAT_AREA].copy()
