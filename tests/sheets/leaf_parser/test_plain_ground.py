@@ -152,7 +152,7 @@ def test_a_leaf_seen_where_only_ground_lies_is_left_out() -> None:
     ends = np.array([[160, 330], [160, 70]], np.float64) * factor
     away = np.array([320, 0]) * factor
     leaves = [
-        FoundLeaf(np.pad(each, ((0, 24), (0, 0))), *(ends + shift), 0.9)
+        FoundLeaf(np.pad(each, ((0, 24), (0, 0))), ends[0] + shift, ends[1] + shift, 0.9)
         for each, shift in ((cells, 0 * away), (beside, away))
     ]
     seen = [looker.leaf(leaf, factor, axes=False) for leaf in leaves]

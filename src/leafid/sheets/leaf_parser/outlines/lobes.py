@@ -96,7 +96,8 @@ def _in_frame(one: SeenLeaf, corner: tuple[float, float], factor: float, shape: 
 
 def _agree(outline: Silhouette, mask: Mask, ground: PlainGround) -> bool:
     """Whether an outline is about that of the leaf, and what it adds differs from the ground as the leaf does."""
-    if not _LEAST < np.count_nonzero(outline.mask) / max(1, np.count_nonzero(mask)) < _GROWN:
+    area = max(1.0, float(np.count_nonzero(mask)))
+    if not _LEAST < np.count_nonzero(outline.mask) / area < _GROWN:
         return False
     left, top = (round(side) for side in outline.corner)
     height, width = mask.shape
@@ -107,8 +108,9 @@ def _agree(outline: Silhouette, mask: Mask, ground: PlainGround) -> bool:
     ]
     inside = outline.mask[low[0] :, low[1] :][: away.shape[0], : away.shape[1]]
     added = away[inside & (near == 0)]
-    few = len(added) < _FEW * np.count_nonzero(mask)
-    return few or bool(np.median(added) > _UNLIKE_GROUND * np.median(away[inside & (near > 0)]))
+    if len(added) < _FEW * area:
+        return True
+    return bool(np.median(added) > _UNLIKE_GROUND * np.median(away[inside & (near > 0)]))
 
 
 def _is_one(blade: Silhouette, parts: Sequence[SeenLeaf]) -> bool:
@@ -153,7 +155,8 @@ def _cells(blade: Silhouette, factor: float) -> Map:
     """The share of each cell of the overview [64, 64] that a blade covers."""
     side = OVERVIEW_SIDE // _CELL
     scale = factor / _CELL / blade.factor
-    full = np.pad(blade.mask, ((max(0, blade.corner[1]), 0), (max(0, blade.corner[0]), 0))).astype(np.float32)
+    left, top = (max(0, round(side)) for side in blade.corner)
+    full = np.pad(blade.mask, ((top, 0), (left, 0))).astype(np.float32)
     size = (max(1, round(full.shape[1] * scale)), max(1, round(full.shape[0] * scale)))
     small = np.asarray(cv2.resize(full, size, interpolation=cv2.INTER_AREA), np.float32)[:side, :side]
     return np.pad(small, ((0, side - small.shape[0]), (0, side - small.shape[1])))
