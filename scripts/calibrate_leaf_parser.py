@@ -63,7 +63,8 @@ def drawn_answers(paths: Iterable[Path], weights: Path) -> list[Answer]:
     answers = []
     for path in paths:
         scene = Scene.load(path)
-        for reading, view, _ in read_views(scene.image, folder=weights):
+        for seen in read_views(scene.image, folder=weights):
+            reading, view = seen.reading, seen.view
             number = _matching_truth(scene, view.to_picture(np.stack([reading.base, reading.apex])))
             if number is None:
                 continue
@@ -97,12 +98,12 @@ def real_answers(shared: Path, weights: Path) -> list[Answer]:
         for path, row in first_half(shared, table):
             opened = open_image(path, needed_side=NEEDED_SIDE)
             pixels = np.asarray(opened.rgb, np.uint8)
-            views = read_views(pixels, folder=weights)
-            boxes = [_box(reading, view, opened.width / pixels.shape[1]) for reading, view, _ in views]
+            views = [(seen.reading, seen.view) for seen in read_views(pixels, folder=weights)]
+            boxes = [_box(reading, view, opened.width / pixels.shape[1]) for reading, view in views]
             index = best_box(boxes, row) if row.get("bbox_x0") else (0 if views else None)
             if index is None:
                 continue
-            reading, view, _ = views[index]
+            reading, view = views[index]
             for side, truth in zip((reading.left, reading.right), truths(row), strict=True):
                 answers.append(_answer(reading, side, view, truth, table))
     return answers

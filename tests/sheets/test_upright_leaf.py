@@ -27,6 +27,12 @@ def test_the_apex_is_up_and_points_agree_with_pixels(direction: float) -> None:
     assert _overlap(crop.cut_mask(leaf.mask), crop.mask) > 0.99
 
 
+def test_a_broad_leaf_is_reduced_by_the_area_of_its_blade() -> None:
+    leaf = drawn_leaf("Coffea canephora", 6)
+    crop = cut_upright(on_paper(leaf), parsed(leaf), max_side=400, max_blade=90)
+    assert np.count_nonzero(crop.mask) == pytest.approx(90**2, rel=0.03)
+
+
 def _coarse(mask: NDArray[np.bool_], factor: int) -> NDArray[np.bool_]:
     height, width = mask.shape
     small = cv2.resize(mask.astype(np.float32), (width // factor, height // factor), interpolation=cv2.INTER_AREA)

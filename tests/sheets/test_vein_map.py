@@ -199,3 +199,8 @@ def test_line_responds_most_in_its_own_direction() -> None:
     image = with_vein(blank(101, 101, noise=0), (50, 0), (50, 100), 40).astype(np.float32) - 120
     responses = line_responses(image, 1.5, 12)
     assert direction_angles(12)[int(np.argmax(responses[:, 50, 50]))] == pytest.approx(np.pi / 2)
+
+
+def test_chosen_directions_respond_as_among_all() -> None:
+    image = with_vein(blank(101, 101, noise=0), (40, 0), (60, 100), 40).astype(np.float32) - 120
+    assert np.array_equal(line_responses(image, 2.4, 24, only=slice(10, 15)), line_responses(image, 2.4, 24)[10:15])

@@ -20,7 +20,7 @@ from leafid.characters.assessment import (
     vein_characters,
     why_no_veins,
 )
-from leafid.characters.blade import MIN_SIDE, Blade, prepare_blade, rectangularity
+from leafid.characters.blade import MIN_SIDE, WORKING_SIDE, Blade, prepare_blade, rectangularity
 from leafid.characters.extent import Extent, find_extent, mirror_overlap, vein_lean
 from leafid.characters.form import measure_form
 from leafid.characters.leaf_ends import LeafEnds
@@ -41,6 +41,7 @@ from leafid.sheets import (
 )
 
 MAX_SIDE = 900  # long side to which a leaf is reduced
+_MAX_BLADE = 1.25 * WORKING_SIDE  # and to this square root of its blade's area; at working size forms are less exact
 _LINE_POINTS = 40  # points of the midrib in `Lines`
 
 
@@ -103,7 +104,7 @@ def measure_leaf(
     Returns:
         The visible characters, and the reasons where characters are absent.
     """
-    crop = cut_upright(rgb, leaf, max_side=MAX_SIDE)
+    crop = cut_upright(rgb, leaf, max_side=MAX_SIDE, max_blade=_MAX_BLADE)
     left, top, right, bottom = (round(side / px_per_original) for side in leaf.box)
     base, apex = ((float(x), float(y)) for x, y in (leaf.base / px_per_original, leaf.apex / px_per_original))
     found = MeasuredLeaf((left, top, right, bottom), LeafEnds(base, apex), crop.pixels, LeafCharacters())

@@ -156,16 +156,22 @@ def _distance(lab: Map, weights: Map, sigma: float) -> Map:
     height, width = weights.shape
     size = (max(1, width // _COARSE), max(1, height // _COARSE))
 
-    def local(values: Map) -> Map:
-        small = cv2.resize(values, size, interpolation=cv2.INTER_AREA)
-        return np.asarray(cv2.GaussianBlur(small, (0, 0), max(1.0, sigma / _COARSE)), np.float32)
+    def reduced(values: Map) -> Map:
+        return np.asarray(cv2.resize(values, size, interpolation=cv2.INTER_AREA), np.float32)
 
-    total = np.maximum(local(weights), 1e-4)[..., None]
-    coarse = np.asarray(local(lab * weights[..., None]) / total, np.float32)
-    scatter = np.asarray(local(lab * lab * weights[..., None]) / total - coarse**2, np.float32)
-    mean = np.asarray(cv2.resize(coarse, (width, height)), np.float32)
-    spread = np.asarray(cv2.resize(np.maximum(scatter, 0), (width, height)), np.float32) + _SPREAD**2
-    return np.asarray(((lab - mean) ** 2 / spread + np.log(spread)).sum(axis=2), np.float32)
+    def local(values: Map) -> Map:
+        return np.asarray(cv2.GaussianBlur(values, (0, 0), max(1.0, sigma / _COARSE)), np.float32)
+
+    small, share = reduced(lab), reduced(weights)[..., None]
+    total = np.maximum(local(share[..., 0]), 1e-4)[..., None]
+    coarse = np.asarray(local(small * share) / total, np.float32)
+    scatter = np.asarray(local(reduced(lab * lab) * share) / total - coarse**2, np.float32)
+    spread = np.maximum(scatter, 0) + np.float32(_SPREAD**2)
+    constant = np.asarray(cv2.resize(np.log(spread).sum(axis=2), (width, height)), np.float32)
+    mean, precision = (np.asarray(cv2.resize(each, (width, height))) for each in (coarse, 1 / spread))
+    away = cv2.subtract(lab, mean)
+    summed = cv2.transform(cv2.multiply(cv2.multiply(away, away), precision), np.ones((1, 3), np.float32))
+    return np.asarray(cv2.add(summed, constant), np.float32)
 
 
 def _strip_to(apex: Points, mask: NDArray[np.bool_], band: float) -> NDArray[np.bool_]:

@@ -27,7 +27,7 @@ def direction_angles(directions: int) -> Image32:
     return (np.pi * np.arange(directions) / directions).astype(np.float32)
 
 
-def line_responses(image: Image32, sigma: float, directions: int) -> Image32:
+def line_responses(image: Image32, sigma: float, directions: int, *, only: slice = slice(None)) -> Image32:
     """Compute the contrast of a line of width about 2 `sigma` through each pixel, lighter or darker than around it.
 
     The filter is the second derivative of a Gaussian across the line, averaged over 8 `sigma` along it.
@@ -36,9 +36,10 @@ def line_responses(image: Image32, sigma: float, directions: int) -> Image32:
         image: float32 (H, W), flat and 0 outside the region of interest.
         sigma: pixels.
         directions: number T of directions.
+        only: which of these are wanted.
 
     Returns:
-        [T, H, W], 0 or more, in units of `image`.
+        [T, H, W], 0 or more, in units of `image`; fewer with `only`.
     """
     radius = int(2 * sigma + 0.5)
     x = np.arange(-radius, radius + 1, dtype=np.float32) / np.float32(sigma)
@@ -51,8 +52,9 @@ def line_responses(image: Image32, sigma: float, directions: int) -> Image32:
         return np.asarray(cv2.sepFilter2D(image, cv2.CV_32F, horizontal, vertical, borderType=kept), np.float32)
 
     xx, xy, yy = derivative(second, gauss), derivative(first, first), derivative(gauss, second)
-    responses = np.empty((directions, *image.shape), np.float32)
-    for response, angle in zip(responses, direction_angles(directions), strict=True):
+    angles = direction_angles(directions)[only]
+    responses = np.empty((len(angles), *image.shape), np.float32)
+    for response, angle in zip(responses, angles, strict=True):
         c, s = float(np.cos(angle)), float(np.sin(angle))
         second_across = cv2.scaleAdd(xy, -2 * s * c, cv2.addWeighted(xx, s * s, yy, c * c, 0))
         across = np.asarray(second_across, np.float32)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import cv2
@@ -40,13 +41,14 @@ class UprightLeaf:
         return np.asarray(seen, np.float32) > 0.5
 
 
-def cut_upright(rgb: NDArray[np.uint8], leaf: ParsedLeaf, *, max_side: int) -> UprightLeaf:
+def cut_upright(rgb: NDArray[np.uint8], leaf: ParsedLeaf, *, max_side: int, max_blade: float = math.inf) -> UprightLeaf:
     """Cut a leaf out of the picture that it was parsed in.
 
     Args:
         rgb: uint8 RGB (H, W, 3).
         leaf: one of its leaves.
         max_side: the crop is reduced to at most this long side; it is never enlarged.
+        max_blade: and to at most this square root of the blade's area.
     """
     down = leaf.base - leaf.apex
     down = down / max(float(np.hypot(*down)), 1e-6)
@@ -57,7 +59,8 @@ def cut_upright(rgb: NDArray[np.uint8], leaf: ParsedLeaf, *, max_side: int) -> U
     low, high = turned.min(axis=0), turned.max(axis=0)
     margin = MARGIN * float((high - low).max()) + 2
     low, high = low - margin, high + margin
-    scale = min(1.0, max_side / float((high - low).max()))
+    blade = math.sqrt(max(1, int(np.count_nonzero(leaf.mask))))
+    scale = min(1.0, max_side / float((high - low).max()), max_blade / blade)
     matrix = scale * np.column_stack([turn, -low])
     width, height = np.maximum(np.ceil((high - low) * scale), _LEAST_SIDE).astype(int).tolist()
     return UprightLeaf(

@@ -31,7 +31,7 @@ def straighten_along_ridge(blade: Blade, straight: StraightBlade) -> StraightBla
     length = straight.bottom - straight.top
     reach = max(3, round(_REACH * length))
     flat = flatten_illumination(straight.grey, straight.blade, _FLATTENING)
-    ridge = line_responses(flat, _SIGMA, 24)[_UPRIGHT].max(axis=0)
+    ridge = line_responses(flat, _SIGMA, 24, only=_UPRIGHT).max(axis=0)
     typical = float(np.median(ridge[straight.blade > 0])) + 1e-6
     rows = np.arange(straight.top, straight.bottom + 1)
     beside = ridge[straight.top : straight.bottom + 1, straight.column - reach : straight.column + reach + 1]

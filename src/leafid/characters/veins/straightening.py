@@ -81,10 +81,12 @@ def straighten(blade: Blade, course: Points) -> StraightBlade:
         course=fine,
     )
     height, width = rows + 2 * beyond, 2 * reach + 1
-    columns, lines = np.meshgrid(np.arange(width, dtype=np.float64), np.arange(height, dtype=np.float64))
-    grid = straight.to_working(np.stack([columns.ravel(), lines.ravel()], axis=1)).astype(np.float32)
-    x, y = grid[:, 0].reshape(height, width), grid[:, 1].reshape(height, width)
-    grey = blade.pixels.mean(axis=2, dtype=np.float32)
+    # Each row is a straight line across the course: its ends tell all of it.
+    lines = np.arange(height, dtype=np.float64)
+    first, last = (straight.to_working(np.stack([np.full(height, end), lines], axis=1)) for end in (0.0, width - 1.0))
+    share = np.linspace(0, 1, width)
+    x, y = ((first[:, [k]] + share[None] * (last[:, [k]] - first[:, [k]])).astype(np.float32) for k in (0, 1))
+    grey = np.asarray(cv2.transform(blade.pixels, np.full((1, 3), 1 / 3)), np.float32)
     sampled = cv2.remap(grey, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
     inside = cv2.remap(blade.mask.astype(np.float32), x, y, cv2.INTER_LINEAR) > 0.5
     # Where the course bends, normals cross far from it and show parts of the blade twice: keep the largest component.

@@ -12,6 +12,7 @@ import numpy as np
 
 from leafid.sheets.leaf_parser.graph import VIEW_HEIGHT, VIEW_WIDTH
 from leafid.sheets.leaf_parser.leaf_view import Points
+from leafid.sheets.leaf_parser.outlines.silhouettes import Silhouette
 from leafid.sheets.leaf_parser.overview import FoundLeaf
 
 if TYPE_CHECKING:
@@ -28,10 +29,11 @@ _INSIDE = 0.6  # share of a leaf that lies on another, from which it is the same
 
 @dataclass(frozen=True)
 class SeenLeaf:
-    """A leaf of the overview and the clearest look at it."""
+    """A leaf of the overview, the clearest look at it, and its outline where the ground is plain."""
 
     leaf: FoundLeaf
     look: Look
+    outline: Silhouette | None = None
 
 
 def main_axes(places: Points) -> list[tuple[Points, Points]]:

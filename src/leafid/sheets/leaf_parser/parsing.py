@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from leafid.sheets.leaf_parser.choosing import alone, joined
+from leafid.sheets.leaf_parser.choosing import SeenLeaf, alone, joined
 from leafid.sheets.leaf_parser.counting import counted, evidence, quality, read_calibration
 from leafid.sheets.leaf_parser.engines import EngineName, Network, networks
 from leafid.sheets.leaf_parser.graph import VIEW_HEIGHT, VIEW_WIDTH
 from leafid.sheets.leaf_parser.leaf_view import LeafView, Prior, leaf_view
 from leafid.sheets.leaf_parser.looking import Looker
+from leafid.sheets.leaf_parser.outlines.lobes import with_outlines
+from leafid.sheets.leaf_parser.outlines.silhouettes import Silhouette
+from leafid.sheets.leaf_parser.outlines.tips import led_to_tip
 from leafid.sheets.leaf_parser.overview import FoundLeaf, decode_overview, letterboxed, letterboxed_size
 from leafid.sheets.leaf_parser.parsed_leaf import NotWhole, ParsedLeaf, Points, SecondaryCount
 from leafid.sheets.leaf_parser.reading import Departure, Side, ViewReading
@@ -25,6 +29,16 @@ _SURE = 0.5  # probability from which a leaf is folded, overlapped, cut
 _BLADE = 0.5
 _ZOOMED = 0.7  # share of the picture's side below which the part with leaves is looked at once more
 _AROUND = 0.15  # margin around that part, as a share of its side
+
+
+@dataclass(frozen=True)
+class ReadView:
+    """What was read in the view of a leaf, its score, and its outline where the ground is plain."""
+
+    reading: ViewReading
+    view: LeafView
+    score: float
+    outline: Silhouette | None = None
 
 
 def parse_leaves(
@@ -52,7 +66,7 @@ def parse_leaves(
         WeightsError, InstallationError: see `networks`.
     """
     views = read_views(rgb, most=most, least_score=least_score, engine=engine, folder=folder)
-    leaves = (_in_pixels(reading, view, rgb.shape[:2], score, folder) for reading, view, score in views)
+    leaves = (_in_pixels(view, rgb.shape[:2], folder) for view in views)
     return tuple(leaf for leaf in leaves if leaf is not None)
 
 
@@ -63,8 +77,8 @@ def read_views(
     least_score: float = 0.3,
     engine: EngineName | None = None,
     folder: Path = FOLDER,
-) -> list[tuple[ViewReading, LeafView, float]]:
-    """Find and read leaves as `parse_leaves` does; return what was read in each leaf's view, and the leaf's score."""
+) -> list[ReadView]:
+    """Find and read leaves as `parse_leaves` does; return what was read in each leaf's view."""
     _check(rgb)
     overview, network = networks(engine, folder)
     found, (left, top, right, bottom) = _overview(rgb, overview)
@@ -73,8 +87,20 @@ def read_views(
     kept = sorted((leaf for leaf in found if leaf.score >= least_score), key=lambda leaf: -float(leaf.cells.sum()))
     looker = Looker(part, network)
     seen = [looker.leaf(leaf, factor) for leaf in kept[:most]]
-    seen = alone(joined(seen, lambda leaf: looker.leaf(leaf, factor, axes=False)))
-    return [(looker.read(one.look), one.look.view.shifted(left, top), one.leaf.score) for one in seen]
+
+    def look(leaf: FoundLeaf) -> SeenLeaf:
+        return looker.leaf(leaf, factor, axes=False)
+
+    seen = with_outlines(alone(joined(seen, look)), part, factor, look)
+    return [
+        ReadView(
+            looker.read(one.look),
+            one.look.view.shifted(left, top),
+            one.leaf.score,
+            None if one.outline is None else one.outline.shifted(left, top),
+        )
+        for one in seen
+    ]
 
 
 def _overview(rgb: NDArray[np.uint8], network: Network) -> tuple[list[FoundLeaf], tuple[int, int, int, int]]:
@@ -124,7 +150,7 @@ def parse_leaf_between(
     blade = np.asarray((np.stack([columns, rows], axis=1) + 0.5) * 2, np.float64)
     # The second look has the width that the first one found.
     look = looker.between(base, apex, first.view.to_picture(blade), empty, turn=False)
-    return _in_pixels(looker.read(look), look.view, rgb.shape[:2], 1.0, folder)
+    return _in_pixels(ReadView(looker.read(look), look.view, 1.0), rgb.shape[:2], folder)
 
 
 def _check(rgb: NDArray[np.uint8]) -> None:
@@ -136,31 +162,25 @@ def _normalised(image: NDArray[np.uint8]) -> Map:
     return np.ascontiguousarray(np.moveaxis(image, 2, 0), np.float32) / 127.5 - 1
 
 
-def _in_pixels(
-    reading: ViewReading, view: LeafView, shape: tuple[int, ...], score: float, folder: Path
-) -> ParsedLeaf | None:
-    corners = view.to_picture(
-        np.array([[0, 0], [VIEW_WIDTH, 0], [0, VIEW_HEIGHT], [VIEW_WIDTH, VIEW_HEIGHT]], np.float64)
-    )
-    low = np.clip(np.floor(corners.min(axis=0)).astype(int), 0, None)
-    high = np.minimum(np.ceil(corners.max(axis=0)).astype(int), [shape[1], shape[0]])
-    if (high <= low).any():
+def _in_pixels(seen: ReadView, shape: tuple[int, ...], folder: Path) -> ParsedLeaf | None:
+    reading, view = seen.reading, seen.view
+    midrib = view.to_picture(reading.midrib)
+    if seen.outline is None:
+        mask, (left, top) = _mask_in_pixels(reading, view, shape)
+    else:
+        mask, (left, top) = seen.outline.in_picture(shape)
+        midrib = seen.outline.to_picture(led_to_tip(seen.outline.to_mask(midrib), seen.outline.mask))
+    if not mask.size:
         return None
-    mask = view.paste(reading.blade, (int(low[0]), int(low[1]), int(high[0]), int(high[1]))) >= _BLADE
-    rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
-    if not len(rows):
-        return None
-    mask = mask[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
-    left, top = int(low[0] + columns[0]), int(low[1] + rows[0])
     threshold = read_calibration(folder)["threshold"][0]
     sides = [_counted_side(reading, side, view, threshold, folder) for side in (reading.left, reading.right)]
-    base, apex = view.to_picture(np.stack([reading.base, reading.apex]))
+    base, apex = midrib[0], midrib[-1]
     return ParsedLeaf(
         box=(left, top, left + mask.shape[1], top + mask.shape[0]),
         mask=np.ascontiguousarray(mask),
         base=base,
         apex=apex,
-        midrib=view.to_picture(reading.midrib),
+        midrib=midrib,
         petiole=None if reading.petiole is None else view.to_picture(reading.petiole),
         left=tuple(view.to_picture(departure.course) for departure in sides[0][0]),
         right=tuple(view.to_picture(departure.course) for departure in sides[1][0]),
@@ -169,8 +189,27 @@ def _in_pixels(
         veins_visible=reading.facts["veins_visible"],
         reasons=_reasons(reading, np.stack([base, apex]), shape),
         face="abaxial" if reading.facts["abaxial"] > _SURE else "adaxial",
-        score=score,
+        score=seen.score,
     )
+
+
+def _mask_in_pixels(
+    reading: ViewReading, view: LeafView, shape: tuple[int, ...]
+) -> tuple[NDArray[np.bool_], tuple[int, int]]:
+    """The blade that was read, cut to its box, and the left upper corner of that; empty outside the picture."""
+    corners = view.to_picture(
+        np.array([[0, 0], [VIEW_WIDTH, 0], [0, VIEW_HEIGHT], [VIEW_WIDTH, VIEW_HEIGHT]], np.float64)
+    )
+    low = np.clip(np.floor(corners.min(axis=0)).astype(int), 0, None)
+    high = np.minimum(np.ceil(corners.max(axis=0)).astype(int), [shape[1], shape[0]])
+    if (high <= low).any():
+        return np.zeros((0, 0), np.bool_), (0, 0)
+    mask = view.paste(reading.blade, (int(low[0]), int(low[1]), int(high[0]), int(high[1]))) >= _BLADE
+    rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
+    if not len(rows):
+        return np.zeros((0, 0), np.bool_), (0, 0)
+    mask = mask[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
+    return mask, (int(low[0] + columns[0]), int(low[1] + rows[0]))
 
 
 def _counted_side(
