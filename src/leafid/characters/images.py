@@ -42,10 +42,7 @@ def measure_file(
     rulers: bool = False,
     ends: LeafEnds | None = None,
 ) -> MeasuredImage:
-    """Open an image and measure its leaves; other arguments as in `measure_image`.
-
-    Args:
-        path: the image file, or its content.
+    """Open an image file, or its content, and measure its leaves; other arguments as in `measure_image`.
 
     Raises:
         ImageError: the file cannot be read or measured.
