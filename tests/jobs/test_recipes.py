@@ -30,8 +30,8 @@ def test_a_job_with_nothing_but_images_gets_the_balanced_recipe() -> None:
 
 def test_single_leaves_and_many_images_have_their_own_settings() -> None:
     effective, _ = apply_recipe(job(), LEAVES)
-    assert effective.sheets.views.image == 0 and effective.sheets.background == "plain"
-    assert effective.sheets.size == 224
+    assert effective.sheets.views.model_dump() == {"image": 0, "plant": 1, "leaves": 0, "tiles": 0, "veins": 0}
+    assert effective.sheets.background == "plain" and effective.sheets.overview_size == 448
     assert (effective.training.probe_augmented_copies, effective.training.augmentation) == (2, "strong")
 
 
@@ -65,6 +65,8 @@ def test_recipes_differ_in_views_and_mode() -> None:
     assert apply_recipe(job(recipe="fast"), LEAVES)[0].sheets.search_side == 320  # sheets need more
     assert balanced.sheets.views.veins == 0 and accurate.sheets.views.veins == 8
     assert accurate.training.mode == "fine-tune"
+    of_leaves = apply_recipe(job(recipe="accurate"), LEAVES)[0].sheets.views
+    assert (of_leaves.plant, of_leaves.leaves, of_leaves.tiles, of_leaves.veins) == (1, 2, 6, 2)
     assert apply_recipe(job(), DatasetFacts(6, 8, gpu=True))[0].training.mode == "fine-tune"
 
 

@@ -28,8 +28,8 @@ REDUCED_STEP = 256
 
 ADAPTATION = f"""\
 # The recipe adapts to the images when training starts, unless the job sets the values itself:
-# - up to {SINGLE_LEAVES} leaves found per image (median), single leaves: 224 and 448 pixels, the ground painted white;
-#   else herbarium sheets: 320 and 672 pixels
+# - up to {SINGLE_LEAVES} leaves found per image (median), single leaves: one view of 448 pixels, the ground painted
+#   white; else herbarium sheets: views of 320 and 672 pixels
 # - photos larger than the training images are reduced to their size, so that tiles show equally much of a plant
 # - under {FEW_IMAGES} training images per taxon (median): no augmented copies for the linear probe; else two
 # - with a GPU, or recipe accurate: fine-tuning after the linear probe; else the linear probe only
@@ -64,8 +64,13 @@ _SHEETS: Settings = {
     "sheets.size": 320,
     "sheets.overview_size": 672,
 }
+_ALL_VIEWS_OF_SHEETS = {"image": 1, "plant": 1, "leaves": 8, "tiles": 12, "veins": 8}
+_ALL_VIEWS_OF_LEAVES = {"plant": 1, "leaves": 2, "tiles": 6, "veins": 2}
 _SINGLE_LEAVES: Settings = {
-    "sheets.views": {"plant": 1, "leaves": 2, "tiles": 6},
+    # One view as large as the leaf allows: views of the same leaf cut closer, and a third size, cost four times as much
+    # and were not better on other stretches of a series (docs/results.md).
+    "sheets.views": {"plant": 1},
+    "model.scales": [1.0, 0.7],
     # The ground tells photo sessions apart, which misleads in the next session: painted white, half as many photos of
     # another stretch of a series are named wrongly. Sheets gain little (docs/results.md).
     "sheets.background": "plain",
@@ -145,9 +150,7 @@ def _settings(job: Job, facts: DatasetFacts) -> tuple[dict[str, object], tuple[s
             "fine-tuning after the linear probe" if fine_tune else "linear probe only, because there is no GPU"
         )
     if job.recipe == "accurate":
-        views = settings["sheets.views"]
-        assert isinstance(views, dict)
-        settings["sheets.views"] = {**views, "veins": views["leaves"]}
+        settings["sheets.views"] = _ALL_VIEWS_OF_LEAVES if single else _ALL_VIEWS_OF_SHEETS
     if job.model.weights == "none":
         settings |= {"model.pooling": "average", "model.scales": [1.0], "training.mode": "fine-tune"}
         rules.append("random weights: all layers are trained, with average pooling")
