@@ -121,3 +121,45 @@ def test_no_image_at_all_is_an_error_that_shows_why(tmp_path: Path) -> None:
     (tmp_path / "photos" / "Viola" / "1.jpg").touch()
     with pytest.raises(SourceError, match=r"1\.jpg: the file has no bytes"):
         collect(job)
+
+
+def test_a_table_adds_catalogue_numbers_to_a_folder_and_corrects_names(tmp_path: Path) -> None:
+    for number, taxon in enumerate(("Viola a", "Viola a", "Viola b")):
+        draw(tmp_path / "photos" / taxon / f"{number}.jpg", number)
+    numbers, corrected = tmp_path / "numbers.csv", tmp_path / "corrected.csv"
+    numbers.write_text("path,catalogNumber\nphotos/Viola a/0.jpg,VIOLA-1\nphotos/../photos/Viola b/2.jpg,VIOLA-3\n")
+    corrected.write_text("path,scientificName\nphotos/Viola a/0.jpg,Viola b\n")
+    sources = [TableSource(kind="table", path=path) for path in (numbers, corrected)]
+    collected = collect(job_of(tmp_path, sources[0], FolderSource(kind="folder", path=tmp_path / "photos"), sources[1]))
+    catalog = read_catalog(collected.catalog_path).fillna("")
+    assert list(zip(catalog["scientificName"], catalog["catalogNumber"], strict=True)) == [
+        ("Viola b", "VIOLA-1"),
+        ("Viola a", ""),
+        ("Viola b", "VIOLA-3"),
+    ]
+    assert collected.notes[0].endswith(
+        "numbers.csv: 2 rows complete images of other sources; their values take precedence"
+    )
+
+
+def test_a_row_without_a_name_needs_its_file_in_another_source(tmp_path: Path) -> None:
+    draw(tmp_path / "photos" / "Viola a" / "0.jpg", 0)
+    draw(tmp_path / "elsewhere.jpg", 1)
+    table = tmp_path / "numbers.csv"
+    table.write_text("path,catalogNumber\nphotos/Viola a/0.jpg,VIOLA-1\nelsewhere.jpg,VIOLA-2\n")
+    folder, numbers = FolderSource(kind="folder", path=tmp_path / "photos"), TableSource(kind="table", path=table)
+    collected = collect(job_of(tmp_path, folder, numbers))
+    assert [(row["path"], row["reason"], row["detail"]) for row in failures_of(collected.failures_path)] == [
+        ("elsewhere.jpg", "no_taxon", "the row has no scientific name, and no other source has its file")
+    ]
+    with pytest.raises(SourceError, match="Or add the folder of the images, whose folders are named by taxa"):
+        collect(job_of(tmp_path, numbers))
+
+
+def test_two_names_of_one_file_in_a_table_stay_two_rows(tmp_path: Path) -> None:
+    draw(tmp_path / "photos" / "Viola a" / "0.jpg", 0)
+    table = tmp_path / "names.csv"
+    table.write_text("path,scientificName\nphotos/Viola a/0.jpg,Viola b\nphotos/Viola a/0.jpg,Viola c\n")
+    folder, names = FolderSource(kind="folder", path=tmp_path / "photos"), TableSource(kind="table", path=table)
+    catalog = read_catalog(collect(job_of(tmp_path, folder, names)).catalog_path)
+    assert list(catalog["scientificName"]) == ["Viola b", "Viola c"]

@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -19,7 +19,14 @@ from leafid.sources.attribution import ATTRIBUTION_COLUMNS, write_attribution
 from leafid.sources.fetching.image_store import DECODED_SIDE
 from leafid.sources.folder import find_in_folder
 from leafid.sources.public_sources import MEDIA_COLUMNS, ProgressBar, fetch_public, no_progress_bar, web_sources
-from leafid.sources.source_result import Failure, ImageFileInfo, SourceFailureReason, SourceImage, SourceResult
+from leafid.sources.source_result import (
+    Failure,
+    ImageFileInfo,
+    SourceFailureReason,
+    SourceImage,
+    SourceResult,
+    file_key,
+)
 from leafid.sources.table import find_in_table
 from leafid.tables import write_table
 
@@ -51,7 +58,7 @@ def collect(job: Job, *, progress_bar: ProgressBar = no_progress_bar) -> Collect
         OutputError: see ``check_collection``; or the disk is full.
     """
     check_collection(job)
-    results = [find_local(source) for source in job.sources if isinstance(source, FolderSource | TableSource)]
+    results = find_all_local([source for source in job.sources if isinstance(source, FolderSource | TableSource)])
     web = web_sources(job)
     if web:
         results.append(fetch_public(job, web, progress_bar))
@@ -111,6 +118,49 @@ def check_collection(job: Job) -> None:
 def find_local(source: FolderSource | TableSource) -> SourceResult:
     """Find the images of a folder or table on this machine, without opening them."""
     return find_in_folder(source) if isinstance(source, FolderSource) else find_in_table(source)
+
+
+def find_all_local(sources: Sequence[FolderSource | TableSource]) -> list[SourceResult]:
+    """Find the images of folders and tables, each file once.
+
+    The row of a table completes the same file of a folder or of an earlier table: the values of the row take
+    precedence, also its name, and it needs none. So a table can add catalogue numbers to a folder, or correct names.
+
+    Raises:
+        SourceError: see ``find_in_folder`` and ``find_in_table``.
+    """
+    results = [find_in_folder(source) for source in sources if isinstance(source, FolderSource)]
+    for source in sources:
+        if isinstance(source, TableSource):
+            known = {file_key(image.file) for result in results for image in result.images}
+            results.append(_complete(results, find_in_table(source, named=known), source.path))
+    return results
+
+
+def _complete(earlier: Sequence[SourceResult], result: SourceResult, table: Path) -> SourceResult:
+    """Put the values of a table's rows into the same files of earlier sources; return what is left of the table.
+
+    Only the first row of a file completes it. Further rows stay images of their own, so that two names of one file in
+    one table are a conflict.
+    """
+    rows: dict[str, SourceImage] = {}
+    others: list[SourceImage] = []
+    known = {file_key(image.file) for one in earlier for image in one.images}
+    for image in result.images:
+        key = file_key(image.file)
+        if key in known and key not in rows:
+            rows[key] = image
+        else:
+            others.append(image)
+    for one in earlier:
+        for index, image in enumerate(one.images):
+            row = rows.get(file_key(image.file))
+            if row is not None:
+                one.images[index] = replace(image, source=row.source, values={**image.values, **row.values})
+    if rows:
+        result.notes.append(f"{table}: {len(rows)} rows complete images of other sources; their values take precedence")
+    result.images = others
+    return result
 
 
 def write_failures(failures: Sequence[Failure], path: Path) -> None:

@@ -1,5 +1,6 @@
 """The types that every kind of source returns to ``collect``: images, failures and notes."""
 
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -91,3 +92,8 @@ class SourceResult:
     images: list[SourceImage] = field(default_factory=list)
     failures: list[Failure] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
+
+
+def file_key(path: Path) -> str:
+    """Return a text that is equal for two paths of the same file, but for links."""
+    return os.path.normcase(os.path.abspath(path))

@@ -1,6 +1,6 @@
 """Source ``table``: a CSV file with one row per image."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from difflib import get_close_matches
 from pathlib import Path
 
@@ -13,6 +13,7 @@ from leafid.sources.source_result import (
     SourceFailureReason,
     SourceImage,
     SourceResult,
+    file_key,
 )
 from leafid.tables import MISSING_WORDS, Table, TableError, read_table
 
@@ -22,10 +23,15 @@ MEASURED_COLUMNS = ("image_id", "width", "height")
 _NOT_FREE_TEXT = {column.name for column in COLUMNS} - {"licenseStatement", "rightsHolder", "creator"}
 
 
-def find_in_table(source: TableSource) -> SourceResult:
+def find_in_table(source: TableSource, *, named: Collection[str] = ()) -> SourceResult:
     """Find the images that a CSV file lists. All its columns are copied to the catalog, renamed as the job says.
 
     Rows without a path or a name, or with more or fewer fields than the header, are failures.
+
+    Args:
+        source: the file and its columns.
+        named: ``file_key`` of the files that other sources name. Rows of these need no name; with any, the table needs
+            no column ``scientificName``.
 
     Raises:
         SourceError: the file is missing, not UTF-8, without header, or lacks columns that the job names; or no row
@@ -33,7 +39,7 @@ def find_in_table(source: TableSource) -> SourceResult:
     """
     table = _read(source.path)
     header = table.header
-    columns = _file_columns(source, header)
+    columns = _file_columns(source, header, names_needed=not named)
     result = SourceResult()
     ignored = [column for column in MEASURED_COLUMNS if column in columns]
     if ignored:
@@ -57,13 +63,13 @@ def find_in_table(source: TableSource) -> SourceResult:
         others_are = any(values[name] == "NA" for name in values if name in _NOT_FREE_TEXT - {"institutionCode"})
         values = {name: text for name, text in values.items() if not _is_missing(name, text, others_are)}
         stated = {"domain": source.domain} if source.domain else {}
-        _add_row(stated | values, location, source.path.parent, result)
+        _add_row(stated | values, location, source.path.parent, named, result)
     if not selected and not table.wrong:
         raise SourceError(_no_row_message(source, table))
     return result
 
 
-def _add_row(values: dict[str, str], location: str, folder: Path, result: SourceResult) -> None:
+def _add_row(values: dict[str, str], location: str, folder: Path, named: Collection[str], result: SourceResult) -> None:
     """Add one row as an image, or as a failure."""
     path = values.pop("path", "")
     for column in MEASURED_COLUMNS:
@@ -73,8 +79,9 @@ def _add_row(values: dict[str, str], location: str, folder: Path, result: Source
     elif path.lower().startswith(("http://", "https://")):
         detail = "a web address; a table lists files on this machine"
         result.failures.append(Failure(path, location, SourceFailureReason.WEB_ADDRESS, detail))
-    elif "scientificName" not in values:
-        result.failures.append(Failure(path, location, SourceFailureReason.NO_TAXON, "the row has no scientific name"))
+    elif "scientificName" not in values and file_key(folder / path) not in named:
+        detail = "the row has no scientific name" + (", and no other source has its file" if named else "")
+        result.failures.append(Failure(path, location, SourceFailureReason.NO_TAXON, detail))
     else:
         result.images.append(SourceImage(folder / path, location, values))
 
@@ -104,11 +111,12 @@ def _is_missing(column: str, text: str, others_are: bool) -> bool:
     return column != "institutionCode" or text != "NA" or others_are
 
 
-def _file_columns(source: TableSource, header: Sequence[str]) -> dict[str, str]:
+def _file_columns(source: TableSource, header: Sequence[str], *, names_needed: bool) -> dict[str, str]:
     """Map columns of the catalog to columns of the file; refuse columns that the job names and the file lacks."""
     wanted = {f"columns.{name}": column for name, column in source.columns.items()}
     wanted |= {f"only.{column}": column for column in source.only}
-    wanted |= {name: name for name in ("path", "scientificName") if name not in source.columns}
+    needed = ("path", "scientificName") if names_needed else ("path",)
+    wanted |= {name: name for name in needed if name not in source.columns}
     mistakes = [_missing_message(key, column, header) for key, column in wanted.items() if column not in header]
     declared = {column.name.lower(): column.name for column in COLUMNS}
     for name in source.columns:
@@ -128,6 +136,8 @@ def _missing_message(key: str, column: str, header: Sequence[str]) -> str:
     guess = f" Did you mean {lower[close[0]]!r}?" if close else ""
     if key == column:
         guess = guess or f" Name the right one: `columns: {{{column}: ...}}`."
+        if key == "scientificName":
+            guess += " Or add the folder of the images, whose folders are named by taxa, as another source."
     return f"  {key}: there is no column {column!r}.{guess}"
 
 
