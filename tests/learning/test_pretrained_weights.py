@@ -35,7 +35,10 @@ def test_weights_are_loaded_into_the_backbone_and_the_unused_classifier_is_repor
     saved = torch.load(weights, weights_only=True)
     assert all(torch.equal(value, saved[name]) for name, value in network.backbone.state_dict().items())
     assert unused == ["fc.weight", "fc.bias"]
-    assert "not used, because leafid adds a head of its own: fc.weight, fc.bias" in caplog.text
+    assert (
+        "not used, because leafid takes the layers before them and adds a head of its own: fc.weight, fc.bias"
+        in caplog.text
+    )
 
 
 def test_safetensors_and_wrapped_files_load_alike(weights: Path, tmp_path: Path) -> None:

@@ -36,6 +36,16 @@ def test_trials_cover_the_space_and_a_sweep_is_resumed(make_job: MakeJob, tmp_pa
     assert list(sweep(swept(make_job, 3), out=tmp_path)) == []
 
 
+def test_lists_with_few_combinations_are_each_tried_once(make_job: MakeJob, tmp_path: Path) -> None:
+    settings = SweepSettings.model_validate({"trials": 5, "space": {"model.dropout": [0.0, 0.3, 0.5]}})
+    job = make_job(max_epochs=1).model_copy(update={"sweep": settings})
+    tried = sweep(job, out=tmp_path)
+    dropouts = [next(tried).settings["model.dropout"]]
+    tried.close()  # type: ignore[attr-defined]
+    dropouts += [trial.settings["model.dropout"] for trial in sweep(job, out=tmp_path)]
+    assert sorted(dropouts) == [0.0, 0.3, 0.5]
+
+
 def test_a_sweep_whose_choices_have_changed_begins_anew_and_says_so(
     make_job: MakeJob, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -23,11 +23,13 @@ def label_issues(
     """
     check_extension(output, ".csv")
     from leafid.trust import list_label_issues
+    from leafid.trust.label_issues import NEIGHBOURS
 
     found = list_label_issues(bundle, output)
     for issue in found[:MAX_PRINTED]:
         print(
-            f"{issue.image_id}  {issue.determination}: {issue.votes} of its nearest neighbours are {issue.suggestion}"
+            f"{issue.sheet}  {issue.determination}: {issue.votes} of its {NEIGHBOURS} most similar sheets are "
+            f"{issue.suggestion}"
         )
     if len(found) > MAX_PRINTED:
         print(f"... and {len(found) - MAX_PRINTED} more")

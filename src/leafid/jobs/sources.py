@@ -24,7 +24,10 @@ class FolderSource(Section):
 
 
 class TableSource(Section):
-    """A CSV file with one row per image: a path (relative to the CSV) and a scientific name."""
+    """A CSV file with one row per image: a path (relative to the CSV) and a scientific name.
+
+    A row completes the same file of a folder or of an earlier table: its values take precedence, and it needs no name.
+    """
 
     kind: Literal["table"]
     """``table``."""

@@ -34,7 +34,7 @@ class SweepSettings(Section):
     """A search for good settings by macro-F1 on val; ``leafid sweep`` runs it."""
 
     trials: Annotated[int, Field(ge=1, le=10_000)] = 20
-    """Number of combinations to try."""
+    """Number of combinations to try. A space of lists with fewer combinations has a trial for each."""
     space: Annotated[dict[str, Range | Annotated[list[Value], Field(min_length=2)]], Field(min_length=1)]
     """Settings, named as with ``--set`` (``training.learning_rate``), each with a list of values or a range such as
     ``{low: 1e-4, high: 1e-2, scale: log}``."""

@@ -9,12 +9,14 @@ import logging
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import product
+from math import prod
 from pathlib import Path
 from typing import Any
 
 from leafid.destinations import Destination, check_destinations, contains_only
 from leafid.errors import UsageError
-from leafid.jobs import Job, Range, with_settings
+from leafid.jobs import Job, Range, SweepSettings, with_settings
 from leafid.learning.run import Run
 from leafid.learning.training import train
 
@@ -38,6 +40,8 @@ class Trial:
 def sweep(job: Job, *, out: Path) -> Iterator[Trial]:
     """Run the job's ``sweep``; yield each trial as it ends. Trials that the study already has are not repeated.
 
+    Where the space has lists only and no more combinations than trials, each combination is tried once.
+
     Args:
         job: a job with a section ``sweep``; its catalog must have been collected.
         out: folder of the study and of the trials' runs.
@@ -53,7 +57,16 @@ def sweep(job: Job, *, out: Path) -> Iterator[Trial]:
     known = contains_only(rf"{re.escape(STUDY)}.*", r"\.?trial-\d+.*")
     check_destinations([Destination("--out", out, known, "folder")], existing="resume")
     study = _study(job, out)
-    while len(study.get_trials(deepcopy=False)) < job.sweep.trials:
+    from optuna.trial import TrialState
+
+    combinations = _combinations(job.sweep)
+    for combination in combinations:
+        study.enqueue_trial(combination, skip_if_exists=True)
+    begun = [state for state in TrialState if state != TrialState.WAITING]
+    trials = len(combinations) or job.sweep.trials
+    if trials < job.sweep.trials:
+        log.warning("The space of the sweep has %d combinations: %d trials are enough.", trials, trials)
+    while len(study.get_trials(deepcopy=False, states=begun)) < trials:
         yield _run_trial(job, study, out)
 
 
@@ -90,6 +103,14 @@ def _run_trial(job: Job, study: Any, out: Path) -> Trial:  # noqa: ANN401 -- Opt
         raise
     study.tell(trial, run.info.val_macro_f1)
     return Trial(trial.number, settings, run.info.val_macro_f1, folder)
+
+
+def _combinations(settings: SweepSettings) -> list[dict[str, Any]]:
+    """Return all combinations of a space of lists; none if it has a range, or more combinations than trials."""
+    choices = [values for values in settings.space.values() if not isinstance(values, Range)]
+    if len(choices) < len(settings.space) or prod(map(len, choices)) > settings.trials:
+        return []
+    return [dict(zip(settings.space, values, strict=True)) for values in product(*choices)]
 
 
 def _suggested(trial: Any, name: str, choices: Any) -> Any:  # noqa: ANN401

@@ -6,8 +6,9 @@ Cybernetics 2), with other gatherings as neighbours. It does not estimate the no
 confident learning does.
 """
 
+import logging
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +18,8 @@ from leafid.destinations import Destination, check_destinations, has_header
 from leafid.tables import write_table
 from leafid.trust.references import ReferenceSpecimens
 from leafid.trust.training_features import TrainingFeatures
+
+log = logging.getLogger(__name__)
 
 NEIGHBOURS = 5
 """Number of nearest neighbours, from other gatherings, that vote on a label."""
@@ -47,6 +50,7 @@ class LabelIssue:
         suggestion: the taxon of most of its neighbours.
         votes: number of neighbours of that taxon, of ``NEIGHBOURS``.
         similarity: mean cosine similarity with these neighbours.
+        sheet: institution code and catalogue number, by which a curator finds the sheet; else ``image_id``.
     """
 
     image_id: str
@@ -54,6 +58,7 @@ class LabelIssue:
     suggestion: str
     votes: int
     similarity: float
+    sheet: str = ""
 
 
 def find_label_issues(
@@ -100,6 +105,29 @@ def find_label_issues(
     return sorted(issues, key=lambda issue: (-issue.votes, -issue.similarity, issue.image_id))
 
 
+def count_nearest_alike(training: TrainingFeatures, gatherings: Sequence[str]) -> int:
+    """Count the images whose nearest neighbour of another gathering has their own label: whether neighbours can judge.
+
+    Args:
+        training: features and labels of M images.
+        gatherings: of the M images.
+    """
+    units = np.asarray(gatherings, dtype=str)
+    alike = 0
+    for index in range(len(units)):
+        (similarity,) = training.similarity(training.features[index : index + 1])
+        others = np.flatnonzero(units != units[index])
+        if len(others):
+            nearest = others[similarity[others].argmax()]
+            alike += int(training.labels[nearest] == training.labels[index])
+    return alike
+
+
+def _sheet(row: Mapping[str, str]) -> str:
+    number = row.get("catalogNumber", "")
+    return f"{row.get('institutionCode', '')} {number}".strip() if number else row["image_id"]
+
+
 def list_label_issues(bundle: Path, path: Path) -> list[LabelIssue]:
     """Find the label issues among the train and val images of a bundle, and write them; see ``write_label_issues``.
 
@@ -111,11 +139,17 @@ def list_label_issues(bundle: Path, path: Path) -> list[LabelIssue]:
     check_destinations([destination], existing="replace")
     read = read_bundle(bundle)
     specimens = ReferenceSpecimens.of_bundle(read)
-    issues = find_label_issues(
-        specimens.training,
-        read.info.taxonomy.names,
-        [row["image_id"] for row in specimens.rows],
-        [row["gathering_id"] for row in specimens.rows],
+    gatherings = [row["gathering_id"] for row in specimens.rows]
+    image_ids = [row["image_id"] for row in specimens.rows]
+    found = find_label_issues(specimens.training, read.info.taxonomy.names, image_ids, gatherings)
+    sheets = {row["image_id"]: _sheet(row) for row in specimens.rows}
+    issues = [replace(issue, sheet=sheets[issue.image_id]) for issue in found]
+    alike = count_nearest_alike(specimens.training, gatherings)
+    log.info(
+        "%d of %d sheets are most similar to a sheet of their own name. The fewer, the more wrong names this list "
+        "misses, and the more right ones it doubts.",
+        alike,
+        len(gatherings),
     )
     write_label_issues(
         issues, path, specimens.rows, identifier=read.info.identifier, caution=read.info.trained_on.caution

@@ -59,7 +59,12 @@ def initialize_network(model: ModelSettings, taxa: int) -> tuple[Network, list[s
     log.info("%s: %d tensors loaded into %s", origin, len(backbone), model.backbone)
     if unused:
         more = f" and {len(unused) - 4} more" if len(unused) > 4 else ""
-        log.info("%s: not used, because leafid adds a head of its own: %s%s", origin, ", ".join(unused[:4]), more)
+        log.info(
+            "%s: not used, because leafid takes the layers before them and adds a head of its own: %s%s",
+            origin,
+            ", ".join(unused[:4]),
+            more,
+        )
     return network, unused
 
 
