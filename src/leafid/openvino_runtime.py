@@ -5,6 +5,8 @@ from importlib import import_module
 from threading import Lock
 from types import ModuleType
 
+import numpy as np
+
 CONVERTER = "openvino.tools.ovc"
 
 _importing = Lock()
@@ -21,6 +23,10 @@ def import_openvino() -> ModuleType:
             return sys.modules["openvino"]
         sys.modules[CONVERTER] = None  # type: ignore[assignment] # makes the import raise an ImportError
         try:
-            return import_module("openvino")
+            openvino = import_module("openvino")
         finally:
             del sys.modules[CONVERTER]
+        # The first use of an array looks up numpy behind a lock of C++ that is held while Python's is given away: two
+        # threads that come first wait for each other for ever. So it is used once here, by one thread alone.
+        openvino.Tensor(np.zeros(1, np.float32)).data.fill(0)
+        return openvino
