@@ -17,7 +17,7 @@ from leafid.trust.ood import (
     out_of_fold_part_scores,
     part_scores,
 )
-from leafid.trust.training_features import CopyFeatures, TrainingFeatures
+from leafid.trust.training_features import TrainingFeatures
 
 TAXA, SIDE = 4, 40
 CENTRES = np.random.default_rng(7).normal(0, 1, (TAXA + 1, SIDE))
@@ -50,40 +50,6 @@ def test_a_fitted_threshold_rejects_an_unknown_taxon(score: OodScore) -> None:
     assert 0.85 < (known <= detector.threshold).mean() <= 1
     assert (unknown <= detector.threshold).mean() < 0.1
     assert bool(detector.parts) == (score == "combined")
-
-
-def test_a_turned_image_is_accepted_where_turned_copies_were_learned() -> None:
-    upright = _training()
-    turn = np.zeros(SIDE, dtype=np.float32)
-    turn[np.argmin(np.abs(CENTRES[:TAXA]).sum(axis=0))] = 4
-    originals = np.arange(len(upright.labels))
-    raw = np.concatenate([_images(label, 30, label)[1] for label in range(TAXA)])
-    turned = TrainingFeatures.of(raw + turn, upright.labels).features
-    learned = TrainingFeatures.of(raw, upright.labels, CopyFeatures(turned, upright.labels, originals))
-    logits, features = _images(1, 60, 100)
-    unknown = _images(TAXA, 60, 100)[1]
-    accepted = {}
-    for name, training in (("upright", upright), ("learned", learned)):
-        known = CalibrationSet(logits, np.ones(60, dtype=np.int64), [str(n) for n in range(60)], "val")
-        detector = fit_ood_detector("combined", part_scores("combined", logits, features, training), known, 0.95)
-        for kind, images in (("turned", features + turn), ("unknown", unknown)):
-            scores = ood_scores(detector, Calibration(), logits, images, training)
-            accepted[name, kind] = (scores <= detector.threshold).mean()
-    assert accepted["upright", "turned"] < 0.2 and accepted["learned", "turned"] > 0.8
-    assert accepted["learned", "unknown"] < 0.1
-
-
-def test_copies_are_left_out_with_their_originals() -> None:
-    training = _training()
-    copies = CopyFeatures(
-        np.concatenate([training.features] * 2),
-        np.tile(training.labels, 2),
-        np.tile(np.arange(len(training.labels)), 2),
-    )
-    kept = np.arange(len(training.labels)) % 3 == 0
-    some = copies.of_images(kept)
-    assert some.originals.tolist() == np.flatnonzero(kept).tolist() * 2
-    assert (some.features == copies.features[some.originals]).all()
 
 
 def test_a_combined_score_rises_with_each_of_its_parts() -> None:

@@ -27,7 +27,7 @@ from leafid.trust.photo_pooling import fit_photo_pooling
 from leafid.trust.prediction_sets import fit_prediction_sets
 from leafid.trust.references import reference_table
 from leafid.trust.thumbnails import write_thumbnails
-from leafid.trust.training_features import CopyFeatures, TrainingFeatures, l2_normalise
+from leafid.trust.training_features import TrainingFeatures, l2_normalise
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -60,7 +60,6 @@ class _TrainVal:
         out_of_fold_logits: (N, T), of probes fitted to the other folds; None after fine-tuning.
         folds: (N,), of the OOD scores.
         head_folds: (N,), of the logits: images that the head was not fitted to are held out from all.
-        copies: augmented copies of the images that a linear probe was fitted to; None without.
     """
 
     rows: "pd.DataFrame"
@@ -70,7 +69,6 @@ class _TrainVal:
     out_of_fold_logits: NDArray[np.float64] | None
     folds: NDArray[np.int64]
     head_folds: NDArray[np.int64]
-    copies: CopyFeatures | None
 
     @property
     def is_val(self) -> NDArray[np.bool_]:
@@ -116,7 +114,7 @@ def calibrate(run: Path, *, device: str = "auto") -> Bundle:
         )
     images = _predict_train_val(opened, bundle, device)
     info = _fit(bundle.info, images, opened)
-    training = TrainingFeatures.of(images.features, images.labels, images.copies)
+    training = TrainingFeatures.of(images.features, images.labels)
     needs_gaussians = info.ood_detector is not None and info.ood_detector.needs_gaussians
     card = calibrated_card(info, opened.split)
     table = reference_table(opened, images.rows)
@@ -157,7 +155,7 @@ def _fit_ood_detector(images: _TrainVal, calibration: Calibration, settings: Tru
     logits = held_out / calibration.temperature
     out_of_fold: dict[OodScore, NDArray[np.float64]] = {}
     if comparable.any():
-        scores = out_of_fold_part_scores(score, logits, images.features, images.labels, images.folds, images.copies)
+        scores = out_of_fold_part_scores(score, logits, images.features, images.labels, images.folds)
         out_of_fold = {part: values[comparable] for part, values in scores.items()}
     known = images.calibration_set(logits, comparable, OUT_OF_FOLD)
     if is_probe:
@@ -213,11 +211,7 @@ def _predict_train_val(run: "Run", bundle: Bundle, device: str) -> _TrainVal:
     folds = held_out_folds(labels, gatherings, domains)
     probe = run.info.kept_probe
     fitted_parts: tuple[Part, ...] = ("train", "val") if probe and probe.refitted else ("train",)
-    fitted = rows["split"].isin(fitted_parts).to_numpy()
-    head_folds = np.where(fitted, folds, NOT_FITTED)
-    copies = (
-        augmented_copy_embeddings(run, network, device=chosen_device, parts=fitted_parts) if probe is not None else None
-    )
+    head_folds = np.where(rows["split"].isin(fitted_parts), folds, NOT_FITTED)
     return _TrainVal(
         rows=rows,
         labels=images.labels,
@@ -229,18 +223,11 @@ def _predict_train_val(run: "Run", bundle: Bundle, device: str) -> _TrainVal:
         else out_of_fold_logits(
             network,
             images,
-            copies,
+            augmented_copy_embeddings(run, network, device=chosen_device, parts=fitted_parts),
             head_folds,
             shrinkage=probe.shrinkage,
             balanced=run.job.training.balance != "none",
         ),
         folds=held_out_folds(labels, gatherings, domains, blocks=OOD_BLOCKS),
         head_folds=head_folds,
-        copies=None
-        if copies is None
-        else CopyFeatures(
-            l2_normalise(copies.embeddings),
-            copies.labels,
-            np.tile(np.flatnonzero(fitted), len(copies) // int(fitted.sum())),
-        ),
     )

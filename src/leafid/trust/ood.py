@@ -18,7 +18,7 @@ from leafid.bundle import Calibration, OodDetector, OodPart
 from leafid.jobs import OodScore
 from leafid.trust.calibration import CalibrationSet
 from leafid.trust.intervals import gathering_weights
-from leafid.trust.training_features import CopyFeatures, TrainingFeatures
+from leafid.trust.training_features import TrainingFeatures
 
 COMBINED: tuple[OodScore, ...] = ("relative_mahalanobis", "mahalanobis")
 """The scores whose standardised sum is the score ``combined``: unlike each taxon for a plant of this flora, and unlike
@@ -122,7 +122,6 @@ def out_of_fold_part_scores(
     features: NDArray[np.floating],
     labels: NDArray[np.int64],
     folds: NDArray[np.int64],
-    copies: CopyFeatures | None = None,
 ) -> dict[OodScore, NDArray[np.float64]]:
     """Return the parts of the score of each image compared with the images of the other folds; needs two folds or more.
 
@@ -132,12 +131,11 @@ def out_of_fold_part_scores(
         features: (N, F).
         labels: (N,).
         folds: (N,).
-        copies: augmented copies of the images; they are left out with their originals.
     """
     scores: dict[OodScore, NDArray[np.float64]] = {}
     for fold in np.unique(folds):
         held_out = folds == fold
-        others = TrainingFeatures.of(features[~held_out], labels[~held_out], copies and copies.of_images(~held_out))
+        others = TrainingFeatures.of(features[~held_out], labels[~held_out])
         for part, values in part_scores(score, logits[held_out], features[held_out], others).items():
             scores.setdefault(part, np.empty(len(labels)))[held_out] = values
     return scores

@@ -70,26 +70,6 @@ class Gaussians:
 
 
 @dataclass(frozen=True)
-class CopyFeatures:
-    """Features of augmented copies of images: turned, at other sizes, in other light.
-
-    Attributes:
-        features: (C, F), of length 1 each.
-        labels: (C,).
-        originals: (C,), for each copy the number of the image.
-    """
-
-    features: NDArray[np.float32]
-    labels: NDArray[np.int64]
-    originals: NDArray[np.int64]
-
-    def of_images(self, kept: NDArray[np.bool_]) -> Self:
-        """Return the copies of some of the images, given as a mask over all of them."""
-        rows = kept[self.originals]
-        return type(self)(self.features[rows], self.labels[rows], self.originals[rows])
-
-
-@dataclass(frozen=True)
 class TrainingFeatures:
     """Features of the train and val images, with which OOD detection compares an image.
 
@@ -97,19 +77,16 @@ class TrainingFeatures:
         features: (M, F), of length 1 each.
         labels: (M,).
         stored: the distributions that calibration has fitted to them, if the bundle's OOD score needs any.
-        copies: of these images, to which the distributions are fitted, too: a photo that is turned lies along
-            directions in which upright ones hardly vary, and would be far from all of them.
     """
 
     features: NDArray[np.float32]
     labels: NDArray[np.int64]
     stored: Gaussians | None = None
-    copies: CopyFeatures | None = None
 
     @classmethod
-    def of(cls, features: NDArray[np.floating], labels: NDArray[np.int64], copies: CopyFeatures | None = None) -> Self:
+    def of(cls, features: NDArray[np.floating], labels: NDArray[np.int64]) -> Self:
         """Normalise features (M, F) to unit length."""
-        return cls(l2_normalise(features), labels, copies=copies)
+        return cls(l2_normalise(features), labels)
 
     @classmethod
     def of_bundle(cls, bundle: Bundle) -> Self | None:
@@ -135,12 +112,8 @@ class TrainingFeatures:
 
     @cached_property
     def gaussians(self) -> Gaussians:
-        """The stored distributions, or those of the features and their copies."""
-        if self.stored or self.copies is None:
-            return self.stored or Gaussians.fit(self.features, self.labels)
-        return Gaussians.fit(
-            np.concatenate([self.features, self.copies.features]), np.concatenate([self.labels, self.copies.labels])
-        )
+        """The stored distributions, or those of the features."""
+        return self.stored or Gaussians.fit(self.features, self.labels)
 
     def mahalanobis(self, features: NDArray[np.floating], *, relative: bool) -> NDArray[np.float64]:
         """Return the squared Mahalanobis distance to the nearest taxon's mean: (N,); see ``Gaussians``."""
