@@ -24,8 +24,9 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from leafid.images import open_image
+from leafid.sheets.input_gate.answers import ANSWERS
 from leafid.sheets.input_gate.features import features_of
-from leafid.sheets.input_gate.gate import ANSWERS, FOLDER, GateWeights, gate_network, look
+from leafid.sheets.input_gate.gate import FOLDER, GateWeights, gate_network, look
 from leafid.sheets.leaf_parser.weights import write_weights
 from leafid.trust.image_quality import MIN_GOOD
 

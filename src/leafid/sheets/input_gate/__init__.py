@@ -1,5 +1,5 @@
 """A learned input gate: is this a sharp picture of a leaf, and if not, what is wrong with it?"""
 
-from leafid.sheets.input_gate.gate import ANSWERS, GOOD, judge_input
+import lazy_loader
 
-__all__ = ["ANSWERS", "GOOD", "judge_input"]
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

@@ -11,6 +11,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from leafid.sheets.input_gate.answers import ANSWERS
 from leafid.sheets.input_gate.features import LookedAt, features_of
 from leafid.sheets.leaf_parser.engines import EngineName, Network, network_of
 from leafid.sheets.leaf_parser.graph import overview_graph
@@ -18,10 +19,6 @@ from leafid.sheets.leaf_parser.overview import letterboxed, letterboxed_size
 from leafid.sheets.leaf_parser.weights import read_weights
 
 Map = NDArray[np.float32]
-
-GOOD = "good"
-ANSWERS = (GOOD, "blurred", "not_a_leaf", "several_plants", "cut_off", "too_small")
-"""What a picture is: suitable, or why not."""
 
 CLOSE_SIDE = 256
 """Longest side in pixels at which a leaf is looked at closely; it is never enlarged."""
