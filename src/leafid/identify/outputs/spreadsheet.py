@@ -31,7 +31,7 @@ MAX_COLUMNS = 16_384
 _MAX_CELL = 32_767  # characters
 _NOT_IN_XML = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
 _MAX_MEMBERS = 1000  # of a spreadsheet; leafid writes ten
-_MAX_PROPERTIES = 100_000  # bytes, of which leafid writes 1,000; more is a stranger's file
+_MAX_PROPERTIES = 100_000  # bytes; leafid writes about 1,000, so a larger one is not its own
 _RESULTS = {Status.IDENTIFIED: "identified", Status.UNDETERMINED: "undetermined", Status.FAILED: "not read"}
 _ORDINALS = ("1st", "2nd", "3rd")
 
@@ -146,7 +146,7 @@ def _first_columns(info: BundleInfo) -> list[_Column]:
     probability = "Calibrated probability of this taxon; of an undetermined image, of the first candidate."
     columns = [
         _Column("Image", "The photo, as it was named.", lambda record: unicode_path(record.path), 34),
-        _Column("Plant", "Of which the photos show one individual.", lambda record: record.plant, 20),
+        _Column("Plant", "The individual that the photos show.", lambda record: record.plant, 20),
         _Column("Photos of the plant", "Used and not used; the result file lists them.", _photo_numbers, 18),
         _Column("Result", "Identified, undetermined, or not read.", lambda record: _RESULTS[record.status], 14),
         _Column("Taxon", "The name, if identified.", lambda record: record.scientific_name, 26, italic=True),

@@ -1,7 +1,7 @@
 """On a plain ground, brings the leaves that were found together with the outlines of blades.
 
-The lobes of a maple or an oak look like leaves, and a round blade like two halves. The outline tells more: each leaf
-has a base of its own on it, while lobes and halves begin where the petiole does, or inside the blade.
+The lobes of a maple or an oak look like leaves, and a round blade like two halves. The outline distinguishes them: each
+leaf has a base of its own on it, while lobes and halves begin where the petiole does, or inside the blade.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ _OWN = 0.6  # share of a leaf that lies on a blade, from which it belongs there
 _NOTHING = 0.1  # share of a leaf on objects, below which there is nothing but ground
 _COVERED = 0.8  # share of a blade, below which its leaf lacks a part of it
 _SOLID = 0.9  # share of its convex hull that no two leaves fill
-_CLEAR = 0.7  # clearness from which each of several parts may be a leaf, where nothing else tells
+_CLEAR = 0.7  # clearness from which each of several parts may be a leaf, where no other evidence decides
 _DEEP = 0.25  # depth of a place inside the blade, as a share of the blade's largest, from which it is not its margin
 _NEAR = 0.5  # distance from the petiole, likewise, within which a base is that of the whole
 _OTHERS = 0.3  # share of what was found that may have a base of its own
