@@ -100,7 +100,7 @@ def measure(identifier: Identifier, plants: Sequence[tuple[int, Sequence[Path]]]
     measured = []
     for truth, photos in plants:
         own = [photo for photo in islice(evidence, len(photos)) if isinstance(photo, PhotoEvidence)]
-        suitable = [photo for photo in own if quality_reason(identifier.info, photo.quality) is None]
+        suitable = [photo for photo in own if quality_reason(identifier.info.decision, photo.quality) is None]
         measured.append(MeasuredPlant(truth, tuple(suitable)))
     return measured
 

@@ -29,7 +29,7 @@ from leafid.bundle import Decision, read_bundle
 from leafid.identify import Identifier
 from leafid.images import open_image
 from leafid.sheets import find_plant, judge_input
-from leafid.trust import ImageQuality, input_reason
+from leafid.trust import ImageQuality, quality_reason
 from leafid.trust.image_quality import MIN_GOOD
 
 Image8 = NDArray[np.uint8]
@@ -209,8 +209,8 @@ def gate_answer(path: Path, decision: Decision) -> str:
     pixels = np.asarray(opened.rgb)
     bright = float(np.quantile(cv2.cvtColor(np.ascontiguousarray(pixels[::3, ::3]), cv2.COLOR_RGB2GRAY), 0.99))
     size = min(opened.width, opened.height)
-    quality = ImageQuality(shorter_side=size, brightness=bright, sharpness=0.0, answers=judge_input(pixels))
-    reason = input_reason(decision, quality)
+    quality = ImageQuality(shorter_side=size, brightness=bright, answers=judge_input(pixels))
+    reason = quality_reason(decision, quality)
     return "good" if reason is None else reason.value
 
 

@@ -85,7 +85,7 @@ def test_a_genus_that_all_taxa_share_is_never_named() -> None:
 GOOD_PHOTO = {
     "good": 0.9, "blurred": 0.02, "not_a_leaf": 0.02, "several_plants": 0.02, "cut_off": 0.02, "too_small": 0.02,
 }  # fmt: skip
-GOOD = ImageQuality(shorter_side=500, sharpness=60, brightness=200, answers=GOOD_PHOTO)
+GOOD = ImageQuality(shorter_side=500, brightness=200, answers=GOOD_PHOTO)
 
 
 def _answers(reason: str, probability: float = 0.9) -> dict[str, float]:
@@ -130,7 +130,7 @@ def test_a_rejected_image_has_a_reason(
 
 
 def test_thresholds_that_were_not_fitted_reject_nothing() -> None:
-    poor = ImageQuality(shorter_side=1, sharpness=0, brightness=200, answers=_answers("not_a_leaf"))
+    poor = ImageQuality(shorter_side=1, brightness=200, answers=_answers("not_a_leaf"))
     assert decide(np.array([0.1, 0.6, 0.3]), _info(0.5), ood_score=9.0, quality=poor).identified
 
 

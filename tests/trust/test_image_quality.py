@@ -4,15 +4,17 @@ import numpy as np
 import pytest
 
 from leafid.sheets import CropKind, PreparedImage
-from leafid.trust.image_quality import MIN_GOOD, fit_min_good, image_quality
+from leafid.trust.image_quality import MIN_GOOD, fit_min_good, quality_with_sharpness
 
 
 def test_the_sharp_lines_of_a_vein_map_do_not_make_a_blurred_photo_sharp() -> None:
     blurred = np.tile(np.linspace(90, 130, 64).astype(np.uint8)[:, None, None], (1, 64, 3))
     drawn = np.full((64, 64, 3), 255, dtype=np.uint8)
     drawn[:, 32] = 0
-    quality = image_quality(PreparedImage((blurred, drawn), (CropKind.LEAF, CropKind.VEINS), 64, 64))
-    assert quality.sharpness == image_quality(PreparedImage((blurred,), (CropKind.LEAF,), 64, 64)).sharpness < 5
+    quality = quality_with_sharpness(PreparedImage((blurred, drawn), (CropKind.LEAF, CropKind.VEINS), 64, 64))
+    assert (
+        quality.sharpness == quality_with_sharpness(PreparedImage((blurred,), (CropKind.LEAF,), 64, 64)).sharpness < 5
+    )
 
 
 @pytest.mark.parametrize(

@@ -78,7 +78,7 @@ class RecordBuilder:
         read = [photo for photo in photos if isinstance(photo, PhotoEvidence)]
         if not read:
             return self._failed_plant(plant, [photo for photo in photos if isinstance(photo, FailedPhoto)])
-        suitable = [photo for photo in read if quality_reason(self.info, photo.quality) is None]
+        suitable = [photo for photo in read if quality_reason(self.info.decision, photo.quality) is None]
         used = suitable or read
         rows = np.stack([photo.probabilities for photo in used])
         pooled = pool_photos(rows, photo_correlation(self.info.photo_pooling))
@@ -178,7 +178,7 @@ class RecordBuilder:
     def _plant_photo(self, photo: Photo) -> PlantPhoto:
         if isinstance(photo, FailedPhoto):
             return PlantPhoto(photo.opened.path, left_out=str(photo.error), file_sha256=photo.opened.sha256)
-        reason = quality_reason(self.info, photo.quality)
+        reason = quality_reason(self.info.decision, photo.quality)
         answer = self._decide(photo.probabilities, photo.ood_score, photo)
         (first,) = self._candidates(answer.candidates[:1])
         return PlantPhoto(

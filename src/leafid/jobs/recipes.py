@@ -59,20 +59,21 @@ _FEATURES: Settings = {
     "model.pooling": "covariance",
     "model.scales": [1.0, 0.7, 0.5],
 }
+_VIEWS_OF_SHEETS = {"image": 1, "plant": 1, "leaves": 8, "tiles": 12}
 _SHEETS: Settings = {
-    "sheets.views": {"image": 1, "plant": 1, "leaves": 8, "tiles": 12},
+    "sheets.views": _VIEWS_OF_SHEETS,
     "sheets.size": 320,
     "sheets.overview_size": 672,
 }
-_ALL_VIEWS_OF_SHEETS = {"image": 1, "plant": 1, "leaves": 8, "tiles": 12, "veins": 8}
+_ALL_VIEWS_OF_SHEETS = {**_VIEWS_OF_SHEETS, "veins": 8}
 _ALL_VIEWS_OF_LEAVES = {"plant": 1, "leaves": 2, "tiles": 6, "veins": 2}
 _SINGLE_LEAVES: Settings = {
     # One view as large as the leaf allows: views of the same leaf cut closer, and a third size, cost four times as much
     # and were not better on other stretches of a series (docs/results.md).
     "sheets.views": {"plant": 1},
     "model.scales": [1.0, 0.7],
-    # The ground tells photo sessions apart, which misleads in the next session: painted white, half as many photos of
-    # another stretch of a series are named wrongly. Sheets gain little (docs/results.md).
+    # The background identifies the photo session, a shortcut that fails in the next one: painted white, half as many
+    # photos of another stretch of a series are named wrongly. Sheets gain little (docs/results.md).
     "sheets.background": "plain",
     "sheets.size": 224,
     "sheets.overview_size": 448,

@@ -3,7 +3,6 @@ from .calibration import calibrated_probabilities as calibrated_probabilities
 from .decision import Identification as Identification
 from .decision import UndeterminedReason as UndeterminedReason
 from .decision import decide as decide
-from .decision import input_reason as input_reason
 from .decision import quality_reason as quality_reason
 from .evaluation.crossvalidate import crossvalidate as crossvalidate
 from .evaluation.crossvalidation import Crossvalidation as Crossvalidation

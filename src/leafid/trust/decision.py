@@ -162,13 +162,15 @@ def _prediction_set(
     return tuple(label for label, _ in candidates if members[label])
 
 
-def quality_reason(info: BundleInfo, quality: ImageQuality | None) -> UndeterminedReason | None:
-    """Return why an image is unsuitable for a bundle whatever plant it shows, or None; without a quality None."""
-    return None if quality is None else input_reason(info.decision, quality)
+def quality_reason(limits: Decision, quality: ImageQuality | None) -> UndeterminedReason | None:
+    """Return why an image is unsuitable whatever plant it shows: small, dark, blurred and so on; else None.
 
-
-def input_reason(limits: Decision, quality: ImageQuality) -> UndeterminedReason | None:
-    """Return why an image is unsuitable for any bundle with these limits: small, dark, blurred and so on; or None."""
+    Args:
+        limits: the bundle's.
+        quality: of the image; None, where it was not measured, gives None.
+    """
+    if quality is None:
+        return None
     if limits.min_side is not None and quality.shorter_side < limits.min_side:
         return UndeterminedReason.TOO_SMALL
     if quality.brightness < MIN_BRIGHTNESS:
@@ -192,7 +194,7 @@ def _gate_reason(
 def _rejection_reason(
     info: BundleInfo, ood_score: float | None, quality: ImageQuality | None
 ) -> UndeterminedReason | None:
-    if (reason := quality_reason(info, quality)) is not None:
+    if (reason := quality_reason(info.decision, quality)) is not None:
         return reason
     if ood_score is not None and info.ood_detector is not None and ood_score > info.ood_detector.threshold:
         return UndeterminedReason.UNKNOWN_TAXON

@@ -1,4 +1,4 @@
-"""Image quality: size, brightness and sharpness, and what the input gate says of the image."""
+"""Image quality: size, brightness and what the input gate says of the image; for evaluations also sharpness."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -27,26 +27,40 @@ class ImageQuality:
     Attributes:
         shorter_side: of the original, in pixels.
         brightness: of the brightest view: 99 % quantile of its grey values, 0 to 255.
-        sharpness: of the sharpest view: 99 % quantile of the absolute Laplacian, in grey values.
         answers: of the input gate, with their probabilities; None if it was not asked.
     """
 
     shorter_side: int
     brightness: float
-    sharpness: float
     answers: Mapping[str, float] | None = None
 
 
+@dataclass(frozen=True, kw_only=True)
+class QualityWithSharpness(ImageQuality):
+    """Quality of an image in an evaluation, which groups by sharpness; identification has no use for it.
+
+    Attributes:
+        sharpness: of the sharpest view: 99 % quantile of the absolute Laplacian, in grey values.
+    """
+
+    sharpness: float
+
+
 def image_quality(prepared: PreparedImage) -> ImageQuality:
-    """Measure an image."""
-    # Vein maps are left out: their drawn lines are sharp even when the photo is blurred.
-    views = [view for view, kind in zip(prepared.views, prepared.kinds, strict=True) if kind is not CropKind.VEINS]
+    """Measure an image, but for its sharpness."""
     return ImageQuality(
         shorter_side=min(prepared.width, prepared.height),
         brightness=max(_brightness(view) for view in prepared.views),
-        sharpness=max(_sharpness(view) for view in views or prepared.views),
         answers=prepared.answers,
     )
+
+
+def quality_with_sharpness(prepared: PreparedImage) -> QualityWithSharpness:
+    """Measure an image with its sharpness."""
+    # Vein maps are left out: their drawn lines are sharp even when the photo is blurred.
+    views = [view for view, kind in zip(prepared.views, prepared.kinds, strict=True) if kind is not CropKind.VEINS]
+    sharpness = max(_sharpness(view) for view in views or prepared.views)
+    return QualityWithSharpness(**vars(image_quality(prepared)), sharpness=sharpness)
 
 
 def fit_min_good(answers: Sequence[Mapping[str, float]]) -> float | None:

@@ -7,11 +7,12 @@ confident learning does.
 """
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from leafid.bundle import read_bundle
 from leafid.destinations import Destination, check_destinations, has_header
@@ -81,14 +82,8 @@ def find_label_issues(
         gatherings: of the M images.
         neighbours: number of neighbours that vote.
     """
-    units = np.asarray(gatherings, dtype=str)
     issues = []
-    for index in range(len(units)):
-        (similarity,) = training.similarity(training.features[index : index + 1])
-        others = np.flatnonzero(units != units[index])
-        nearest = others[np.argsort(-similarity[others], kind="stable")][:neighbours]
-        if not len(nearest):
-            continue
+    for index, nearest, similarity in _nearest_of_others(training, gatherings, neighbours):
         votes = np.bincount(training.labels[nearest], minlength=len(names))
         suggested = int(votes.argmax())
         if suggested != training.labels[index] and votes[suggested] * 2 > len(nearest):
@@ -112,15 +107,20 @@ def count_nearest_alike(training: TrainingFeatures, gatherings: Sequence[str]) -
         training: features and labels of M images.
         gatherings: of the M images.
     """
+    nearest_of_others = _nearest_of_others(training, gatherings, 1)
+    return sum(int(training.labels[nearest[0]] == training.labels[index]) for index, nearest, _ in nearest_of_others)
+
+
+def _nearest_of_others(
+    training: TrainingFeatures, gatherings: Sequence[str], neighbours: int
+) -> Iterator[tuple[int, NDArray[np.int64], NDArray[np.float32]]]:
+    """Yield each image that has any: its number, its nearest neighbours of other gatherings, its similarities (M,)."""
     units = np.asarray(gatherings, dtype=str)
-    alike = 0
     for index in range(len(units)):
         (similarity,) = training.similarity(training.features[index : index + 1])
         others = np.flatnonzero(units != units[index])
         if len(others):
-            nearest = others[similarity[others].argmax()]
-            alike += int(training.labels[nearest] == training.labels[index])
-    return alike
+            yield index, others[np.argsort(-similarity[others], kind="stable")][:neighbours], similarity
 
 
 def _sheet(row: Mapping[str, str]) -> str:

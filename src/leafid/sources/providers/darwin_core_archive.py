@@ -6,9 +6,7 @@ compression ratio (ZIP bombs) and overlong lines are refused. Format: Darwin Cor
 
 import io
 import lzma
-import struct
 import zipfile
-import zlib
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -23,7 +21,7 @@ from leafid.errors import SourceError
 from leafid.quoted_records import quoted_records
 from leafid.sources.providers.archive_description import Table, described_tables
 from leafid.tables import MISSING_WORDS, encoding_of
-from leafid.zip_files import TooManyMembersError, check_member_count
+from leafid.zip_files import DAMAGE, TooManyMembersError, check_member_count
 
 MAX_META_BYTES = 5_000_000
 MAX_LINE_LENGTH = 4_000_000
@@ -40,11 +38,8 @@ MAX_UNREADABLE_ROWS = 10_000
 SNIFFED_BYTES = 200_000
 """Bytes by which encoding and line ends are recognised."""
 
-_DAMAGE = (
-    zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError, OSError, NotImplementedError, ValueError, RuntimeError,
-    struct.error, OverflowError,
-)  # fmt: skip
-"""What the readers of zip files raise on damaged ones."""
+_DAMAGE = (*DAMAGE, lzma.LZMAError, OSError, OverflowError)
+"""What the readers raise on damaged archives, whose members may be packed in any way that ``zipfile`` knows."""
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ from leafid.progress import OnProgress
 from leafid.trust.calibration import calibrated_probabilities
 from leafid.trust.decision import Identification, decide
 from leafid.trust.evaluation.eval_set import EvalSet
-from leafid.trust.image_quality import ImageQuality, image_quality
+from leafid.trust.image_quality import QualityWithSharpness, quality_with_sharpness
 from leafid.trust.ood import ood_scores
 from leafid.trust.training_features import TrainingFeatures
 
@@ -31,7 +31,7 @@ class Predictions:
     probabilities: NDArray[np.float64]
     identifications: dict[int, Identification]
     failures: dict[int, ImageError]
-    qualities: dict[int, ImageQuality]
+    qualities: dict[int, QualityWithSharpness]
 
     @property
     def read(self) -> NDArray[np.bool_]:
@@ -49,7 +49,7 @@ def predict(eval_set: EvalSet, device: str, on_progress: OnProgress | None) -> P
         eval_set.files,
         info.preprocessing,
         device=choose_device(device),
-        inspect=image_quality,
+        inspect=quality_with_sharpness,
         judged=info.decision.min_good is not None,
         on_progress=on_progress,
     )
