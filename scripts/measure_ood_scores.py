@@ -16,7 +16,7 @@ from __future__ import annotations
 import argparse
 import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import get_args
@@ -44,6 +44,7 @@ from leafid.learning.linear_probe.held_out import choose, held_out_logits, leave
 from leafid.learning.linear_probe.lda import ShrunkLda
 from leafid.trust.calibrate import OOD_BLOCKS
 from leafid.trust.calibration import CalibrationSet
+from leafid.trust.nuisance import nuisance_directions
 from leafid.trust.ood import (
     COMBINED,
     acceptance_threshold,
@@ -64,14 +65,15 @@ Scores = dict[str, NDArray[np.float64]]
 
 @dataclass(frozen=True)
 class Embedded:
-    """Rows of images (N) with their embeddings (N, F)."""
+    """Rows of images (N) with their embeddings (N, F); ``nuisance`` (F, K): directions that distances leave out."""
 
     rows: pd.DataFrame
     features: NDArray[np.float32]
+    nuisance: NDArray[np.float32] | None = None
 
     def where(self, mask: NDArray[np.bool_]) -> Embedded:
         """Return the images that a mask (N,) selects."""
-        return Embedded(self.rows[mask].reset_index(drop=True), self.features[mask])
+        return replace(self, rows=self.rows[mask].reset_index(drop=True), features=self.features[mask])
 
     def of_taxa(self, names: Sequence[str]) -> NDArray[np.bool_]:
         """Return the mask (N,) of the images of these taxa."""
@@ -98,7 +100,7 @@ class Fitted:
         chosen, temperature = choose(left_out())
         lda = ShrunkLda(labelled, len(names), balanced=True)
         self.head = lda.head(chosen.shrinkage, scatter=chosen.scatter).scaled(1 / temperature)
-        self.training = TrainingFeatures.of(images.features, labels)
+        self.training = TrainingFeatures.of(images.features, labels, images.nuisance)
         (held_out,) = held_out_logits(left_out(), (chosen.shrinkage,))
         logits = np.empty_like(held_out.logits)
         logits[np.argsort(folds, kind="stable")] = held_out.logits / temperature
@@ -108,7 +110,7 @@ class Fitted:
         singles = {score: np.empty(len(labels)) for score in get_args(OodScore) if score != "combined"}
         for fold in np.unique(ood_folds):
             left = ood_folds == fold
-            others = TrainingFeatures.of(images.features[~left], labels[~left])
+            others = TrainingFeatures.of(images.features[~left], labels[~left], images.nuisance)
             outside[left] = distance_to_subspace(images.features[left], others)
             for score, values in singles.items():
                 values[left] = part_scores(score, logits[left], images.features[left], others)[score]
@@ -236,7 +238,10 @@ def main() -> None:
     bundle = read_bundle(run.bundle_folder)
     names, network, split = bundle.info.taxonomy.names, load_network(bundle), run.split
     cache = arguments.cache / f"{run.job.name}-{backbone_digest(network)}"
-    fitting = Embedded(train_val_rows(run), train_val_embeddings(run, network, device=choose_device("auto")).embeddings)
+    rows, device = train_val_rows(run), choose_device("auto")
+    features = train_val_embeddings(run, network, device=device).embeddings
+    nuisance = nuisance_directions(run, network, rows, l2_normalise(features), device)
+    fitting = Embedded(rows, features, nuisance)
     print(bundle.info.identifier)
     if arguments.left_out:
         print_mean("each taxon left out of train and val", left_out_tables(fitting, names))

@@ -22,7 +22,7 @@ def test_a_job_with_nothing_but_images_gets_the_balanced_recipe() -> None:
     effective, rules = apply_recipe(job(), SHEETS)
     assert effective.model.pooling == "covariance" and effective.training.mode == "probe"
     assert effective.sheets.views.model_dump() == {"image": 1, "plant": 1, "leaves": 8, "tiles": 12, "veins": 0}
-    assert effective.sheets.background == "kept"
+    assert effective.sheets.background == "kept" and effective.sheets.orientation == "kept"
     assert (effective.sheets.size, effective.sheets.overview_size) == (320, 672)
     assert effective.training.probe_augmented_copies == 0
     assert any("8 leaves found per image" in rule for rule in rules) and any("no GPU" in rule for rule in rules)
@@ -32,6 +32,7 @@ def test_single_leaves_and_many_images_have_their_own_settings() -> None:
     effective, _ = apply_recipe(job(), LEAVES)
     assert effective.sheets.views.model_dump() == {"image": 0, "plant": 1, "leaves": 0, "tiles": 0, "veins": 0}
     assert effective.sheets.background == "plain" and effective.sheets.overview_size == 448
+    assert effective.sheets.orientation == "upright" and effective.sheets.search_side == 320
     assert (effective.training.probe_augmented_copies, effective.training.augmentation) == (2, "strong")
 
 
@@ -65,7 +66,9 @@ def test_recipes_differ_in_views_and_mode() -> None:
     assert apply_recipe(job(recipe="fast"), LEAVES)[0].sheets.search_side == 320  # sheets need more
     assert balanced.sheets.views.veins == 0 and accurate.sheets.views.veins == 8
     assert accurate.training.mode == "fine-tune"
-    of_leaves = apply_recipe(job(recipe="accurate"), LEAVES)[0].sheets.views
+    accurate = apply_recipe(job(recipe="accurate"), LEAVES)[0]
+    assert accurate.sheets.search_side == 1024  # it cuts more than the plant
+    of_leaves = accurate.sheets.views
     assert (of_leaves.plant, of_leaves.leaves, of_leaves.tiles, of_leaves.veins) == (1, 2, 6, 2)
     assert apply_recipe(job(), DatasetFacts(6, 8, gpu=True))[0].training.mode == "fine-tune"
 

@@ -184,6 +184,17 @@ def test_a_single_leaf_is_found_on_few_pixels_as_on_many() -> None:
         assert np.abs(np.array(one.box) - np.array(other.box)).max() <= 8  # pixels of 1000
 
 
+def test_an_upright_plant_is_seen_the_same_however_the_photo_is_turned() -> None:
+    image = sheet(1)
+    requested = preprocessing_for(plant=1, background="plain").model_copy(update={"orientation": "upright"})
+    views = [prepare(opened(np.rot90(image, turns)), requested).views[0].astype(int) for turns in range(4)]
+    assert all(np.abs(view - views[0]).mean() < 1 for view in views[1:])
+    kept = requested.model_copy(update={"orientation": "kept"})
+    as_photographed = [prepare(opened(np.rot90(image, turns)), kept).views[0].astype(int) for turns in range(4)]
+    assert min(np.abs(view - as_photographed[0]).mean() for view in as_photographed[1:]) > 10
+    assert min(np.abs(view - views[0]).mean() for view in as_photographed) < 1  # turned only, not changed
+
+
 def test_only_leaves_and_painted_backgrounds_need_exact_masks() -> None:
     image = opened(np.asarray(cv2.resize(sheet(), None, fx=3, fy=3), dtype=np.uint8))
     found = find_views(image, preprocessing_for(plant=1, leaves=1, tiles=2, tile_side=480))

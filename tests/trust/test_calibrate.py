@@ -10,11 +10,12 @@ import torch
 
 from leafid.bundle import read_bundle, update_bundle, write_bundle
 from leafid.errors import BundleError, RunError
-from leafid.learning import Run, augmented_copy_embeddings, load_network, split_embeddings
+from leafid.learning import Run, augmented_copy_embeddings, load_network, split_embeddings, train_val_rows
 from leafid.learning.linear_probe.probe import fit_probe_head
 from leafid.learning.run import LinearProbeInfo
 from leafid.trust import ReferenceSpecimens, calibrate, evaluate
 from leafid.trust.label_issues import find_label_issues, write_label_issues
+from leafid.trust.nuisance import nuisance_directions
 from leafid.trust.training_features import TrainingFeatures
 from tests.identify.small_bundle import COLOURS, leaf
 
@@ -55,7 +56,11 @@ def test_a_bundle_stores_the_distributions_of_its_ood_score(with_val: Path) -> N
     assert bundle.info.ood_detector is not None and bundle.info.ood_detector.needs_gaussians
     training = TrainingFeatures.of_bundle(bundle)
     assert training is not None and training.stored is not None
-    fitted = TrainingFeatures.of(training.features, training.labels)
+    run, device = Run.open(with_val), torch.device("cpu")
+    nuisance = nuisance_directions(run, load_network(bundle), train_val_rows(run), training.features, device)
+    assert nuisance.shape[1] == 4  # of four images, copied three times
+    assert np.abs(training.stored.axes.T @ nuisance).max() < 1e-3  # what moves with the photo alone is left out
+    fitted = TrainingFeatures.of(training.features, training.labels, nuisance)
     expected = fitted.mahalanobis(training.features, relative=True)
     found = training.mahalanobis(training.features, relative=True)
     np.testing.assert_allclose(found, expected, rtol=0.02, atol=0.02 * np.ptp(expected))

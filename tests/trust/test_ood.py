@@ -9,6 +9,7 @@ from leafid.bundle import Calibration, OodDetector
 from leafid.jobs import OodScore
 from leafid.learning.linear_probe.folds import blocked_folds
 from leafid.trust.calibration import CalibrationSet
+from leafid.trust.nuisance import principal_directions
 from leafid.trust.ood import (
     COMBINED,
     acceptance_threshold,
@@ -17,7 +18,7 @@ from leafid.trust.ood import (
     out_of_fold_part_scores,
     part_scores,
 )
-from leafid.trust.training_features import TrainingFeatures
+from leafid.trust.training_features import Gaussians, TrainingFeatures
 
 TAXA, SIDE = 4, 40
 CENTRES = np.random.default_rng(7).normal(0, 1, (TAXA + 1, SIDE))
@@ -85,6 +86,22 @@ def test_mahalanobis_distances_agree_with_scipy() -> None:
     inverse = fitted.within.astype(float) @ fitted.within.T
     expected = [min(mahalanobis(point, mean, inverse) ** 2 for mean in fitted.means) for point in points]
     assert training.mahalanobis(features, relative=False) == pytest.approx(expected, rel=1e-4)
+
+
+def test_distances_do_not_depend_on_nuisance_directions() -> None:
+    training, features = _training(), _images(2, 3, 55)[1]
+    random = np.random.default_rng(0)
+    directions = random.normal(size=(2, features.shape[1]))
+    moves = random.normal(size=(12, 2)) @ directions
+    nuisance = principal_directions(moves)
+    assert nuisance.shape == (features.shape[1], 2) and np.allclose(nuisance.T @ nuisance, np.eye(2), atol=1e-5)
+    fitted = Gaussians.fit(training.features, training.labels, nuisance)
+    unit = features / np.linalg.norm(features, axis=1, keepdims=True)
+    moved = unit + 0.3 * np.sign(random.normal(size=(len(unit), 1))) * nuisance[:, 0]
+    for relative in (False, True):
+        here, there = (fitted.mahalanobis(each.astype(np.float32), relative=relative) for each in (unit, moved))
+        assert there == pytest.approx(here, rel=1e-3, abs=1e-2)
+        assert np.abs(training.gaussians.mahalanobis(moved.astype(np.float32), relative=relative) - here).min() > 1
 
 
 def test_the_threshold_accepts_the_given_share_of_gatherings() -> None:

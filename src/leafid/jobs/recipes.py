@@ -28,8 +28,8 @@ REDUCED_STEP = 256
 
 ADAPTATION = f"""\
 # The recipe adapts to the images when training starts, unless the job sets the values itself:
-# - up to {SINGLE_LEAVES} leaves found per image (median), single leaves: one view of 448 pixels, the ground painted
-#   white; else herbarium sheets: views of 320 and 672 pixels
+# - up to {SINGLE_LEAVES} leaves found per image (median), single leaves: one view of 448 pixels, turned upright, the
+#   ground painted white; else herbarium sheets: views of 320 and 672 pixels
 # - photos larger than the training images are reduced to their size, so that tiles show equally much of a plant
 # - under {FEW_IMAGES} training images per taxon (median): no augmented copies for the linear probe; else two
 # - with a GPU, or recipe accurate: fine-tuning after the linear probe; else the linear probe only
@@ -75,6 +75,8 @@ _SINGLE_LEAVES: Settings = {
     # The background identifies the photo session, a shortcut that fails in the next one: painted white, half as many
     # photos of another stretch of a series are named wrongly. Sheets gain little (docs/results.md).
     "sheets.background": "plain",
+    # A photo turned by a quarter turn is the same to the network, and names as many right (docs/results.md).
+    "sheets.orientation": "upright",
     "sheets.size": 224,
     "sheets.overview_size": 448,
 }
@@ -131,12 +133,12 @@ def _settings(job: Job, facts: DatasetFacts) -> tuple[dict[str, object], tuple[s
             f"the images have up to {facts.shorter_side} pixels on their shorter side: "
             f"larger ones are reduced to {reduced}"
         )
+    if single and job.recipe != "accurate":  # which cuts leaves and tiles from the mask
+        settings["sheets.search_side"] = 320
+        rules.append("the leaf is searched on 320 pixels")
     if job.recipe == "fast":
         settings |= {"sheets.views": {"plant": 1}, "sheets.size": 224, "sheets.overview_size": 224}
         settings |= {"model.scales": [1.0], "training.mode": "probe", "training.probe_augmented_copies": 0}
-        if single:
-            settings["sheets.search_side"] = 320
-            rules.append("the leaf is searched on 320 pixels")
     else:
         fine_tune = job.recipe == "accurate" or facts.gpu
         settings["training.mode"] = "fine-tune" if fine_tune else "probe"

@@ -4,6 +4,7 @@ from .data.prepare import StoredViews as StoredViews
 from .data.prepare import prepare_job as prepare_job
 from .devices import choose_device as choose_device
 from .inference import FilePredictions as FilePredictions
+from .inference import embed_images as embed_images
 from .inference import predict_files as predict_files
 from .linear_probe.embeddings import LabelledEmbeddings as LabelledEmbeddings
 from .linear_probe.folds import NOT_FITTED as NOT_FITTED

@@ -93,6 +93,14 @@ def predict_files(
     return FilePredictions(logits, embeddings, failures, inspections)
 
 
+def embed_images(fused: Network, images: Sequence[PreparedImage], *, device: torch.device) -> NDArray[np.float32]:
+    """Return the embeddings (N, F) of prepared images by a network with fused batch norm."""
+    bags = Bags.of([image.views for image in images], [image.kinds for image in images])
+    with torch.inference_mode():
+        output: NetworkOutput = fused(bags.to(device))
+        return np.asarray(output.embeddings.float().cpu().numpy(), dtype=np.float32)
+
+
 @dataclass(frozen=True)
 class _Batch:
     """A batch of files: views, indices and inspections of those that can be read, and the failures."""

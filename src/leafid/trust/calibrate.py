@@ -16,10 +16,12 @@ from leafid.progress import progress_bar
 from leafid.trust.calibration import CalibrationSet, calibrated_probabilities, fit_calibration
 from leafid.trust.image_quality import fit_min_good
 from leafid.trust.model_card import calibrated_card
+from leafid.trust.nuisance import nuisance_directions
 from leafid.trust.ood import (
     acceptance_threshold,
     combined_scores,
     fit_ood_detector,
+    needs_distributions,
     out_of_fold_part_scores,
     part_scores,
 )
@@ -60,6 +62,7 @@ class _TrainVal:
         out_of_fold_logits: (N, T), of probes fitted to the other folds; None after fine-tuning.
         folds: (N,), of the OOD scores.
         head_folds: (N,), of the logits: images that the head was not fitted to are held out from all.
+        nuisance: (F, K), directions in which features move with the photo alone; None: the OOD score needs none.
     """
 
     rows: "pd.DataFrame"
@@ -69,6 +72,7 @@ class _TrainVal:
     out_of_fold_logits: NDArray[np.float64] | None
     folds: NDArray[np.int64]
     head_folds: NDArray[np.int64]
+    nuisance: NDArray[np.float32] | None
 
     @property
     def is_val(self) -> NDArray[np.bool_]:
@@ -114,7 +118,7 @@ def calibrate(run: Path, *, device: str = "auto") -> Bundle:
         )
     images = _predict_train_val(opened, bundle, device)
     info = _fit(bundle.info, images, opened)
-    training = TrainingFeatures.of(images.features, images.labels)
+    training = TrainingFeatures.of(images.features, images.labels, images.nuisance)
     needs_gaussians = info.ood_detector is not None and info.ood_detector.needs_gaussians
     card = calibrated_card(info, opened.split)
     table = reference_table(opened, images.rows)
@@ -155,13 +159,13 @@ def _fit_ood_detector(images: _TrainVal, calibration: Calibration, settings: Tru
     logits = held_out / calibration.temperature
     out_of_fold: dict[OodScore, NDArray[np.float64]] = {}
     if comparable.any():
-        scores = out_of_fold_part_scores(score, logits, images.features, images.labels, images.folds)
+        scores = out_of_fold_part_scores(score, logits, images.features, images.labels, images.folds, images.nuisance)
         out_of_fold = {part: values[comparable] for part, values in scores.items()}
     known = images.calibration_set(logits, comparable, OUT_OF_FOLD)
     if is_probe:
         return fit_ood_detector(score, out_of_fold, known, rate)
     val, train = images.is_val, ~images.is_val
-    training = TrainingFeatures.of(images.features[train], images.labels[train])
+    training = TrainingFeatures.of(images.features[train], images.labels[train], images.nuisance)
     of_val = part_scores(score, logits[val], images.features[val], training)
     detector = fit_ood_detector(score, of_val, images.calibration_set(logits, val, "val"), rate)
     if not out_of_fold:
@@ -212,12 +216,13 @@ def _predict_train_val(run: "Run", bundle: Bundle, device: str) -> _TrainVal:
     probe = run.info.kept_probe
     fitted_parts: tuple[Part, ...] = ("train", "val") if probe and probe.refitted else ("train",)
     head_folds = np.where(rows["split"].isin(fitted_parts), folds, NOT_FITTED)
+    # Half precision, as in the bundle: it halves the file, and cosines change only in the fourth digit.
+    features = l2_normalise(images.embeddings).astype(np.float16).astype(np.float32)
     return _TrainVal(
         rows=rows,
         labels=images.labels,
         logits=head_logits(network, images.embeddings),
-        # Half precision, as in the bundle: it halves the file, and cosines change only in the fourth digit.
-        features=l2_normalise(images.embeddings).astype(np.float16).astype(np.float32),
+        features=features,
         out_of_fold_logits=None
         if probe is None
         else out_of_fold_logits(
@@ -230,4 +235,7 @@ def _predict_train_val(run: "Run", bundle: Bundle, device: str) -> _TrainVal:
         ),
         folds=held_out_folds(labels, gatherings, domains, blocks=OOD_BLOCKS),
         head_folds=head_folds,
+        nuisance=nuisance_directions(run, network, rows, features, chosen_device)
+        if needs_distributions(run.job.trust.ood_score)
+        else None,
     )

@@ -26,6 +26,11 @@ each taxon at all. The maximum probability is not among them: on photos of anoth
 limit than promised."""
 
 
+def needs_distributions(score: OodScore) -> bool:
+    """Return whether a score compares images with a normal distribution for each taxon."""
+    return any("mahalanobis" in part for part in (COMBINED if score == "combined" else (score,)))
+
+
 def part_scores(
     score: OodScore, logits: NDArray[np.floating], features: NDArray[np.floating], training: TrainingFeatures
 ) -> dict[OodScore, NDArray[np.float64]]:
@@ -122,6 +127,7 @@ def out_of_fold_part_scores(
     features: NDArray[np.floating],
     labels: NDArray[np.int64],
     folds: NDArray[np.int64],
+    nuisance: NDArray[np.float32] | None = None,
 ) -> dict[OodScore, NDArray[np.float64]]:
     """Return the parts of the score of each image compared with the images of the other folds; needs two folds or more.
 
@@ -131,11 +137,12 @@ def out_of_fold_part_scores(
         features: (N, F).
         labels: (N,).
         folds: (N,).
+        nuisance: (F, K), directions that distances leave out.
     """
     scores: dict[OodScore, NDArray[np.float64]] = {}
     for fold in np.unique(folds):
         held_out = folds == fold
-        others = TrainingFeatures.of(features[~held_out], labels[~held_out])
+        others = TrainingFeatures.of(features[~held_out], labels[~held_out], nuisance)
         for part, values in part_scores(score, logits[held_out], features[held_out], others).items():
             scores.setdefault(part, np.empty(len(labels)))[held_out] = values
     return scores

@@ -44,10 +44,19 @@ class Gaussians:
     overall: NDArray[np.float32]
 
     @classmethod
-    def fit(cls, features: NDArray[np.float32], labels: NDArray[np.int64]) -> Self:
-        """Fit them to features (M, F) of length 1 and their labels (M,)."""
+    def fit(
+        cls, features: NDArray[np.float32], labels: NDArray[np.int64], nuisance: NDArray[np.float32] | None = None
+    ) -> Self:
+        """Fit them to features (M, F) of length 1 and their labels (M,).
+
+        ``nuisance``: orthonormal directions (F, K) to which all axes are perpendicular, so that distances do not depend
+        on them; see ``leafid.trust.nuisance``.
+        """
         centre = features.mean(axis=0, dtype=np.float64)
-        axes = _principal_axes(features - centre)
+        centred = features - centre
+        if nuisance is not None:
+            centred -= (centred @ nuisance) @ nuisance.T
+        axes = _principal_axes(centred)
         points = (features - centre) @ axes
         present, index = np.unique(labels, return_inverse=True)
         means = np.stack([points[index == taxon].mean(axis=0) for taxon in range(len(present))])
@@ -76,17 +85,21 @@ class TrainingFeatures:
     Attributes:
         features: (M, F), of length 1 each.
         labels: (M,).
+        nuisance: (F, K), directions that distributions fitted here leave out.
         stored: the distributions that calibration has fitted to them, if the bundle's OOD score needs any.
     """
 
     features: NDArray[np.float32]
     labels: NDArray[np.int64]
+    nuisance: NDArray[np.float32] | None = None
     stored: Gaussians | None = None
 
     @classmethod
-    def of(cls, features: NDArray[np.floating], labels: NDArray[np.int64]) -> Self:
+    def of(
+        cls, features: NDArray[np.floating], labels: NDArray[np.int64], nuisance: NDArray[np.float32] | None = None
+    ) -> Self:
         """Normalise features (M, F) to unit length."""
-        return cls(l2_normalise(features), labels)
+        return cls(l2_normalise(features), labels, nuisance)
 
     @classmethod
     def of_bundle(cls, bundle: Bundle) -> Self | None:
@@ -101,7 +114,8 @@ class TrainingFeatures:
         features = l2_normalise(np.asarray(arrays["features"], dtype=np.float32))
         detector = bundle.info.ood_detector
         needed = detector is not None and detector.needs_gaussians
-        return cls(features, np.asarray(arrays["labels"], dtype=np.int64), _stored(arrays, bundle) if needed else None)
+        labels = np.asarray(arrays["labels"], dtype=np.int64)
+        return cls(features, labels, stored=_stored(arrays, bundle) if needed else None)
 
     def arrays(self, *, with_gaussians: bool) -> dict[str, NDArray[np.generic]]:
         """Return what a bundle stores. Half precision halves it; cosines change only in the fourth digit."""
@@ -113,7 +127,7 @@ class TrainingFeatures:
     @cached_property
     def gaussians(self) -> Gaussians:
         """The stored distributions, or those of the features."""
-        return self.stored or Gaussians.fit(self.features, self.labels)
+        return self.stored or Gaussians.fit(self.features, self.labels, self.nuisance)
 
     def mahalanobis(self, features: NDArray[np.floating], *, relative: bool) -> NDArray[np.float64]:
         """Return the squared Mahalanobis distance to the nearest taxon's mean: (N,); see ``Gaussians``."""

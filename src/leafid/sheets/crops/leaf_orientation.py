@@ -66,6 +66,34 @@ def orient_leaf(region: LeafRegion) -> Orientation:
     return Orientation(angle=float(angle), axis_clear=axis_clear, apex_clear=bool(apex_clear and axis_clear))
 
 
+def upright_quarter_turns(shape: NDArray[np.bool_]) -> int:
+    """Count the quarter turns, counter-clockwise, that bring a shape nearest to upright.
+
+    The axis of the largest second moment is then within 45 degrees of upright, and the narrower end is up. The answer
+    turns with the shape.
+
+    Args:
+        shape: bool (h, w); only its largest connected part counts.
+
+    Returns:
+        0..3; 0 for an empty shape.
+    """
+    part = _largest_part(shape)
+    moments = cv2.moments(part, binaryImage=True)
+    if not moments["m00"]:
+        return 0
+    axis = float(np.degrees(np.arctan2(2 * moments["mu11"], moments["mu20"] - moments["mu02"]) / 2))
+    square, _ = _normalised_shape(part > 0)
+    apex = axis if _width_of_end(square, axis) < _width_of_end(square, axis + 180) else axis + 180
+    return round((apex + 90) / 90) % 4  # image angles run clockwise, and the apex is to come to -90 degrees
+
+
+def _largest_part(shape: NDArray[np.bool_]) -> NDArray[np.uint8]:
+    _, labels, stats, _ = cv2.connectedComponentsWithStats(shape.astype(np.uint8))
+    areas = stats[1:, cv2.CC_STAT_AREA]
+    return np.asarray(labels == 1 + int(areas.argmax()) if areas.size else labels > 0, dtype=np.uint8)
+
+
 def _normalised_shape(shape: NDArray[np.bool_]) -> tuple[NDArray[np.uint8], tuple[float, float]]:
     """Scale a shape to fit, at any rotation, in a square of `SYMMETRY_SIDE` around its centroid; also the centroid."""
     moments = cv2.moments(shape.astype(np.uint8), binaryImage=True)
