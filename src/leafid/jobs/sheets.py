@@ -59,9 +59,9 @@ class Preprocessing(Section):
     overview_size: Annotated[int, Field(ge=32, le=2048)] | None = None
     """The same for overview views (the whole image, the whole plant), which contain more; by default ``size``."""
     orientation: Literal["kept", "upright"] = "kept"
-    """Orientation of the view of the plant: as photographed (``kept``), or turned by quarter turns until its longest
-    axis is nearly upright and the narrower end up (``upright``), so that the network sees the same however a photo of a
-    single leaf is turned. Views of leaves are always turned apex up."""
+    """Orientation of the view of the plant: as photographed (``kept``), or turned by quarter turns and mirrored
+    (``upright``), so that the network sees the same however a photo of a single leaf is turned. Views of leaves are
+    always turned apex up."""
     fit: Literal["pad", "squash", "crop"] = "pad"
     """How an oblong view becomes a square: ``pad`` adds white borders, ``squash`` changes the proportions, ``crop``
     keeps the middle."""

@@ -1,7 +1,7 @@
 """Find the parts of the plant that become views on the decoded image, and cut them from it."""
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,7 +12,7 @@ from leafid.jobs import Preprocessing
 from leafid.sheets.crops.crop_cutting import cut_crop
 from leafid.sheets.crops.crop_plan import CropKind, CropPlan, LeafCrop, view_side
 from leafid.sheets.crops.crop_search import find_crops
-from leafid.sheets.crops.leaf_orientation import upright_quarter_turns
+from leafid.sheets.crops.leaf_orientation import turned_upright
 from leafid.sheets.plants import PlantMask, downscale, find_plant
 from leafid.sheets.vein_map import draw_vein_map
 
@@ -86,9 +86,7 @@ def cut_views(found: FoundViews, preprocessing: Preprocessing) -> list[tuple[Cro
             exact_mask=preprocessing.background == "plain" or plan.kind is CropKind.LEAF,  # else nothing uses it
         )
         if plan.kind is CropKind.PLANT and preprocessing.orientation == "upright":
-            # Quarter turns only: they keep every pixel, and so the texture that the network sees.
-            turns = upright_quarter_turns(plan.shape)
-            crop = LeafCrop(np.rot90(crop.pixels, turns), np.rot90(crop.mask, turns), plan)
+            crop = replace(crop, pixels=turned_upright(crop.pixels, plan.shape))
         crops[plan.kind].append(crop)
     requested, leaves = preprocessing.views, crops[CropKind.LEAF]
     views = [

@@ -73,7 +73,7 @@ def nuisance_directions(
 
     chosen = np.random.default_rng(run.job.seed).permutation(len(rows))[: min(_MOST_IMAGES, -(-len(rows) // _SHARE))]
     fused, moves = fuse_batch_norm(network, device), list[NDArray[np.float32]]()
-    with progress_bar("Features of mirrored, reduced and compressed copies") as on_progress:
+    with progress_bar("Features of copies") as on_progress:
         for index, path in zip(chosen, run.image_paths(rows.iloc[chosen]), strict=True):
             try:
                 with guard_image(path):

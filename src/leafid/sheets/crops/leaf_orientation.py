@@ -66,26 +66,27 @@ def orient_leaf(region: LeafRegion) -> Orientation:
     return Orientation(angle=float(angle), axis_clear=axis_clear, apex_clear=bool(apex_clear and axis_clear))
 
 
-def upright_quarter_turns(shape: NDArray[np.bool_]) -> int:
-    """Count the quarter turns, counter-clockwise, that bring a shape nearest to upright.
+def turned_upright(pixels: NDArray[np.uint8], shape: NDArray[np.bool_]) -> NDArray[np.uint8]:
+    """Turn and mirror a picture so that it looks the same however its leaf was photographed.
 
-    The axis of the largest second moment is then within 45 degrees of upright, and the narrower end is up. The answer
-    turns with the shape.
+    Quarter turns bring the axis of the largest second moment within 45 degrees of upright, and the narrower end up; a
+    mirror image brings the longer tail of the outline to the right. No pixel is computed anew: the texture stays.
 
     Args:
-        shape: bool (h, w); only its largest connected part counts.
-
-    Returns:
-        0..3; 0 for an empty shape.
+        pixels: uint8 RGB (H, W, 3).
+        shape: the leaf in it at any resolution, bool (h, w); only its largest connected part counts.
     """
     part = _largest_part(shape)
     moments = cv2.moments(part, binaryImage=True)
     if not moments["m00"]:
-        return 0
+        return pixels
     axis = float(np.degrees(np.arctan2(2 * moments["mu11"], moments["mu20"] - moments["mu02"]) / 2))
     square, _ = _normalised_shape(part > 0)
     apex = axis if _width_of_end(square, axis) < _width_of_end(square, axis + 180) else axis + 180
-    return round((apex + 90) / 90) % 4  # image angles run clockwise, and the apex is to come to -90 degrees
+    turns = round((apex + 90) / 90) % 4  # image angles run clockwise, and the apex is to come to -90 degrees
+    turned, shape = (np.rot90(array, turns) for array in (pixels, part))
+    skew = cv2.moments(np.ascontiguousarray(shape), binaryImage=True)["mu30"]
+    return np.ascontiguousarray(turned if skew >= 0 else turned[:, ::-1])
 
 
 def _largest_part(shape: NDArray[np.bool_]) -> NDArray[np.uint8]:
