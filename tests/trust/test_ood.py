@@ -12,6 +12,7 @@ from leafid.trust.calibration import CalibrationSet
 from leafid.trust.nuisance import principal_directions
 from leafid.trust.ood import (
     COMBINED,
+    acceptance_bound,
     acceptance_threshold,
     fit_ood_detector,
     ood_scores,
@@ -39,7 +40,9 @@ def _training() -> TrainingFeatures:
 def _fitted(score: OodScore) -> OodDetector:
     logits, features = _images(1, 60, 200)
     known = CalibrationSet(logits, np.ones(60, dtype=np.int64), [str(n) for n in range(60)], "val")
-    return fit_ood_detector(score, part_scores(score, logits, features, _training()), known, 0.95)
+    return fit_ood_detector(
+        score, part_scores(score, logits, features, _training()), known, 0.95, clusters=known.gatherings
+    )
 
 
 @pytest.mark.parametrize("score", get_args(OodScore))
@@ -109,6 +112,21 @@ def test_the_threshold_accepts_the_given_share_of_gatherings() -> None:
     assert acceptance_threshold(values, [str(n) for n in range(100)], 0.95) == 94.0
     # Fifty images of one plant count as one gathering.
     assert acceptance_threshold(values, [str(n) for n in range(50)] + ["plant"] * 50, 0.9) < 94
+
+
+def test_a_bound_keeps_its_promise_for_new_days_more_often_than_the_share_of_known_ones() -> None:
+    days, names = np.repeat(np.arange(28), 20), [str(n) for n in range(28 * 20)]
+    kept = {"share": 0, "bound": 0}
+    for seed in range(60):
+        random = np.random.default_rng(seed)
+        known, new = (random.normal(0, 1, len(days)) + random.normal(0, 1, 28)[days] for _ in range(2))
+        limits = {
+            "share": acceptance_threshold(known, names, 0.95),
+            "bound": acceptance_bound(known, names, days, 0.95),
+        }
+        for name, limit in limits.items():
+            kept[name] += bool((new > limit).mean() <= 0.05)
+    assert kept["share"] < 40 and kept["bound"] > 46
 
 
 def test_an_image_is_compared_with_other_folds_only() -> None:

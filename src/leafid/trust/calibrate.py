@@ -18,7 +18,7 @@ from leafid.trust.image_quality import fit_min_good
 from leafid.trust.model_card import calibrated_card
 from leafid.trust.nuisance import nuisance_directions
 from leafid.trust.ood import (
-    acceptance_threshold,
+    acceptance_bound,
     combined_scores,
     fit_ood_detector,
     needs_distributions,
@@ -77,6 +77,11 @@ class _TrainVal:
     @property
     def is_val(self) -> NDArray[np.bool_]:
         return np.asarray(self.rows["split"] == "val", dtype=bool)
+
+    @property
+    def clusters(self) -> NDArray[np.str_]:
+        """Taxon and fold (N,): stretches of a series, or single gatherings."""
+        return np.array([f"{label} {fold}" for label, fold in zip(self.labels, self.folds, strict=True)])
 
     def has_others(self, folds: NDArray[np.int64]) -> NDArray[np.bool_]:
         """The images whose taxon has images in other folds, so that an out-of-fold prediction is possible."""
@@ -162,15 +167,18 @@ def _fit_ood_detector(images: _TrainVal, calibration: Calibration, settings: Tru
         scores = out_of_fold_part_scores(score, logits, images.features, images.labels, images.folds, images.nuisance)
         out_of_fold = {part: values[comparable] for part, values in scores.items()}
     known = images.calibration_set(logits, comparable, OUT_OF_FOLD)
+    clusters = images.clusters
     if is_probe:
-        return fit_ood_detector(score, out_of_fold, known, rate)
+        return fit_ood_detector(score, out_of_fold, known, rate, clusters=clusters[comparable])
     val, train = images.is_val, ~images.is_val
     training = TrainingFeatures.of(images.features[train], images.labels[train], images.nuisance)
     of_val = part_scores(score, logits[val], images.features[val], training)
-    detector = fit_ood_detector(score, of_val, images.calibration_set(logits, val, "val"), rate)
+    fitting = images.calibration_set(logits, val, "val")
+    detector = fit_ood_detector(score, of_val, fitting, rate, clusters=clusters[val])
     if not out_of_fold:
         return detector
-    threshold = acceptance_threshold(combined_scores(detector.parts, out_of_fold), known.gatherings, rate)
+    combined = combined_scores(detector.parts, out_of_fold)
+    threshold = acceptance_bound(combined, known.gatherings, clusters[comparable], rate)
     if threshold <= detector.threshold:
         return detector
     return detector.model_copy(update={"threshold": threshold, "fitted_on": known.fitted_on})

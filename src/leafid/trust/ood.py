@@ -17,13 +17,17 @@ from numpy.typing import NDArray
 from leafid.bundle import Calibration, OodDetector, OodPart
 from leafid.jobs import OodScore
 from leafid.trust.calibration import CalibrationSet
-from leafid.trust.intervals import gathering_weights
+from leafid.trust.intervals import bootstrap_weights, gathering_weights
 from leafid.trust.training_features import TrainingFeatures
 
 COMBINED: tuple[OodScore, ...] = ("relative_mahalanobis", "mahalanobis")
 """The scores whose standardised sum is the score ``combined``: unlike each taxon for a plant of this flora, and unlike
 each taxon at all. The maximum probability is not among them: on photos of another day it falls far more often below its
 limit than promised."""
+
+
+BOUND = 0.95
+"""Confidence that the threshold accepts at least the promised share of images like those at hand."""
 
 
 def needs_distributions(score: OodScore) -> bool:
@@ -86,6 +90,8 @@ def fit_ood_detector(
     scores: Mapping[OodScore, NDArray[np.float64]],
     fitting: CalibrationSet,
     id_acceptance_rate: float,
+    *,
+    clusters: Sequence[object],
 ) -> OodDetector:
     """Fit the threshold that accepts a share of the gatherings of known taxa.
 
@@ -94,13 +100,14 @@ def fit_ood_detector(
         scores: its parts (N,) of the images of ``fitting``, none compared with itself.
         fitting: val, or train and val out of fold.
         id_acceptance_rate: 0..1; each gathering has weight 1.
+        clusters: (N,), images that were left out together, or are alike: see ``acceptance_bound``.
     """
     parts = tuple(_standardised(part, values, fitting) for part, values in scores.items()) if len(scores) > 1 else ()
     values = combined_scores(parts, scores)
     return OodDetector(
         score=score,
         parts=parts,
-        threshold=acceptance_threshold(values, fitting.gatherings, id_acceptance_rate),
+        threshold=acceptance_bound(values, fitting.gatherings, clusters, id_acceptance_rate),
         id_acceptance_rate=id_acceptance_rate,
         fitted_on=fitting.fitted_on,
     )
@@ -119,6 +126,22 @@ def acceptance_threshold(scores: NDArray[np.float64], gatherings: Sequence[str],
     accepted = np.cumsum(weights) / weights.sum()
     # The tolerance makes a share such as 19/20 count as 0.95 despite rounding.
     return float(scores[order][np.flatnonzero(accepted >= id_acceptance_rate - 1e-12)[0]])
+
+
+def acceptance_bound(
+    scores: NDArray[np.float64], gatherings: Sequence[str], clusters: Sequence[object], id_acceptance_rate: float
+) -> float:
+    """Return the upper end of a one-sided 95 % interval of ``acceptance_threshold``, by cluster bootstrap.
+
+    Known images of another day or herbarium differ from those at hand, and the spread between clusters, such as
+    stretches of a series, is all that the images tell about it. At the threshold itself, of half of all new series more
+    would be refused than promised.
+    """
+    order = np.argsort(scores, kind="stable")
+    weights = (bootstrap_weights(clusters) * gathering_weights(gatherings))[:, order]
+    accepted = np.cumsum(weights, axis=1)
+    first = (accepted < (id_acceptance_rate - 1e-12) * accepted[:, -1:]).sum(axis=1)
+    return float(np.quantile(scores[order][first], BOUND))
 
 
 def out_of_fold_part_scores(
