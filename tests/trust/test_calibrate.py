@@ -58,7 +58,7 @@ def test_a_bundle_stores_the_distributions_of_its_ood_score(with_val: Path) -> N
     assert training is not None and training.stored is not None
     run, device = Run.open(with_val), torch.device("cpu")
     nuisance = nuisance_directions(run, load_network(bundle), train_val_rows(run), training.features, device)
-    assert nuisance.shape[1] == 4  # of four images, copied three times
+    assert nuisance.shape[1] == 6  # of four images, copied four times
     assert np.abs(training.stored.axes.T @ nuisance).max() < 1e-3  # what moves with the photo alone is left out
     fitted = TrainingFeatures.of(training.features, training.labels, nuisance)
     expected = fitted.mahalanobis(training.features, relative=True)

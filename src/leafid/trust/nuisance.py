@@ -1,9 +1,9 @@
 """Nuisance attribute projection: directions in which features move when a photo, but not its plant, changes.
 
-A photo that is mirrored, of half the size or compressed anew shows the same plant. How its features move is measured
-on copies of some training images, and Mahalanobis distances leave the main directions of these moves out: else a photo
-near the limit of the OOD score is refused in one form and named in another. Source: Solomonoff, Campbell & Boardman
-2005, Advances in channel compensation for SVM speaker recognition, ICASSP. Figures are in docs/results.md.
+A photo that is turned, mirrored, of half the size or compressed anew shows the same plant. How its features move is
+measured on copies of some training images, and Mahalanobis distances leave the main directions of these moves out: else
+a photo near the limit of the OOD score is refused in one form and named in another. Source: Solomonoff, Campbell &
+Boardman 2005, Advances in channel compensation for SVM speaker recognition, ICASSP. Figures are in docs/results.md.
 """
 
 import io
@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageOps
+from PIL import Image
 
 from leafid.errors import ImageError, RunError
 from leafid.images import OpenedImage, guard_image
@@ -30,25 +30,29 @@ if TYPE_CHECKING:
 DIRECTIONS = 32
 """Most directions left out."""
 
-_COPIES = 3
+_MOVES = 3  # for each direction at least, so that it is more than the noise of one photo
 _MOST_IMAGES = 64
-_SHARE = 9  # of as many images one is copied, so that copies take a third of the time that the images took
+_SHARE = 9  # of as many images one is copied, so that copies take less than half of the time that the images took
 _WEBP_QUALITY = 80  # what messengers and web pages use
 
 
-def photo_copies(image: OpenedImage) -> Iterator[OpenedImage]:
-    """Yield copies of a decoded photo: mirrored, of half the size, compressed as WebP."""
+def photo_copies(image: OpenedImage, *, turned: bool) -> Iterator[OpenedImage]:
+    """Yield copies of a decoded photo: of half the size, compressed as WebP, and if ``turned`` turned and mirrored."""
     half = (max(1, image.rgb.width // 2), max(1, image.rgb.height // 2))
     content = io.BytesIO()
     image.rgb.save(content, "WEBP", quality=_WEBP_QUALITY)
-    yield replace(image, rgb=ImageOps.mirror(image.rgb))
     yield replace(image, rgb=image.rgb.resize(half, Image.Resampling.LANCZOS))
     yield replace(image, rgb=Image.open(content).convert("RGB"))
+    if turned:
+        yield replace(image, rgb=image.rgb.transpose(Image.Transpose.ROTATE_180))
+        yield replace(  # a quarter turn, mirrored
+            image, rgb=image.rgb.transpose(Image.Transpose.TRANSPOSE), width=image.height, height=image.width
+        )
 
 
 def principal_directions(moves: NDArray[np.floating]) -> NDArray[np.float32]:
     """Return the main directions (F, K) of moves (M, F), orthonormal: a third of their number, at most `DIRECTIONS`."""
-    kept = min(DIRECTIONS, math.ceil(len(moves) / _COPIES))
+    kept = min(DIRECTIONS, math.ceil(len(moves) / _MOVES))
     _, sizes, directions = np.linalg.svd(np.asarray(moves, dtype=np.float64), full_matrices=False)
     return np.asarray(directions[:kept][sizes[:kept] > 1e-6].T, dtype=np.float32)
 
@@ -72,13 +76,14 @@ def nuisance_directions(
     from leafid.sheets import open_for_views, prepare
 
     chosen = np.random.default_rng(run.job.seed).permutation(len(rows))[: min(_MOST_IMAGES, -(-len(rows) // _SHARE))]
+    turned = run.job.sheets.orientation == "kept"  # else the views are the same
     fused, moves = fuse_batch_norm(network, device), list[NDArray[np.float32]]()
     with progress_bar("Features of copies") as on_progress:
         for index, path in zip(chosen, run.image_paths(rows.iloc[chosen]), strict=True):
             try:
                 with guard_image(path):
                     opened = open_for_views(path, run.job.sheets)
-                    copies = [prepare(copy, run.job.sheets) for copy in photo_copies(opened)]
+                    copies = [prepare(copy, run.job.sheets) for copy in photo_copies(opened, turned=turned)]
             except ImageError as error:
                 raise RunError(f"{path}: {error}. Repair the file, or run `leafid collect` again.") from None
             moves.append(l2_normalise(embed_images(fused, copies, device=device)) - features[index])
