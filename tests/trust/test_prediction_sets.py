@@ -73,7 +73,8 @@ def test_no_set_is_empty_and_the_first_candidate_is_in_each() -> None:
         fitted_on=FittedOn(split="val", images=1, gatherings=1),
     )
     sets = prediction_sets(scores, none)
-    assert (sets.sum(axis=1) == 1).all() and (sets.argmax(axis=1) == scores.argmax(axis=1)).all()
+    assert sets[np.arange(len(sets)), scores.argmax(axis=1)].all()
+    assert (sets == ((scores >= 0.1) | (scores == scores.max(axis=1, keepdims=True)))).all()
 
 
 @given(st.lists(st.floats(0.001, 1), min_size=2, max_size=7), st.floats(0, 1))
@@ -88,6 +89,14 @@ def test_a_set_holds_the_most_probable_candidates(weights: list[float], threshol
     (members,) = prediction_sets(scores, fitted)
     ranked = members[np.argsort(-scores[0], kind="stable")]
     assert ranked[0] and (np.diff(ranked.astype(int)) <= 0).all()
+
+
+def test_a_probable_taxon_is_not_excluded_where_nearly_all_first_candidates_are_right() -> None:
+    sure = np.tile([0.98, 0.01, 0.01], (60, 1))
+    fitting = CalibrationSet(np.log(sure), np.zeros(60, dtype=np.int64), [str(n) for n in range(60)], "val")
+    fitted = fit_prediction_sets(sure, fitting, 0.95)
+    unsure = np.array([[0.48, 0.46, 0.06], [0.92, 0.04, 0.04]])
+    assert prediction_sets(unsure, fitted).tolist() == [[True, True, True], [True, False, False]]
 
 
 def test_too_few_gatherings_exclude_nothing_and_give_valid_json() -> None:

@@ -116,7 +116,11 @@ def fit_prediction_sets(
 def prediction_sets(
     probabilities: NDArray[np.float64], fitted: PredictionSets, level: CoverageLevel | None = None
 ) -> NDArray[np.bool_]:
-    """Return which taxa are in the set of each image: (N, T); the first candidate always is.
+    """Return which taxa are in the set of each image: (N, T).
+
+    The first candidate always is, and so is every taxon at least as probable as the share of sets that may be wrong,
+    1 - coverage: where nearly all first candidates are right the threshold is 0, and a second candidate of 0.48 would
+    be left out.
 
     Args:
         probabilities: (N, T), calibrated.
@@ -128,7 +132,7 @@ def prediction_sets(
     for label, threshold in level.taxon_thresholds.items():
         thresholds[label] = threshold
     scores = nonconformity(probabilities, penalty=fitted.penalty, k_reg=fitted.k_reg)
-    return np.asarray((scores <= thresholds) | (scores == 0))
+    return np.asarray((scores <= thresholds) | (scores == 0) | (probabilities >= 1 - level.coverage))
 
 
 def prediction_set_results(
