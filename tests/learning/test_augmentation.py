@@ -71,3 +71,16 @@ def test_grey_views_stay_grey() -> None:
     grey = leaf(round(64 * margin("strong"))).mean(axis=2).astype(np.uint8)
     view = np.repeat(grey[..., None], 3, axis=2)
     assert all(not np.ptp(augment(view, "strong", seed), axis=2).any() for seed in range(40))
+
+
+def test_changes_are_drawn_independently_of_each_other() -> None:
+    """A view that is mirrored is not always the one whose brightness changes."""
+    side = round(64 * margin("light"))
+    view = np.full((side, side, 3), 128, np.uint8)
+    view[:, : side // 3] = (30, 110, 40)
+    found = set()
+    for seed in range(60):
+        changed = augment(view, "light", seed)
+        mirrored = bool(changed[:, 48:].astype(int).sum() < changed[:, :16].astype(int).sum())
+        found.add((mirrored, int(np.median(changed)) != 128))
+    assert len(found) == 4

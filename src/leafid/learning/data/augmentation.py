@@ -10,6 +10,7 @@ albumentations 2.0.8 is the last MIT release and no longer maintained; nothing e
 """
 
 import os
+import random
 from collections.abc import Callable
 from functools import cache
 from typing import Any
@@ -23,7 +24,7 @@ from leafid.jobs import Strength, is_own_code, own_function
 from leafid.learning.data.leaf_augmentations import LEAF_AUGMENTATIONS
 from leafid.sheets import PAD_COLOUR
 
-AUGMENTATION_VERSION = 4
+AUGMENTATION_VERSION = 5
 """Increased when the same strength and seed give other pixels than before, so that cached embeddings are not reused."""
 
 MARGIN = 1.15
@@ -67,7 +68,9 @@ def augment(view: NDArray[np.uint8], strength: Strength, seed: int) -> NDArray[n
     if is_own_code(strength):
         return unaugmented(_by_own_code(view, strength, seed), strength)
     transform = _transform(output_side(len(view)), strength)
-    transform.set_random_seed(seed)
+    # One stream of random numbers for all changes: seeded one by one, all would draw the same number, so that a view
+    # that has one change would have all that are at least as likely.
+    transform.set_random_state(np.random.default_rng(seed), random.Random(seed))
     result: NDArray[np.uint8] = transform(image=view)["image"]
     if not np.ptp(view[::8, ::8], axis=2).any():  # a job without colours: remove those of ageing and paper
         result = np.repeat(np.asarray(Image.fromarray(result).convert("L"))[..., None], 3, axis=2)
