@@ -1,5 +1,6 @@
 """Augmentation: deterministic by seed, graded by strength, and leaves stay recognisable."""
 
+import cv2
 import numpy as np
 import pytest
 from hypothesis import given
@@ -102,3 +103,20 @@ def test_changes_are_drawn_independently_of_each_other() -> None:
         mirrored = bool(changed[:, 48:].astype(int).sum() < changed[:, :16].astype(int).sum())
         found.add((mirrored, int(np.median(changed)) != 128))
     assert len(found) == 4
+
+
+@pytest.mark.parametrize(
+    ("strength", "least", "most"), [("light", 0.0, 0.0), ("medium", 0.15, 0.3), ("strong", 0.15, 0.3)]
+)
+def test_some_views_lose_their_finest_texture_as_compressed_photos_do(
+    strength: Strength, least: float, most: float
+) -> None:
+    """Compression sets weak high frequencies of nearly all blocks of 8 x 8 pixels to 0; else only strong blur does."""
+    view = np.random.default_rng(0).integers(115, 140, size=(round(64 * margin(strength)),) * 2, dtype=np.uint8)
+    compressed = []
+    for seed in range(80):
+        changed = augment(np.repeat(view[..., None], 3, axis=2), strength, seed)[..., 0].astype(np.float32)
+        blocks = changed.reshape(8, 8, 8, 8).swapaxes(1, 2).reshape(-1, 8, 8)
+        highest = [abs(cv2.dct(np.ascontiguousarray(block))[7, 7]) for block in blocks]
+        compressed.append(np.mean(np.array(highest) < 0.6) > 0.9)
+    assert least <= np.mean(compressed) <= most

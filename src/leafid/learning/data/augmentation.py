@@ -1,10 +1,10 @@
 """Augmentation: random changes of views that do not change the taxon. The only module that uses albumentations.
 
 Outline, proportions and veins of a leaf identify it and are kept. Position, mirror image, camera distance, light,
-paper, ageing and focus may change, and parts may be torn or covered. So views are rotated and mirrored freely, scaled
-equally in both directions, recoloured between green and brown, slightly blurred, and changed as herbarium leaves are
-(``leaf_augmentations``). They are not stretched, and hues change little. Scale is not kept, because views have no scale
-in millimetres.
+paper, ageing, focus and compression may change, and parts may be torn or covered. So views are rotated and mirrored
+freely, scaled equally in both directions, recoloured between green and brown, slightly blurred, compressed, and changed
+as herbarium leaves are (``leaf_augmentations``). They are not stretched, and hues change little. Scale is not kept,
+because views have no scale in millimetres.
 
 albumentations 2.0.8 is the last MIT release and no longer maintained; nothing else in leafid depends on it.
 """
@@ -140,6 +140,7 @@ def _medium(a: Any, size: int) -> list[Any]:  # noqa: ANN401
         a.RandomBrightnessContrast(brightness_limit=0.2, contrast_limit=0.2, p=0.7),
         a.HueSaturationValue(hue_shift_limit=6, sat_shift_limit=25, val_shift_limit=0, p=0.5),
         a.GaussianBlur(sigma_limit=(0.3, 1.0), p=0.1),
+        a.ImageCompression("jpeg", quality_range=(60, 95), p=0.2),
     ]
 
 
@@ -155,6 +156,8 @@ def _strong(a: Any, size: int) -> list[Any]:  # noqa: ANN401
         a.HueSaturationValue(hue_shift_limit=10, sat_shift_limit=40, val_shift_limit=0, p=0.7),
         a.ToGray(p=0.1),
         a.OneOf([a.GaussianBlur(sigma_limit=(0.3, 1.5)), a.GaussNoise(std_range=(0.02, 0.06))], p=0.25),
+        # WebP smooths fine veins away where JPEG leaves blocks, and takes nine times as long.
+        a.OneOf([a.ImageCompression("jpeg", (40, 95), p=0.75), a.ImageCompression("webp", (60, 95), p=0.25)], p=0.3),
     ]
 
 
