@@ -13,7 +13,10 @@ from leafid.errors import CatalogError, OutputError, RunError, SplitError, Usage
 from leafid.files import exclusive_lock
 from leafid.learning import Bags, Run, build_network, load_network, predict_files, train
 from leafid.learning.fine_tuning.checkpoints import START, checkpoint_rank, network_state, read_checkpoint
+from leafid.learning.models.network import head_logits
+from leafid.learning.run_samples import split_embeddings
 from leafid.learning.run_start import check_run_folder
+from leafid.learning.temperature import fit_temperature
 from leafid.trust import evaluate
 
 from .conftest import MakeJob
@@ -54,6 +57,15 @@ def test_a_run_folder_has_all_that_is_needed_to_repeat_it(trained: Run, data: Pa
     assert (trained.folder / "training.png").stat().st_size > 1000
     assert any((trained.folder / "logs").rglob("events.out.tfevents.*"))
     assert any((trained.folder / "logs").rglob("metrics.csv"))
+
+
+def test_validation_judges_the_averaged_network_that_is_kept(trained: Run) -> None:
+    """Not the network of the last step, nor that of an earlier epoch."""
+    metrics = pd.read_csv(trained.folder / "metrics.csv")
+    val = split_embeddings(trained, "val", load_network(read_bundle(trained.folder)), device=torch.device("cpu"))
+    logits = head_logits(load_network(read_bundle(trained.folder)), val.embeddings)
+    nll = fit_temperature(logits, val.labels)[1]
+    assert nll == pytest.approx(metrics["val_nll"][trained.info.best_epoch - 1], abs=1e-4)
 
 
 def test_epochs_are_ranked_by_their_likelihood_on_val() -> None:

@@ -73,9 +73,10 @@ class TrainingSettings(Section):
     augmentation: Strength = "light"
     """How training images are changed. ``light``: rotation by up to 20 degrees, mirroring, scale and brightness.
     ``medium``: any rotation and colour changes; one view in ten to one in three is dried or fresh, torn, eaten by
-    insects, under a mounting strip, blurred, or on another paper. ``strong``: each of these about twice as often, and
-    stronger. ``leafid preview --augment`` shows them. Or your own, ``package.module:function``: called with a view, an
-    array (side, side, 3) of bytes, and a random generator of NumPy, it returns the changed view in the same shape."""
+    insects, under a mounting strip, blurred, compressed (JPEG), or on another paper. ``strong``: most of these about
+    twice as often, and stronger; also WebP. ``leafid preview --augment`` shows them. Or your own,
+    ``package.module:function``: called with a view, an array (side, side, 3) of bytes, and a random generator of NumPy,
+    it returns the changed view in the same shape."""
     patience: Annotated[int, Field(ge=1)] = 10
     """Stop when the calibrated negative log-likelihood of val has not fallen for this many epochs (early stopping)."""
     gradient_clip: Positive = 1.0

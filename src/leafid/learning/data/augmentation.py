@@ -1,19 +1,21 @@
 """Augmentation: random changes of views that do not change the taxon. The only module that uses albumentations.
 
 Outline, proportions and veins of a leaf identify it and are kept. Position, mirror image, camera distance, light,
-paper, ageing and focus may change, and parts may be torn or covered. So views are rotated and mirrored freely, scaled
-equally in both directions, recoloured between green and brown, slightly blurred, and changed as herbarium leaves are
-(``leaf_augmentations``). They are not stretched, and hues change little. Scale is not kept, because views have no scale
-in millimetres.
+paper, ageing, focus and compression may change, and parts may be torn or covered. So views are rotated and mirrored
+freely, scaled equally in both directions, recoloured between green and brown, slightly blurred, compressed, and changed
+as herbarium leaves are (``leaf_augmentations``). They are not stretched, and hues change little. Scale is not kept,
+because views have no scale in millimetres.
 
 albumentations 2.0.8 is the last MIT release and no longer maintained; nothing else in leafid depends on it.
 """
 
 import os
+import random
 from collections.abc import Callable
 from functools import cache
 from typing import Any
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
@@ -23,8 +25,11 @@ from leafid.jobs import Strength, is_own_code, own_function
 from leafid.learning.data.leaf_augmentations import LEAF_AUGMENTATIONS
 from leafid.sheets import PAD_COLOUR
 
-AUGMENTATION_VERSION = 4
+AUGMENTATION_VERSION = 5
 """Increased when the same strength and seed give other pixels than before, so that cached embeddings are not reused."""
+
+Change = Callable[[NDArray[np.uint8], np.random.Generator], NDArray[np.uint8]]
+"""Takes a view and a random generator, and returns a new view."""
 
 MARGIN = 1.15
 """Views to be augmented are prepared larger by this factor, so that rotating and cropping do not blur the veins."""
@@ -67,7 +72,9 @@ def augment(view: NDArray[np.uint8], strength: Strength, seed: int) -> NDArray[n
     if is_own_code(strength):
         return unaugmented(_by_own_code(view, strength, seed), strength)
     transform = _transform(output_side(len(view)), strength)
-    transform.set_random_seed(seed)
+    # One stream of random numbers for all changes: seeded one by one, all would draw the same number, so that a view
+    # that has one change would have all that are at least as likely.
+    transform.set_random_state(np.random.default_rng(seed), random.Random(seed))
     result: NDArray[np.uint8] = transform(image=view)["image"]
     if not np.ptp(view[::8, ::8], axis=2).any():  # a job without colours: remove those of ageing and paper
         result = np.repeat(np.asarray(Image.fromarray(result).convert("L"))[..., None], 3, axis=2)
@@ -96,25 +103,28 @@ def _transform(size: int, strength: Strength) -> Any:  # noqa: ANN401 -- albumen
     return albumentations.Compose(chains[strength](albumentations, size))
 
 
-def _geometric(a: Any, size: int, *, turn: float, scale: tuple[float, float]) -> list[Any]:  # noqa: ANN401
-    """Rotate, scale (relative to the views of identification), mirror, and crop the square."""
-    return [
-        a.Affine(
-            rotate=(-turn, turn),
-            scale=(scale[0] / MARGIN, scale[1] / MARGIN),
-            keep_ratio=True,
-            interpolation=2 if scale[1] > 1 else 1,  # OpenCV's cubic or linear
-            fill=PAD_COLOUR,
-            p=1.0,
-        ),
-        a.RandomCrop(size, size),
-        a.HorizontalFlip(p=0.5),
-    ]
+def _geometric(size: int, *, turn: float, scale: tuple[float, float]) -> Any:  # noqa: ANN401
+    """Make a transform that rotates, scales (relative to the views of identification), mirrors and crops the square."""
+
+    def change(view: NDArray[np.uint8], random: np.random.Generator) -> NDArray[np.uint8]:
+        centre, room = len(view) / 2 - 0.5, len(view) - size
+        angle, factor = random.uniform(-turn, turn), random.uniform(*scale) / MARGIN
+        matrix = cv2.getRotationMatrix2D((centre, centre), angle, factor)
+        matrix[:, 2] -= random.integers(0, room, size=2, endpoint=True)
+        if random.random() < 0.5:
+            matrix[0] *= -1
+            matrix[0, 2] += size - 1
+        # One pass that computes the pixels of the crop only takes half as long as one for each change.
+        interpolation = cv2.INTER_CUBIC if scale[1] > 1 else cv2.INTER_LINEAR
+        turned = cv2.warpAffine(view, matrix, (size, size), flags=interpolation, borderValue=PAD_COLOUR)
+        return np.asarray(turned, dtype=np.uint8)
+
+    return _transform_of(change, p=1.0)
 
 
 def _light(a: Any, size: int) -> list[Any]:  # noqa: ANN401
     return [
-        *_geometric(a, size, turn=20, scale=(0.95, 1.15)),
+        _geometric(size, turn=20, scale=(0.95, 1.15)),
         a.RandomBrightnessContrast(brightness_limit=0.1, contrast_limit=0.1, p=0.5),
     ]
 
@@ -122,7 +132,7 @@ def _light(a: Any, size: int) -> list[Any]:  # noqa: ANN401
 def _medium(a: Any, size: int) -> list[Any]:  # noqa: ANN401
     return [
         _leaf_change("other paper", p=0.1),
-        *_geometric(a, size, turn=180, scale=(0.85, 1.3)),
+        _geometric(size, turn=180, scale=(0.85, 1.3)),
         _leaf_change("dried or fresh", p=0.4),
         _leaf_change("torn", p=0.1),
         _leaf_change("insect holes", p=0.15),
@@ -130,13 +140,14 @@ def _medium(a: Any, size: int) -> list[Any]:  # noqa: ANN401
         a.RandomBrightnessContrast(brightness_limit=0.2, contrast_limit=0.2, p=0.7),
         a.HueSaturationValue(hue_shift_limit=6, sat_shift_limit=25, val_shift_limit=0, p=0.5),
         a.GaussianBlur(sigma_limit=(0.3, 1.0), p=0.1),
+        a.ImageCompression("jpeg", quality_range=(60, 95), p=0.2),
     ]
 
 
 def _strong(a: Any, size: int) -> list[Any]:  # noqa: ANN401
     return [
         _leaf_change("other paper", p=0.2),
-        *_geometric(a, size, turn=180, scale=(0.7, 1.7)),
+        _geometric(size, turn=180, scale=(0.7, 1.7)),
         _leaf_change("dried or fresh", p=0.6),
         _leaf_change("torn", p=0.2),
         _leaf_change("insect holes", p=0.3),
@@ -145,17 +156,22 @@ def _strong(a: Any, size: int) -> list[Any]:  # noqa: ANN401
         a.HueSaturationValue(hue_shift_limit=10, sat_shift_limit=40, val_shift_limit=0, p=0.7),
         a.ToGray(p=0.1),
         a.OneOf([a.GaussianBlur(sigma_limit=(0.3, 1.5)), a.GaussNoise(std_range=(0.02, 0.06))], p=0.25),
+        # WebP smooths fine veins away where JPEG leaves blocks, and takes nine times as long.
+        a.OneOf([a.ImageCompression("jpeg", (40, 95), p=0.75), a.ImageCompression("webp", (60, 95), p=0.25)], p=0.3),
     ]
 
 
 def _leaf_change(name: str, *, p: float) -> Any:  # noqa: ANN401
     """Make a transform of one of ``LEAF_AUGMENTATIONS``, applied with probability ``p``."""
+    return _transform_of(LEAF_AUGMENTATIONS[name], p=p)
+
+
+def _transform_of(change: Change, *, p: float) -> Any:  # noqa: ANN401
+    """Make a transform of albumentations, applied with probability ``p``."""
     import albumentations
 
-    change = LEAF_AUGMENTATIONS[name]
-
-    class LeafChange(albumentations.ImageOnlyTransform):  # type: ignore[misc]
+    class Transform(albumentations.ImageOnlyTransform):  # type: ignore[misc]
         def apply(self, img: NDArray[np.uint8], **params: object) -> NDArray[np.uint8]:
             return change(img, self.random_generator)
 
-    return LeafChange(p=p)
+    return Transform(p=p)

@@ -11,13 +11,13 @@ from torchmetrics.classification import MulticlassAccuracy, MulticlassF1Score
 
 from leafid.errors import RunError
 from leafid.jobs import Mix
-from leafid.learning.data.bags import Bags
 from leafid.learning.data.samples import Batch
 from leafid.learning.fine_tuning.batch_norm import use_running_statistics
 from leafid.learning.fine_tuning.calibrated_nll import CalibratedNll
 from leafid.learning.fine_tuning.hierarchical_loss import HierarchicalLoss
 from leafid.learning.fine_tuning.mixup import mix_batch
 from leafid.learning.fine_tuning.optimizer import OptimizerSchedule, build_optimizer
+from leafid.learning.models.batch_norm_fusion import fuse_batch_norm
 from leafid.learning.models.network import Network
 
 STEPS_PER_CHECK = 10
@@ -66,6 +66,7 @@ class FineTuningModule(LightningModule):
             compute_groups=False,  # their states differ
         )
         self._all_finite: Tensor | None = None
+        self._validated: list[Network] = []  # in a list, so that it is no part of this module and its checkpoints
         self.train()
 
     def train(self, mode: bool = True) -> Self:
@@ -84,20 +85,26 @@ class FineTuningModule(LightningModule):
         for norm in self.batch_norms:
             norm.momentum = momentum
         images = mix_batch(batch.bags, self.mix)
-        loss: Tensor = self.loss(self._logits(images.bags), batch.labels, images.partners, images.shares)
+        logits: Tensor = self.network(images.bags).logits.float()
+        loss: Tensor = self.loss(logits, batch.labels, images.partners, images.shares)
         self._check_finite(loss, at_once=batch_index % STEPS_PER_CHECK == 0)
         self.log("train_loss", loss, on_step=True, on_epoch=True, batch_size=len(batch.labels), sync_dist=True)
         return loss
 
+    def on_validation_epoch_start(self) -> None:
+        """Fuse batch norm for validation, which takes a third less time; the weights are those of the average (EMA)."""
+        self._validated = [fuse_batch_norm(self.network, self.device)]
+
     def validation_step(self, batch: Batch, batch_index: int) -> None:
         """Add a batch to the metrics of val."""
-        logits = self._logits(batch.bags)
+        logits = self._validated[0](batch.bags).logits.float()
         self._check_finite(logits.sum(), at_once=True)
         self.val_metrics.update(logits, batch.labels)
         self.log("val_loss", self.loss(logits, batch.labels), batch_size=len(batch.labels), sync_dist=True)
 
     def on_validation_epoch_end(self) -> None:
         """Log the metrics of val."""
+        self._validated = []
         self.log_dict(self.val_metrics.compute(), prog_bar=True)
         self.val_metrics.reset()
 
@@ -118,6 +125,3 @@ class FineTuningModule(LightningModule):
                 f"steps: training.learning_rate ({rate:g}) is too high. Lower it, for example to {rate / 10:g}, and "
                 f"start another run with --out.{sixteen} No bundle was written."
             )
-
-    def _logits(self, bags: Bags) -> Tensor:
-        return self.network(bags).logits.float()  # type: ignore[no-any-return]
