@@ -78,10 +78,9 @@ class _TrainVal:
     def is_val(self) -> NDArray[np.bool_]:
         return np.asarray(self.rows["split"] == "val", dtype=bool)
 
-    @property
-    def clusters(self) -> NDArray[np.str_]:
-        """Taxon and fold (N,): stretches of a series, or single gatherings."""
-        return np.array([f"{label} {fold}" for label, fold in zip(self.labels, self.folds, strict=True)])
+    def clusters(self, mask: NDArray[np.bool_]) -> list[str]:
+        """Return taxon and fold of the images of a mask: stretches of a series, or single gatherings."""
+        return [f"{label} {fold}" for label, fold in zip(self.labels[mask], self.folds[mask], strict=True)]
 
     def has_others(self, folds: NDArray[np.int64]) -> NDArray[np.bool_]:
         """The images whose taxon has images in other folds, so that an out-of-fold prediction is possible."""
@@ -167,18 +166,17 @@ def _fit_ood_detector(images: _TrainVal, calibration: Calibration, settings: Tru
         scores = out_of_fold_part_scores(score, logits, images.features, images.labels, images.folds, images.nuisance)
         out_of_fold = {part: values[comparable] for part, values in scores.items()}
     known = images.calibration_set(logits, comparable, OUT_OF_FOLD)
-    clusters = images.clusters
     if is_probe:
-        return fit_ood_detector(score, out_of_fold, known, rate, clusters=clusters[comparable])
+        return fit_ood_detector(score, out_of_fold, known, rate, clusters=images.clusters(comparable))
     val, train = images.is_val, ~images.is_val
     training = TrainingFeatures.of(images.features[train], images.labels[train], images.nuisance)
     of_val = part_scores(score, logits[val], images.features[val], training)
     fitting = images.calibration_set(logits, val, "val")
-    detector = fit_ood_detector(score, of_val, fitting, rate, clusters=clusters[val])
+    detector = fit_ood_detector(score, of_val, fitting, rate, clusters=images.clusters(val))
     if not out_of_fold:
         return detector
     combined = combined_scores(detector.parts, out_of_fold)
-    threshold = acceptance_bound(combined, known.gatherings, clusters[comparable], rate)
+    threshold = acceptance_bound(combined, known.gatherings, images.clusters(comparable), rate)
     if threshold <= detector.threshold:
         return detector
     return detector.model_copy(update={"threshold": threshold, "fitted_on": known.fitted_on})

@@ -84,8 +84,8 @@ def turned_upright(pixels: NDArray[np.uint8], shape: NDArray[np.bool_]) -> NDArr
     square, _ = _normalised_shape(part > 0)
     apex = axis if _width_of_end(square, axis) < _width_of_end(square, axis + 180) else axis + 180
     turns = round((apex + 90) / 90) % 4  # image angles run clockwise, and the apex is to come to -90 degrees
-    turned, shape = (np.rot90(array, turns) for array in (pixels, part))
-    skew = cv2.moments(np.ascontiguousarray(shape), binaryImage=True)["mu30"]
+    turned = np.rot90(pixels, turns)
+    skew = cv2.moments(np.ascontiguousarray(np.rot90(part, turns)), binaryImage=True)["mu30"]
     return np.ascontiguousarray(turned if skew >= 0 else turned[:, ::-1])
 
 
