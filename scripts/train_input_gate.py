@@ -11,15 +11,27 @@ from __future__ import annotations
 
 import argparse
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import cv2
 import numpy as np
 import pandas as pd
-from input_gate_pictures import SOURCES, Picture
-from input_gate_samples import samples_of
+from input_gate_collages import laid_together, slim, tiled
+from input_gate_pictures import (
+    Picture,
+    bare,
+    foliage,
+    laid_out,
+    no_leaf,
+    one_leaf,
+    photograph,
+    pressed,
+    sheet,
+    tiny,
+)
+from input_gate_samples import plantless_parts, samples_of
 from numpy.typing import NDArray
 from PIL import Image
 
@@ -32,11 +44,23 @@ from leafid.trust.image_quality import MIN_GOOD
 
 Map = NDArray[np.float32]
 
-PIECE = {
-    "photograph": 2, "one_leaf": 3, "sheet": 1, "bare": 1, "no_leaf": 9, "one_plant": 2, "several": 4, "tiny": 2,
-    "foliage": 8, "pressed": 2,
-}  # fmt: skip
-"""Pictures of a piece by where they come from."""
+SOURCES: dict[str, tuple[int, Callable[[int], Picture]]] = {
+    "photograph": (2, photograph),
+    "one_leaf": (2, one_leaf),
+    "one_leaf, large": (2, lambda seed: one_leaf(500_000 + seed, largest=1100)),
+    "foliage": (6, foliage),
+    "slim": (3, slim),
+    "pressed": (2, pressed),
+    "sheet": (1, sheet),
+    "bare": (2, bare),
+    "no_leaf": (15, no_leaf),
+    "one_plant": (2, lambda seed: laid_out(seed, mixed=False)),
+    "several": (4, lambda seed: laid_out(seed, mixed=True)),
+    "tiled, one plant": (2, lambda seed: tiled(seed, mixed=False)),
+    "tiled": (4, lambda seed: tiled(seed, mixed=True)),
+    "tiny": (4, tiny),
+}
+"""How many pictures of a piece come from where, and what draws them; each takes a seed."""
 
 
 SHARES = {
@@ -45,6 +69,10 @@ SHARES = {
 """Shares of the answers in training."""
 TIMES, HIDDEN, DECAY, NOISE, EPOCHS = 2.0, 64, 1.0, 0.4, 30
 """Samples drawn per sample, width of the hidden layer, weight decay, noise on features, passes."""
+
+
+REAL_ROUNDS = 3
+"""How often the real pictures are varied."""
 
 
 @dataclass(frozen=True)
@@ -70,22 +98,32 @@ class Samples:
 
 def drawn_pictures(piece: int) -> Iterator[tuple[str, Picture]]:
     """Draw the pictures of a piece."""
-    for source, count in PIECE.items():
+    for source, (count, draw) in SOURCES.items():
         for number in range(piece * count, (piece + 1) * count):
-            yield source, SOURCES[source](number)
+            yield source, draw(number)
 
 
-def real_pictures(shared: Path) -> Iterator[tuple[str, Picture]]:
-    """Coffee leaves, and sheets with a plant mask, under an MIT licence."""
+def real_pictures(shared: Path, seed: int) -> Iterator[tuple[str, Picture]]:
+    """Coffee leaves, and every second sheet with a plant mask, under an MIT licence; the other sheets are measured."""
+    rng, leaves = np.random.default_rng(seed), []
     for path in sorted((shared / "veins/coffee").rglob("*")):
         mask_path = next((path.parent.parent / "masks").glob(f"{path.stem}*"), None)
         if path.parent.name == "masks" or path.suffix.lower() not in (".jpg", ".png") or mask_path is None:
             continue
-        yield "coffee", Picture(_read(path), "good", "coffee", _box(mask_path, _read(path).shape))
+        leaves.append(_read(path))
+        yield "coffee", Picture(leaves[-1], "good", "coffee", _box(mask_path, leaves[-1].shape))
+    for one, other in zip(leaves, rng.permutation(len(leaves)), strict=True):
+        yield "coffee", Picture(laid_together([one, leaves[other]], rng), "good", "two photographs of one plant")
+        drawn = one_leaf(9_000_000 + 1000 * seed + int(other))
+        if drawn.answer == "good":
+            both = laid_together([one, drawn.image], rng)
+            yield "coffee", Picture(both, "several_plants", "two photographs of two plants")
     masks = shared / "sheets/masks_kymillev"
-    for mask_path in sorted((masks / "plant_masks").glob("*.png")):
+    for mask_path in sorted((masks / "plant_masks").glob("*.png"))[::2]:
         image = _read(next((masks / "img").glob(f"{mask_path.stem}.*")))
         yield "sheet with mask", Picture(image, "good", "sheet", _box(mask_path, image.shape))
+    for part in plantless_parts(masks, first=0):
+        yield "sheet with mask", Picture(part, "not_a_leaf", "part of a sheet without a plant")
 
 
 def measured(pictures: Iterator[tuple[str, Picture]], seed: int) -> Samples:
@@ -181,7 +219,9 @@ def main() -> None:
     cv2.setNumThreads(1)
     arguments.out.mkdir(parents=True, exist_ok=True)
     if arguments.step == "real":
-        measured(real_pictures(arguments.shared), 999).save(arguments.out / "real.npz")
+        for number in range(REAL_ROUNDS):
+            pictures = real_pictures(arguments.shared, number)
+            measured(pictures, 100_000 + number).save(arguments.out / f"real-{number}.npz")
         return
     if arguments.step == "fit":
         paths = sorted(arguments.out.glob("*.npz"))
