@@ -79,7 +79,10 @@ def photograph(seed: int) -> Picture:
 def foliage(seed: int) -> Picture:
     """Any drawn photograph of a plant: shoots, hedges, piles, fronds, with or without a leaf that is seen whole."""
     long_side = int(np.exp(np.random.default_rng(seed).uniform(np.log(260), np.log(900))))
-    drawn = draw_photograph(40_000_000 + seed, long_side=long_side)
+    for attempt in range(20):
+        drawn = draw_photograph(40_000_000 + 100 * seed + attempt, long_side=long_side)
+        if drawn.arrangement not in ("single", "close", *NO_LEAF):
+            break
     is_plant = drawn.arrangement == "fronds" or (drawn.leaves and drawn.arrangement != "close")
     return Picture(drawn.image, "good" if is_plant else "", drawn.arrangement)
 

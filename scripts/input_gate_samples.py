@@ -47,7 +47,13 @@ def samples_of(picture: Picture, rng: np.random.Generator) -> Iterator[Sample]:
             factor = float(rng.uniform(0.4, 0.9))
             yield Sample(_again(_reduced(picture.image, factor), rng), picture.answer, "smaller")
         return
-    if picture.leaf is None:
+    if picture.leaf is None:  # plants: any part of them, and another copy, are good as well
+        image = _part(picture.image, rng)
+        yield Sample(_again(_reduced(image, float(rng.uniform(0.5, 1))), rng), "good", "part")
+        yield Sample(_again(blurred(picture, float(rng.uniform(0, SOFT)), rng), rng), "good", "soft")
+        if rng.random() < 0.4:
+            strength = float(np.exp(rng.uniform(*np.log(BLUR))))
+            yield Sample(_again(blurred(picture, strength, rng), rng), "blurred", f"blur {strength:.1f}")
         return
     length = max(picture.leaf[2] - picture.leaf[0], picture.leaf[3] - picture.leaf[1])
     if length > 1.3 * LEAST_LEAF:
@@ -126,6 +132,13 @@ def _turned(picture: Picture, rng: np.random.Generator) -> Picture:
     leaf, width = picture.leaf, picture.image.shape[1]
     turned = None if leaf is None else (width - leaf[2], leaf[1], width - leaf[0], leaf[3])
     return replace(picture, image=np.ascontiguousarray(picture.image[:, ::-1]), leaf=turned)
+
+
+def _part(image: Image8, rng: np.random.Generator) -> Image8:
+    """Half to all of each side."""
+    height, width = (round(side * float(rng.uniform(0.5, 1))) for side in image.shape[:2])
+    top, left = int(rng.integers(image.shape[0] - height + 1)), int(rng.integers(image.shape[1] - width + 1))
+    return np.ascontiguousarray(image[top : top + height, left : left + width])
 
 
 def _reduced(image: Image8, factor: float) -> Image8:

@@ -31,9 +31,11 @@ from input_gate_pictures import (
     sheet,
     tiny,
 )
+from input_gate_plants import undergrowth
 from input_gate_samples import plantless_parts, samples_of
 from numpy.typing import NDArray
 from PIL import Image
+from sklearn.neural_network import MLPClassifier
 
 from leafid.images import open_image
 from leafid.sheets.input_gate.answers import ANSWERS
@@ -48,12 +50,13 @@ SOURCES: dict[str, tuple[int, Callable[[int], Picture]]] = {
     "photograph": (2, photograph),
     "one_leaf": (2, one_leaf),
     "one_leaf, large": (2, lambda seed: one_leaf(500_000 + seed, largest=1100)),
-    "foliage": (6, foliage),
+    "foliage": (3, foliage),
+    "undergrowth": (5, undergrowth),
     "slim": (3, slim),
-    "pressed": (2, pressed),
+    "pressed": (3, pressed),
     "sheet": (1, sheet),
     "bare": (2, bare),
-    "no_leaf": (15, no_leaf),
+    "no_leaf": (13, no_leaf),
     "one_plant": (2, lambda seed: laid_out(seed, mixed=False)),
     "several": (4, lambda seed: laid_out(seed, mixed=True)),
     "tiled, one plant": (2, lambda seed: tiled(seed, mixed=False)),
@@ -67,10 +70,8 @@ SHARES = {
     "good": 0.4, "blurred": 0.18, "not_a_leaf": 0.22, "several_plants": 0.09, "cut_off": 0.06, "too_small": 0.05,
 }  # fmt: skip
 """Shares of the answers in training."""
-TIMES, HIDDEN, DECAY, NOISE, EPOCHS = 2.0, 64, 1.0, 0.4, 30
-"""Samples drawn per sample, width of the hidden layer, weight decay, noise on features, passes."""
-
-
+TIMES, HIDDEN, DECAY, NOISE, EPOCHS, NETWORKS = 2.0, 64, 1.0, 0.4, 30, 5
+"""Samples drawn per sample, width of the hidden layer, weight decay, noise on features, passes, networks averaged."""
 REAL_ROUNDS = 3
 """How often the real pictures are varied."""
 
@@ -139,28 +140,36 @@ def measured(pictures: Iterator[tuple[str, Picture]], seed: int) -> Samples:
 
 
 def fit(samples: Samples, seed: int = 0) -> GateWeights:
-    """Fit the perceptron; each answer counts as much as `SHARES` says, and each source of it alike."""
-    from sklearn.neural_network import MLPClassifier
-
-    rng = np.random.default_rng(seed)
+    """Fit the perceptrons; each answer counts as much as `SHARES` says, and within it each source alike."""
     mean, scale = samples.features.mean(axis=0), samples.features.std(axis=0) + 1e-3
     values = np.clip((samples.features - mean) / scale, -5, 5)
-    drawn = [
-        rng.choice(np.flatnonzero(samples.answers == ANSWERS.index(answer)), round(share * TIMES * len(values)))
-        for answer, share in SHARES.items()
-    ]
+    fitted = [_network(values, samples, np.random.default_rng([seed, number])) for number in range(NETWORKS)]
+    layers = tuple(
+        (np.stack([one.coefs_[layer] for one in fitted]), np.stack([one.intercepts_[layer] for one in fitted]))
+        for layer in range(2)
+    )
+    layers = tuple((weight.astype(np.float32), bias.astype(np.float32)) for weight, bias in layers)
+    return GateWeights(mean.astype(np.float32), scale.astype(np.float32), layers)
+
+
+def _network(values: Map, samples: Samples, rng: np.random.Generator) -> MLPClassifier:
+    """Fit one perceptron to standardised features."""
+    sources = np.array([name.split(":")[0] for name in samples.names])
+    drawn = []
+    for answer, share in SHARES.items():
+        own = np.flatnonzero(samples.answers == ANSWERS.index(answer))
+        _, source, counts = np.unique(sources[own], return_inverse=True, return_counts=True)
+        # The root lies between samples that count alike and sources that do.
+        chance = counts[source] ** -0.5
+        drawn.append(rng.choice(own, round(share * TIMES * len(values)), p=chance / chance.sum()))
     chosen = rng.permutation(np.concatenate(drawn))
     # Features that are a little off stand for pictures that are unlike the drawn ones.
     noisy = values[chosen] + rng.normal(0, NOISE, (len(chosen), values.shape[1]))
-    network = MLPClassifier((HIDDEN,), alpha=DECAY, max_iter=EPOCHS, random_state=seed, learning_rate_init=1e-3)
+    state = int(rng.integers(1 << 31))
+    network = MLPClassifier((HIDDEN,), alpha=DECAY, max_iter=EPOCHS, random_state=state, learning_rate_init=1e-3)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # the number of epochs is meant
-        network.fit(noisy.astype(np.float32), samples.answers[chosen])
-    layers = tuple(
-        (weight.astype(np.float32), bias.astype(np.float32))
-        for weight, bias in zip(network.coefs_, network.intercepts_, strict=True)
-    )
-    return GateWeights(mean.astype(np.float32), scale.astype(np.float32), layers)
+        return network.fit(noisy.astype(np.float32), samples.answers[chosen])
 
 
 def out_of_fold(samples: Samples, groups: NDArray[np.int64], folds: int = 4) -> Map:
@@ -220,8 +229,9 @@ def main() -> None:
     arguments.out.mkdir(parents=True, exist_ok=True)
     if arguments.step == "real":
         for number in range(REAL_ROUNDS):
-            pictures = real_pictures(arguments.shared, number)
-            measured(pictures, 100_000 + number).save(arguments.out / f"real-{number}.npz")
+            path = arguments.out / f"real-{number}.npz"
+            if not path.exists():
+                measured(real_pictures(arguments.shared, number), 100_000 + number).save(path)
         return
     if arguments.step == "fit":
         paths = sorted(arguments.out.glob("*.npz"))
