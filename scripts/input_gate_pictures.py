@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import colorsys
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import cv2
 import numpy as np
+from input_gate_more_things import MORE_THINGS
 from input_gate_strangers import STRANGERS
 from input_gate_things import THINGS
 from numpy.typing import NDArray
@@ -59,7 +59,7 @@ class Picture:
 def photograph(seed: int) -> Picture:
     """Any drawn photograph with leaves, judged by its truth."""
     for attempt in range(20):
-        drawn = draw_photograph(1000 * seed + attempt, long_side=_side(np.random.default_rng([seed, 1])))
+        drawn = draw_photograph(1000 * seed + attempt, long_side=side(np.random.default_rng([seed, 1])))
         if drawn.arrangement not in NEGATIVES:
             break
     long = max(drawn.image.shape[:2])
@@ -79,7 +79,10 @@ def photograph(seed: int) -> Picture:
 def foliage(seed: int) -> Picture:
     """Any drawn photograph of a plant: shoots, hedges, piles, fronds, with or without a leaf that is seen whole."""
     long_side = int(np.exp(np.random.default_rng(seed).uniform(np.log(260), np.log(900))))
-    drawn = draw_photograph(40_000_000 + seed, long_side=long_side)
+    for attempt in range(20):
+        drawn = draw_photograph(40_000_000 + 100 * seed + attempt, long_side=long_side)
+        if drawn.arrangement not in ("single", "close", *NO_LEAF):
+            break
     is_plant = drawn.arrangement == "fronds" or (drawn.leaves and drawn.arrangement != "close")
     return Picture(drawn.image, "good" if is_plant else "", drawn.arrangement)
 
@@ -148,7 +151,7 @@ def no_leaf(seed: int, kind: str | None = None) -> Picture:
     """A photograph without a leaf: of `NO_LEAF`, or things of `THINGS`."""
     rng, pixels = (np.random.default_rng([seed, 4, part]) for part in range(2))
     shape = _shape(rng)
-    kind = kind or str(rng.choice([*NO_LEAF, *THINGS]))
+    kind = kind or str(rng.choice([*NO_LEAF, *THINGS, *MORE_THINGS]))
     ground = str(rng.choice(PLAIN))
     if kind in NO_LEAF:
         if kind == "flowers" and rng.random() < 0.3:
@@ -157,10 +160,10 @@ def no_leaf(seed: int, kind: str | None = None) -> Picture:
         NEGATIVES[kind](Scene(stage, rng, pixels))
         image = stage.image
     else:
-        image = {**THINGS, **STRANGERS}[kind](GROUNDS[ground](shape, pixels), rng)
-    if kind in ("screenshot", "text", "gradient", "noise", "chart") and rng.random() < 0.7:
+        image = {**THINGS, **MORE_THINGS, **STRANGERS}[kind](GROUNDS[ground](shape, pixels), rng)
+    if kind in ("screenshot", "text", "gradient", "noise", "chart", "emblem", "plan") and rng.random() < 0.7:
         return Picture(np.asarray(np.clip(image * 255, 0, 255), np.uint8), "not_a_leaf", kind)
-    return Picture(_camera(image, np.ones(shape, np.bool_), pixels), "not_a_leaf", kind)
+    return Picture(camera(image, np.ones(shape, np.bool_), pixels), "not_a_leaf", kind)
 
 
 def laid_out(seed: int, *, mixed: bool) -> Picture:
@@ -172,7 +175,7 @@ def laid_out(seed: int, *, mixed: bool) -> Picture:
     plants = [(scene.plant, scene.look)]
     while mixed and len(plants) < (3 if rng.random() < 0.3 else 2):
         scene.another_plant()
-        if all(_unlike(scene.plant, plant) for plant, _ in plants):
+        if all(unlike(scene.plant, plant) for plant, _ in plants):
             plants.append((scene.plant, scene.look))
     count = int(rng.integers(2, 5)) if not mixed else max(len(plants), int(rng.integers(2, 5)))
     across = scene.width > scene.height
@@ -190,7 +193,7 @@ def laid_out(seed: int, *, mixed: bool) -> Picture:
         reach = np.abs([np.sin(direction), np.cos(direction)]), np.abs([np.cos(direction), np.sin(direction)])
         length = float((cell / (reach[0] + form.width / 100 * reach[1])).min()) / along * rng.uniform(0.7, 0.97)
         scene.put_leaf(scene.centred(centre, direction, length), direction, length, form=form)
-    image = _camera(stage.image, stage.owner > 0, pixels)
+    image = camera(stage.image, stage.owner > 0, pixels)
     seen = [seen_leaf(laid, stage.owner, image) for laid in stage.leaves]
     whole = len(seen) == count and all(leaf is not None and leaf.visible_fraction > 0.85 for leaf in seen)
     answer = ("several_plants" if mixed else "good") if whole else ""
@@ -206,13 +209,13 @@ def tiny(seed: int) -> Picture:
     direction, length = float(rng.uniform(0, 2 * np.pi)), float(rng.uniform(*_TINY)) * max(shape)
     centre = rng.uniform(0.1, 0.9, 2) * (scene.width, scene.height)
     scene.put_leaf(scene.centred(centre, direction, length), direction, length)
-    return Picture(_camera(stage.image, stage.owner > 0, pixels), "too_small", "tiny leaf")
+    return Picture(camera(stage.image, stage.owner > 0, pixels), "too_small", "tiny leaf")
 
 
-def one_leaf(seed: int) -> Picture:
+def one_leaf(seed: int, largest: int = 600) -> Picture:
     """One whole leaf on plain ground; leaves of all colours, with or without clear veins."""
     rng, pixels = (np.random.default_rng([seed, 7, part]) for part in range(2))
-    stage = Stage(GROUNDS[str(rng.choice(PLAIN))](_shape(rng), pixels), sample_light(rng), floating=False)
+    stage = Stage(GROUNDS[str(rng.choice(PLAIN))](_shape(rng, largest), pixels), sample_light(rng), floating=False)
     scene = Scene(stage, rng, pixels)
     if rng.random() < 0.3:  # yellow, red and brown leaves
         colour = colorsys.hsv_to_rgb(float(rng.uniform(0.97, 1.17)) % 1, rng.uniform(0.3, 0.9), rng.uniform(0.3, 0.9))
@@ -223,7 +226,7 @@ def one_leaf(seed: int) -> Picture:
         stage.image = np.where(own, np.clip(tinted, 0, 1), stage.image).astype(np.float32)
     else:
         single(scene)
-    image = _camera(stage.image, stage.owner > 0, pixels)
+    image = camera(stage.image, stage.owner > 0, pixels)
     leaf = seen_leaf(stage.leaves[0], stage.owner, image) if stage.leaves else None
     if leaf is None:
         return Picture(image, "", "one leaf")
@@ -232,7 +235,7 @@ def one_leaf(seed: int) -> Picture:
     return Picture(image, "good" if good else "", "one leaf", (left, top, left + width, top + height))
 
 
-def _camera(image: NDArray[np.float32], subject: NDArray[np.bool_], rng: np.random.Generator) -> Image8:
+def camera(image: NDArray[np.float32], subject: NDArray[np.bool_], rng: np.random.Generator) -> Image8:
     """As any camera does, or as a good one: exposure, colour cast, noise, but no blur."""
     if rng.random() < 0.35:
         return photographed(image, subject, rng)
@@ -245,34 +248,20 @@ def _camera(image: NDArray[np.float32], subject: NDArray[np.bool_], rng: np.rand
     return np.asarray(np.clip(image * 255, 0, 255), np.uint8)
 
 
-def _unlike(one: Plant, other: Plant) -> bool:
+def unlike(one: Plant, other: Plant, least: float = _UNLIKE) -> bool:
     """Whether leaves are clearly of different form: in their length-width ratio, or lobed and not."""
     ratio = max(one.ratio, other.ratio) / min(one.ratio, other.ratio)
     lobed = [max(plant.lobes, 0.5 if plant.palmate else 0.0) for plant in (one, other)]
-    return ratio > _UNLIKE or abs(lobed[0] - lobed[1]) > 0.35
+    return ratio > least or abs(lobed[0] - lobed[1]) > 0.35
 
 
-def _side(rng: np.random.Generator) -> int:
-    return int(np.exp(rng.uniform(np.log(220), np.log(600))))
+def side(rng: np.random.Generator, largest: int = 600) -> int:
+    """Long side of a picture in pixels."""
+    return int(np.exp(rng.uniform(np.log(220), np.log(largest))))
 
 
-def _shape(rng: np.random.Generator) -> tuple[int, int]:
+def _shape(rng: np.random.Generator, largest: int = 600) -> tuple[int, int]:
     """Height and width."""
-    long = _side(rng)
+    long = side(rng, largest)
     short = max(120, round(long / float(rng.choice([1.0, 4 / 3, 3 / 2, 16 / 9]))))
     return (long, short) if rng.random() < 0.5 else (short, long)
-
-
-SOURCES: dict[str, Callable[[int], Picture]] = {
-    "photograph": photograph,
-    "one_leaf": one_leaf,
-    "foliage": foliage,
-    "pressed": pressed,
-    "sheet": sheet,
-    "bare": bare,
-    "no_leaf": no_leaf,
-    "one_plant": lambda seed: laid_out(seed, mixed=False),
-    "several": lambda seed: laid_out(seed, mixed=True),
-    "tiny": tiny,
-}
-"""What is drawn, by name; each takes a seed."""

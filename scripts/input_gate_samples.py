@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 import cv2
 import numpy as np
 from input_gate_pictures import Picture
 from numpy.typing import NDArray
+from PIL import Image
 
+from leafid.images import open_image
 from leafid.sheets.input_gate.gate import CLOSE_SIDE
 
 Image8 = NDArray[np.uint8]
@@ -41,9 +44,16 @@ def samples_of(picture: Picture, rng: np.random.Generator) -> Iterator[Sample]:
     yield Sample(picture.image, picture.answer, "as it is")
     if picture.answer != "good":
         if rng.random() < 0.4:
-            yield Sample(_reduced(picture.image, float(rng.uniform(0.4, 0.9))), picture.answer, "smaller")
+            factor = float(rng.uniform(0.4, 0.9))
+            yield Sample(_again(_reduced(picture.image, factor), rng), picture.answer, "smaller")
         return
-    if picture.leaf is None:
+    if picture.leaf is None:  # plants: any part of them, and another copy, are good as well
+        image = _part(picture.image, rng)
+        yield Sample(_again(_reduced(image, float(rng.uniform(0.5, 1))), rng), "good", "part")
+        yield Sample(_again(blurred(picture, float(rng.uniform(0, SOFT)), rng), rng), "good", "soft")
+        if rng.random() < 0.4:
+            strength = float(np.exp(rng.uniform(*np.log(BLUR))))
+            yield Sample(_again(blurred(picture, strength, rng), rng), "blurred", f"blur {strength:.1f}")
         return
     length = max(picture.leaf[2] - picture.leaf[0], picture.leaf[3] - picture.leaf[1])
     if length > 1.3 * LEAST_LEAF:
@@ -53,7 +63,8 @@ def samples_of(picture: Picture, rng: np.random.Generator) -> Iterator[Sample]:
         strength = float(np.exp(rng.uniform(*np.log(BLUR))))
         yield Sample(_again(blurred(picture, strength, rng), rng), "blurred", f"blur {strength:.1f}")
     if picture.kind in ("one leaf", "single", "coffee"):
-        yield Sample(cut(picture, float(rng.uniform(*CUT)), rng), "cut_off", "cut")
+        for _ in range(2):
+            yield Sample(_again(cut(picture, float(rng.uniform(*CUT)), rng), rng), "cut_off", "cut")
         yield Sample(cut(picture, float(rng.uniform(0.9, 1)), rng), "good", "close frame")
 
 
@@ -98,6 +109,22 @@ def cut(picture: Picture, share: float, rng: np.random.Generator) -> Image8:
     return np.ascontiguousarray(picture.image[y0:y1, x0:x1])
 
 
+def plantless_parts(masks: Path, *, first: int) -> Iterator[Image8]:
+    """Cut squares without a plant out of every second sheet; those of the first are trained on, the others measured."""
+    for mask_path in sorted((masks / "plant_masks").glob("*.png"))[first::2]:
+        rgb = np.asarray(open_image(next((masks / "img").glob(f"{mask_path.stem}.*"))).rgb)
+        mask = np.asarray(Image.open(mask_path).convert("L").resize(rgb.shape[1::-1], Image.Resampling.NEAREST)) > 0
+        free = (~mask).astype(np.uint8)
+        for _ in range(3):  # the largest squares, which do not overlap
+            framed = np.pad(free, 1)  # a square must lie inside the image
+            distance = cv2.distanceTransform(framed, cv2.DIST_C, 3)
+            half = int(distance.max()) - 1
+            row, column = (int(index) - 1 for index in np.unravel_index(int(distance.argmax()), distance.shape))
+            part = np.s_[row - half : row + half, column - half : column + half]
+            free[part] = 0
+            yield np.ascontiguousarray(rgb[part])
+
+
 def _turned(picture: Picture, rng: np.random.Generator) -> Picture:
     """Mirrored in half the cases."""
     if rng.random() < 0.5:
@@ -105,6 +132,13 @@ def _turned(picture: Picture, rng: np.random.Generator) -> Picture:
     leaf, width = picture.leaf, picture.image.shape[1]
     turned = None if leaf is None else (width - leaf[2], leaf[1], width - leaf[0], leaf[3])
     return replace(picture, image=np.ascontiguousarray(picture.image[:, ::-1]), leaf=turned)
+
+
+def _part(image: Image8, rng: np.random.Generator) -> Image8:
+    """Half to all of each side."""
+    height, width = (round(side * float(rng.uniform(0.5, 1))) for side in image.shape[:2])
+    top, left = int(rng.integers(image.shape[0] - height + 1)), int(rng.integers(image.shape[1] - width + 1))
+    return np.ascontiguousarray(image[top : top + height, left : left + width])
 
 
 def _reduced(image: Image8, factor: float) -> Image8:
@@ -117,8 +151,11 @@ def _again(image: Image8, rng: np.random.Generator) -> Image8:
     if rng.random() < 0.5:
         noise = rng.standard_normal(image.shape, dtype=np.float32) * float(rng.uniform(0.5, 5))
         image = np.asarray(np.clip(image + noise, 0, 255), np.uint8)
+    if rng.random() < 0.15:  # sent on in a smaller size, and shown larger again
+        smaller = _reduced(image, float(rng.uniform(0.75, 0.95)))
+        image = np.asarray(cv2.resize(smaller, image.shape[1::-1], interpolation=cv2.INTER_CUBIC), np.uint8)
     if rng.random() < 0.6:
-        quality = [cv2.IMWRITE_JPEG_QUALITY, int(rng.integers(40, 97))]
+        quality = [cv2.IMWRITE_JPEG_QUALITY, int(rng.integers(25, 97))]
         _, data = cv2.imencode(".jpg", image[..., ::-1], quality)
         image = np.ascontiguousarray(np.asarray(cv2.imdecode(data, cv2.IMREAD_COLOR), np.uint8)[..., ::-1])
     return image

@@ -19,7 +19,7 @@ import cv2
 import numpy as np
 import pandas as pd
 from input_gate_pictures import NO_LEAF, Picture, bare, laid_out, no_leaf, one_leaf, tiny
-from input_gate_samples import blurred, cut
+from input_gate_samples import blurred, cut, plantless_parts
 from input_gate_strangers import STRANGERS
 from input_gate_things import THINGS
 from numpy.typing import NDArray
@@ -35,7 +35,7 @@ from leafid.trust.image_quality import MIN_GOOD
 Image8 = NDArray[np.uint8]
 
 SEED = 1_000_000
-"""First seed of the drawn inputs; training has seeds below 10,000."""
+"""First seed of the drawn inputs; training has none between it and two million."""
 FLOWERS = ("0003_006", "0030_041", "0094_099", "0095_101", "0136_147", "0136_148")
 """Photos in the open that show flowers or fruits and no leaf, chosen by eye."""
 MIN_SIDE = 112
@@ -105,7 +105,7 @@ def real_inputs(shared: Path, half: int) -> Iterator[BadInput]:
         yield BadInput(small, "too_small", f"{name}, reduced")
     for one, other in zip(single[14:22], single[-8:], strict=True):
         yield BadInput(beside(one.image, other.image), "several_plants", "two leaves side by side")
-    for image in [*plantless_parts(shared / "sheets/masks_kymillev")][: 26 - len(FLOWERS) // 2]:
+    for image in [*plantless_parts(shared / "sheets/masks_kymillev", first=1)][: 26 - len(FLOWERS) // 2]:
         yield BadInput(image, "not_a_leaf", "part of a sheet without a plant")
     for name in FLOWERS[half::2]:
         yield BadInput(_opened(shared / f"photos/field/{name}.jpg"), "not_a_leaf", "flowers alone")
@@ -140,22 +140,6 @@ def beside(one: Image8, other: Image8) -> Image8:
     grounds = [np.median(np.concatenate([part[:8].reshape(-1, 3), part[-8:].reshape(-1, 3)]), axis=0) for part in parts]
     parts[1] = np.clip(parts[1] * (grounds[0] / np.maximum(grounds[1], 1)), 0, 255).astype(np.uint8)
     return np.ascontiguousarray(np.concatenate(parts, axis=1))
-
-
-def plantless_parts(masks: Path) -> Iterator[Image8]:
-    """Cut the largest squares without a plant out of every second sheet; the input gate knows only whole sheets."""
-    for mask_path in sorted((masks / "plant_masks").glob("*.png"))[1::2]:
-        rgb = np.asarray(open_image(next((masks / "img").glob(f"{mask_path.stem}.*"))).rgb)
-        mask = np.asarray(Image.open(mask_path).convert("L").resize(rgb.shape[1::-1], Image.Resampling.NEAREST)) > 0
-        free = (~mask).astype(np.uint8)
-        for _ in range(3):  # the largest squares, which do not overlap
-            framed = np.pad(free, 1)  # a square must lie inside the image
-            distance = cv2.distanceTransform(framed, cv2.DIST_C, 3)
-            half = int(distance.max()) - 1
-            row, column = (int(index) - 1 for index in np.unravel_index(int(distance.argmax()), distance.shape))
-            part = np.s_[row - half : row + half, column - half : column + half]
-            free[part] = 0
-            yield np.ascontiguousarray(rgb[part])
 
 
 def _with_leaf(seed: int) -> Iterator[Picture]:

@@ -11,17 +11,32 @@ from __future__ import annotations
 
 import argparse
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from itertools import islice, product
 from pathlib import Path
 
 import cv2
 import numpy as np
 import pandas as pd
-from input_gate_pictures import SOURCES, Picture
-from input_gate_samples import samples_of
+from input_gate_collages import laid_together, slim, tiled
+from input_gate_pictures import (
+    Picture,
+    bare,
+    foliage,
+    laid_out,
+    no_leaf,
+    one_leaf,
+    photograph,
+    pressed,
+    sheet,
+    tiny,
+)
+from input_gate_plants import undergrowth
+from input_gate_samples import plantless_parts, samples_of
 from numpy.typing import NDArray
 from PIL import Image
+from sklearn.neural_network import MLPClassifier
 
 from leafid.images import open_image
 from leafid.sheets.input_gate.answers import ANSWERS
@@ -32,19 +47,34 @@ from leafid.trust.image_quality import MIN_GOOD
 
 Map = NDArray[np.float32]
 
-PIECE = {
-    "photograph": 2, "one_leaf": 3, "sheet": 1, "bare": 1, "no_leaf": 9, "one_plant": 2, "several": 4, "tiny": 2,
-    "foliage": 8, "pressed": 2,
-}  # fmt: skip
-"""Pictures of a piece by where they come from."""
+SOURCES: dict[str, tuple[int, Callable[[int], Picture]]] = {
+    "photograph": (2, photograph),
+    "one_leaf": (2, one_leaf),
+    "one_leaf, large": (2, lambda seed: one_leaf(500_000 + seed, largest=1100)),
+    "foliage": (3, foliage),
+    "undergrowth": (5, undergrowth),
+    "slim": (3, slim),
+    "pressed": (3, pressed),
+    "sheet": (1, sheet),
+    "bare": (2, bare),
+    "no_leaf": (13, no_leaf),
+    "one_plant": (2, lambda seed: laid_out(seed, mixed=False)),
+    "several": (4, lambda seed: laid_out(seed, mixed=True)),
+    "tiled, one plant": (2, lambda seed: tiled(seed, mixed=False)),
+    "tiled": (4, lambda seed: tiled(seed, mixed=True)),
+    "tiny": (4, tiny),
+}
+"""How many pictures of a piece come from where, and what draws them; each takes a seed."""
 
 
 SHARES = {
-    "good": 0.4, "blurred": 0.18, "not_a_leaf": 0.22, "several_plants": 0.09, "cut_off": 0.06, "too_small": 0.05,
+    "good": 0.38, "blurred": 0.25, "not_a_leaf": 0.3, "several_plants": 0.32, "cut_off": 0.22, "too_small": 0.1,
 }  # fmt: skip
-"""Shares of the answers in training."""
-TIMES, HIDDEN, DECAY, NOISE, EPOCHS = 2.0, 64, 1.0, 0.4, 30
-"""Samples drawn per sample, width of the hidden layer, weight decay, noise on features, passes."""
+"""How much the answers count in training, relative to each other."""
+TIMES, HIDDEN, DECAY, NOISE, EPOCHS, NETWORKS = 1.5, 64, 1.0, 0.4, 30, 4
+"""Samples drawn per sample, width of the hidden layer, weight decay, noise on features, passes, networks averaged."""
+REAL_ROUNDS, REAL_PARTS = 2, 8
+"""How often the real pictures are varied, and in how many parts they are measured."""
 
 
 @dataclass(frozen=True)
@@ -70,22 +100,32 @@ class Samples:
 
 def drawn_pictures(piece: int) -> Iterator[tuple[str, Picture]]:
     """Draw the pictures of a piece."""
-    for source, count in PIECE.items():
+    for source, (count, draw) in SOURCES.items():
         for number in range(piece * count, (piece + 1) * count):
-            yield source, SOURCES[source](number)
+            yield source, draw(number)
 
 
-def real_pictures(shared: Path) -> Iterator[tuple[str, Picture]]:
-    """Coffee leaves, and sheets with a plant mask, under an MIT licence."""
+def real_pictures(shared: Path, seed: int) -> Iterator[tuple[str, Picture]]:
+    """Coffee leaves, and every second sheet with a plant mask, under an MIT licence; the other sheets are measured."""
+    rng, leaves = np.random.default_rng(seed), []
     for path in sorted((shared / "veins/coffee").rglob("*")):
         mask_path = next((path.parent.parent / "masks").glob(f"{path.stem}*"), None)
         if path.parent.name == "masks" or path.suffix.lower() not in (".jpg", ".png") or mask_path is None:
             continue
-        yield "coffee", Picture(_read(path), "good", "coffee", _box(mask_path, _read(path).shape))
+        leaves.append(_read(path))
+        yield "coffee", Picture(leaves[-1], "good", "coffee", _box(mask_path, leaves[-1].shape))
+    for one, other in zip(leaves, rng.permutation(len(leaves)), strict=True):
+        yield "coffee", Picture(laid_together([one, leaves[other]], rng), "good", "two photographs of one plant")
+        drawn = one_leaf(9_000_000 + 1000 * seed + int(other))
+        if drawn.answer == "good":
+            both = laid_together([one, drawn.image], rng)
+            yield "coffee", Picture(both, "several_plants", "two photographs of two plants")
     masks = shared / "sheets/masks_kymillev"
-    for mask_path in sorted((masks / "plant_masks").glob("*.png")):
+    for mask_path in sorted((masks / "plant_masks").glob("*.png"))[::2]:
         image = _read(next((masks / "img").glob(f"{mask_path.stem}.*")))
         yield "sheet with mask", Picture(image, "good", "sheet", _box(mask_path, image.shape))
+    for part in plantless_parts(masks, first=0):
+        yield "sheet with mask", Picture(part, "not_a_leaf", "part of a sheet without a plant")
 
 
 def measured(pictures: Iterator[tuple[str, Picture]], seed: int) -> Samples:
@@ -101,31 +141,39 @@ def measured(pictures: Iterator[tuple[str, Picture]], seed: int) -> Samples:
 
 
 def fit(samples: Samples, seed: int = 0) -> GateWeights:
-    """Fit the perceptron; each answer counts as much as `SHARES` says, and each source of it alike."""
-    from sklearn.neural_network import MLPClassifier
-
-    rng = np.random.default_rng(seed)
+    """Fit the perceptrons; each answer counts as much as `SHARES` says, and within it each source alike."""
     mean, scale = samples.features.mean(axis=0), samples.features.std(axis=0) + 1e-3
     values = np.clip((samples.features - mean) / scale, -5, 5)
-    drawn = [
-        rng.choice(np.flatnonzero(samples.answers == ANSWERS.index(answer)), round(share * TIMES * len(values)))
-        for answer, share in SHARES.items()
-    ]
-    chosen = rng.permutation(np.concatenate(drawn))
-    # Features that are a little off stand for pictures that are unlike the drawn ones.
-    noisy = values[chosen] + rng.normal(0, NOISE, (len(chosen), values.shape[1]))
-    network = MLPClassifier((HIDDEN,), alpha=DECAY, max_iter=EPOCHS, random_state=seed, learning_rate_init=1e-3)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # the number of epochs is meant
-        network.fit(noisy.astype(np.float32), samples.answers[chosen])
+    fitted = [_network(values, samples, np.random.default_rng([seed, number])) for number in range(NETWORKS)]
     layers = tuple(
-        (weight.astype(np.float32), bias.astype(np.float32))
-        for weight, bias in zip(network.coefs_, network.intercepts_, strict=True)
+        (np.stack([one.coefs_[layer] for one in fitted]), np.stack([one.intercepts_[layer] for one in fitted]))
+        for layer in range(2)
     )
+    layers = tuple((weight.astype(np.float32), bias.astype(np.float32)) for weight, bias in layers)
     return GateWeights(mean.astype(np.float32), scale.astype(np.float32), layers)
 
 
-def out_of_fold(samples: Samples, groups: NDArray[np.int64], folds: int = 4) -> Map:
+def _network(values: Map, samples: Samples, rng: np.random.Generator) -> MLPClassifier:
+    """Fit one perceptron to standardised features."""
+    sources = np.array([name.split(":")[0] for name in samples.names])
+    drawn = []
+    for answer, share in SHARES.items():
+        own = np.flatnonzero(samples.answers == ANSWERS.index(answer))
+        _, source, counts = np.unique(sources[own], return_inverse=True, return_counts=True)
+        # The root lies between samples that count alike and sources that do.
+        chance = counts[source] ** -0.5
+        drawn.append(rng.choice(own, round(share * TIMES * len(values)), p=chance / chance.sum()))
+    chosen = rng.permutation(np.concatenate(drawn))
+    # Features that are a little off stand for pictures that are unlike the drawn ones.
+    noisy = values[chosen] + rng.normal(0, NOISE, (len(chosen), values.shape[1]))
+    state = int(rng.integers(1 << 31))
+    network = MLPClassifier((HIDDEN,), alpha=DECAY, max_iter=EPOCHS, random_state=state, learning_rate_init=1e-3)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # the number of epochs is meant
+        return network.fit(noisy.astype(np.float32), samples.answers[chosen])
+
+
+def out_of_fold(samples: Samples, groups: NDArray[np.int64], folds: int = 3) -> Map:
     """Return probabilities (N, A) of each sample from the others' pieces."""
     result = np.zeros((len(samples.answers), len(ANSWERS)), np.float32)
     for fold in range(folds):
@@ -142,6 +190,11 @@ def report(samples: Samples, probabilities: Map) -> None:
     names = np.array(ANSWERS)
     table = pd.crosstab(names[samples.answers], names[reasons], normalize="index")
     print(table.round(3).to_string())
+    for limit in (0.1, 0.15, 0.2, 0.25, 0.3):
+        accepted = probabilities[:, 0] >= limit
+        found = np.where(accepted, 0, 1 + probabilities[:, 1:].argmax(axis=1)) == samples.answers
+        good = samples.answers == 0
+        print(f"limit {limit:.2f}: right reason {found[~good].mean():.3f}, good accepted {found[good].mean():.3f}")
     kinds = pd.Series(samples.names).str.replace(r" [0-9.]+$", "", regex=True)
     right = pd.DataFrame({"kind": kinds, "right": reasons == samples.answers})
     print(right.groupby("kind")["right"].agg(["size", "mean"]).round(2).to_string())
@@ -181,12 +234,18 @@ def main() -> None:
     cv2.setNumThreads(1)
     arguments.out.mkdir(parents=True, exist_ok=True)
     if arguments.step == "real":
-        measured(real_pictures(arguments.shared), 999).save(arguments.out / "real.npz")
+        for number, part in product(range(REAL_ROUNDS), range(REAL_PARTS)):
+            path = arguments.out / f"real-{number}-{part}.npz"
+            if not path.exists():
+                pictures = islice(real_pictures(arguments.shared, number), part, None, REAL_PARTS)
+                measured(pictures, 100_000 + REAL_PARTS * number + part).save(path)
         return
     if arguments.step == "fit":
         paths = sorted(arguments.out.glob("*.npz"))
         samples = Samples.load(paths)
-        groups = np.repeat(np.arange(len(paths)), [len(np.load(path)["answers"]) for path in paths])
+        # Real pictures come several times: all of them are one group.
+        numbers = [0 if path.name.startswith("real") else 1 + number for number, path in enumerate(paths)]
+        groups = np.repeat(numbers, [len(np.load(path)["answers"]) for path in paths])
         report(samples, out_of_fold(samples, groups))
         print(save(fit(samples)))
         return

@@ -20,6 +20,8 @@ def _leaf(long_side: int) -> Image8:
 
 _GOOD = 0
 """Seed of a drawn photograph of one leaf on paper."""
+_OTHER_PLANT = 3
+"""Seed of a drawn photograph of a slimmer leaf with another colour on black."""
 
 
 def _answer(image: Image8) -> str:
@@ -47,6 +49,21 @@ def test_what_is_no_leaf_is_called_so() -> None:
     for row in range(40, 480, 30):
         cv2.putText(page, "Mitragyna speciosa Korth.", (15, row), cv2.FONT_HERSHEY_SIMPLEX, 0.7, (20, 20, 20), 1)
     assert [_answer(image) for image in (noise, spiral, page)] == ["not_a_leaf"] * 3
+
+
+def test_half_a_leaf_is_cut_off() -> None:
+    photo = draw_photograph(_GOOD, long_side=800)
+    (leaf,), image = photo.leaves, np.asarray(photo.image)
+    middle = leaf.offset[0] + leaf.visible.shape[1] // 2
+    assert _answer(np.ascontiguousarray(image[:, :middle])) == "cut_off"
+
+
+def test_two_unlike_leaves_in_one_picture_are_several_plants_and_the_same_leaf_twice_is_not() -> None:
+    one, other = (
+        cv2.resize(np.asarray(draw_photograph(seed, long_side=500).image), (400, 400)) for seed in (_GOOD, _OTHER_PLANT)
+    )
+    assert _answer(np.hstack([one, other])) == "several_plants"
+    assert _answer(np.hstack([one, one])) == "good"
 
 
 @pytest.mark.parametrize("shape", [(1, 1), (2, 3000), (3000, 1), (9, 9), (64, 48)])

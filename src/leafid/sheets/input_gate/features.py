@@ -8,7 +8,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from leafid.sheets.input_gate.sharpness import gradients, sharpness_features
+from leafid.sheets.input_gate.sharpness import sharpness_features
+from leafid.sheets.input_gate.unlikeness import unlikeness_features
 from leafid.sheets.leaf_parser.overview import FoundLeaf, decode_overview
 
 Map = NDArray[np.float32]
@@ -17,6 +18,8 @@ _CELL, _SIDE = 4, 64  # pixels of a cell, cells of a side
 _LEAVES = 8  # most leaves that are described
 _SURE = 0.3  # score from which a leaf is counted
 _BINS = 8  # of each colour channel
+_GREENS = (21, 41, 31), (84, 255, 255)  # lowest and highest hue, saturation and value
+_BROWNS = (0, 41, 31), (20, 255, 255)
 
 
 @dataclass(frozen=True)
@@ -48,11 +51,16 @@ def features_of(seen: LookedAt) -> Map:
     leaves = [leaf for leaf in decode_overview(np.where(shown, maps, -9.0).astype(np.float32)) if leaf.score > _SURE]
     leaves = sorted(leaves, key=lambda leaf: -float(leaf.cells.sum()))[:_LEAVES]
     picture = seen.square[:height, :width]
+    lab = cv2.cvtColor(picture, cv2.COLOR_RGB2LAB).astype(np.float32)
+    lab = np.asarray(
+        cv2.resize(lab, (-(-width // _CELL), -(-height // _CELL)), interpolation=cv2.INTER_AREA), np.float32
+    )
     return np.concatenate(
         [
             _pooled(seen.answers, blade, shown),
             _blade_features(maps, blade, shown),
-            _leaf_features(leaves, picture, shown),
+            _leaf_features(leaves, lab, (width, height), shown),
+            unlikeness_features(leaves, lab, seen.answers["fine"]),
             _sharpness(seen),
             _colours(picture),
             [np.log(max(seen.close.shape[:2])), np.log(min(seen.close.shape[:2])), min(seen.size) / max(seen.size)],
@@ -89,23 +97,19 @@ def _blade_features(maps: Map, blade: Map, shown: NDArray[np.bool_]) -> Map:
     return np.asarray(values, np.float32)
 
 
-def _leaf_features(leaves: list[FoundLeaf], picture: NDArray[np.uint8], shown: NDArray[np.bool_]) -> Map:
-    """The largest leaf: how sure, how large, how far beyond the frame; and how unlike the leaves are to each other."""
+def _leaf_features(leaves: list[FoundLeaf], lab: Map, size: tuple[int, int], shown: NDArray[np.bool_]) -> Map:
+    """The largest leaf: how sure, how large, how far beyond the frame; and how the leaves differ in all."""
     if not leaves:
         return np.zeros(19, np.float32)
-    height, width = picture.shape[:2]
-    lab = cv2.cvtColor(picture, cv2.COLOR_RGB2LAB).astype(np.float32)
-    size = (-(-width // _CELL), -(-height // _CELL))
-    lab = np.asarray(cv2.resize(lab, size, interpolation=cv2.INTER_AREA), np.float32)
     rows = []
     for leaf in leaves:
         axis = leaf.apex - leaf.base
         length = max(float(np.hypot(*axis)), 1.0)
-        cells = leaf.cells[: size[1], : size[0]]
+        cells = leaf.cells[: lab.shape[0], : lab.shape[1]]
         weight = float(cells.sum())
-        beyond = max(_beyond(end, width, height) for end in (leaf.base, leaf.apex)) / length
+        beyond = max(_beyond(end, *size) for end in (leaf.base, leaf.apex)) / length
         slim = weight * _CELL**2 / length**2  # 0.8 times width over length where all of the leaf is seen
-        tone = (lab * cells[..., None]).sum(axis=(0, 1)) / max(weight, 1e-6)
+        tone = cells.ravel() @ lab.reshape(-1, 3) / max(weight, 1e-6)
         rows.append([leaf.score, np.log(length), beyond, np.log(slim + 0.02), *tone, weight])
     table = np.asarray(rows)
     weights = np.sqrt(table[:, -1]) / np.sqrt(table[:, -1]).sum()
@@ -130,31 +134,31 @@ def _sharpness(seen: LookedAt) -> Map:
     every, close = (cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY).astype(np.float32) for pixels in (square, seen.close))
     clear = (seen.blade > 0.5).astype(np.uint8)
     near, inner = (way(clear, np.ones((9, 9), np.uint8)) > 0 for way in (cv2.dilate, cv2.erode))
-    steep = gradients(close)
-    parts = [sharpness_features(close, steep, part) for part in (near, inner)]
-    return np.concatenate([sharpness_features(every, gradients(every)), *parts])
+    parts = sharpness_features(close, [near, inner])
+    return np.concatenate([*sharpness_features(every, [None]), *parts])
 
 
 def _colours(picture: NDArray[np.uint8]) -> Map:
     """Colours, how many there are, how many neighbours are equal, and the share of greens."""
-    same = float((picture[:, 1:] == picture[:, :-1]).all(axis=2).mean()) if picture.shape[1] > 1 else 1.0
+    packed = cv2.cvtColor(picture, cv2.COLOR_RGB2RGBA).view(np.uint32)[..., 0]
+    same = float((packed[:, 1:] == packed[:, :-1]).mean()) if picture.shape[1] > 1 else 1.0
     picture = np.ascontiguousarray(picture[::2, ::2])
-    lab = cv2.cvtColor(picture, cv2.COLOR_RGB2LAB).reshape(-1, 3).astype(np.float32)
-    hsv = cv2.cvtColor(picture, cv2.COLOR_RGB2HSV).reshape(-1, 3)
-    counts = np.bincount((picture // 32).astype(np.int64).reshape(-1, 3) @ [64, 8, 1], minlength=512) / len(lab)
+    lab, hsv = cv2.cvtColor(picture, cv2.COLOR_RGB2LAB), cv2.cvtColor(picture, cv2.COLOR_RGB2HSV)
+    mean, deviation = cv2.meanStdDev(lab)
+    counts = cv2.calcHist([picture], [0, 1, 2], None, [_BINS] * 3, [0, 256] * 3).ravel() / lab[..., 0].size
     used = counts[counts > 0]
     entropy = float(-(used * np.log(used)).sum())
-    leafy = (hsv[:, 0] > 20) & (hsv[:, 0] < 85) & (hsv[:, 1] > 40) & (hsv[:, 2] > 30)
-    brown = (hsv[:, 0] <= 20) & (hsv[:, 1] > 40) & (hsv[:, 2] > 30)
-    bright = np.quantile(lab[:, 0], [0.01, 0.1, 0.5, 0.9, 0.99])
+    leafy, brown = (cv2.inRange(hsv, low, high).mean() / 255 for low, high in (_GREENS, _BROWNS))
+    reached = np.cumsum(np.bincount(lab[..., 0].ravel(), minlength=256)) / lab[..., 0].size
+    bright = np.searchsorted(reached, [0.01, 0.1, 0.5, 0.9, 0.99])
     values = [
-        *lab.mean(axis=0),
-        *lab.std(axis=0),
+        *mean.ravel(),
+        *deviation.ravel(),
         *bright,
         entropy,
         float(used.max()),
         same,
-        leafy.mean(),
-        brown.mean(),
+        leafy,
+        brown,
     ]
     return np.asarray(values, np.float32)

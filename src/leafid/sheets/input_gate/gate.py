@@ -33,12 +33,12 @@ _LOADING = Lock()
 
 @dataclass(frozen=True)
 class GateWeights:
-    """A multilayer perceptron with one hidden layer on standardised features.
+    """K multilayer perceptrons with one hidden layer on standardised features, whose probabilities are averaged.
 
     Attributes:
         mean: [F] of the features.
         scale: [F] their standard deviations.
-        layers: weights [F, H] and bias [H] of each layer, in order; ReLU between them.
+        layers: weights [K, F, H] and bias [K, H] of each layer, in order; ReLU between them.
     """
 
     mean: Map
@@ -47,11 +47,12 @@ class GateWeights:
 
     def probabilities(self, features: Map) -> Map:
         """Return the probability of each of `ANSWERS` (..., A) from features (..., F)."""
+        (first, first_bias), (second, second_bias) = self.layers
         values = np.clip((features - self.mean) / self.scale, -5, 5)
-        for number, (weight, bias) in enumerate(self.layers):
-            values = (np.maximum(values, 0) if number else values) @ weight + bias
-        values = np.exp(values - values.max(axis=-1, keepdims=True))
-        return np.asarray(values / values.sum(axis=-1, keepdims=True), np.float32)
+        hidden = np.maximum(np.einsum("...f,kfh->...kh", values, first) + first_bias, 0)
+        logits = np.einsum("...kh,kha->...ka", hidden, second) + second_bias
+        likely = np.exp(logits - logits.max(axis=-1, keepdims=True))
+        return np.asarray((likely / likely.sum(axis=-1, keepdims=True)).mean(axis=-2), np.float32)
 
 
 @cache

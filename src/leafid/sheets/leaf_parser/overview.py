@@ -70,32 +70,41 @@ def decode_overview(maps: Map) -> list[FoundLeaf]:
         return []
     places = np.asarray((at[:, ::-1] + 0.5) * _CELL, np.float64)
     predicted = maps[3:, at[:, 0], at[:, 1]].T.astype(np.float64)
-    # [cells, 4]: the middle, and the axis as half its length in twice its direction
-    votes = np.concatenate([places + predicted[:, :2] * REACH, predicted[:, 2:4] * REACH], axis=1)
-    half = predicted[:, 4] * REACH
-    leaves = _prototypes(votes, half, heat)
+    # [cells, 5]: the middle, the axis as half its length in twice its direction, and half its length
+    votes = np.asfortranarray(predicted[:, :5] * REACH)
+    votes[:, :2] += places
+    leaves = _prototypes(votes, heat)
     for _ in range(2):  # the second time from what the cells of each leaf say themselves
-        owner = _owners(votes, leaves)
-        kept = [index for index in range(len(leaves)) if (owner == index).sum() >= _FEWEST]
-        leaves = [_middle(votes[owner == index], half[owner == index]) for index in kept]
-    owner = _owners(votes, leaves)
+        leaves = [_middle(votes[own]) for own in _cells_of(_owners(votes, leaves), len(leaves)) if len(own) >= _FEWEST]
     found = []
-    for index, leaf in enumerate(leaves):
-        own = owner == index
-        if own.sum() < _FEWEST:
+    for leaf, own in zip(leaves, _cells_of(_owners(votes, leaves), len(leaves)), strict=True):
+        if len(own) < _FEWEST:
             continue
         likely = blade[at[own, 0], at[own, 1]]
         cells = np.zeros_like(blade)
         cells[at[own, 0], at[own, 1]] = likely
         base, apex = _ends(leaf, places[own], predicted[own, 5])
-        spread = np.median(np.hypot(*(votes[own, :2] - leaf[:2]).T)) / max(1.0, 2 * leaf[4])
+        spread = _median(np.hypot(*(votes[own, :2] - leaf[:2]).T)[None])[0] / max(1.0, 2 * leaf[4])
         found.append(FoundLeaf(cells, base, apex, float(likely.mean()) * float(np.exp(-6 * spread))))
     return sorted(found, key=lambda leaf: -leaf.score)
 
 
-def _middle(votes: Points, half: Points) -> Points:
-    """What cells say on the whole: [5] middle, axis in twice its direction, and half its length."""
-    return np.append(np.median(votes, axis=0), np.median(half))
+def _middle(votes: Points) -> Points:
+    """What cells [N, 5] say on the whole: [5] middle, axis in twice its direction, and half its length."""
+    return _median(votes.T)
+
+
+def _median(values: Points) -> Points:
+    """Medians [M] of rows [M, N]; `numpy.median` takes several times as long for few values."""
+    count = values.shape[1]
+    middle = np.partition(values, (count // 2, (count - 1) // 2), axis=1)
+    return np.asarray((middle[:, (count - 1) // 2] + middle[:, count // 2]) / 2)
+
+
+def _cells_of(owner: NDArray[np.int64], count: int) -> list[NDArray[np.int64]]:
+    """For each of a number of leaves the indices of its cells, in order."""
+    order = np.argsort(owner, kind="stable")
+    return np.split(order, np.searchsorted(owner[order], np.arange(count + 1)))[1:-1]
 
 
 def _ends(leaf: Points, places: Points, towards: Points) -> tuple[Points, Points]:
@@ -107,48 +116,51 @@ def _ends(leaf: Points, places: Points, towards: Points) -> tuple[Points, Points
     return leaf[:2] - reach, leaf[:2] + reach
 
 
-def _prototypes(votes: Points, half: Points, heat: Map) -> list[Points]:
+def _prototypes(votes: Points, heat: Map) -> list[Points]:
     """Leaves [5] (see `_middle`): around peaks of the centre map, then where votes that none explains are dense."""
     peaks = np.argwhere((heat >= _PEAK) & (heat == cv2.dilate(heat, np.ones((5, 5), np.uint8))))
     peaks = peaks[np.argsort(-heat[peaks[:, 0], peaks[:, 1]])]
     leaves: list[Points] = []
     for row, column in peaks:
-        _add(leaves, votes, half, np.array([column + 0.5, row + 0.5]) * _CELL)
+        _add(leaves, votes, np.array([column + 0.5, row + 0.5]) * _CELL)
+    left = votes[_owners(votes, leaves) < 0]
     for _ in range(12):
-        left = _owners(votes, leaves) < 0
-        if left.sum() < _FEWEST or not _add(leaves, votes[left], half[left], _densest(votes[left, :2])):
+        if len(left) < _FEWEST or not _add(leaves, left, _densest(left[:, :2])):
             break
+        left = left[_away(left, leaves[-1]) >= _AGREE]
     return leaves
 
 
-def _add(leaves: list[Points], votes: Points, half: Points, centre: Points) -> bool:
+def _add(leaves: list[Points], votes: Points, centre: Points) -> bool:
     """Append the leaf around a centre unless too few cells point there or it is there already."""
-    near = np.hypot(*(votes[:, :2] - centre).T) < _NEAR * _CELL
-    if near.sum() < _FEWEST // 2:
+    near = votes[((votes[:, 0] - centre[0]) ** 2 + (votes[:, 1] - centre[1]) ** 2) < (_NEAR * _CELL) ** 2]
+    if len(near) < _FEWEST // 2:
         return False
-    leaf = _middle(votes[near], half[near])
+    leaf = _middle(near)
     # Two leaves may cross with the same centre: keep to the larger group that agrees on the axis.
-    agreeing = near & (_away(votes, leaf) < _AGREE)
-    if agreeing.sum() >= _FEWEST // 2:
-        leaf = _middle(votes[agreeing], half[agreeing])
-    if any(_away(leaf[None, :4], other)[0] < _SAME for other in leaves):
+    agreeing = near[_away(near, leaf) < _AGREE]
+    if len(agreeing) >= _FEWEST // 2:
+        leaf = _middle(agreeing)
+    if leaves and _away(leaf[None], np.array(leaves).T).min() < _SAME:
         return False
     leaves.append(leaf)
     return True
 
 
 def _away(votes: Points, leaf: Points) -> Points:
-    """How far votes are from a leaf's, as a share of its length."""
-    middle, axis = (np.hypot(*(votes[:, part] - leaf[part]).T) for part in (slice(0, 2), slice(2, 4)))
-    return np.asarray((middle + axis / 2) / max(4.0 * _CELL, 2 * leaf[4]))
+    """How far votes [N, 5] are from a leaf's [5], or from those of leaves [5, N], as a share of its length."""
+    x, y, along, across = (votes[:, part] - leaf[part] for part in range(4))
+    distance = np.sqrt(x * x + y * y) + np.sqrt(along * along + across * across) / 2
+    return np.asarray(distance / np.maximum(4.0 * _CELL, 2 * leaf[4]))
 
 
 def _densest(points: Points) -> Points:
     """The place, perhaps outside the picture, that most points are near."""
     low = points.min(axis=0) - _CELL
     cells = ((points - low) / _CELL).astype(int)
-    density = np.zeros(cells.max(axis=0)[::-1] + 2, np.float32)
-    np.add.at(density, (cells[:, 1], cells[:, 0]), 1)
+    columns, rows = cells.max(axis=0) + 2
+    counts = np.bincount(cells[:, 1] * columns + cells[:, 0], minlength=rows * columns)
+    density = counts.reshape(rows, columns).astype(np.float32)
     density = np.asarray(cv2.GaussianBlur(density, (0, 0), 1.5), np.float32)
     row, column = np.unravel_index(int(density.argmax()), density.shape)
     return np.asarray(low + np.array([column + 0.5, row + 0.5]) * _CELL)
