@@ -22,15 +22,15 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from leafid.bundle import OodDetector
 from leafid.demo import HERBARIA, draw_sheet, sheet_spec
 from leafid.identify import Identifier
 from leafid.identify.evidence.photo_evidence import EvidenceReader, PhotoEvidence
 from leafid.identify.evidence.pipeline import predict_in_order
-from leafid.jobs.trust import OodScore
 from leafid.learning import Run
 from leafid.trust import TrainingFeatures, l2_normalise, pool_photos, quality_reason
 from leafid.trust.calibration import calibration_results
-from leafid.trust.ood import part_scores
+from leafid.trust.ood import combined_scores, part_scores
 from leafid.trust.prediction_sets import prediction_sets
 
 NUMBERS = (1, 2, 3, 5)
@@ -151,12 +151,12 @@ def report_unknown(identifier: Identifier, plants: Sequence[MeasuredPlant]) -> N
     The threshold accepts 95 % of single photos of the other taxa.
     """
     detector, training = identifier.info.ood_detector, identifier.training
-    if detector is None or training is None or detector.score in ("max_logit", "energy"):
+    if detector is None or training is None or detector.score in ("max_probability", "energy"):
         return  # scores of the logits do not depend on the references
     shares: dict[tuple[int, str, str], list[float]] = {}
     for label in sorted({plant.truth for plant in plants}):
         others = training.labels != label
-        score = _Score(detector.score, TrainingFeatures(training.features[others], training.labels[others]))
+        score = _Score(detector, TrainingFeatures(training.features[others], training.labels[others]))
         photos = [photo for plant in plants if plant.truth != label for photo in plant.photos]
         threshold = np.quantile(score.of([photo.embedding for photo in photos]), 0.95)
         for number in NUMBERS:
@@ -177,15 +177,16 @@ def report_unknown(identifier: Identifier, plants: Sequence[MeasuredPlant]) -> N
 
 @dataclass(frozen=True)
 class _Score:
-    """An OOD score that depends on embeddings alone."""
+    """An OOD score that depends on embeddings alone; its distributions do not leave out nuisance directions here."""
 
-    name: OodScore
+    detector: OodDetector
     training: TrainingFeatures
 
     def of(self, embeddings: Sequence[NDArray[np.float32]]) -> NDArray[np.float64]:
         """Return the score of each embedding: (N,)."""
         logits = np.zeros((len(embeddings), 1))
-        return part_scores(self.name, logits, np.stack(embeddings), self.training)[self.name]
+        parts = part_scores(self.detector.score, logits, np.stack(embeddings), self.training)
+        return combined_scores(self.detector.parts, parts)
 
 
 def _mean_embedding(photos: Sequence[PhotoEvidence]) -> NDArray[np.float32]:
