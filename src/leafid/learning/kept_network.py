@@ -37,6 +37,10 @@ Tensors = Mapping[str, Tensor]
 TUNED_SHARES = (0.25, 0.5, 0.75)
 """Shares of the fine-tuned weights in an average; the rest is the start's."""
 
+MIN_GAIN = 0.01
+"""Nats per image by which a network must be better than the probe. Less is chance: a probe of the same features with
+another shrinkage differs as much. And only of the probe is all that calibration fits fitted out of fold."""
+
 VAL_FOLDS = 5
 """Folds of val, at most."""
 
@@ -80,6 +84,8 @@ def choose_kept_network(run: Run, start: Tensors, tuned: Tensors, device: torch.
         ]
     # Of equal candidates the first is kept, which is nearer to the start.
     best = max(candidates, key=lambda candidate: checkpoint_rank(candidate.val_nll))
+    if candidates[0].val_nll - best.val_nll < MIN_GAIN:
+        best = candidates[0]
     run.record(kept=best.name, val_nll={each.name: round(each.val_nll, 4) for each in candidates})
     listed = ", ".join(f"{each.name} {each.val_nll:.3f}" for each in candidates)
     print(f"val NLL, cross-validated: {listed}; kept: {best.name}", file=sys.stderr)
