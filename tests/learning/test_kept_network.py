@@ -4,11 +4,13 @@ import shutil
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 
 from leafid.bundle import read_bundle
-from leafid.learning import Run, build_network
+from leafid.catalog import write_catalog
+from leafid.learning import Run, build_network, train
 from leafid.learning.kept_network import (
     average_weights,
     choose_kept_network,
@@ -16,7 +18,10 @@ from leafid.learning.kept_network import (
     gathering_folds,
     probe_as_solved,
 )
+from leafid.learning.models.backbones import network_spec
 from leafid.learning.temperature import fit_temperature
+
+from .conftest import MakeJob, drawn_ellipse
 
 CPU = torch.device("cpu")
 
@@ -46,6 +51,27 @@ def test_equal_networks_keep_the_probe_that_training_started_from(trained: Run, 
     kept = choose_kept_network(run, good, good, CPU)
     assert run.info.val_nll["probe"] == run.info.val_nll["fine-tuned"] == run.info.val_nll["averaged"]
     assert kept.name in ("probe", "probe of the fine-tuned network")
+
+
+@pytest.mark.parametrize("refit", [True, False])
+def test_the_probe_is_judged_as_it_is_shipped(make_job: MakeJob, tmp_path: Path, refit: bool) -> None:
+    """Refitted to train and val it is better than the probe of a small train, which fine-tuning starts from."""
+    random, rows = np.random.default_rng(0), []
+    for number in range(44):
+        label, part = number % 4, "train" if number < 12 else "val"
+        drawn_ellipse(4 + 4 * label + random.normal(0, 3) ** 2 / 3, random).save(tmp_path / f"{number}.png")
+        rows.append((f"{number:016x}", f"{number}.png", f"Viola {'abcd'[label]}lba", f"g{number}", "specimen", part))
+    columns = ["image_id", "path", "scientificName", "gathering_id", "domain", "split"]
+    write_catalog(pd.DataFrame(rows, columns=columns), tmp_path / "catalog.csv")
+    torch.manual_seed(0)
+    weights = tmp_path / "weights.pth"
+    torch.save(build_network(network_spec(make_job().model), taxa=4).state_dict(), weights)
+    job = make_job(model={"weights": str(weights)}, max_epochs=1, learning_rate=1e-9, refit=refit)
+    job = job.model_copy(update={"output": job.output.model_copy(update={"data": tmp_path})})
+    info = train(job, run=tmp_path / "run").info
+    gained = info.val_nll["fine-tuned"] - info.val_nll["probe"]
+    assert gained > 0.1 if refit else abs(gained) < 0.01
+    assert info.probe is not None and info.probe.refitted is (refit and info.kept == "probe")
 
 
 def test_averages_lie_between_start_and_end() -> None:

@@ -139,8 +139,7 @@ def _train_probe(job: Job, run: Run, device: torch.device) -> _TrainedNetwork:
         taxa = len(run.info.taxonomy)
         raise RunError(f"A probe needs more training images than there are taxa ({taxa}). Collect more images.")
     score = fit_linear_probe(run, network, device).val_macro_f1
-    if job.training.refit:
-        refit_linear_probe(run, network, device)
+    refit_linear_probe(run, network, device)
     run.record(kept="probe")
     return _TrainedNetwork(network.state_dict(), 0, score, 0)
 
@@ -165,8 +164,7 @@ def _fine_tune(
         return _TrainedNetwork(kept.tensors, epoch, kept.val_macro_f1, total)
     network = build_network(network_spec(job.model), len(run.info.taxonomy))
     network.load_state_dict(kept.tensors)
-    if job.training.refit:
-        refit_linear_probe(run, network, device)
+    refit_linear_probe(run, network, device)
     return _TrainedNetwork(network.state_dict(), 0, kept.val_macro_f1, total)
 
 

@@ -5,6 +5,7 @@ import time
 from collections.abc import Iterable
 from dataclasses import dataclass
 from itertools import chain
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -14,7 +15,7 @@ from leafid.errors import RunError
 from leafid.learning.fine_tuning.lightning_compat import reraise_worker_errors
 from leafid.learning.linear_probe.embeddings import LabelledEmbeddings
 from leafid.learning.linear_probe.folds import held_out_folds, min_training_images
-from leafid.learning.linear_probe.held_out import HeldOut, choose, leave_out_folds
+from leafid.learning.linear_probe.held_out import SHRINKAGES, HeldOut, choose, held_out_logits, leave_out_folds
 from leafid.learning.linear_probe.lda import LinearHead, ShrunkLda
 from leafid.learning.models.network import Network
 from leafid.learning.run import LinearProbeInfo, Run
@@ -135,20 +136,68 @@ def fit_probe_head(
     return LinearProbe(head, chosen.shrinkage, score, nll, chosen.logits / temperature, chosen.labels)
 
 
-def refit_linear_probe(run: Run, network: Network, device: torch.device) -> None:
-    """Fit the probe of a run again, to train and val together; load it into the network and record it.
+class RefitImages(NamedTuple):
+    """What a probe is refitted to.
 
-    Nothing is done where a fold of train and val leaves too few images for a fit: calibration needs such folds.
+    Attributes:
+        images: train and val, in the order of ``train_val_rows``.
+        copies: augmented copies of them; None: no copies.
+        folds: (N,), fold of each image.
+        is_val: (N,), whether an image belongs to val.
     """
+
+    images: LabelledEmbeddings
+    copies: LabelledEmbeddings | None
+    folds: NDArray[np.int64]
+    is_val: NDArray[np.bool_]
+
+
+def refit_images(run: Run, network: Network, device: torch.device) -> RefitImages | None:
+    """Return the images to which the probe of a run is fitted again at its end.
+
+    None where it is not: ``training.refit`` is off, or a fold of train and val leaves too few images for a fit, and
+    calibration needs such folds.
+    """
+    if run.info.probe is None or not run.job.training.refit:
+        return None
     images, rows = train_val_embeddings(run, network, device=device), train_val_rows(run)
     folds = held_out_folds(images.labels, list(rows["gathering_id"]), list(rows["domain"]))
-    if run.info.probe is None or min_training_images(folds) <= network.taxa:
-        return
+    if min_training_images(folds) <= network.taxa:
+        return None
     copies = augmented_copy_embeddings(run, network, device=device, parts=PARTS)
+    return RefitImages(images, copies, folds, np.asarray(rows["split"] == "val"))
+
+
+def refit_linear_probe(run: Run, network: Network, device: torch.device) -> None:
+    """Fit the probe of a run again, to train and val together (see ``refit_images``); load it and record it."""
+    found = refit_images(run, network, device)
+    if run.info.probe is None or found is None:
+        return
     balanced = run.job.training.balance != "none"
-    head, shrinkage = refit_probe_head(images, network.taxa, balanced=balanced, copies=copies, folds=folds)
+    head, shrinkage = refit_probe_head(
+        found.images, network.taxa, balanced=balanced, copies=found.copies, folds=found.folds
+    )
     load_head(head, network)
     run.record(probe=run.info.probe.model_copy(update={"shrinkage": shrinkage, "refitted": True}))
+
+
+def refitted_val_logits(run: Run, network: Network, device: torch.device) -> list[NDArray[np.float64]]:
+    """Return logits (V, T) of val at each of ``SHRINKAGES``, each fold by a probe fitted to all other train and val.
+
+    So the refitted probe is judged by images that it was not fitted to. Empty where the probe is not refitted.
+    """
+    found = refit_images(run, network, device)
+    if found is None:
+        return []
+    held_out = leave_out_folds(
+        found.images,
+        network.taxa,
+        balanced=run.job.training.balance != "none",
+        copies=found.copies,
+        folds=found.folds,
+    )
+    in_order = np.argsort(np.argsort(found.folds, kind="stable"))
+    return [each.logits[in_order][found.is_val] for each in held_out_logits(held_out, SHRINKAGES)]
 
 
 def refit_probe_head(
