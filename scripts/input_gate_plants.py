@@ -58,7 +58,7 @@ def _sunny(image: NDArray[np.float32], rng: np.random.Generator) -> NDArray[np.f
     if rng.random() < 0.5:
         spots = smooth_noise(rng, (height, width), rng.uniform(0.03, 0.25) * min(height, width))
         light = np.clip(0.5 + rng.uniform(0.5, 3) * spots, 0, 1) * rng.uniform(0.2, 1.2)
-        image = image * (0.6 + light[..., None])
+        image = np.asarray(image * (0.6 + light[..., None]), np.float32)
     if rng.random() < 0.3:
-        image = image + rng.uniform(0, 0.25) * (rng.uniform(0.6, 1, 3) - image)
+        image = np.asarray(image + rng.uniform(0, 0.25) * (rng.uniform(0.6, 1, 3) - image), np.float32)
     return np.clip(image, 0, 1.2).astype(np.float32)
