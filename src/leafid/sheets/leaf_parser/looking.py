@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from leafid.sheets.leaf_parser.choosing import SeenLeaf, main_axes
 from leafid.sheets.leaf_parser.engines import Answers, Network
+from leafid.sheets.leaf_parser.graph import FACTS
 from leafid.sheets.leaf_parser.leaf_view import (
     APEX_ROW,
     BASE_ROW,
@@ -30,6 +31,8 @@ _EXCHANGED = [1, 0, 3, 2]  # signals of the rows with left and right exchanged
 _CLEAR = 0.5  # clearness below which the blade's main axes are tried as well
 _LOOKS = 1  # most further looks at a leaf whose ends were found elsewhere than expected
 _MOVED = 0.04  # share of the length from which ends are elsewhere
+_NOT_WHOLE = ("cut", "overlapped", "folded")
+_SURELY_NOT_WHOLE = 2.2  # log odds
 _FINER = 1.4  # pixels of the picture per pixel of the view from which a reduced picture is as good
 
 
@@ -105,7 +108,13 @@ class Looker:
         return Look(view, shown, answers, read_ends(answers))
 
     def read(self, look: Look) -> ViewReading:
-        """Read all of a view, from the mean of the answers for it and for its mirror image."""
+        """Read all of a view, from the mean of the answers for it and for its mirror image.
+
+        A leaf that surely is not whole is not measured: the answers for the view will do.
+        """
+        facts = dict(zip(FACTS, look.answers["facts"].ravel(), strict=True))
+        if max(facts[name] for name in _NOT_WHOLE) > _SURELY_NOT_WHOLE:
+            return read_view(look.answers)
         mirrored = self._network(np.ascontiguousarray(look.shown[:, :, :, ::-1]))
         turned = {name: mirrored[name][:, :, ::-1] for name in ("fine", "coarse")}
         turned |= {"rows": mirrored["rows"][_EXCHANGED], "facts": mirrored["facts"]}
