@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from leafid.characters import NotMeasuredReason
 from leafid.characters.assessment import Evidence, why_no_veins
+from leafid.characters.values import FULL_QUALITY
 from leafid.characters.veins.two_readers import MIN_QUALITY, SideCount, both_readers
 from leafid.characters.veins.vein_count import VeinCount, VeinSets, vein_sets
 from leafid.characters.veins.vein_paths import VeinPath
@@ -28,6 +29,11 @@ def test_a_clear_leaf_gets_a_number_and_an_unclear_one_none() -> None:
     assert 0.9 < SURE.quality < 1
     assert replace(SURE, network_deviation=2.2, ridges_deviation=1.8).quality < MIN_QUALITY
     assert replace(SURE, network=14.5).quality == 0
+
+
+def test_a_number_that_is_not_as_sure_on_any_photograph_excludes_no_taxon() -> None:
+    side = SideCount(ridges=10.5, ridges_deviation=1.0, network=12.3, network_deviation=1.4)
+    assert MIN_QUALITY < side.quality < FULL_QUALITY
 
 
 @given(

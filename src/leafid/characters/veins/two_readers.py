@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from leafid.characters.values import FULL_QUALITY
 from leafid.characters.veins.vein_count import VeinSets
 from leafid.sheets import ParsedLeaf
 
@@ -17,9 +18,12 @@ MIN_QUALITY = 0.7
 """Quality of the less sure side below which no number is given."""
 _MAX_DIFFERENCE = 4.0  # of the two expected numbers; beyond it the two did not read the same veins
 _MOST = 0.95  # quality of the surest number: the counts by eye are no surer
+_NOT_FULL = FULL_QUALITY - 0.01
 
-# Of the quality, fitted on drawn leaves by scripts/calibrate_leaf_parser.py; the constant on leaves counted by eye.
-_CONSTANT = 8.07
+# Of the quality, fitted on drawn photographs by scripts/calibrate_leaf_parser.py. Leaves counted by eye, most of them laid
+# on paper or black, are right more often than drawn photographs of the same evidence, so they have a constant of their
+# own. A number excludes a taxon only where it is as sure by that of the drawn ones, which are of every kind.
+_COUNTED_BY_EYE, _DRAWN = 8.07, 6.74
 _RIDGES = -0.88  # per standard deviation of the number by ridges
 _NETWORK = -3.07  # the same of the network's
 _DIFFERENCE = -0.59  # per vein by which both differ
@@ -53,11 +57,16 @@ class SideCount:
 
     @property
     def quality(self) -> float:
-        """The share of numbers with such evidence that are right within 1, 0 to 1."""
+        """The share of numbers with such evidence that are right within 1, 0 to 1; of laid leaves at least so many."""
         if self.evidence[-1] > _MAX_DIFFERENCE:
             return 0.0
-        odds = _CONSTANT + float(np.dot((_RIDGES, _NETWORK, _DIFFERENCE), self.evidence))
-        return min(_MOST, float(1 / (1 + np.exp(-odds))))
+        odds = float(np.dot((_RIDGES, _NETWORK, _DIFFERENCE), self.evidence))
+        limit = _MOST if _share(odds + _DRAWN) >= FULL_QUALITY else _NOT_FULL
+        return min(limit, _share(odds + _COUNTED_BY_EYE))
+
+
+def _share(odds: float) -> float:
+    return float(1 / (1 + np.exp(-odds)))
 
 
 def both_readers(sets: VeinSets, leaf: ParsedLeaf) -> tuple[SideCount, SideCount]:
