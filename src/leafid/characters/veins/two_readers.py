@@ -20,8 +20,8 @@ _MAX_DIFFERENCE = 4.0  # of the two expected numbers; beyond it the two did not 
 _MOST = 0.95  # quality of the surest number: the counts by eye are no surer
 _NOT_FULL = FULL_QUALITY - 0.01
 
-# Of the quality, fitted on drawn photographs by scripts/calibrate_leaf_parser.py. Leaves counted by eye, most of them laid
-# on paper or black, are right more often than drawn photographs of the same evidence, so they have a constant of their
+# Of the quality, fitted on drawn photographs by scripts/calibrate_leaf_parser.py. Leaves counted by eye, most of them
+# laid on paper or black, are right more often than drawn ones of the same evidence, so they have a constant of their
 # own. A number excludes a taxon only where it is as sure by that of the drawn ones, which are of every kind.
 _COUNTED_BY_EYE, _DRAWN = 8.07, 6.74
 _RIDGES = -0.88  # per standard deviation of the number by ridges
