@@ -38,7 +38,7 @@ _MAX_COUNT_UNCERTAINTY = 2.2  # standard deviation of the number per side by rid
 _MIN_SYMMETRY = (
     0.55  # of the outline, below which several leaves were taken for one, or the midrib runs beside the middle
 )
-_COUNT_UNCERTAINTY = 0.8  # standard deviation of the numbers given, on leaves counted by eye
+_COUNT_UNCERTAINTY = 0.9  # standard deviation of the numbers given, on leaves counted by eye
 
 
 @dataclass(frozen=True)
