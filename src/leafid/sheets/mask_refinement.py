@@ -68,8 +68,8 @@ class _Colours:
         x = ((columns + 0.5) * (mean.shape[1] / width) - 0.5).astype(np.float32)
         y = ((rows + 0.5) * (mean.shape[0] / height) - 0.5).astype(np.float32)
         away = self.lab[rows, columns] - _sampled(mean, x, y)
-        scaled = (away * away * _sampled(1 / spread, x, y)).sum(axis=1)
-        return np.asarray(scaled + _sampled(np.log(spread).sum(axis=2), x, y), np.float32)
+        scaled = (away * away * _sampled(np.asarray(1 / spread, np.float32), x, y)).sum(axis=1)
+        return np.asarray(scaled + _sampled(np.asarray(np.log(spread).sum(axis=2), np.float32), x, y), np.float32)
 
 
 def _reduced(values: Map) -> Map:
