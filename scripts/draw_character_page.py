@@ -32,7 +32,7 @@ def main() -> int:
     cv2.setNumThreads(1)
     cells = []
     for path in find_image_files(arguments.paths).paths[:: arguments.every]:
-        opened = open_image(Path(path), needed_side=1600)
+        opened = open_image(Path(path), needed_side=1500)
         cells.append(cell(opened, measure_image(opened, rulers=True), Path(path).stem))
     rows = -(-len(cells) // arguments.columns)
     width, height = 2 * _SIDE + 8, _SIDE + _CAPTION

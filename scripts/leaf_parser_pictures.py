@@ -28,10 +28,8 @@ def drawing(pixels: NDArray[np.uint8], leaves: Iterable[ParsedLeaf]) -> NDArray[
             cv2.polylines(shown, [np.round(line * factor).astype(np.int32)], False, tint, thickness, cv2.LINE_AA)
         at = np.round(leaf.base * factor).astype(int)
         cv2.circle(shown, (int(at[0]), int(at[1])), 5, (255, 0, 0), -1)
-        text = f"{leaf.count_left.number}/{leaf.count_right.number} q{leaf.count_left.quality:.2f}/"
-        text += (
-            f"{leaf.count_right.quality:.2f} s{leaf.score:.2f} {','.join(reason.name[:4] for reason in leaf.reasons)}"
-        )
+        text = f"{leaf.count_left.expected:.1f}/{leaf.count_right.expected:.1f} s{leaf.score:.2f} "
+        text += ",".join(reason.name[:4] for reason in leaf.reasons)
         middle = np.round(leaf.midrib[len(leaf.midrib) // 2] * factor).astype(int)
         place = (max(0, int(middle[0]) - 90), int(middle[1]))
         cv2.putText(shown, text, place, cv2.FONT_HERSHEY_SIMPLEX, 0.5, (0, 0, 0), 3, cv2.LINE_AA)

@@ -245,7 +245,7 @@ def report_masks(shared: Path) -> None:
             crop = cut_upright(pixels, parse_leaves(pixels)[0], max_side=MAX_SIDE)
             real = crop.cut_mask(truth > 60)
             start = time.process_time()
-            refined = refine_mask(crop.pixels, crop.mask, crop.midrib[0])
+            refined = refine_mask(crop.pixels, crop.mask, crop.midrib[0]).mask
             seconds.append(time.process_time() - start)
             overlaps.append([(mask & real).sum() / (mask | real).sum() for mask in (crop.mask, refined)])
         cells = (

@@ -28,18 +28,15 @@ from leafid.sheets.leaf_parser.weights import FOLDER
 NEEDED_SIDE = 900
 """Shorter side at which pictures are decoded."""
 TABLES = ("photos/kratom/vein_counts.csv", "veins/vein_counts.csv", "veins/vein_counts_2.csv")
-SURE = 0.7
-"""Quality from which a count is given."""
 
 
 @dataclass(frozen=True)
 class Answer:
-    """What was answered for one leaf counted by eye; `errors` of left and right where a count was given."""
+    """What was answered for one leaf counted by eye; `errors` of left and right where there is a count."""
 
     name: str
     found: bool
     errors: tuple[float, float] | None = None
-    sure: bool = False
     ratio_error: float | None = None
 
 
@@ -97,9 +94,8 @@ def report_counts(shared: Path, weights: Path, pictures: Path | None) -> None:
             return Answer(row["stem"], False)
         numbers = (leaf.count_left, leaf.count_right)
         errors = tuple(number.number - truth for number, truth in zip(numbers, truths(row), strict=True))
-        sure = min(number.quality for number in numbers) >= SURE
         ratio = leaf.length / leaf.width / float(row["length_width_ratio"]) - 1
-        return Answer(row["stem"], True, (errors[0], errors[1]), sure, ratio)
+        return Answer(row["stem"], True, (errors[0], errors[1]), ratio)
 
     print("## Counts by eye: the parser\n")
     table_of_answers(shared, answer)
@@ -121,7 +117,7 @@ def report_classical(shared: Path) -> None:
         given = isinstance(left, Measurement) and isinstance(right, Measurement)
         errors = (left.value - truth[0], right.value - truth[1]) if given and left and right else None
         error = ratio.value / float(row["length_width_ratio"]) - 1 if ratio else None
-        return Answer(row["stem"], True, errors, given, error)
+        return Answer(row["stem"], True, errors, error)
 
     print("## Counts by eye: the classical code\n")
     table_of_answers(shared, answer)
@@ -129,10 +125,8 @@ def report_classical(shared: Path) -> None:
 
 def table_of_answers(shared: Path, answer: Callable[[OpenedImage, dict[str, str]], Answer]) -> None:
     """Ask about each leaf of each table and print halves."""
-    print(
-        "| set | leaves | found | MAE of all | within 1, all sides | counts given | MAE | within 1 | L:W within 6 % |"
-    )
-    print("|---|---:|---:|---:|---:|---:|---:|---:|---:|")
+    print("| set | leaves | found | counts given | MAE | within 1 | L:W within 6 % |")
+    print("|---|---:|---:|---:|---:|---:|---:|")
     details = []
     for table in TABLES:
         rows = sorted_rows(shared, table)
@@ -142,22 +136,17 @@ def table_of_answers(shared: Path, answer: Callable[[OpenedImage, dict[str, str]
             answers.append(answer(open_image(path, needed_side=NEEDED_SIDE), row))
         for half, chosen in (("first half", answers[0::2]), ("second half", answers[1::2])):
             print(f"| {table}, {half} | {cells(chosen)} |")
-        details += [f"{one.name} {one.errors}{'' if one.sure else ' unsure'}" for one in answers]
+        details += [f"{one.name} {one.errors}" for one in answers]
     print("\n" + "; ".join(details) + "\n")
 
 
 def cells(answers: Sequence[Answer]) -> str:
     """Figures of a group of answers."""
-    every = np.abs([error for one in answers if one.errors for error in one.errors])
-    sure = np.abs([error for one in answers if one.errors and one.sure for error in one.errors])
+    errors = np.abs([error for one in answers if one.errors for error in one.errors])
     ratio = sum(one.ratio_error is not None and abs(one.ratio_error) <= 0.06 for one in answers)
-    given = sum(one.sure and one.errors is not None for one in answers)
-    figures = [
-        f"{values.mean():.2f} | {(values <= 1).sum()} of {2 * total}" if len(values) else f"| 0 of {2 * total}"
-        for values, total in ((every, len(answers)), (sure, given))
-    ]
+    right = f"{errors.mean():.2f} | {(errors <= 1).sum()} of {len(errors)}" if len(errors) else "|"
     found = sum(one.found for one in answers)
-    return f"{len(answers)} | {found} | {figures[0]} | {given} | {figures[1]} | {ratio} of {len(answers)}"
+    return f"{len(answers)} | {found} | {len(errors) // 2} | {right} | {ratio} of {len(answers)}"
 
 
 def truths(row: dict[str, str]) -> tuple[float, float]:

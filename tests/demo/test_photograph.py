@@ -188,3 +188,10 @@ def test_some_leaves_have_veins_that_are_no_secondaries() -> None:
             if line[0, 0] == 0:  # leaves the midrib, and ends well before the longest secondary
                 same_side = form.right if line[-1, 0] > 0 else form.left
                 assert np.abs(line[:, 0]).max() < 0.75 * max(np.abs(own[:, 0]).max() for own in same_side)
+
+
+def test_an_arrangement_can_be_asked_for() -> None:
+    photograph = draw_photograph(8, long_side=SIDE, arrangement="single")
+    assert photograph.arrangement == "single" and len(photograph.leaves) == 1
+    with pytest.raises(UsageError, match=r"no arrangement 'heap'.*single, scattered"):
+        draw_photograph(8, long_side=SIDE, arrangement="heap")

@@ -44,7 +44,7 @@ def test_a_coarse_mask_is_brought_to_the_leafs_edge() -> None:
     pixels = on_paper(leaf)
     coarse = _coarse(leaf.mask, 36)
     coarse[: np.flatnonzero(leaf.mask.any(axis=1))[0] + 40] = False  # the tip lacks
-    refined = refine_mask(pixels, coarse, leaf.midrib_px[-1])
+    refined = refine_mask(pixels, coarse, leaf.midrib_px[-1]).mask
     assert _overlap(coarse, leaf.mask) < 0.975
     assert _overlap(refined, leaf.mask) > 0.985
     assert np.flatnonzero(refined.any(axis=1))[0] - np.flatnonzero(leaf.mask.any(axis=1))[0] < 12
@@ -54,10 +54,10 @@ def test_where_colours_tell_nothing_the_mask_stays_about_the_same() -> None:
     mask = np.zeros((400, 300), np.bool_)
     mask[60:340, 80:220] = True
     noise = np.random.default_rng(1).integers(90, 110, (400, 300, 3)).astype(np.uint8)
-    refined = refine_mask(noise, mask, np.array([150.0, 60]))
+    refined = refine_mask(noise, mask, np.array([150.0, 60])).mask
     assert _overlap(refined, mask) > 0.97
     nothing = np.zeros_like(mask)
-    assert not refine_mask(noise, nothing, np.array([150.0, 60])).any()
+    assert not refine_mask(noise, nothing, np.array([150.0, 60])).mask.any()
 
 
 def test_an_outline_is_unclear_where_the_leaf_goes_on() -> None:

@@ -16,7 +16,7 @@ import numpy as np
 from leafid.characters.extent import Extent
 from leafid.characters.form import Form
 from leafid.characters.values import FormTerm, Measurement, NotMeasuredReason
-from leafid.characters.veins.two_readers import QUALITY, UNCERTAINTY
+from leafid.characters.veins.two_readers import SideCount
 from leafid.characters.veins.vein_count import VeinCount
 from leafid.characters.veins.vein_paths import STEPS, VeinPath
 
@@ -29,11 +29,16 @@ MIN_LEAN = 0.15  # below it the direction in which the veins rise is not clear, 
 _MIN_PLAUSIBLE = 2.2  # of `Evidence.plausible`; ferns, palms, flowers and torn pieces stay below
 _MIN_STRENGTH = 0.16  # mean vein score of the chosen veins; fainter veins cannot be checked by eye
 _MIN_VEINS = 3.5  # mean number of veins per side; with fewer, the venation is not pinnate
+_MIN_SPACING = 9.0  # mean distance of neighbouring veins along the midrib, in pixels of the picture
 _MAX_ELEVATION = 68.0  # elevation in degrees; steeper veins are parallel to the midrib
 _SHORTEST_PETIOLE, _LONGEST_PETIOLE = 0.02, 0.19  # shares of the blade's length; the parser sees no farther than 0.22
 _PETIOLE_QUALITY = 0.7
 _UNTESTED_QUALITY = 0.7  # of characters that were not compared with real leaves: at most, so that they exclude no taxon
-_MAX_COUNT_UNCERTAINTY = 2.2  # standard deviation of the number per side
+_MAX_COUNT_UNCERTAINTY = 2.2  # standard deviation of the number per side by ridges
+_MIN_SYMMETRY = (
+    0.55  # of the outline, below which several leaves were taken for one, or the midrib runs beside the middle
+)
+_COUNT_UNCERTAINTY = 0.9  # standard deviation of the numbers given, on leaves counted by eye
 
 
 @dataclass(frozen=True)
@@ -46,7 +51,7 @@ class Evidence:
         vein_lean: how clearly the veins rise towards the apex, -1..1; see `vein_lean`.
         strength: mean vein score of the chosen veins, 0..1.
         elevation_deg: their median angle above the perpendicular to the midrib.
-        count_uncertainty: standard deviation of their number per side.
+        count_uncertainty: standard deviation of their number, of the less sure side.
     """
 
     symmetry: float
@@ -66,24 +71,35 @@ class Evidence:
         """Score as a simple leaf whose veins rise towards the apex: about 0 for any shape, 4 for a clear leaf."""
         return self.simple + (self.vein_lean - 0.2) / 0.2
 
-    def with_veins(self, veins: VeinCount, leaning: float) -> Evidence:
-        """Return a copy with the measures of the chosen veins."""
+    def with_veins(self, veins: VeinCount, deviation: float, leaning: float) -> Evidence:
+        """Return a copy with the measures of the chosen veins; `deviation` is that of the less sure side."""
         chosen = [*veins.left, *veins.right]
         return dataclasses.replace(
             self,
             vein_lean=leaning,
             strength=float(np.mean([path.strength for path in chosen])) if chosen else 0.0,
             elevation_deg=float(np.median([path.elevation_deg for path in chosen])) if chosen else 0.0,
-            count_uncertainty=max(veins.left_uncertainty, veins.right_uncertainty),
+            count_uncertainty=deviation,
         )
 
 
-def why_no_veins(evidence: Evidence, veins: VeinCount) -> NotMeasuredReason | None:
-    """Return why the chosen veins are rejected; None where they are accepted."""
+def why_no_veins(evidence: Evidence, veins: VeinCount, length: float) -> NotMeasuredReason | None:
+    """Return why the chosen veins are rejected; None where they are accepted.
+
+    Args:
+        evidence: of the leaf.
+        veins: the likeliest by ridges.
+        length: of the blade, in pixels of the decoded picture.
+    """
+    number = (len(veins.left) + len(veins.right)) / 2
+    if length < _MIN_SPACING * number:
+        return NotMeasuredReason.VEINS_NOT_VISIBLE
     if evidence.strength < _MIN_STRENGTH or evidence.count_uncertainty > _MAX_COUNT_UNCERTAINTY:
         return NotMeasuredReason.VEINS_NOT_VISIBLE
+    if evidence.symmetry < _MIN_SYMMETRY:
+        return NotMeasuredReason.VEINS_UNCERTAIN
     parallel = evidence.elevation_deg > _MAX_ELEVATION or evidence.vein_lean < MIN_LEAN
-    if parallel or len(veins.left) + len(veins.right) < 2 * _MIN_VEINS or evidence.plausible < _MIN_PLAUSIBLE:
+    if parallel or number < _MIN_VEINS or evidence.plausible < _MIN_PLAUSIBLE:
         return NotMeasuredReason.NOT_PINNATE
     return None
 
@@ -166,20 +182,27 @@ def petiole_characters(petiole_px: float, extent: Extent, scale: Scale) -> dict[
     return {"petiole_share": Measurement(share, 0.05 * share + 0.02, _PETIOLE_QUALITY), "petiole_cm": known}
 
 
-def vein_characters(veins: VeinCount, extent: Extent) -> dict[str, Any]:
-    """Return number, angle, curvature and spacing of the secondary veins."""
+def vein_characters(veins: VeinCount, sides: tuple[SideCount, SideCount], extent: Extent) -> dict[str, Any]:
+    """Return number, angle, curvature and spacing of the secondary veins.
+
+    Args:
+        veins: the veins of both sides.
+        sides: what is known about their numbers.
+        extent: of the straightened blade.
+    """
     left, right = len(veins.left), len(veins.right)
+    least = min(side.quality for side in sides)
     chosen = [*veins.left, *veins.right]
     angles = np.array([90 - path.elevation_deg for path in chosen])
     turns = np.array([_curvature(path) for path in chosen])
     gaps = np.concatenate([np.diff([path.start for path in side]) for side in (veins.left, veins.right)])
     spacing = gaps / extent.length
     root = np.sqrt(len(chosen))
-    untested = min(QUALITY, _UNTESTED_QUALITY)
+    untested = min(least, _UNTESTED_QUALITY)
     return {
-        "secondary_veins_left": Measurement(left, UNCERTAINTY, QUALITY),
-        "secondary_veins_right": Measurement(right, UNCERTAINTY, QUALITY),
-        "secondary_vein_pairs": Measurement((left + right) / 2, UNCERTAINTY / math.sqrt(2), QUALITY),
+        "secondary_veins_left": Measurement(left, _COUNT_UNCERTAINTY, sides[0].quality),
+        "secondary_veins_right": Measurement(right, _COUNT_UNCERTAINTY, sides[1].quality),
+        "secondary_vein_pairs": Measurement((left + right) / 2, _COUNT_UNCERTAINTY / math.sqrt(2), least),
         "secondary_vein_angle_deg": Measurement(float(angles.mean()), float(angles.std() / root) + 2.0, untested),
         "secondary_vein_curvature_deg": Measurement(float(np.median(turns)), float(turns.std() / root) + 2.0, untested),
         "secondary_vein_spacing_share": Measurement(

@@ -27,8 +27,8 @@ from leafid.characters.leaf_ends import LeafEnds
 from leafid.characters.values import LeafCharacters, NotMeasuredReason
 from leafid.characters.veins.midrib import straighten_along_ridge
 from leafid.characters.veins.straightening import Points, StraightBlade, straighten
-from leafid.characters.veins.two_readers import readers_agree
-from leafid.characters.veins.vein_count import VeinCount, count_veins
+from leafid.characters.veins.two_readers import MIN_QUALITY, SideCount, both_readers
+from leafid.characters.veins.vein_count import VeinCount, VeinSets, vein_sets
 from leafid.characters.veins.vein_paths import VeinPath, half_blades, vein_paths
 from leafid.sheets import (
     MAX_UNCLEAR_OUTLINE,
@@ -36,7 +36,6 @@ from leafid.sheets import (
     cut_upright,
     ground_inside,
     refine_mask,
-    unclear_outline,
     vein_scores,
 )
 
@@ -79,6 +78,7 @@ class MeasuredLeaf:
         lines: the measured lines in pixels of `pixels`; None where the leaf was not measured.
         not_measured: reason why the leaf was not measured at all.
         no_veins: reason why its veins were not counted, where the rest was measured.
+        sides: what two readers say about the veins left and right, also where no number is given.
     """
 
     box: tuple[int, int, int, int]
@@ -88,6 +88,7 @@ class MeasuredLeaf:
     lines: Lines | None = None
     not_measured: NotMeasuredReason | None = None
     no_veins: NotMeasuredReason | None = None
+    sides: tuple[SideCount, SideCount] | None = None
 
 
 def measure_leaf(
@@ -110,11 +111,12 @@ def measure_leaf(
     found = MeasuredLeaf((left, top, right, bottom), LeafEnds(base, apex), crop.pixels, LeafCharacters())
     if leaf.reasons:
         return replace(found, not_measured=NotMeasuredReason[leaf.reasons[0].name])
-    mask = refine_mask(crop.pixels, crop.mask, crop.midrib[0])
+    refined = refine_mask(crop.pixels, crop.mask, crop.midrib[0])
+    mask = refined.mask
     blade = prepare_blade(crop.pixels, mask)
     if blade.side < MIN_SIDE:
         return replace(found, not_measured=NotMeasuredReason.TOO_SMALL)
-    if unclear_outline(crop.pixels, mask) > MAX_UNCLEAR_OUTLINE:
+    if refined.unclear > MAX_UNCLEAR_OUTLINE:
         return replace(found, not_measured=NotMeasuredReason.OUTLINE_UNCLEAR)
     if ground_inside(crop.pixels, mask) > MAX_GROUND_INSIDE or rectangularity(blade.mask) > MAX_RECTANGULARITY:
         return replace(found, not_measured=NotMeasuredReason.NOT_SIMPLE)
@@ -128,24 +130,24 @@ def measure_leaf(
         return replace(found, not_measured=NotMeasuredReason.FORESHORTENED)
     if evidence.simple < MIN_SIMPLE:
         return replace(found, not_measured=NotMeasuredReason.NOT_SIMPLE)
+    shown_scale = straight.scale * blade.scale * crop.scale
     scores = _vein_scores(straight)
-    halves = half_blades(scores, straight.blade, straight.column)
-    paths = [vein_paths(half, extent.apex, extent.base) for half in halves]
-    veins = count_veins(paths[0], paths[1], extent.length)
-    evidence = evidence.with_veins(veins, vein_lean(scores, straight))
-    no_veins = why_no_veins(evidence, veins)
-    if no_veins is None and not readers_agree(veins, leaf):
+    sets = _vein_sets(scores, straight, extent)
+    by_ridges, sides = sets.likeliest(), both_readers(sets, leaf)
+    evidence = evidence.with_veins(by_ridges, float(sets.deviations().max()), vein_lean(scores, straight))
+    no_veins = why_no_veins(evidence, by_ridges, extent.length / shown_scale)
+    if no_veins is None and min(side.quality for side in sides) < MIN_QUALITY:
         no_veins = NotMeasuredReason.VEINS_UNCERTAIN
-    given = None if no_veins else veins
-    scale = Scale(straight.scale * blade.scale * crop.scale * px_per_original, px_per_mm)
+    given = None if no_veins else sets.of((sides[0].number, sides[1].number))
+    scale = Scale(shown_scale * px_per_original, px_per_mm)
     characters = LeafCharacters(
         **form_characters(form, extent, scale, evidence),
         **end_characters(form, extent, evidence),
         **({} if leaf.petiole is None else petiole_characters(_length(leaf.petiole) / px_per_original, extent, scale)),
-        **({} if given is None else vein_characters(given, extent)),
+        **({} if given is None else vein_characters(given, sides, extent)),
     )
     lines = _lines_over(blade, straight, extent, given)
-    return replace(found, characters=characters, lines=lines, no_veins=no_veins)
+    return replace(found, characters=characters, lines=lines, no_veins=no_veins, sides=sides)
 
 
 def _length(line: Points) -> float:
@@ -158,6 +160,12 @@ def _vein_scores(straight: StraightBlade) -> NDArray[np.float32]:
     scores = np.zeros((12, *straight.blade.shape), np.float32)
     scores[:, near] = vein_scores(straight.grey[near], straight.blade[near])
     return scores
+
+
+def _vein_sets(scores: NDArray[np.float32], straight: StraightBlade, extent: Extent) -> VeinSets:
+    halves = half_blades(scores, straight.blade, straight.column)
+    left, right = (vein_paths(half, extent.apex, extent.base) for half in halves)
+    return vein_sets(left, right, extent.length)
 
 
 def _lines_over(blade: Blade, straight: StraightBlade, extent: Extent, veins: VeinCount | None) -> Lines:

@@ -80,7 +80,7 @@ _REASON_WORDS = {
     NotMeasuredReason.NO_MIDRIB: "no midrib was found: nothing is measured",
     NotMeasuredReason.ENDS_OUTSIDE: "base or apex lies outside the image",
     NotMeasuredReason.VEINS_NOT_VISIBLE: "secondary veins are not clear enough to be counted",
-    NotMeasuredReason.VEINS_UNCERTAIN: "two ways of counting the secondary veins differ: no number is given",
+    NotMeasuredReason.VEINS_UNCERTAIN: "the number of secondary veins is too unsure: none is given",
     NotMeasuredReason.NOT_PINNATE: "no pinnate venation was recognised: veins are not counted",
 }
 

@@ -31,25 +31,31 @@ _GROUND_SHARES = {
 }  # fmt: skip
 
 
-def draw_photograph(seed: int, *, long_side: int | None = None) -> DrawnPhotograph:
+def draw_photograph(seed: int, *, long_side: int | None = None, arrangement: str | None = None) -> DrawnPhotograph:
     """Draw a photograph. The same seed and size always give the same arrays; other sizes show about the same scene.
 
     Args:
         seed: 0 or more.
         long_side: of the image in pixels, 150 to 4000; sampled from that range (logarithmically) if not given.
+        arrangement: how leaves lie, one of `ARRANGEMENTS` or `NEGATIVES`; sampled if not given.
 
     Raises:
-        UsageError: a number is out of its range.
+        UsageError: a number is out of its range, or there is no such arrangement.
     """
     if seed < 0:
         raise UsageError(f"The seed of a drawn photograph is {seed}; give 0 or more.")
     if long_side is not None and not SMALLEST <= long_side <= LARGEST:
         raise UsageError(f"A drawn photograph has a long side of {SMALLEST} to {LARGEST} pixels, not {long_side}.")
+    known = [*ARRANGEMENTS, *NEGATIVES]
+    if arrangement is not None and arrangement not in known:
+        raise UsageError(
+            f"There is no arrangement {arrangement!r} of a drawn photograph; give one of {', '.join(known)}."
+        )
     # The scene does not depend on the size; what is drawn pixel by pixel takes its chance from another stream.
     rng, pixels = (np.random.default_rng(s) for s in np.random.SeedSequence([seed, 17]).spawn(2))
     sampled = round(float(np.exp(rng.uniform(np.log(SMALLEST), np.log(LARGEST)))))
     shape = _frame(long_side or sampled, rng)
-    arrangement = _arrangement(rng)
+    arrangement = arrangement or _arrangement(rng)
     cut_out = rng.random() < 0.1
     ground = _ground(arrangement, cut_out, rng)
     light = sample_light(rng)

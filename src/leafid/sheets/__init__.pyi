@@ -13,6 +13,7 @@ from .leaf_parser import SecondaryCount as SecondaryCount
 from .leaf_parser import parse_leaf_between as parse_leaf_between
 from .leaf_parser import parse_leaves as parse_leaves
 from .mask_refinement import MAX_UNCLEAR_OUTLINE as MAX_UNCLEAR_OUTLINE
+from .mask_refinement import RefinedMask as RefinedMask
 from .mask_refinement import ground_inside as ground_inside
 from .mask_refinement import refine_mask as refine_mask
 from .mask_refinement import unclear_outline as unclear_outline

@@ -7,6 +7,7 @@ too: the farther a pixel lies from the outline, the less colour can move it.
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 
 import cv2
 import numpy as np
@@ -14,6 +15,7 @@ from numpy.typing import NDArray
 
 Map = NDArray[np.float32]
 Points = NDArray[np.float64]
+Indices = NDArray[np.intp]
 
 _BAND = 0.035  # half-width of the band along the outline, as a share of the square root of the leaf's area
 _RING = 3.0  # how far beyond the band colours are taken, in half-widths of the band
@@ -26,6 +28,7 @@ _CORRIDOR = (
     0.25  # half-width of the strip from mask to apex in which a thin tip is looked for, in half-widths of the band
 )
 _PASSES = 2
+_ROW = 1024  # places that are sampled in one row
 _STEP = 0.03  # how far inside and outside the outline colours are compared, as a share of the square root of the area
 MAX_UNCLEAR_OUTLINE = 0.08
 """Share of an outline; above it a part of the blade lacks, is covered, or cannot be told from its ground."""
@@ -36,7 +39,61 @@ _NECK = 0.04  # half-width of parts that are too thin to be blade, likewise
 _CONTRAST = 15.0  # distance of two colours in units of 8-bit CIELAB below which they are about the same
 
 
-def refine_mask(pixels: NDArray[np.uint8], mask: NDArray[np.bool_], apex: Points) -> NDArray[np.bool_]:
+@dataclass(frozen=True)
+class _Colours:
+    """Colours of a crop in CIELAB: `lab` [H, W, 3], and they and their squares at a fraction of the size."""
+
+    lab: Map
+    small: Map
+    squares: Map
+
+    @classmethod
+    def of(cls, pixels: NDArray[np.uint8]) -> _Colours:
+        lab = cv2.cvtColor(pixels, cv2.COLOR_RGB2LAB).astype(np.float32)
+        lab = np.asarray(cv2.GaussianBlur(lab, (0, 0), 0.8), np.float32)
+        return cls(lab, _reduced(lab), _reduced(np.asarray(cv2.multiply(lab, lab))))
+
+    def distances(self, weights: Map, sigma: float, rows: Indices, columns: Indices) -> Map:
+        """Squared distances [N] of pixels from the mean colour of weighted ones around them, in standard deviations."""
+
+        def local(values: Map) -> Map:
+            return np.asarray(cv2.GaussianBlur(values, (0, 0), max(1.0, sigma / _COARSE)), np.float32)
+
+        share = _reduced(weights)[..., None]
+        total = np.maximum(local(share[..., 0]), 1e-4)[..., None]
+        mean = np.asarray(local(self.small * share) / total, np.float32)
+        scatter = np.asarray(local(self.squares * share) / total - mean**2, np.float32)
+        spread = np.maximum(scatter, 0) + np.float32(_SPREAD**2)
+        height, width = weights.shape
+        x = ((columns + 0.5) * (mean.shape[1] / width) - 0.5).astype(np.float32)
+        y = ((rows + 0.5) * (mean.shape[0] / height) - 0.5).astype(np.float32)
+        away = self.lab[rows, columns] - _sampled(mean, x, y)
+        scaled = (away * away * _sampled(np.asarray(1 / spread, np.float32), x, y)).sum(axis=1)
+        return np.asarray(scaled + _sampled(np.asarray(np.log(spread).sum(axis=2), np.float32), x, y), np.float32)
+
+
+def _reduced(values: Map) -> Map:
+    size = (max(1, values.shape[1] // _COARSE), max(1, values.shape[0] // _COARSE))
+    return np.asarray(cv2.resize(values, size, interpolation=cv2.INTER_AREA), np.float32)
+
+
+def _sampled(values: Map, x: Map, y: Map) -> Map:
+    """Values [N, ...] between pixels; places are laid in rows, because OpenCV takes at most 32,767 in one."""
+    padded = -len(x) % _ROW
+    grid = [np.pad(each, (0, padded)).reshape(-1, _ROW) for each in (x, y)]
+    found = cv2.remap(values, grid[0], grid[1], cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    return np.asarray(found, np.float32).reshape(-1, *values.shape[2:])[: len(x)]
+
+
+@dataclass(frozen=True)
+class RefinedMask:
+    """A refined mask, bool (H, W), and the share of its outline that is unclear; see `unclear_outline`."""
+
+    mask: NDArray[np.bool_]
+    unclear: float
+
+
+def refine_mask(pixels: NDArray[np.uint8], mask: NDArray[np.bool_], apex: Points) -> RefinedMask:
     """Refine a leaf's mask.
 
     Args:
@@ -49,30 +106,32 @@ def refine_mask(pixels: NDArray[np.uint8], mask: NDArray[np.bool_], apex: Points
     """
     area = int(np.count_nonzero(mask))
     if not area:
-        return mask
-    lab = cv2.cvtColor(pixels, cv2.COLOR_RGB2LAB).astype(np.float32)
-    lab = np.asarray(cv2.GaussianBlur(lab, (0, 0), 0.8), np.float32)
+        return RefinedMask(mask, 1.0)
+    colours = _Colours.of(pixels)
     band = max(2.0, _BAND * math.sqrt(area))
     refined = mask
     for number in range(_PASSES):
-        refined = _moved(lab, refined, apex if number == 0 else None, band / (1 + number))
+        refined = _moved(colours, refined, apex if number == 0 else None, band / (1 + number))
     if not 0.6 * area < np.count_nonzero(refined) < 1.5 * area:
         refined = mask
     unclear = unclear_outline(pixels, refined)
     if unclear > MAX_UNCLEAR_OUTLINE:
-        grown = _moved(lab, _grown(lab, refined), None, band / 2)
-        if unclear_outline(pixels, grown) < min(MAX_UNCLEAR_OUTLINE, unclear / 2):
-            return grown
-    return refined
+        grown = _moved(colours, _grown(colours, refined), None, band / 2)
+        unclear_grown = unclear_outline(pixels, grown)
+        if unclear_grown < min(MAX_UNCLEAR_OUTLINE, unclear / 2):
+            return RefinedMask(grown, unclear_grown)
+    return RefinedMask(refined, unclear)
 
 
-def _grown(lab: Map, mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
+def _grown(colours: _Colours, mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
     """Add what goes on in the colour of the blade beside it: a coarse mask may lack a part of its leaf."""
     side = math.sqrt(np.count_nonzero(mask))
     away = cv2.distanceTransform((~mask).astype(np.uint8), cv2.DIST_L2, 5)
     inside = cv2.erode(mask.astype(np.uint8), np.ones((5, 5), np.uint8)).astype(np.float32)
-    alike = _distance(lab, inside, _NEARBY * side) < _ALIKE
-    added = (alike & (away < _GROWTH * side)).astype(np.uint8)
+    rows, columns = np.nonzero(away < _GROWTH * side)
+    alike = colours.distances(inside, _NEARBY * side, rows, columns) < _ALIKE
+    added = np.zeros(mask.shape, np.uint8)
+    added[rows[alike], columns[alike]] = 1
     breadth = 2 * round(_NECK * side) + 1
     added = np.asarray(cv2.morphologyEx(added, cv2.MORPH_OPEN, np.ones((breadth, breadth), np.uint8)))
     _, pieces = cv2.connectedComponents(((added > 0) | mask).astype(np.uint8), connectivity=4)
@@ -93,8 +152,7 @@ def unclear_outline(pixels: NDArray[np.uint8], mask: NDArray[np.bool_]) -> float
     if not outlines or mask.all():
         return 1.0
     step = max(2.0, _STEP * math.sqrt(np.count_nonzero(mask)))
-    lab = cv2.cvtColor(pixels, cv2.COLOR_RGB2LAB).astype(np.float32)
-    lab = np.asarray(cv2.GaussianBlur(lab, (0, 0), step / 2), np.float32)
+    lab = _smooth_colours(pixels, step / 2)
     within = np.asarray(cv2.distanceTransform(mask.astype(np.uint8), cv2.DIST_L2, 5), np.float32)
     beyond = np.asarray(cv2.distanceTransform((~mask).astype(np.uint8), cv2.DIST_L2, 5), np.float32)
     signed = cv2.GaussianBlur(within - beyond, (0, 0), step / 2)
@@ -104,11 +162,21 @@ def unclear_outline(pixels: NDArray[np.uint8], mask: NDArray[np.bool_]) -> float
     inward /= np.maximum(np.hypot(*inward.T), 1e-6)[:, None]
 
     def colour(places: Points) -> Map:
-        columns, rows = np.round(places).astype(int).T
-        return np.asarray(lab[np.clip(rows, 0, mask.shape[0] - 1), np.clip(columns, 0, mask.shape[1] - 1)])
+        factors = lab.shape[1] / mask.shape[1], lab.shape[0] / mask.shape[0]
+        x, y = ((places + 0.5) * factors - 0.5).astype(np.float32).T
+        return _sampled(lab, x, y)
 
     difference = colour(points + step * inward) - colour(points - step * inward)
     return float(np.mean(np.sqrt((difference**2).sum(axis=1)) < _CONTRAST))
+
+
+def _smooth_colours(pixels: NDArray[np.uint8], sigma: float) -> Map:
+    """Blur colours in CIELAB [h, w, 3]; at half the size where the blur is wide enough for that to be the same."""
+    half = sigma >= 2
+    size = (max(1, pixels.shape[1] // 2), max(1, pixels.shape[0] // 2))
+    small = np.asarray(cv2.resize(pixels, size, interpolation=cv2.INTER_AREA), np.uint8) if half else pixels
+    lab = cv2.cvtColor(small, cv2.COLOR_RGB2LAB).astype(np.float32)
+    return np.asarray(cv2.GaussianBlur(lab, (0, 0), sigma / 2 if half else sigma), np.float32)
 
 
 def ground_inside(pixels: NDArray[np.uint8], mask: NDArray[np.bool_]) -> float:
@@ -131,47 +199,27 @@ def ground_inside(pixels: NDArray[np.uint8], mask: NDArray[np.bool_]) -> float:
     return float(np.mean(away[inner] < _CONTRAST))
 
 
-def _moved(lab: Map, mask: NDArray[np.bool_], apex: Points | None, band: float) -> NDArray[np.bool_]:
+def _moved(colours: _Colours, mask: NDArray[np.bool_], apex: Points | None, band: float) -> NDArray[np.bool_]:
     inside = np.asarray(cv2.distanceTransform(mask.astype(np.uint8), cv2.DIST_L2, 5), np.float32)
     outside = np.asarray(cv2.distanceTransform((~mask).astype(np.uint8), cv2.DIST_L2, 5), np.float32)
     signed = np.asarray(np.where(mask, inside - 0.5, 0.5 - outside), np.float32)
     undecided = np.abs(signed) <= band
-    prior = np.asarray(_PRIOR * np.clip(signed / band, -1, 1), np.float32)
-    if apex is not None:
-        strip = _strip_to(apex, mask, band)
-        undecided |= strip
-        prior[strip] = 0
+    strip = np.zeros_like(mask) if apex is None else _strip_to(apex, mask, band)
+    undecided |= strip
     reach = band * (1 + _RING)
     leaf = ((signed > band) & (signed < reach)).astype(np.float32)
     ground = ((signed < -band) & (signed > -reach) & ~undecided).astype(np.float32)
     if leaf.sum() < 50 or ground.sum() < 50:
         return mask
-    odds = prior + (_distance(lab, ground, _SIGMA * band) - _distance(lab, leaf, _SIGMA * band)) / 2
-    odds = np.asarray(cv2.GaussianBlur(np.clip(odds, -6, 6), (0, 0), _SMOOTH), np.float32)
+    # Only what is undecided, and what its smoothing reaches, needs colours compared.
+    near = cv2.dilate(undecided.astype(np.uint8), np.ones((9, 9), np.uint8)) > 0
+    rows, columns = np.nonzero(near)
+    prior = np.where(strip[near], 0, _PRIOR * np.clip(signed[near] / band, -1, 1))
+    away = [colours.distances(weights, _SIGMA * band, rows, columns) for weights in (ground, leaf)]
+    odds = np.zeros(mask.shape, np.float32)
+    odds[near] = np.clip(prior + (away[0] - away[1]) / 2, -6, 6)
+    odds = np.asarray(cv2.GaussianBlur(odds, (0, 0), _SMOOTH), np.float32)
     return _one_piece(np.where(undecided, odds > 0, signed > 0))
-
-
-def _distance(lab: Map, weights: Map, sigma: float) -> Map:
-    """Squared distance of each pixel from the mean colour of weighted pixels around it, in standard deviations."""
-    height, width = weights.shape
-    size = (max(1, width // _COARSE), max(1, height // _COARSE))
-
-    def reduced(values: Map) -> Map:
-        return np.asarray(cv2.resize(values, size, interpolation=cv2.INTER_AREA), np.float32)
-
-    def local(values: Map) -> Map:
-        return np.asarray(cv2.GaussianBlur(values, (0, 0), max(1.0, sigma / _COARSE)), np.float32)
-
-    small, share = reduced(lab), reduced(weights)[..., None]
-    total = np.maximum(local(share[..., 0]), 1e-4)[..., None]
-    coarse = np.asarray(local(small * share) / total, np.float32)
-    scatter = np.asarray(local(reduced(lab * lab) * share) / total - coarse**2, np.float32)
-    spread = np.maximum(scatter, 0) + np.float32(_SPREAD**2)
-    constant = np.asarray(cv2.resize(np.log(spread).sum(axis=2), (width, height)), np.float32)
-    mean, precision = (np.asarray(cv2.resize(each, (width, height))) for each in (coarse, 1 / spread))
-    away = cv2.subtract(lab, mean)
-    summed = cv2.transform(cv2.multiply(cv2.multiply(away, away), precision), np.ones((1, 3), np.float32))
-    return np.asarray(cv2.add(summed, constant), np.float32)
 
 
 def _strip_to(apex: Points, mask: NDArray[np.bool_], band: float) -> NDArray[np.bool_]:

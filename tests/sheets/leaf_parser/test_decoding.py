@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from leafid.sheets.leaf_parser.counting import counted, within_one
+from leafid.sheets.leaf_parser.counting import counted, expected_number
 from leafid.sheets.leaf_parser.leaf_view import APEX_ROW, AXIS_COLUMN, BASE_ROW, leaf_view
 from leafid.sheets.leaf_parser.overview import decode_overview
 from leafid.sheets.leaf_parser.reading import Departure, Side, fit_midrib, read_view
@@ -97,11 +97,16 @@ def test_the_midrib_does_not_follow_a_secondary_vein() -> None:
 
 
 @given(chances=st.lists(st.floats(0.02, 0.98), min_size=1, max_size=20))
-def test_a_count_from_clear_signals_is_surer(chances: list[float]) -> None:
-    drawn = np.array(chances)
-    clear = np.where(drawn > 0.5, 0.99, 0.01)
-    number = int((drawn > 0.5).sum())
-    assert 0 <= within_one(drawn, number, 0.5) <= within_one(clear, number, 0.5) + 1e-9 <= 1 + 2e-9
+def test_a_number_from_clear_signals_is_surer(chances: list[float]) -> None:
+    def side(values: list[float]) -> Side:
+        course = np.array([[AXIS_COLUMN, 200.0], [AXIS_COLUMN + 40, 180.0]])
+        return Side(tuple(Departure(200.0, value, course, value) for value in values), (310.0, 50.0))
+
+    expected, deviation = expected_number(side(chances))
+    sharper = [0.99 if chance > 0.5 else 0.01 for chance in chances]
+    assert expected == pytest.approx(sum(chances))
+    assert 0 <= expected_number(side(sharper))[1] <= deviation + 1e-9
+    assert expected_number(side([1.0, 1.0, 0.0])) == (2.0, 0.0)
 
 
 def test_short_veins_that_crowd_at_apex_and_base_are_not_counted() -> None:
@@ -110,10 +115,10 @@ def test_short_veins_that_crowd_at_apex_and_base_are_not_counted() -> None:
 
     long = [departure(row, 60.0) for row in (280.0, 240.0, 200.0, 160.0, 120.0)]
     side = Side((departure(300.0, 6.0), *long, departure(80.0, 20.0), departure(60.0, 5.0)), (310.0, 50.0))
-    assert [each.row for each in counted(side, 0.5)] == [280.0, 240.0, 200.0, 160.0, 120.0, 80.0]
+    assert [each.row for each in counted(side)] == [280.0, 240.0, 200.0, 160.0, 120.0, 80.0]
 
 
 def test_no_departure_is_likely_enough_to_count() -> None:
-    assert counted(Side((), (310.0, 50.0)), 0.5) == ()
+    assert counted(Side((), (310.0, 50.0))) == ()
     faint = Departure(200.0, 0.1, np.array([[AXIS_COLUMN, 200.0], [AXIS_COLUMN + 40, 180.0]]), 0.0)
-    assert counted(Side((faint,), (310.0, 50.0)), 0.5) == ()
+    assert counted(Side((faint,), (310.0, 50.0))) == ()

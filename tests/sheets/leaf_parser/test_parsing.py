@@ -61,7 +61,7 @@ def test_a_leaf_given_by_base_and_apex_is_read_between_them() -> None:
     assert overlap(leaf, truth, shape) > 0.7
     assert NotWhole.CUT_BY_FRAME not in leaf.reasons
     assert leaf.count_left.number == len(leaf.left)
-    assert 0 <= leaf.count_left.quality <= 1
+    assert leaf.count_left.expected > 0 and leaf.count_left.deviation >= 0
 
 
 def test_ends_that_are_one_point_are_refused() -> None:

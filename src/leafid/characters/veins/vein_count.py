@@ -29,23 +29,54 @@ _TEMPERATURE = 0.22  # difference of score at which one number of veins is e tim
 
 @dataclass(frozen=True)
 class VeinCount:
-    """The secondary veins of a blade.
-
-    Attributes:
-        left: the veins on the left, from the apex to the base.
-        right: the veins on the right.
-        left_uncertainty: standard deviation of the number on the left over the alternative sets of paths.
-        right_uncertainty: the same on the right.
-    """
+    """The secondary veins of a blade: those on the left and on the right, each from the apex to the base."""
 
     left: tuple[VeinPath, ...]
     right: tuple[VeinPath, ...]
-    left_uncertainty: float
-    right_uncertainty: float
 
 
-def count_veins(left: Sequence[VeinPath], right: Sequence[VeinPath], length: float) -> VeinCount:
-    """Select the secondary veins among the paths of both sides.
+@dataclass(frozen=True)
+class VeinSets:
+    """The best set of paths of each possible number, and how likely each number is.
+
+    Attributes:
+        left: sets of 0, 1, 2, ... paths on the left, each from the apex to the base.
+        right: the same on the right.
+        likely: float64 [len(left), len(right)], probability of each pair of numbers; sums to 1.
+    """
+
+    left: tuple[tuple[VeinPath, ...], ...]
+    right: tuple[tuple[VeinPath, ...], ...]
+    likely: NDArray[np.float64]
+
+    def expected(self) -> NDArray[np.float64]:
+        """Expected numbers [2] on the left and on the right."""
+        return np.array([float(share @ np.arange(len(share))) for share in self._shares()])
+
+    def deviations(self) -> NDArray[np.float64]:
+        """Standard deviations [2] of both numbers."""
+        means = self.expected()
+        spread = [
+            share @ (np.arange(len(share)) - mean) ** 2 for share, mean in zip(self._shares(), means, strict=True)
+        ]
+        return np.sqrt(np.array(spread, np.float64))
+
+    def likeliest(self) -> VeinCount:
+        """The veins of the likeliest numbers."""
+        left, right = np.unravel_index(int(self.likely.argmax()), self.likely.shape)
+        return VeinCount(self.left[left], self.right[right])
+
+    def of(self, numbers: tuple[int, int]) -> VeinCount:
+        """The veins where their numbers are known; fewer where there are not so many paths."""
+        left, right = numbers
+        return VeinCount(self.left[min(left, len(self.left) - 1)], self.right[min(right, len(self.right) - 1)])
+
+    def _shares(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        return self.likely.sum(axis=1), self.likely.sum(axis=0)
+
+
+def vein_sets(left: Sequence[VeinPath], right: Sequence[VeinPath], length: float) -> VeinSets:
+    """Select the secondary veins among the paths of both sides, for each possible number.
 
     Args:
         left: paths of the left side, in any order.
@@ -58,13 +89,12 @@ def count_veins(left: Sequence[VeinPath], right: Sequence[VeinPath], length: flo
         _best_sets(_by_spacing_row(side), (strongest + _reference_strength(side)) / 2, rising, length)
         for side in (left, right)
     ]
-    numbers = [np.array([number for number, _ in enumerate(side)]) for side in sides]
+    numbers = [np.arange(len(side)) for side in sides]
     score = np.array([[a.score + b.score for b in sides[1]] for a in sides[0]])
     score -= _SIDE_DIFFERENCE_COST * np.minimum((numbers[0][:, None] - numbers[1][None]) ** 2, 9)
-    best = np.unravel_index(int(score.argmax()), score.shape)
     likely = np.exp((score - score.max()) / _TEMPERATURE)
-    deviations = [_deviation(likely.sum(axis=1 - axis), numbers[axis]) for axis in (0, 1)]
-    return VeinCount(sides[0][best[0]].paths, sides[1][best[1]].paths, *deviations)
+    paths = [tuple(each.paths for each in side) for side in sides]
+    return VeinSets(paths[0], paths[1], likely / likely.sum())
 
 
 @dataclass(frozen=True)
@@ -135,9 +165,3 @@ def _trace_back(
         second, last = int(predecessor[second, last]), second
         chosen.append(second)
     return tuple(paths[index] for index in reversed(chosen))
-
-
-def _deviation(likely: NDArray[np.float64], numbers: NDArray[np.int64]) -> float:
-    share = likely / likely.sum()
-    mean = float((share * numbers).sum())
-    return float(np.sqrt((share * (numbers - mean) ** 2).sum()))

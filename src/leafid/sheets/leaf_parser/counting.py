@@ -1,4 +1,4 @@
-"""How many secondary veins a side has, and how often a number with such evidence is right.
+"""How many secondary veins a side has.
 
 Secondaries of one side are about evenly spaced: distances change little from one to the next. So the set of possible
 departures is chosen that is best as a whole, by dynamic programming over pairs of neighbours. The short ones that
@@ -7,19 +7,14 @@ crowd at apex and base are no secondaries, as in counts by eye.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
-from functools import cache
-from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from leafid.errors import WeightsError
-from leafid.sheets.leaf_parser.reading import Departure, Side, ViewReading
-from leafid.sheets.leaf_parser.weights import FOLDER
+from leafid.sheets.leaf_parser.reading import Departure, Side
 
-CALIBRATION = "counting.json"
+_LIKELY = 0.55  # probability from which a departure is rather a vein than not, chosen on leaves counted by eye
 _UNEVEN = 0.5  # cost of a distance that is e times, or one e-th, of the one before; in units of log odds
 _SHORTEST = 0.2  # reach of the shortest secondary across the leaf, as a share of that of the longest of its side
 _MOST_UNEVEN = 6.0  # a vein lost to damage costs no more than this
@@ -27,20 +22,15 @@ _MOST_UNEVEN = 6.0  # a vein lost to damage costs no more than this
 Values = NDArray[np.float64]
 
 
-def counted(side: Side, threshold: float) -> tuple[Departure, ...]:
-    """The departures that count as secondary veins, from the base upwards.
-
-    Args:
-        side: its possible departures, from the base upwards.
-        threshold: probability from which a departure is rather a vein than not.
-    """
+def counted(side: Side) -> tuple[Departure, ...]:
+    """The departures of a side that count as secondary veins, from the base upwards."""
     reaches = np.array([_reach(departure.course) for departure in side.departures])
-    likely = np.array([departure.chance >= threshold for departure in side.departures], bool)
+    likely = np.array([departure.chance >= _LIKELY for departure in side.departures], bool)
     least = _SHORTEST * float(reaches[likely].max(initial=0))
     departures = [departure for departure, reach in zip(side.departures, reaches, strict=True) if reach >= least]
     if not departures:
         return ()
-    worth = _odds(np.array([departure.chance for departure in departures])) - _odds(np.array(threshold))
+    worth = _odds(np.array([departure.chance for departure in departures])) - _odds(np.array(_LIKELY))
     sets = _best_sets(worth, -np.array([departure.row for departure in departures]))
     return tuple(departures[index] for index in max(sets)[1])
 
@@ -90,60 +80,7 @@ def _recovered(total: Values, before: list[NDArray[np.int64]]) -> list[int]:
     return chosen[::-1]
 
 
-def evidence(reading: ViewReading, side: Side, px_scale: float, threshold: float) -> list[float]:
-    """What the quality of a count depends on, in the order of the calibration's coefficients.
-
-    Args:
-        reading: the leaf.
-        side: the side that was counted.
-        px_scale: view pixels per pixel of the picture: above 1 the leaf was enlarged.
-        threshold: probability from which a departure counts.
-    """
-    chances = np.array([departure.chance for departure in side.departures])
-    number = len(counted(side, threshold))
-    within = float(np.clip(within_one(chances, number, threshold), 0.01, 0.99))
-    other = reading.right if side is reading.left else reading.left
-    apart = abs(number - len(counted(other, threshold)))
-    return [
-        float(np.log(within / (1 - within))),
-        reading.facts["veins_visible"],
-        reading.facts["visible_fraction"],
-        reading.facts["folded"],
-        float(np.log(max(px_scale, 0.05))),
-        float(min(apart, 4)),
-        number / 10,
-    ]
-
-
-def within_one(chances: Values, number: int, threshold: float) -> float:
-    """Probability that the true number is within 1, were the departures independent (Poisson binomial).
-
-    Chances are first moved so that `threshold` becomes a half.
-    """
-    odds = chances / np.maximum(1 - chances, 1e-6) * (1 - threshold) / threshold
-    spread = np.array([1.0])
-    for chance in odds / (1 + odds):
-        spread = np.convolve(spread, [1 - chance, chance])
-    return float(spread[max(0, number - 1) : number + 2].sum())
-
-
-def quality(evidences: list[float], folder: Path = FOLDER) -> float:
-    """The share of counts with such evidence that are within 1, by the calibration."""
-    calibration = read_calibration(folder)
-    total = float(np.dot(calibration["coefficients"], [1.0, *evidences]))
-    return float(1 / (1 + np.exp(-total)))
-
-
-@cache
-def read_calibration(folder: Path = FOLDER) -> dict[str, list[float]]:
-    """Read `threshold` and `coefficients` (the constant first).
-
-    Raises:
-        WeightsError: the file is missing or no calibration.
-    """
-    path = folder / CALIBRATION
-    try:
-        found = json.loads(path.read_text(encoding="utf-8"))
-        return {"threshold": [float(found["threshold"])], "coefficients": [float(c) for c in found["coefficients"]]}
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise WeightsError(f"{path} is missing or damaged. Install leafid again.") from error
+def expected_number(side: Side) -> tuple[float, float]:
+    """The expected number of veins of a side, and its standard deviation, were the departures independent."""
+    chances = np.array([departure.chance for departure in side.departures], np.float64)
+    return float(chances.sum()), float(np.sqrt((chances * (1 - chances)).sum()))

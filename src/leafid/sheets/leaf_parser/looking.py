@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from leafid.sheets.leaf_parser.choosing import SeenLeaf, main_axes
 from leafid.sheets.leaf_parser.engines import Answers, Network
+from leafid.sheets.leaf_parser.graph import FACTS
 from leafid.sheets.leaf_parser.leaf_view import (
     APEX_ROW,
     BASE_ROW,
@@ -30,6 +31,8 @@ _EXCHANGED = [1, 0, 3, 2]  # signals of the rows with left and right exchanged
 _CLEAR = 0.5  # clearness below which the blade's main axes are tried as well
 _LOOKS = 1  # most further looks at a leaf whose ends were found elsewhere than expected
 _MOVED = 0.04  # share of the length from which ends are elsewhere
+_NOT_WHOLE = ("cut", "overlapped", "folded")
+_SURELY_NOT_WHOLE = 2.2  # log odds
 _FINER = 1.4  # pixels of the picture per pixel of the view from which a reduced picture is as good
 
 
@@ -68,7 +71,7 @@ class Looker:
         rows, columns = np.nonzero(found.cells)
         cells = np.asarray((np.stack([columns, rows], axis=1) + 0.5) * (4 / factor), np.float64)
         looks = [self.between(found.base / factor, found.apex / factor, cells, prior)]
-        for base, apex in main_axes(cells) if axes else ():
+        for base, apex in main_axes(cells, found.apex - found.base) if axes else ():
             if max(look.clearness for look in looks) < _CLEAR:
                 looks.append(self.between(base, apex, cells, prior))
         return SeenLeaf(found, max(looks, key=lambda look: look.clearness))
@@ -105,7 +108,13 @@ class Looker:
         return Look(view, shown, answers, read_ends(answers))
 
     def read(self, look: Look) -> ViewReading:
-        """Read all of a view, from the mean of the answers for it and for its mirror image."""
+        """Read all of a view, from the mean of the answers for it and for its mirror image.
+
+        A leaf that surely is not whole is not measured: the answers for the view will do.
+        """
+        facts = dict(zip(FACTS, look.answers["facts"].ravel(), strict=True))
+        if max(facts[name] for name in _NOT_WHOLE) > _SURELY_NOT_WHOLE:
+            return read_view(look.answers)
         mirrored = self._network(np.ascontiguousarray(look.shown[:, :, :, ::-1]))
         turned = {name: mirrored[name][:, :, ::-1] for name in ("fine", "coarse")}
         turned |= {"rows": mirrored["rows"][_EXCHANGED], "facts": mirrored["facts"]}

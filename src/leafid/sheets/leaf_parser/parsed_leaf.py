@@ -26,13 +26,15 @@ class SecondaryCount:
     """Number of secondary veins of one side.
 
     Attributes:
-        number: veins counted.
-        quality: 0 to 1: the share of counts with such evidence that are within 1 (`scripts/calibrate_leaf_parser.py`).
+        number: veins that are likelier than not, without short ones at apex and base.
+        expected: the number to be expected: the sum of the probabilities of all veins that may be there.
+        deviation: its standard deviation.
         seen: from where to where along the midrib (0 base, 1 apex) veins can be seen.
     """
 
     number: int
-    quality: float
+    expected: float
+    deviation: float
     seen: tuple[float, float]
 
 
@@ -49,7 +51,7 @@ class ParsedLeaf:
         petiole: [P, 2] from the base away, the part near the leaf; None where there is none.
         left: secondaries of the left side (apex up), each from the midrib outward, the lowest first.
         right: those of the right side.
-        count_left: their number and how sure it is.
+        count_left: their number.
         count_right: the same for the right side.
         veins_visible: how well the secondaries stand out, 0 to 1.
         reasons: why the leaf is not seen whole; empty for a whole leaf.
@@ -83,7 +85,7 @@ class ParsedLeaf:
         """
         rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
         left, top, right, bottom = int(columns[0]), int(rows[0]), int(columns[-1]) + 1, int(rows[-1]) + 1
-        counts = [SecondaryCount(number, 1.0, (0.0, 1.0)) for number in numbers]
+        counts = [SecondaryCount(number, float(number), 0.0, (0.0, 1.0)) for number in numbers]
         return cls(
             box=(left, top, right, bottom),
             mask=np.ascontiguousarray(mask[top:bottom, left:right]),

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from leafid.sheets.leaf_parser.choosing import SeenLeaf, alone, joined
-from leafid.sheets.leaf_parser.counting import counted, evidence, quality, read_calibration
+from leafid.sheets.leaf_parser.counting import counted, expected_number
 from leafid.sheets.leaf_parser.engines import EngineName, Network, networks
 from leafid.sheets.leaf_parser.graph import VIEW_HEIGHT, VIEW_WIDTH
 from leafid.sheets.leaf_parser.leaf_view import LeafView, Prior, leaf_view
@@ -56,7 +56,7 @@ def parse_leaves(
         most: leaves to read; those that cover most of the picture come first.
         least_score: leaves that are less sure are left out, 0 to 1.
         engine: what runs the networks; None for the fastest that is installed.
-        folder: where weights and calibration lie.
+        folder: where the weights lie.
 
     Returns:
         The leaves, the largest first.
@@ -66,7 +66,7 @@ def parse_leaves(
         WeightsError, InstallationError: see `networks`.
     """
     views = read_views(rgb, most=most, least_score=least_score, engine=engine, folder=folder)
-    leaves = (_in_pixels(view, rgb.shape[:2], folder) for view in views)
+    leaves = (_in_pixels(view, rgb.shape[:2]) for view in views)
     return tuple(leaf for leaf in leaves if leaf is not None)
 
 
@@ -150,7 +150,7 @@ def parse_leaf_between(
     blade = np.asarray((np.stack([columns, rows], axis=1) + 0.5) * 2, np.float64)
     # The second look has the width that the first one found.
     look = looker.between(base, apex, first.view.to_picture(blade), empty, turn=False)
-    return _in_pixels(ReadView(looker.read(look), look.view, 1.0), rgb.shape[:2], folder)
+    return _in_pixels(ReadView(looker.read(look), look.view, 1.0), rgb.shape[:2])
 
 
 def _check(rgb: NDArray[np.uint8]) -> None:
@@ -162,7 +162,7 @@ def _normalised(image: NDArray[np.uint8]) -> Map:
     return np.ascontiguousarray(np.moveaxis(image, 2, 0), np.float32) / 127.5 - 1
 
 
-def _in_pixels(seen: ReadView, shape: tuple[int, ...], folder: Path) -> ParsedLeaf | None:
+def _in_pixels(seen: ReadView, shape: tuple[int, ...]) -> ParsedLeaf | None:
     reading, view = seen.reading, seen.view
     midrib = view.to_picture(reading.midrib)
     if seen.outline is None:
@@ -172,8 +172,7 @@ def _in_pixels(seen: ReadView, shape: tuple[int, ...], folder: Path) -> ParsedLe
         midrib = seen.outline.to_picture(led_to_tip(seen.outline.to_mask(midrib), seen.outline.mask))
     if not mask.size:
         return None
-    threshold = read_calibration(folder)["threshold"][0]
-    sides = [_counted_side(reading, side, view, threshold, folder) for side in (reading.left, reading.right)]
+    sides = [_counted_side(reading, side) for side in (reading.left, reading.right)]
     base, apex = midrib[0], midrib[-1]
     return ParsedLeaf(
         box=(left, top, left + mask.shape[1], top + mask.shape[0]),
@@ -212,14 +211,11 @@ def _mask_in_pixels(
     return mask, (int(low[0] + columns[0]), int(low[1] + rows[0]))
 
 
-def _counted_side(
-    reading: ViewReading, side: Side, view: LeafView, threshold: float, folder: Path
-) -> tuple[tuple[Departure, ...], SecondaryCount]:
-    departures = counted(side, threshold)
+def _counted_side(reading: ViewReading, side: Side) -> tuple[tuple[Departure, ...], SecondaryCount]:
+    departures = counted(side)
     length = max(float(reading.base[1] - reading.apex[1]), 1.0)
     low, high = (float(np.clip((reading.base[1] - row) / length, 0, 1)) for row in side.seen)
-    sure = quality(evidence(reading, side, view.px_scale, threshold), folder)
-    return departures, SecondaryCount(len(departures), sure, (low, high))
+    return departures, SecondaryCount(len(departures), *expected_number(side), (low, high))
 
 
 def _reasons(reading: ViewReading, ends: Points, shape: tuple[int, ...]) -> tuple[NotWhole, ...]:
