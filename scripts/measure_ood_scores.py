@@ -37,6 +37,7 @@ from leafid.learning import (
     held_out_folds,
     load_network,
     predict_files,
+    series_stretches,
     train_val_embeddings,
     train_val_rows,
 )
@@ -47,7 +48,7 @@ from leafid.trust.calibration import CalibrationSet
 from leafid.trust.nuisance import nuisance_directions
 from leafid.trust.ood import (
     COMBINED,
-    acceptance_bound,
+    acceptance_threshold,
     combined_scores,
     fit_ood_detector,
     ood_scores,
@@ -106,7 +107,7 @@ class Fitted:
         logits[np.argsort(folds, kind="stable")] = held_out.logits / temperature
         usable = has_others_outside_fold(labels, folds)
         known = CalibrationSet(logits[usable], labels[usable], gatherings[usable].tolist(), "train and val")
-        clusters = [f"{label} {fold}" for label, fold in zip(labels[usable], ood_folds[usable], strict=True)]
+        stretches = series_stretches(labels[usable], ood_folds[usable], gatherings[usable].tolist())
         outside = np.empty(len(labels))
         singles = {score: np.empty(len(labels)) for score in get_args(OodScore) if score != "combined"}
         for fold in np.unique(ood_folds):
@@ -118,12 +119,12 @@ class Fitted:
         self.detectors, self.known = {}, {}
         for score in get_args(OodScore):
             parts = {part: singles[part][usable] for part in (COMBINED if score == "combined" else (score,))}
-            self.detectors[score] = fit_ood_detector(score, parts, known, ACCEPTED, clusters=clusters)
+            self.detectors[score] = fit_ood_detector(score, parts, known, ACCEPTED, stretches=stretches)
             self.known[str(score)] = combined_scores(self.detectors[score].parts, parts)
         self.limits = {str(score): detector.threshold for score, detector in self.detectors.items()}
         self.vim_factor = logits.max(axis=1).mean() / outside.mean()
         self.known["vim"] = (self.vim_factor * outside - log_sum_exp(logits))[usable]
-        self.limits["vim"] = acceptance_bound(self.known["vim"], known.gatherings, clusters, ACCEPTED)
+        self.limits["vim"] = acceptance_threshold(self.known["vim"], known.gatherings, ACCEPTED, stretches=stretches)
 
     def scores(self, images: Embedded) -> Scores:
         """Return every score of images (N,)."""

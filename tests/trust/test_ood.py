@@ -7,12 +7,11 @@ import pytest
 
 from leafid.bundle import Calibration, OodDetector
 from leafid.jobs import OodScore
-from leafid.learning.linear_probe.folds import blocked_folds
+from leafid.learning.linear_probe.folds import blocked_folds, held_out_folds, series_stretches
 from leafid.trust.calibration import CalibrationSet
 from leafid.trust.nuisance import principal_directions
 from leafid.trust.ood import (
     COMBINED,
-    acceptance_bound,
     acceptance_threshold,
     fit_ood_detector,
     ood_scores,
@@ -40,9 +39,7 @@ def _training() -> TrainingFeatures:
 def _fitted(score: OodScore) -> OodDetector:
     logits, features = _images(1, 60, 200)
     known = CalibrationSet(logits, np.ones(60, dtype=np.int64), [str(n) for n in range(60)], "val")
-    return fit_ood_detector(
-        score, part_scores(score, logits, features, _training()), known, 0.95, clusters=known.gatherings
-    )
+    return fit_ood_detector(score, part_scores(score, logits, features, _training()), known, 0.95)
 
 
 @pytest.mark.parametrize("score", get_args(OodScore))
@@ -122,11 +119,19 @@ def test_a_bound_keeps_its_promise_for_new_days_more_often_than_the_share_of_kno
         known, new = (random.normal(0, 1, len(days)) + random.normal(0, 1, 28)[days] for _ in range(2))
         limits = {
             "share": acceptance_threshold(known, names, 0.95),
-            "bound": acceptance_bound(known, names, days.tolist(), 0.95),
+            "bound": acceptance_threshold(known, names, 0.95, stretches=[f"day {day}" for day in days]),
         }
         for name, limit in limits.items():
             kept[name] += bool((new > limit).mean() <= 0.05)
     assert kept["share"] < 40 and kept["bound"] > 44
+
+
+def test_photos_of_a_series_are_in_stretches_and_sheets_are_not() -> None:
+    labels, names = np.repeat(np.arange(3), 20), [str(n) for n in range(60)]
+    for domain, stretches in ((None, 6), ("specimen", None)):
+        folds = held_out_folds(labels, names, [domain] * 60, blocks=2)
+        found = series_stretches(labels, folds, names)
+        assert stretches == (found and len(set(found)))
 
 
 def test_an_image_is_compared_with_other_folds_only() -> None:

@@ -11,6 +11,7 @@ from .linear_probe.folds import NOT_FITTED as NOT_FITTED
 from .linear_probe.folds import blocked_folds as blocked_folds
 from .linear_probe.folds import has_others_outside_fold as has_others_outside_fold
 from .linear_probe.folds import held_out_folds as held_out_folds
+from .linear_probe.folds import series_stretches as series_stretches
 from .linear_probe.held_out import out_of_fold_logits as out_of_fold_logits
 from .linear_probe.lda import lda_head as lda_head
 from .model_card import model_card as model_card

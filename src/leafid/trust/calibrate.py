@@ -18,7 +18,7 @@ from leafid.trust.image_quality import fit_min_good
 from leafid.trust.model_card import calibrated_card
 from leafid.trust.nuisance import nuisance_directions
 from leafid.trust.ood import (
-    acceptance_bound,
+    acceptance_threshold,
     combined_scores,
     fit_ood_detector,
     needs_distributions,
@@ -78,9 +78,11 @@ class _TrainVal:
     def is_val(self) -> NDArray[np.bool_]:
         return np.asarray(self.rows["split"] == "val", dtype=bool)
 
-    def clusters(self, mask: NDArray[np.bool_]) -> list[str]:
-        """Return taxon and fold of the images of a mask: stretches of a series, or single gatherings."""
-        return [f"{label} {fold}" for label, fold in zip(self.labels[mask], self.folds[mask], strict=True)]
+    def stretches(self, mask: NDArray[np.bool_]) -> list[str] | None:
+        """Return the stretches of a series that the images of a mask are in; None where they are no series."""
+        from leafid.learning import series_stretches
+
+        return series_stretches(self.labels[mask], self.folds[mask], list(self.rows["gathering_id"][mask]))
 
     def has_others(self, folds: NDArray[np.int64]) -> NDArray[np.bool_]:
         """The images whose taxon has images in other folds, so that an out-of-fold prediction is possible."""
@@ -167,16 +169,16 @@ def _fit_ood_detector(images: _TrainVal, calibration: Calibration, settings: Tru
         out_of_fold = {part: values[comparable] for part, values in scores.items()}
     known = images.calibration_set(logits, comparable, OUT_OF_FOLD)
     if is_probe:
-        return fit_ood_detector(score, out_of_fold, known, rate, clusters=images.clusters(comparable))
+        return fit_ood_detector(score, out_of_fold, known, rate, stretches=images.stretches(comparable))
     val, train = images.is_val, ~images.is_val
     training = TrainingFeatures.of(images.features[train], images.labels[train], images.nuisance)
     of_val = part_scores(score, logits[val], images.features[val], training)
     fitting = images.calibration_set(logits, val, "val")
-    detector = fit_ood_detector(score, of_val, fitting, rate, clusters=images.clusters(val))
+    detector = fit_ood_detector(score, of_val, fitting, rate, stretches=images.stretches(val))
     if not out_of_fold:
         return detector
     combined = combined_scores(detector.parts, out_of_fold)
-    threshold = acceptance_bound(combined, known.gatherings, images.clusters(comparable), rate)
+    threshold = acceptance_threshold(combined, known.gatherings, rate, stretches=images.stretches(comparable))
     if threshold <= detector.threshold:
         return detector
     return detector.model_copy(update={"threshold": threshold, "fitted_on": known.fitted_on})

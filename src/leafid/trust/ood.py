@@ -27,7 +27,7 @@ limit than promised."""
 
 
 BOUND = 0.95
-"""Confidence that the threshold accepts at least the promised share of images like those at hand."""
+"""Confidence that the threshold accepts at least the promised share of a new series."""
 
 
 def needs_distributions(score: OodScore) -> bool:
@@ -91,7 +91,7 @@ def fit_ood_detector(
     fitting: CalibrationSet,
     id_acceptance_rate: float,
     *,
-    clusters: Sequence[object],
+    stretches: Sequence[str] | None = None,
 ) -> OodDetector:
     """Fit the threshold that accepts a share of the gatherings of known taxa.
 
@@ -100,14 +100,14 @@ def fit_ood_detector(
         scores: its parts (N,) of the images of ``fitting``, none compared with itself.
         fitting: val, or train and val out of fold.
         id_acceptance_rate: 0..1; each gathering has weight 1.
-        clusters: (N,), images that were left out together, or are alike: see ``acceptance_bound``.
+        stretches: (N,), of a series; see ``acceptance_threshold``.
     """
     parts = tuple(_standardised(part, values, fitting) for part, values in scores.items()) if len(scores) > 1 else ()
     values = combined_scores(parts, scores)
     return OodDetector(
         score=score,
         parts=parts,
-        threshold=acceptance_bound(values, fitting.gatherings, clusters, id_acceptance_rate),
+        threshold=acceptance_threshold(values, fitting.gatherings, id_acceptance_rate, stretches=stretches),
         id_acceptance_rate=id_acceptance_rate,
         fitted_on=fitting.fitted_on,
     )
@@ -119,29 +119,31 @@ def _standardised(score: OodScore, values: NDArray[np.float64], fitting: Calibra
     return OodPart(score=score, centre=centre, scale=max(upper - centre, 1e-6))
 
 
-def acceptance_threshold(scores: NDArray[np.float64], gatherings: Sequence[str], id_acceptance_rate: float) -> float:
-    """Return the lowest threshold that at least ``id_acceptance_rate`` of the gatherings do not exceed."""
-    order = np.argsort(scores, kind="stable")
-    weights = gathering_weights(gatherings)[order]
-    accepted = np.cumsum(weights) / weights.sum()
-    # The tolerance makes a share such as 19/20 count as 0.95 despite rounding.
-    return float(scores[order][np.flatnonzero(accepted >= id_acceptance_rate - 1e-12)[0]])
-
-
-def acceptance_bound(
-    scores: NDArray[np.float64], gatherings: Sequence[str], clusters: Sequence[object], id_acceptance_rate: float
+def acceptance_threshold(
+    scores: NDArray[np.float64],
+    gatherings: Sequence[str],
+    id_acceptance_rate: float,
+    *,
+    stretches: Sequence[str] | None = None,
 ) -> float:
-    """Return the upper end of a one-sided 95 % interval of ``acceptance_threshold``, by cluster bootstrap.
+    """Return the lowest threshold that at least ``id_acceptance_rate`` of the gatherings do not exceed.
 
-    Known images of another day or herbarium differ from those at hand, and the spread between clusters, such as
-    stretches of a series, is all that the images tell about it. At the threshold itself, of half of all new series more
-    would be refused than promised.
+    Args:
+        scores: (N,).
+        gatherings: of the N images; each has weight 1.
+        id_acceptance_rate: 0..1.
+        stretches: of a series of photos, in which the N images are. Photos of another day differ from those at hand,
+            and the spread between stretches is all that the images tell about it: at the share itself, of half of all
+            new series more would be refused than promised. The threshold is then the upper end of its one-sided
+            interval, by cluster bootstrap. None: single gatherings, which new ones are like.
     """
     order = np.argsort(scores, kind="stable")
-    weights = (bootstrap_weights(clusters) * gathering_weights(gatherings))[:, order]
-    accepted = np.cumsum(weights, axis=1)
+    drawn = np.ones((1, len(scores))) if stretches is None else bootstrap_weights(stretches)
+    accepted = np.cumsum((drawn * gathering_weights(gatherings))[:, order], axis=1)
+    # The tolerance makes a share such as 19/20 count as 0.95 despite rounding.
     first = (accepted < (id_acceptance_rate - 1e-12) * accepted[:, -1:]).sum(axis=1)
-    return float(np.quantile(scores[order][first], BOUND))
+    thresholds = scores[order][first]
+    return float(thresholds[0] if stretches is None else np.quantile(thresholds, BOUND))
 
 
 def out_of_fold_part_scores(

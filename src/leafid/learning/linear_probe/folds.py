@@ -84,6 +84,14 @@ def blocked_folds(labels: NDArray[np.int64], gatherings: Sequence[str], folds: i
     return np.array([fold_of[name] for name in names.tolist()], dtype=np.int64)
 
 
+def series_stretches(
+    labels: NDArray[np.int64], folds: NDArray[np.int64], gatherings: Sequence[str]
+) -> list[str] | None:
+    """Return the stretch of a series, a taxon and a fold, that each image (N,) is in; None: folds are no stretches."""
+    stretches = [f"{label} {fold}" for label, fold in zip(labels.tolist(), folds.tolist(), strict=True)]
+    return None if len(set(zip(stretches, gatherings, strict=True))) < 2 * len(set(stretches)) else stretches
+
+
 def _median_gatherings(labels: NDArray[np.int64], gatherings: NDArray[np.str_]) -> int:
     """Return the median number of gatherings of a taxon."""
     return int(np.median([len(np.unique(gatherings[labels == label])) for label in np.unique(labels)]))
