@@ -84,6 +84,7 @@ class Reader:
             words += [word for setting in TINY for word in ("--set", setting)]
         watched = None
         if words[0] == "watch":
+            signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background jobs ignore Ctrl-C
             watched = threading.Thread(target=_press_ctrl_c_after_records_in, args=(Path(words[-1]),), daemon=True)
             watched.start()
         finished = CliRunner().invoke(app, words)
