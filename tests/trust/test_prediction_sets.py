@@ -74,7 +74,7 @@ def test_no_set_is_empty_and_the_first_candidate_is_in_each() -> None:
     )
     sets = prediction_sets(scores, none)
     assert sets[np.arange(len(sets)), scores.argmax(axis=1)].all()
-    assert (sets == ((scores >= 0.1) | (scores == scores.max(axis=1, keepdims=True)))).all()
+    assert (sets == ((scores > 0.1) | (scores == scores.max(axis=1, keepdims=True)))).all()
 
 
 @given(st.lists(st.floats(0.001, 1), min_size=2, max_size=7), st.floats(0, 1))

@@ -118,9 +118,9 @@ def prediction_sets(
 ) -> NDArray[np.bool_]:
     """Return which taxa are in the set of each image: (N, T).
 
-    The first candidate always is, and so is every taxon at least as probable as the share of sets that may be wrong,
-    1 - coverage: where nearly all first candidates are right the threshold is 0, and a second candidate of 0.48 would
-    be left out.
+    The first candidate always is, and so is every taxon more probable than the share of sets that may be wrong, 1 -
+    coverage: where nearly all first candidates are right the threshold is 0, and a second candidate of 0.48 would be
+    left out.
 
     Args:
         probabilities: (N, T), calibrated.
@@ -132,7 +132,8 @@ def prediction_sets(
     for label, threshold in level.taxon_thresholds.items():
         thresholds[label] = threshold
     scores = nonconformity(probabilities, penalty=fitted.penalty, k_reg=fitted.k_reg)
-    return np.asarray((scores <= thresholds) | (scores == 0) | (probabilities >= 1 - level.coverage))
+    probable = probabilities > 1 - level.coverage + 1e-9  # 1 - 0.9 is rounded
+    return np.asarray((scores <= thresholds) | (scores == 0) | probable)
 
 
 def prediction_set_results(
