@@ -1,4 +1,4 @@
-"""Parts of one leaf are joined where they are clearer as one; a second look that would show the same is spared."""
+"""Parts of one leaf are joined where they are clearer as one."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import pytest
 
-from leafid.sheets.leaf_parser.choosing import SeenLeaf, joined, main_axes
+from leafid.sheets.leaf_parser.choosing import SeenLeaf, joined
 from leafid.sheets.leaf_parser.leaf_view import leaf_view
 from leafid.sheets.leaf_parser.looking import Look
 from leafid.sheets.leaf_parser.overview import FoundLeaf
@@ -24,13 +24,11 @@ def _found(rows: slice, columns: slice, base: tuple[float, float], apex: tuple[f
 
 @dataclass
 class _Looks:
-    """Sees every leaf as clearly as it is told, and remembers between which ends it looked."""
+    """Sees every leaf as clearly as it is told."""
 
     clearness: float
-    ends: list[np.ndarray]
 
     def __call__(self, leaf: FoundLeaf) -> SeenLeaf:
-        self.ends.append(np.stack([leaf.base, leaf.apex]))
         return _seen(leaf, self.clearness)
 
 
@@ -40,30 +38,12 @@ def _seen(leaf: FoundLeaf, clearness: float) -> SeenLeaf:
     return SeenLeaf(leaf, Look(leaf_view(leaf.base, leaf.apex, None), np.zeros((1, 4, 384, 192), np.float32), {}, ends))
 
 
-_LOWER = _found(slice(30, 60), slice(28, 36), (128.0, 240.0), (128.0, 20.0))  # its ends are those of the whole leaf
+_LOWER = _found(slice(30, 60), slice(28, 36), (128.0, 240.0), (128.0, 20.0))
 _UPPER = _found(slice(5, 30), slice(28, 36), (128.0, 120.0), (128.0, 20.0))
 
 
 @pytest.mark.parametrize(("clearness", "left"), [(0.7, 1), (0.4, 2)])
 def test_parts_are_joined_where_the_whole_is_clearer(clearness: float, left: int) -> None:
-    result = joined([_seen(_LOWER, 0.5), _seen(_UPPER, 0.4)], _Looks(clearness, []))
+    result = joined([_seen(_LOWER, 0.5), _seen(_UPPER, 0.4)], _Looks(clearness))
     assert len(result) == left
     assert sum(float(one.leaf.cells.sum()) for one in result) == pytest.approx(55 * 8)
-
-
-def test_one_look_will_do_where_the_largest_part_has_the_ends_of_the_whole() -> None:
-    looks = _Looks(0.4, [])
-    joined([_seen(_LOWER, 0.5), _seen(_UPPER, 0.4)], looks)
-    assert len(looks.ends) == 1
-    shorter = _found(slice(30, 60), slice(28, 36), (128.0, 240.0), (128.0, 120.0))
-    joined([_seen(shorter, 0.5), _seen(_UPPER, 0.4)], looks)
-    assert len(looks.ends) == 3
-
-
-def test_main_axes_have_the_direction_that_is_asked_for() -> None:
-    places = np.stack(np.meshgrid(np.arange(20.0), np.arange(100.0)), axis=-1).reshape(-1, 2)
-    for towards in (np.array([3.0, -40.0]), np.array([-3.0, 40.0])):
-        axes = main_axes(places, towards)
-        assert all(float((apex - base) @ towards) > 0 for base, apex in axes)
-        (base, apex), _ = axes
-        assert abs(apex[1] - base[1]) == pytest.approx(99, abs=0.5)

@@ -23,7 +23,6 @@ _CLEARER = 0.05  # by how much the whole must be clearer than its parts
 _WHOLE = 0.8  # clearness from which a leaf is no part of another
 _PAIRS = 3  # most pairs tried in a group of leaves
 _SAME_END = 0.15  # distance of two ends as a share of the length, below which they may be one
-_ALIKE_ENDS = 0.05  # distance of the ends of two looks, likewise, below which one look will do
 _SHARED = 0.15  # share of a leaf that lies on another, from which both may be one
 _INSIDE = 0.6  # share of a leaf that lies on another, from which it is the same leaf
 
@@ -37,11 +36,10 @@ class SeenLeaf:
     outline: Silhouette | None = None
 
 
-def main_axes(places: Points, towards: Points) -> list[tuple[Points, Points]]:
-    """The ends of the longest axis of a cloud of points [N, 2] and of that across it, in the direction of `towards`."""
+def main_axes(places: Points) -> list[tuple[Points, Points]]:
+    """The ends of the longest axis of a cloud of points [N, 2] and of that across it, both in any order."""
     centre = places.mean(axis=0)
     _, _, axes = np.linalg.svd(places - centre, full_matrices=False)
-    axes = np.where(axes @ towards < 0, -1.0, 1.0)[:, None] * axes
     reach = (places - centre) @ axes.T
     return [(centre + side.min() * axis, centre + side.max() * axis) for side, axis in zip(reach.T, axes, strict=True)]
 
@@ -89,10 +87,7 @@ def _union(parts: Sequence[SeenLeaf], look: Callable[[FoundLeaf], SeenLeaf]) -> 
     rows, columns = np.nonzero(cells)
     places = np.asarray((np.stack([columns, rows], axis=1) + 0.5) * _CELL, np.float64)
     largest = max(parts, key=lambda one: float(one.leaf.cells.sum())).leaf
-    ends = [main_axes(places, largest.apex - largest.base)[0], (largest.base, largest.apex)]
-    length = float(np.hypot(*(largest.apex - largest.base)))
-    if np.hypot(*(np.stack(ends[0]) - np.stack(ends[1])).T).max() < _ALIKE_ENDS * length:
-        ends = ends[1:]
+    ends = [main_axes(places)[0], (largest.base, largest.apex)]
     score = max(one.leaf.score for one in parts)
     looks = [look(FoundLeaf(cells, base, apex, score)) for base, apex in ends]
     return max(looks, key=lambda one: one.look.clearness)

@@ -71,7 +71,7 @@ class Looker:
         rows, columns = np.nonzero(found.cells)
         cells = np.asarray((np.stack([columns, rows], axis=1) + 0.5) * (4 / factor), np.float64)
         looks = [self.between(found.base / factor, found.apex / factor, cells, prior)]
-        for base, apex in main_axes(cells, found.apex - found.base) if axes else ():
+        for base, apex in main_axes(cells) if axes else ():
             if max(look.clearness for look in looks) < _CLEAR:
                 looks.append(self.between(base, apex, cells, prior))
         return SeenLeaf(found, max(looks, key=lambda look: look.clearness))
