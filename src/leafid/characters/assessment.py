@@ -35,9 +35,7 @@ _SHORTEST_PETIOLE, _LONGEST_PETIOLE = 0.02, 0.19  # shares of the blade's length
 _PETIOLE_QUALITY = 0.7
 _UNTESTED_QUALITY = 0.7  # of characters that were not compared with real leaves: at most, so that they exclude no taxon
 _MAX_COUNT_UNCERTAINTY = 2.2  # standard deviation of the number per side by ridges
-_MIN_SYMMETRY = (
-    0.55  # of the outline, below which several leaves were taken for one, or the midrib runs beside the middle
-)
+_MIN_SYMMETRY = 0.55  # of the outline; below it several leaves were taken for one, or the midrib is off the middle
 _COUNT_UNCERTAINTY = 0.9  # standard deviation of the numbers given, on leaves counted by eye
 
 

@@ -9,10 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from leafid.bundle import Bundle, BundleInfo, Calibration, OodDetector, read_bundle, update_bundle
-from leafid.errors import ImageError, RunError
-from leafid.images import guard_image
+from leafid.errors import RunError
 from leafid.jobs import OodScore, TrustSettings
-from leafid.progress import progress_bar
 from leafid.trust.calibration import CalibrationSet, calibrated_probabilities, fit_calibration
 from leafid.trust.image_quality import fit_min_good
 from leafid.trust.model_card import calibrated_card
@@ -30,6 +28,7 @@ from leafid.trust.prediction_sets import fit_prediction_sets
 from leafid.trust.references import reference_table
 from leafid.trust.thumbnails import write_thumbnails
 from leafid.trust.training_features import TrainingFeatures, l2_normalise
+from leafid.trust.training_photos import each_photo
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -187,20 +186,12 @@ def _fit_ood_detector(images: _TrainVal, calibration: Calibration, settings: Tru
 def _gate_answers(run: "Run") -> list[Mapping[str, float]]:
     """Ask the input gate about train and val images, or a part of them, opened as in identification."""
     from leafid.learning import train_val_rows
-    from leafid.sheets import judge_input, open_for_views
+    from leafid.sheets import judge_input
 
     rows = train_val_rows(run)
     rows = rows.sample(min(len(rows), _MOST_JUDGED), random_state=run.job.seed)
-    answers: list[Mapping[str, float]] = []
-    with progress_bar("Looking at images as the input gate does") as on_progress:
-        for path in run.image_paths(rows):
-            try:
-                with guard_image(path):
-                    answers.append(judge_input(np.asarray(open_for_views(path, run.job.sheets).rgb)))
-            except ImageError as error:
-                raise RunError(f"{path}: {error}. Repair the file, or run `leafid collect` again.") from None
-            on_progress(len(answers), len(rows))
-    return answers
+    title = "Looking at images as the input gate does"
+    return list(each_photo(run, rows, lambda opened: judge_input(np.asarray(opened.rgb)), title=title))
 
 
 def _predict_train_val(run: "Run", bundle: Bundle, device: str) -> _TrainVal:

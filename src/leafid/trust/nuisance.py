@@ -16,16 +16,16 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from leafid.errors import ImageError, RunError
-from leafid.images import OpenedImage, guard_image
-from leafid.progress import progress_bar
+from leafid.images import OpenedImage
 from leafid.trust.training_features import l2_normalise
+from leafid.trust.training_photos import each_photo
 
 if TYPE_CHECKING:
     import pandas as pd
     import torch
 
     from leafid.learning import Network, Run
+    from leafid.sheets import PreparedImage
 
 DIRECTIONS = 32
 """Most directions left out."""
@@ -73,19 +73,18 @@ def nuisance_directions(
         RunError: an image cannot be read.
     """
     from leafid.learning import embed_images, fuse_batch_norm
-    from leafid.sheets import open_for_views, prepare
+    from leafid.sheets import prepare
+
+    turned = run.job.sheets.orientation == "kept"  # else the views are the same
+
+    def prepared_copies(opened: OpenedImage) -> list["PreparedImage"]:
+        return [prepare(copy, run.job.sheets) for copy in photo_copies(opened, turned=turned)]
 
     chosen = np.random.default_rng(run.job.seed).permutation(len(rows))[: min(_MOST_IMAGES, -(-len(rows) // _SHARE))]
-    turned = run.job.sheets.orientation == "kept"  # else the views are the same
-    fused, moves = fuse_batch_norm(network, device), list[NDArray[np.float32]]()
-    with progress_bar("Features of copies") as on_progress:
-        for index, path in zip(chosen, run.image_paths(rows.iloc[chosen]), strict=True):
-            try:
-                with guard_image(path):
-                    opened = open_for_views(path, run.job.sheets)
-                    copies = [prepare(copy, run.job.sheets) for copy in photo_copies(opened, turned=turned)]
-            except ImageError as error:
-                raise RunError(f"{path}: {error}. Repair the file, or run `leafid collect` again.") from None
-            moves.append(l2_normalise(embed_images(fused, copies, device=device)) - features[index])
-            on_progress(len(moves), len(chosen))
+    fused = fuse_batch_norm(network, device)
+    copies = each_photo(run, rows.iloc[chosen], prepared_copies, title="Features of copies")
+    moves = [
+        l2_normalise(embed_images(fused, each, device=device)) - features[index]
+        for index, each in zip(chosen, copies, strict=True)
+    ]
     return principal_directions(np.concatenate(moves))

@@ -106,12 +106,12 @@ def _transform(size: int, strength: Strength) -> Any:  # noqa: ANN401 -- albumen
 def _geometric(size: int, *, turn: float, scale: tuple[float, float]) -> Any:  # noqa: ANN401
     """Make a transform that rotates, scales (relative to the views of identification), mirrors and crops the square."""
 
-    def change(view: NDArray[np.uint8], random: np.random.Generator) -> NDArray[np.uint8]:
+    def change(view: NDArray[np.uint8], rng: np.random.Generator) -> NDArray[np.uint8]:
         centre, room = len(view) / 2 - 0.5, len(view) - size
-        angle, factor = random.uniform(-turn, turn), random.uniform(*scale) / MARGIN
+        angle, factor = rng.uniform(-turn, turn), rng.uniform(*scale) / MARGIN
         matrix = cv2.getRotationMatrix2D((centre, centre), angle, factor)
-        matrix[:, 2] -= random.integers(0, room, size=2, endpoint=True)
-        if random.random() < 0.5:
+        matrix[:, 2] -= rng.integers(0, room, size=2, endpoint=True)
+        if rng.random() < 0.5:
             matrix[0] *= -1
             matrix[0, 2] += size - 1
         # One pass that computes the pixels of the crop only takes half as long as one for each change.

@@ -92,7 +92,7 @@ class FineTuningModule(LightningModule):
         return loss
 
     def on_validation_epoch_start(self) -> None:
-        """Fuse batch norm for validation, which takes a third less time; the weights are those of the average (EMA)."""
+        """Fuse batch norm for validation, which then takes less time; the weights are those of the average (EMA)."""
         self._validated = [fuse_batch_norm(self.network, self.device)]
 
     def validation_step(self, batch: Batch, batch_index: int) -> None:

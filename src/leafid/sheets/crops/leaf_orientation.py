@@ -13,7 +13,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from leafid.sheets.crops.leaf_separation import LeafRegion
+from leafid.sheets.crops.leaf_separation import LeafRegion, largest_component
 
 SYMMETRY_SIDE = 64  # pixels, as many as bits in a number; the outline is compared with its mirror at this size
 AXIS_STEP = 5  # degrees between the axes tried
@@ -76,7 +76,7 @@ def turned_upright(pixels: NDArray[np.uint8], shape: NDArray[np.bool_]) -> NDArr
         pixels: uint8 RGB (H, W, 3).
         shape: the leaf in it at any resolution, bool (h, w); only its largest connected part counts.
     """
-    part = _largest_part(shape)
+    part = largest_component(shape.astype(np.uint8))
     moments = cv2.moments(part, binaryImage=True)
     if not moments["m00"]:
         return pixels
@@ -87,12 +87,6 @@ def turned_upright(pixels: NDArray[np.uint8], shape: NDArray[np.bool_]) -> NDArr
     turned = np.rot90(pixels, turns)
     skew = cv2.moments(np.ascontiguousarray(np.rot90(part, turns)), binaryImage=True)["mu30"]
     return np.ascontiguousarray(turned if skew >= 0 else turned[:, ::-1])
-
-
-def _largest_part(shape: NDArray[np.bool_]) -> NDArray[np.uint8]:
-    _, labels, stats, _ = cv2.connectedComponentsWithStats(shape.astype(np.uint8))
-    areas = stats[1:, cv2.CC_STAT_AREA]
-    return np.asarray(labels == 1 + int(areas.argmax()) if areas.size else labels > 0, dtype=np.uint8)
 
 
 def _normalised_shape(shape: NDArray[np.bool_]) -> tuple[NDArray[np.uint8], tuple[float, float]]:

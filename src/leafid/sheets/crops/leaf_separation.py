@@ -272,7 +272,7 @@ def _leaf_region(
     blade = (blades[view] == number).astype(np.uint8)
     if not blade.any():
         return None
-    shape = _largest_component((grown[view] == number).astype(np.uint8))
+    shape = largest_component((grown[view] == number).astype(np.uint8))
     contours, _ = cv2.findContours(blade, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
     contour = max(contours, key=cv2.contourArea)
     solidity = cv2.contourArea(contour) / max(1.0, cv2.contourArea(cv2.convexHull(contour)))
@@ -284,7 +284,8 @@ def _leaf_region(
     return LeafRegion(window, shape > 0, base, completeness, float(solidity), fill_ratio)
 
 
-def _largest_component(shape: NDArray[np.uint8]) -> NDArray[np.uint8]:
+def largest_component(shape: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Return the largest connected part of a shape of zeros and ones (h, w)."""
     count, labels, stats, _ = cv2.connectedComponentsWithStats(shape, connectivity=8)
     if count <= 2:
         return shape

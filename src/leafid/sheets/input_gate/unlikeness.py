@@ -94,5 +94,5 @@ def _seam(lab: Map) -> float:
     if lab.shape[1] < 8:
         return 0.0
     step = np.abs(lab[:, 1:] - lab[:, :-1]).sum(axis=2)
-    across = np.quantile(step, 0.25, axis=0)[2:-2]  # an edge of which three quarters are clear
+    across = np.quantile(step, 0.25, axis=0)[2:-2]  # steps along three quarters of the height
     return float(np.log1p(across.max()) - np.log1p(np.median(step)))
