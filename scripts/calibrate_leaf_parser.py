@@ -1,16 +1,18 @@
 r"""Fit how sure a count of secondary veins is: coefficients of `leafid.characters.veins.two_readers`.
 
-    python scripts/calibrate_leaf_parser.py --photographs 400 --shared ../shared
+    python scripts/calibrate_leaf_parser.py --photographs 400 --shared ../shared --answers answers.jsonl
 
 Measures leaves of drawn photographs, most of them of a single leaf, 400 to 1,700 pixels long, with all that camera and
 web do to a picture, and fits the share of numbers within 1 of the truth by logistic regression. Prints how well that
 holds on halves that were not fitted. Leaves counted by eye are right more often than drawn ones of the same evidence:
-a second constant is that with which the mean quality of their first halves is the share of them that is right.
+a second constant is that with which the mean quality of their first halves is the share of them that is right. What was
+measured on drawn photographs is kept in a file: a later run goes on from there.
 """
 
 import argparse
+import json
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import cv2
@@ -25,6 +27,8 @@ from leafid.sheets.leaf_parser.counting import long_enough
 
 SEED = 30_000_000
 MIN_QUALITY = 0.7
+FEWEST = 20
+"""Sides of drawn leaves from which the fit is worth anything."""
 
 
 @dataclass(frozen=True)
@@ -46,11 +50,37 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--photographs", type=int, default=400, help="number of photographs to draw")
     parser.add_argument("--shared", type=Path, help="folder with photos/ and veins/: their first halves are used")
+    parser.add_argument("--answers", type=Path, help="file in which what was measured on drawn photographs is kept")
     options = parser.parse_args()
     cv2.setNumThreads(1)
-    drawn = [answer for number in range(options.photographs) for answer in drawn_answers(number)]
+    kept = kept_answers(options.answers)
+    drawn = [answer for number in range(options.photographs) for answer in measured(number, kept, options.answers)]
+    if len(drawn) < FEWEST or len({answer.right for answer in drawn}) < 2:
+        parser.error(
+            f"--photographs {options.photographs} gave {len(drawn)} sides of leaves whose veins could be counted; "
+            f"{FEWEST} are needed, right and wrong ones. Draw more."
+        )
     real = [] if options.shared is None else list(real_answers(options.shared))
     report(drawn, real)
+
+
+def kept_answers(path: Path | None) -> dict[int, list[Answer]]:
+    """Read the answers of the photographs that were measured before, by their numbers."""
+    if path is None or not path.exists():
+        return {}
+    lines = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+    return {line["photograph"]: [Answer(**answer) for answer in line["answers"]] for line in lines}
+
+
+def measured(number: int, kept: dict[int, list[Answer]], path: Path | None) -> list[Answer]:
+    """Answers for a photograph: those kept, or new ones, which are kept."""
+    if number in kept:
+        return kept[number]
+    answers = list(drawn_answers(number))
+    if path is not None:
+        with path.open("a", encoding="utf-8") as opened:
+            opened.write(json.dumps({"photograph": number, "answers": [asdict(answer) for answer in answers]}) + "\n")
+    return answers
 
 
 def drawn_answers(number: int) -> Iterator[Answer]:
