@@ -47,12 +47,12 @@ from leafid.trust.calibrate import OOD_BLOCKS
 from leafid.trust.calibration import CalibrationSet
 from leafid.trust.nuisance import nuisance_directions
 from leafid.trust.ood import (
-    COMBINED,
     acceptance_threshold,
     combined_scores,
     fit_ood_detector,
     ood_scores,
     part_scores,
+    parts_of,
 )
 from leafid.trust.training_features import TrainingFeatures, l2_normalise
 
@@ -115,10 +115,10 @@ class Fitted:
             others = TrainingFeatures.of(images.features[~left], labels[~left], images.nuisance)
             outside[left] = distance_to_subspace(images.features[left], others)
             for score, values in singles.items():
-                values[left] = part_scores(score, logits[left], images.features[left], others)[score]
+                values[left] = part_scores((score,), logits[left], images.features[left], others)[score]
         self.detectors, self.known = {}, {}
         for score in get_args(OodScore):
-            parts = {part: singles[part][usable] for part in (COMBINED if score == "combined" else (score,))}
+            parts = {part: singles[part][usable] for part in parts_of(score)}
             self.detectors[score] = fit_ood_detector(score, parts, known, ACCEPTED, stretches=stretches)
             self.known[str(score)] = combined_scores(self.detectors[score].parts, parts)
         self.limits = {str(score): detector.threshold for score, detector in self.detectors.items()}

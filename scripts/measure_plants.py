@@ -185,7 +185,7 @@ class _Score:
     def of(self, embeddings: Sequence[NDArray[np.float32]]) -> NDArray[np.float64]:
         """Return the score of each embedding: (N,)."""
         logits = np.zeros((len(embeddings), 1))
-        parts = part_scores(self.detector.score, logits, np.stack(embeddings), self.training)
+        parts = part_scores(self.detector.scores, logits, np.stack(embeddings), self.training)
         return combined_scores(self.detector.parts, parts)
 
 

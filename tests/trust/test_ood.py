@@ -17,6 +17,7 @@ from leafid.trust.ood import (
     ood_scores,
     out_of_fold_part_scores,
     part_scores,
+    parts_of,
 )
 from leafid.trust.training_features import Gaussians, TrainingFeatures
 
@@ -39,7 +40,7 @@ def _training() -> TrainingFeatures:
 def _fitted(score: OodScore) -> OodDetector:
     logits, features = _images(1, 60, 200)
     known = CalibrationSet(logits, np.ones(60, dtype=np.int64), [str(n) for n in range(60)], "val")
-    return fit_ood_detector(score, part_scores(score, logits, features, _training()), known, 0.95)
+    return fit_ood_detector(score, part_scores(parts_of(score), logits, features, _training()), known, 0.95)
 
 
 @pytest.mark.parametrize("score", get_args(OodScore))
@@ -60,9 +61,37 @@ def test_a_combined_score_rises_with_each_of_its_parts() -> None:
     other = np.random.default_rng(0).normal(0, 1, features.shape)
     usual, unlike = (ood_scores(detector, Calibration(), logits, each, training) for each in (features, other))
     assert (unlike > usual).all()
-    parts = part_scores("combined", logits, features, training)
+    parts = part_scores(COMBINED, logits, features, training)
     by_hand = sum((parts[one.score] - one.centre) / one.scale for one in detector.parts)
     assert usual == pytest.approx(by_hand)
+
+
+def test_a_bundle_keeps_the_parts_that_it_was_calibrated_with() -> None:
+    training, (logits, features) = _training(), _images(1, 20, 300)
+    parts = part_scores(("relative_mahalanobis", "nearest_neighbour"), logits, features, training)
+    known = CalibrationSet(logits, np.ones(20, dtype=np.int64), [str(n) for n in range(20)], "val")
+    earlier = fit_ood_detector("combined", parts, known, 0.95)
+    expected = sum((parts[one.score] - one.centre) / one.scale for one in earlier.parts)
+    assert ood_scores(earlier, Calibration(), logits, features, training) == pytest.approx(expected)
+
+
+def test_the_ratio_of_distances_is_low_near_one_taxon_and_high_between_two_or_far_from_all() -> None:
+    training, features = _training(), _images(2, 3, 55)[1]
+    fitted = training.gaussians
+    inverse = fitted.within.astype(float) @ fitted.within.T
+    points = (features / np.linalg.norm(features, axis=1, keepdims=True) - fitted.centre) @ fitted.axes
+    offsets = points[:, None] - fitted.means
+    distances = np.sort(np.einsum("ntd,de,nte->nt", offsets, inverse, offsets), axis=1)
+    assert training.mahalanobis_ratio(features) == pytest.approx(distances[:, 0] / distances[:, 1], rel=1e-3)
+    between, unknown = CENTRES[:1] + CENTRES[1:2], CENTRES[TAXA:]
+    assert training.mahalanobis_ratio(features).max() < 0.5
+    assert min(training.mahalanobis_ratio(each).min() for each in (between, unknown)) > 0.7
+
+
+def test_with_one_taxon_the_ratio_of_distances_says_nothing() -> None:
+    features = _images(0, 30, 0)[1]
+    training = TrainingFeatures.of(features, np.zeros(30, dtype=np.int64))
+    assert (training.mahalanobis_ratio(10 * features) == 0).all()
 
 
 def test_logits_are_divided_by_the_temperature() -> None:

@@ -145,9 +145,14 @@ class OodDetector(_FrozenModel):
         return self
 
     @property
+    def scores(self) -> tuple[OodScore, ...]:
+        """The scores that are calculated: those of the parts, or the only one."""
+        return tuple(part.score for part in self.parts) or (self.score,)
+
+    @property
     def needs_gaussians(self) -> bool:
         """Whether the score compares images with a normal distribution for each taxon."""
-        return any("mahalanobis" in score for score in (self.score, *(part.score for part in self.parts)))
+        return any("mahalanobis" in score for score in self.scores)
 
 
 class PhotoPooling(_FrozenModel):

@@ -6,7 +6,15 @@ from pydantic import Field
 
 from leafid.jobs.section import Section
 
-OodScore = Literal["max_probability", "energy", "mahalanobis", "relative_mahalanobis", "nearest_neighbour", "combined"]
+OodScore = Literal[
+    "max_probability",
+    "energy",
+    "mahalanobis",
+    "relative_mahalanobis",
+    "mahalanobis_ratio",
+    "nearest_neighbour",
+    "combined",
+]
 """OOD scores by name; ``leafid.trust`` computes them."""
 
 
@@ -20,8 +28,9 @@ class TrustSettings(Section):
     ood_score: OodScore = "combined"
     """How unlike an image is to the training images (out of distribution, OOD):
     ``nearest_neighbour``, cosine distance to the most similar training image; ``mahalanobis`` and
-    ``relative_mahalanobis``, distance to the nearest taxon; ``max_probability`` and ``energy``, from the logits alone;
-    ``combined``, the sum of both distances, each standardised by images of known taxa."""
+    ``relative_mahalanobis``, distance to the nearest taxon; ``mahalanobis_ratio``, that distance divided by the one to
+    the second nearest; ``max_probability`` and ``energy``, from the logits alone; ``combined``, the sum of
+    ``mahalanobis`` and ``mahalanobis_ratio``, each standardised by images of known taxa."""
     id_acceptance_rate: Annotated[float, Field(ge=0.5, lt=1)] = 0.95
     """Share of images of known taxa (in distribution, ID) that the OOD detector must accept. Images with a higher OOD
     score are ``unknown_taxon``."""

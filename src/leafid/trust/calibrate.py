@@ -22,6 +22,7 @@ from leafid.trust.ood import (
     needs_distributions,
     out_of_fold_part_scores,
     part_scores,
+    parts_of,
 )
 from leafid.trust.photo_pooling import fit_photo_pooling
 from leafid.trust.prediction_sets import fit_prediction_sets
@@ -171,7 +172,7 @@ def _fit_ood_detector(images: _TrainVal, calibration: Calibration, settings: Tru
         return fit_ood_detector(score, out_of_fold, known, rate, stretches=images.stretches(comparable))
     val, train = images.is_val, ~images.is_val
     training = TrainingFeatures.of(images.features[train], images.labels[train], images.nuisance)
-    of_val = part_scores(score, logits[val], images.features[val], training)
+    of_val = part_scores(parts_of(score), logits[val], images.features[val], training)
     fitting = images.calibration_set(logits, val, "val")
     detector = fit_ood_detector(score, of_val, fitting, rate, stretches=images.stretches(val))
     if not out_of_fold:

@@ -4,8 +4,10 @@ An OOD score is higher the less an image resembles the training images. Sources:
 2017, A baseline for detecting misclassified and out-of-distribution examples, ICLR; energy, Liu et al. 2020,
 Energy-based out-of-distribution detection, NeurIPS; Mahalanobis distance, Lee et al. 2018, A simple unified framework
 for detecting out-of-distribution samples and adversarial attacks, NeurIPS, here of features of length 1, as in Müller &
-Hein 2025, Mahalanobis++, arXiv:2505.18032; relative Mahalanobis distance, Ren et al. 2021, arXiv:2106.09022; nearest
-neighbour, Sun et al. 2022, Out-of-distribution detection with deep nearest neighbors, ICML.
+Hein 2025, Mahalanobis++, arXiv:2505.18032; relative Mahalanobis distance, Ren et al. 2021, arXiv:2106.09022; ratio of
+the distances to the nearest and the second nearest taxon, after Mendes Junior et al. 2017, Nearest neighbors distance
+ratio open-set classifier, Machine Learning 106; nearest neighbour, Sun et al. 2022, Out-of-distribution detection with
+deep nearest neighbors, ICML.
 ``scripts/measure_ood_scores.py`` compares them.
 """
 
@@ -20,10 +22,10 @@ from leafid.trust.calibration import CalibrationSet
 from leafid.trust.intervals import bootstrap_weights, gathering_weights
 from leafid.trust.training_features import TrainingFeatures
 
-COMBINED: tuple[OodScore, ...] = ("relative_mahalanobis", "mahalanobis")
-"""The scores whose standardised sum is the score ``combined``: unlike each taxon for a plant of this flora, and unlike
-each taxon at all. The maximum probability is not among them: on photos of another day it falls far more often below its
-limit than promised."""
+COMBINED: tuple[OodScore, ...] = ("mahalanobis", "mahalanobis_ratio")
+"""The scores whose standardised sum is the score ``combined``: unlike each taxon, and no more like one than another.
+A photo of another day is farther from its own taxon than those at hand, but also from the others: the ratio hardly
+changes."""
 
 
 BOUND = 0.95
@@ -32,16 +34,24 @@ BOUND = 0.95
 
 def needs_distributions(score: OodScore) -> bool:
     """Return whether a score compares images with a normal distribution for each taxon."""
-    return any("mahalanobis" in part for part in (COMBINED if score == "combined" else (score,)))
+    return any("mahalanobis" in part for part in parts_of(score))
+
+
+def parts_of(score: OodScore) -> tuple[OodScore, ...]:
+    """Return the scores that a score consists of: several of ``combined``, else itself."""
+    return COMBINED if score == "combined" else (score,)
 
 
 def part_scores(
-    score: OodScore, logits: NDArray[np.floating], features: NDArray[np.floating], training: TrainingFeatures
+    parts: Sequence[OodScore],
+    logits: NDArray[np.floating],
+    features: NDArray[np.floating],
+    training: TrainingFeatures,
 ) -> dict[OodScore, NDArray[np.float64]]:
-    """Return each score that a score consists of, for each image (N,): one, or several of ``combined``.
+    """Return scores of each image (N,).
 
     Args:
-        score: see ``trust.ood_score`` of a job.
+        parts: which, without ``combined``; see ``trust.ood_score`` of a job.
         logits: (N, T), divided by the temperature.
         features: (N, F), the embeddings before the head.
         training: features of the training images.
@@ -51,9 +61,10 @@ def part_scores(
         "energy": lambda: -_log_sum_exp(np.asarray(logits, dtype=np.float64)),
         "mahalanobis": lambda: training.mahalanobis(features, relative=False),
         "relative_mahalanobis": lambda: training.mahalanobis(features, relative=True),
+        "mahalanobis_ratio": lambda: training.mahalanobis_ratio(features),
         "nearest_neighbour": lambda: 1 - training.nearest_similarity(features),
     }
-    return {part: functions[part]() for part in (COMBINED if score == "combined" else (score,))}
+    return {part: functions[part]() for part in parts}
 
 
 def ood_scores(
@@ -72,9 +83,8 @@ def ood_scores(
         features: (N, F), the embeddings before the head.
         training: features of the training images.
     """
-    return combined_scores(
-        detector.parts, part_scores(detector.score, logits / calibration.temperature, features, training)
-    )
+    parts = detector.scores  # not those of `combined` today: an earlier leafid may have calibrated the bundle
+    return combined_scores(detector.parts, part_scores(parts, logits / calibration.temperature, features, training))
 
 
 def combined_scores(parts: Sequence[OodPart], scores: Mapping[OodScore, NDArray[np.float64]]) -> NDArray[np.float64]:
@@ -157,7 +167,7 @@ def out_of_fold_part_scores(
     """Return the parts of the score of each image compared with the images of the other folds; needs two folds or more.
 
     Args:
-        score: see ``part_scores``.
+        score: see ``trust.ood_score`` of a job.
         logits: (N, T), divided by the temperature; of heads that were not fitted to the image.
         features: (N, F).
         labels: (N,).
@@ -168,7 +178,7 @@ def out_of_fold_part_scores(
     for fold in np.unique(folds):
         held_out = folds == fold
         others = TrainingFeatures.of(features[~held_out], labels[~held_out], nuisance)
-        for part, values in part_scores(score, logits[held_out], features[held_out], others).items():
+        for part, values in part_scores(parts_of(score), logits[held_out], features[held_out], others).items():
             scores.setdefault(part, np.empty(len(labels)))[held_out] = values
     return scores
 

@@ -68,14 +68,31 @@ class Gaussians:
 
         Relative: minus the squared distance to the mean of all images, under the covariance of all images.
         """
-        points = ((features - self.centre) @ self.axes).astype(np.float64)
+        points = self._points(features)
+        nearest = self._squared_distances(points).min(axis=1)
+        return np.asarray(nearest - ((points @ self.overall) ** 2).sum(axis=1) if relative else nearest)
+
+    def mahalanobis_ratio(self, features: NDArray[np.float32]) -> NDArray[np.float64]:
+        """Return the squared distance to the nearest taxon's mean divided by that to the second nearest: (N,), 0 to 1.
+
+        It is 0 for all features (N, F) where there is only one taxon.
+        """
+        distances = np.maximum(self._squared_distances(self._points(features)), 0)  # rounding makes tiny ones negative
+        if distances.shape[1] < 2:
+            return np.zeros(len(distances))
+        nearest, second = np.partition(distances, 1, axis=1)[:, :2].T
+        return np.asarray(nearest / np.maximum(second, np.finfo(np.float64).tiny))
+
+    def _points(self, features: NDArray[np.float32]) -> NDArray[np.float64]:
+        return np.asarray((features - self.centre) @ self.axes, dtype=np.float64)
+
+    def _squared_distances(self, points: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return the squared distances (N, T) of points (N, D) to the taxa's means, under the covariance of taxa."""
         whitened, whitened_means = points @ self.within, self.means.astype(np.float64) @ self.within
-        # (N, T), by |a - b|^2 = |a|^2 - 2 a.b + |b|^2: one matrix product, without an array of (N, T, D).
-        distances = (
+        # |a - b|^2 = |a|^2 - 2 a.b + |b|^2: one matrix product, without an array of (N, T, D).
+        return np.asarray(
             (whitened**2).sum(axis=1)[:, None] - 2 * whitened @ whitened_means.T + (whitened_means**2).sum(axis=1)
         )
-        nearest = distances.min(axis=1)
-        return np.asarray(nearest - ((points @ self.overall) ** 2).sum(axis=1) if relative else nearest)
 
 
 @dataclass(frozen=True)
@@ -132,6 +149,10 @@ class TrainingFeatures:
     def mahalanobis(self, features: NDArray[np.floating], *, relative: bool) -> NDArray[np.float64]:
         """Return the squared Mahalanobis distance to the nearest taxon's mean: (N,); see ``Gaussians``."""
         return self.gaussians.mahalanobis(l2_normalise(features), relative=relative)
+
+    def mahalanobis_ratio(self, features: NDArray[np.floating]) -> NDArray[np.float64]:
+        """Return the squared distance to the nearest taxon divided by that to the second: (N,); see ``Gaussians``."""
+        return self.gaussians.mahalanobis_ratio(l2_normalise(features))
 
     def nearest_similarity(self, features: NDArray[np.floating]) -> NDArray[np.float64]:
         """Return the cosine similarity of each image with the most similar training image: (N,), at most 1."""
