@@ -86,11 +86,12 @@ def neighbours(run: Run) -> list[tuple[str, list[Path]]]:
 
 def measure(identifier: Identifier, plants: Sequence[tuple[int, Sequence[Path]]]) -> list[MeasuredPlant]:
     """Return what the bundle says about the photos of each plant; photos that are unsuitable are left out."""
-    reader = EvidenceReader(identifier.info, identifier.engine, identifier.training)
+    info = identifier.info
+    reader = EvidenceReader(info, identifier.engine, identifier.training)
     paths = [path for _, photos in plants for path in photos]
     batches = predict_in_order(
         paths,
-        identifier.info.preprocessing,
+        info.preprocessing,
         lambda batch: [one.without_views() if isinstance(one, PhotoEvidence) else one for one in reader.read(batch)],
         batch_size=identifier.batch_size(),
         workers=identifier.cores,
@@ -100,7 +101,12 @@ def measure(identifier: Identifier, plants: Sequence[tuple[int, Sequence[Path]]]
     measured = []
     for truth, photos in plants:
         own = [photo for photo in islice(evidence, len(photos)) if isinstance(photo, PhotoEvidence)]
-        suitable = [photo for photo in own if quality_reason(identifier.info.decision, photo.quality) is None]
+        suitable = [
+            photo
+            for photo in own
+            if quality_reason(info.decision, photo.quality, detector=info.ood_detector, ood_score=photo.ood_score)
+            is None
+        ]
         measured.append(MeasuredPlant(truth, tuple(suitable)))
     return measured
 

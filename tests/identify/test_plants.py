@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from leafid.bundle import Decision
+from leafid.bundle import Decision, FittedOn, OodDetector, OodPart
 from leafid.cli import app
 from leafid.errors import OutputError, UsageError
 from leafid.identify import (
@@ -21,6 +21,11 @@ from leafid.identify import (
     identify_to_file,
     read_records,
 )
+from leafid.identify.evidence.photo_evidence import EvidenceReader, PhotoEvidence
+from leafid.identify.evidence.pipeline import predict_in_order
+from leafid.identify.question import Question
+from leafid.identify.record_building import RecordBuilder
+from leafid.trust import ImageQuality
 from tests.identify.small_bundle import COLOURS, TARGET, coloured, leaf
 
 OTHER = "Coffea canephora"
@@ -107,6 +112,30 @@ def test_unsuitable_photos_are_left_out_and_named(identifier: Identifier, herbar
     gone = strict.identify_plant([tmp_path / "gone.jpg", tmp_path / "lost.jpg"])
     assert gone.status is Status.FAILED and gone.reason_code == "missing" and gone.of_plant
     assert gone.reason is not None and gone.reason.endswith("(and 1 more of 2 photos, none of which could be read)")
+
+
+def test_a_photo_that_the_gate_doubts_stays_in_its_plant_where_it_is_well_known(
+    identifier: Identifier, herbarium: Path
+) -> None:
+    fitted = FittedOn(split="val", images=9, gatherings=9)
+    parts = (OodPart(score="mahalanobis", centre=0, scale=1),)
+    detector = OodDetector(score="combined", parts=parts, threshold=2, id_acceptance_rate=0.95, fitted_on=fitted)
+    limits = Decision(min_probability=0.5, min_good=0.15)
+    info = identifier.info.model_copy(update={"decision": limits, "ood_detector": detector})
+    reader = EvidenceReader(identifier.info, identifier.engine, None)
+    settings = {"batch_size": 2, "workers": 1, "concurrency": 1}
+    batches = predict_in_order(_photos(herbarium)[:2], info.preprocessing, reader.read, **settings)
+    first, second = (photo for batch in batches for photo in batch if isinstance(photo, PhotoEvidence))
+    gate = dict.fromkeys(("blurred", "several_plants", "cut_off", "too_small"), 0.0)
+    doubted = ImageQuality(shorter_side=500, brightness=200, answers=gate | {"good": 0.1, "not_a_leaf": 0.9})
+    known, unlike = (replace(first, quality=doubted, ood_score=score) for score in (1.0, 1.9))
+    builder = RecordBuilder(info, identifier.engine.name, None, 0, Question(3, False, False, None))
+    # The mean of 1.0 and 2.4 is too high to overrule the gate, but the photo that it doubted has passed already.
+    record = builder.of_plant("hedge", [known, replace(second, ood_score=2.4)])
+    assert record.scientific_name == OTHER and [photo.left_out for photo in record.photos] == [None, None]
+    record = builder.of_plant("hedge", [unlike, second])
+    assert record.scientific_name == OTHER and [photo.left_out for photo in record.photos] == ["not_a_leaf", None]
+    assert builder.of_plant("hedge", [unlike]).reason == "not_a_leaf"
 
 
 def test_plants_are_grouped_by_folder_column_or_pattern(tmp_path: Path) -> None:

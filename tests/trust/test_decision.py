@@ -7,7 +7,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from leafid.bundle import BundleInfo, Calibration, CoverageLevel, Decision, FittedOn, OodDetector, PredictionSets
+from leafid.bundle import (
+    BundleInfo,
+    Calibration,
+    CoverageLevel,
+    Decision,
+    FittedOn,
+    OodDetector,
+    OodPart,
+    PredictionSets,
+)
 from leafid.taxonomy import Rank, Taxonomy
 from leafid.trust import ImageQuality, UndeterminedReason, decide
 from leafid.trust.calibration import calibrated_probabilities
@@ -127,6 +136,29 @@ def test_a_rejected_image_has_a_reason(
     identification = decide(np.array([0.1, 0.6, 0.3]), info, ood_score=ood_score, quality=quality)
     assert identification.reason == reason and identification.identified == (reason is None)
     assert identification.probability == 0.6
+
+
+@pytest.mark.parametrize(
+    ("ood_score", "answers", "reason"),
+    [
+        (1.4, _answers("not_a_leaf", 0.9), None),
+        (1.4, _answers("not_a_leaf", 0.995), "not_a_leaf"),
+        (1.6, _answers("not_a_leaf", 0.9), "not_a_leaf"),
+        (1.4, _answers("several_plants", 0.9), "several_plants"),
+        (1.4, _answers("cut_off", 0.9), "cut_off"),
+        (None, _answers("not_a_leaf", 0.9), "not_a_leaf"),
+    ],
+)
+def test_what_is_well_inside_the_known_taxa_is_a_leaf_where_the_gate_is_not_sure(
+    ood_score: float | None, answers: dict[str, float], reason: str | None
+) -> None:
+    parts = (OodPart(score="mahalanobis", centre=0, scale=1),)
+    fitted = FittedOn(split="val", images=9, gatherings=9)
+    detector = OodDetector(score="combined", parts=parts, threshold=2, id_acceptance_rate=0.95, fitted_on=fitted)
+    limits = Decision(min_probability=0.5, min_side=100, min_good=0.25)
+    info = _info(0.5).model_copy(update={"decision": limits, "ood_detector": detector})
+    found = decide(np.array([0.1, 0.6, 0.3]), info, ood_score=ood_score, quality=replace(GOOD, answers=answers))
+    assert found.reason == reason
 
 
 def test_thresholds_that_were_not_fitted_reject_nothing() -> None:

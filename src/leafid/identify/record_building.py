@@ -20,7 +20,9 @@ from leafid.identify.records import Candidate, CitedSpecimen, PlantPhoto, Record
 from leafid.images import guard_image
 from leafid.trust import (
     Identification,
+    ImageQuality,
     ReferenceSpecimens,
+    UndeterminedReason,
     decide,
     l2_normalise,
     photo_correlation,
@@ -59,7 +61,7 @@ class RecordBuilder:
             return self._failed(photo, plant)
         try:
             with guard_image(photo.opened.path):
-                answer = self._decide(photo.probabilities, photo.ood_score, photo)
+                answer = self._decide(photo.probabilities, photo.ood_score, photo.quality)
                 return self._record(photo, answer, photo.embedding, plant)
         except ImageError as error:
             return self._failed(FailedPhoto(photo.opened, error), plant)
@@ -78,12 +80,13 @@ class RecordBuilder:
         read = [photo for photo in photos if isinstance(photo, PhotoEvidence)]
         if not read:
             return self._failed_plant(plant, [photo for photo in photos if isinstance(photo, FailedPhoto)])
-        suitable = [photo for photo in read if quality_reason(self.info.decision, photo.quality) is None]
+        suitable = [photo for photo in read if self._unsuitable(photo) is None]
         used = suitable or read
         rows = np.stack([photo.probabilities for photo in used])
         pooled = pool_photos(rows, photo_correlation(self.info.photo_pooling))
         scores = [photo.ood_score for photo in used if photo.ood_score is not None]
-        answer = self._decide(pooled, float(np.mean(scores)) if scores else None, used[0])
+        quality = None if suitable else used[0].quality
+        answer = self._decide(pooled, float(np.mean(scores)) if scores else None, quality)
         embedding = used[0].embedding
         if len(used) > 1:
             embedding = l2_normalise(np.stack([photo.embedding for photo in used])).mean(axis=0)
@@ -91,10 +94,14 @@ class RecordBuilder:
         clearest = used[clearest_leaf([photo.opened.leaf for photo in used])]
         return self._record(used[0], answer, embedding, plant, photos=listed, leaf_of=clearest)
 
+    def _unsuitable(self, photo: PhotoEvidence) -> UndeterminedReason | None:
+        detector = self.info.ood_detector
+        return quality_reason(self.info.decision, photo.quality, detector=detector, ood_score=photo.ood_score)
+
     def _decide(
-        self, probabilities: NDArray[np.float64], ood_score: float | None, photo: PhotoEvidence
+        self, probabilities: NDArray[np.float64], ood_score: float | None, quality: ImageQuality | None
     ) -> Identification:
-        return decide(probabilities, self.info, ood_score=ood_score, quality=photo.quality, asked=self.question.labels)
+        return decide(probabilities, self.info, ood_score=ood_score, quality=quality, asked=self.question.labels)
 
     def _record(
         self,
@@ -178,8 +185,8 @@ class RecordBuilder:
     def _plant_photo(self, photo: Photo) -> PlantPhoto:
         if isinstance(photo, FailedPhoto):
             return PlantPhoto(photo.opened.path, left_out=str(photo.error), file_sha256=photo.opened.sha256)
-        reason = quality_reason(self.info.decision, photo.quality)
-        answer = self._decide(photo.probabilities, photo.ood_score, photo)
+        reason = self._unsuitable(photo)
+        answer = self._decide(photo.probabilities, photo.ood_score, photo.quality)
         (first,) = self._candidates(answer.candidates[:1])
         return PlantPhoto(
             photo.opened.path,

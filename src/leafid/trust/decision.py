@@ -7,7 +7,7 @@ from enum import StrEnum
 import numpy as np
 from numpy.typing import NDArray
 
-from leafid.bundle import BundleInfo, Decision
+from leafid.bundle import BundleInfo, Decision, OodDetector
 from leafid.sheets import GOOD
 from leafid.taxonomy import Rank, Taxonomy
 from leafid.trust.image_quality import MIN_BRIGHTNESS, ImageQuality
@@ -20,6 +20,11 @@ plant is not among those asked for."""
 
 TINY_LEAF = 0.06
 """Length of a leaf, as a share of the image's side, up to which the input gate calls it small."""
+
+UNSURE_GOOD = 0.01
+"""Probability of a suitable photo from which the input gate is not sure that the image shows no leaf."""
+WELL_KNOWN = 0.75
+"""Share of the way from the usual OOD score of known taxa to the threshold, up to which an image is well inside."""
 
 
 class UndeterminedReason(StrEnum):
@@ -162,12 +167,20 @@ def _prediction_set(
     return tuple(label for label, _ in candidates if members[label])
 
 
-def quality_reason(limits: Decision, quality: ImageQuality | None) -> UndeterminedReason | None:
+def quality_reason(
+    limits: Decision,
+    quality: ImageQuality | None,
+    *,
+    detector: OodDetector | None = None,
+    ood_score: float | None = None,
+) -> UndeterminedReason | None:
     """Return why an image is unsuitable whatever plant it shows: small, dark, blurred and so on; else None.
 
     Args:
         limits: the bundle's.
         quality: of the image; None, where it was not measured, gives None.
+        detector: the bundle's. What is well inside the known taxa to it is a leaf, where the input gate is not sure.
+        ood_score: of the image; None: the input gate alone decides.
     """
     if quality is None:
         return None
@@ -176,8 +189,17 @@ def quality_reason(limits: Decision, quality: ImageQuality | None) -> Undetermin
     if quality.brightness < MIN_BRIGHTNESS:
         return UndeterminedReason.TOO_DARK
     if limits.min_good is not None and quality.answers is not None:
-        return _gate_reason(quality.answers, limits.min_good, quality.shorter_side, limits.min_side)
+        reason = _gate_reason(quality.answers, limits.min_good, quality.shorter_side, limits.min_side)
+        doubted = reason is UndeterminedReason.NOT_A_LEAF and quality.answers[GOOD] >= UNSURE_GOOD
+        return None if doubted and _is_well_known(detector, ood_score) else reason
     return None
+
+
+def _is_well_known(detector: OodDetector | None, ood_score: float | None) -> bool:
+    """Return whether an image is well inside the known taxa; only the parts of a score tell what is usual: 0."""
+    if detector is None or not detector.parts or ood_score is None:
+        return False
+    return ood_score <= WELL_KNOWN * detector.threshold
 
 
 def _gate_reason(
@@ -194,7 +216,8 @@ def _gate_reason(
 def _rejection_reason(
     info: BundleInfo, ood_score: float | None, quality: ImageQuality | None
 ) -> UndeterminedReason | None:
-    if (reason := quality_reason(info.decision, quality)) is not None:
+    reason = quality_reason(info.decision, quality, detector=info.ood_detector, ood_score=ood_score)
+    if reason is not None:
         return reason
     if ood_score is not None and info.ood_detector is not None and ood_score > info.ood_detector.threshold:
         return UndeterminedReason.UNKNOWN_TAXON
