@@ -123,8 +123,8 @@ def test_a_photo_that_the_gate_doubts_stays_in_its_plant_where_it_is_well_known(
     limits = Decision(min_probability=0.5, min_good=0.15)
     info = identifier.info.model_copy(update={"decision": limits, "ood_detector": detector})
     reader = EvidenceReader(identifier.info, identifier.engine, None)
-    settings = {"batch_size": 2, "workers": 1, "concurrency": 1}
-    batches = predict_in_order(_photos(herbarium)[:2], info.preprocessing, reader.read, **settings)
+    paths = _photos(herbarium)[:2]
+    batches = predict_in_order(paths, info.preprocessing, reader.read, batch_size=2, workers=1, concurrency=1)
     first, second = (photo for batch in batches for photo in batch if isinstance(photo, PhotoEvidence))
     gate = dict.fromkeys(("blurred", "several_plants", "cut_off", "too_small"), 0.0)
     doubted = ImageQuality(shorter_side=500, brightness=200, answers=gate | {"good": 0.1, "not_a_leaf": 0.9})
