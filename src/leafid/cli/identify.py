@@ -21,6 +21,7 @@ from leafid.cli.arguments import (
 )
 from leafid.cli.standard_streams import check_printed
 from leafid.cli.supervision import survive_crashes
+from leafid.cores import keep_libraries_to_one_thread
 
 
 class EngineCluster(StrEnum):
@@ -195,6 +196,7 @@ def identify(
     Every image gives one record, readable or not; with --plant-by, every plant gives one. Exit code: 0 if every image
     could be read; 3 if some could not (their records give the reason); 2 if nothing could start.
     """
+    keep_libraries_to_one_thread()
     existing = existing_output(resume, force)
     again = survive_crashes(reads_list="-" in paths) > 0 and output is not None
 

@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from leafid.cli.arguments import BundleArgument, Device, DeviceOption, EngineChoice, EngineOption
+from leafid.cores import keep_libraries_to_one_thread, usable_cores
 from leafid.errors import UsageError
 
 API_KEY = "LEAFID_API_KEY"
@@ -39,10 +40,10 @@ def serve(
     must send the key in the environment variable LEAFID_API_KEY, if it is set. Exit code: 0 after Ctrl-C; 2 if the
     service could not start.
     """
+    keep_libraries_to_one_thread()
     for value in origin or ():
         if not value.startswith(("http://", "https://")) or "*" in value:
             raise UsageError(f"--origin {value}: give the start of the site's addresses, such as https://example.org.")
-    from leafid.cores import usable_cores
     from leafid.serve import ServeSettings, serve_bundle
 
     settings = ServeSettings(

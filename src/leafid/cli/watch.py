@@ -15,6 +15,7 @@ from leafid.cli.arguments import (
     KeepLocationOption,
 )
 from leafid.cli.supervision import survive_crashes
+from leafid.cores import keep_libraries_to_one_thread
 
 
 def watch(
@@ -41,6 +42,7 @@ def watch(
     `leafid identify --plant-by` afterwards. It runs until Ctrl-C. Called again, it continues with the photos that have
     no record. Exit code: 130 after Ctrl-C, with every record kept; 2 if it could not start.
     """
+    keep_libraries_to_one_thread()
     survive_crashes()
 
     from leafid.identify import WatchSettings, watch_photos

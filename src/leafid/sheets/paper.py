@@ -88,8 +88,8 @@ def _most_frequent_colour(pixels: NDArray[np.float64]) -> NDArray[np.float64] | 
         return None
     offset = np.array([0.0, 64.0, 64.0])
     bins = ((pixels[possible] + offset) // LIGHTNESS_BIN).astype(int).clip(0, [25, 31, 31])
-    histogram = np.zeros((26, 32, 32), np.float64)
-    np.add.at(histogram, tuple(bins.T), 1.0)
+    numbers = np.ravel_multi_index(tuple(bins.T), (26, 32, 32))
+    histogram = np.bincount(numbers, minlength=26 * 32 * 32).reshape(26, 32, 32).astype(np.float64)
     for axis in range(3):  # the colours of one paper may lie on both sides of a bin's edge
         padded = np.moveaxis(histogram, axis, 0)
         spread = padded.copy()

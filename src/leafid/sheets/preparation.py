@@ -85,11 +85,12 @@ def prepare(
     requested = preprocessing.views
     crops: list[tuple[CropKind, Image.Image]] = []
     notes: tuple[str, ...] = ()
+    pixels = None
     if requested.needs_segmentation:
         from leafid.sheets.views import cut_views, find_views  # OpenCV is only needed here
 
         found = find_views(image, preprocessing)
-        crops, notes = cut_views(found, preprocessing), found.notes
+        crops, notes, pixels = cut_views(found, preprocessing), found.notes, found.pixels
     if requested.image or not crops:
         crops.insert(0, (CropKind.IMAGE, image.rgb))
     return PreparedImage(
@@ -101,14 +102,14 @@ def prepare(
         height=image.height,
         notes=notes,
         shot=image.capture,
-        answers=_answers(image.rgb) if judged else None,
+        answers=_answers(np.asarray(image.rgb) if pixels is None else pixels) if judged else None,
     )
 
 
-def _answers(rgb: Image.Image) -> Mapping[str, float]:
+def _answers(rgb: NDArray[np.uint8]) -> Mapping[str, float]:
     from leafid.sheets.input_gate import judge_input  # OpenCV is only needed here
 
-    return judge_input(np.asarray(rgb))
+    return judge_input(rgb)
 
 
 def _square(image: Image.Image, side: int, preprocessing: Preprocessing) -> NDArray[np.uint8]:

@@ -7,7 +7,7 @@ colour chart consists of many components that form a rectangle only together.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import IntEnum
 
 import cv2
@@ -52,11 +52,13 @@ class Components:
         labels: Number of the component at each pixel, int32 (H, W); 0 is background.
         kinds: `ComponentKind` of each number, uint8 (components + 1,).
         areas: Pixels of each component, int64 (components + 1,).
+        places: One pixel of each component, as an index into the flat image, int64 (components + 1,).
     """
 
     labels: NDArray[np.int32]
     kinds: NDArray[np.uint8]
     areas: NDArray[np.int64]
+    places: NDArray[np.int64]
 
     def mask(self, kind: ComponentKind) -> NDArray[np.bool_]:
         """Return the pixels of all components of one kind, bool (H, W)."""
@@ -126,7 +128,9 @@ def classify_components(
         window = np.s_[y : y + height, x : x + width]
         shape = (labels[window] == number).astype(np.uint8)
         kinds[number] = _classify_single(shape, area, bool((outside[window] & shape).any()), side)
-    components = Components(labels=labels, kinds=kinds, areas=stats[:, cv2.CC_STAT_AREA].astype(np.int64))
+    places = np.zeros(count, np.int64)
+    places[labels.ravel()] = np.arange(labels.size)
+    components = Components(labels, kinds, stats[:, cv2.CC_STAT_AREA].astype(np.int64), places)
     laplacian = np.abs(cv2.Laplacian(lightness, cv2.CV_32F, ksize=1))
     features = _SheetFeatures(outside > 0, np.asarray(laplacian), colour)
     everything = (ComponentKind.PLANT, ComponentKind.SMALL, ComponentKind.RECTANGLE, ComponentKind.FRAME)
@@ -168,11 +172,12 @@ def _classify_groups(
     """Join components that lie close together and classify each group; a rectangle or print is not plant as a whole."""
     side = max(components.labels.shape)
     ellipse = _neighbourhood(side)
-    joinable = np.isin(components.kinds, joined_kinds)[components.labels]
-    joined = cv2.dilate(joinable.astype(np.uint8), ellipse)
+    of_joined_kind = np.isin(components.kinds, joined_kinds)
+    joined = cv2.dilate(of_joined_kind.astype(np.uint8)[components.labels], ellipse)
     _, groups, stats, _ = cv2.connectedComponentsWithStats(joined, connectivity=8)
-    group_of = np.zeros(len(components.kinds), np.int64)
-    group_of[components.labels[joinable]] = groups[joinable]
+    # Each component lies in one group as a whole.
+    group_of = np.where(of_joined_kind, groups.ravel()[components.places], 0)
+    group_of[0] = 0
     kinds = components.kinds.copy()
     all_plant = int(components.areas[kinds == ComponentKind.PLANT].sum())
     for group in np.unique(group_of[group_of > 0]):
@@ -196,7 +201,7 @@ def _classify_groups(
         )
         if kind is not ComponentKind.PLANT:
             kinds[members] = kind
-    return Components(labels=components.labels, kinds=kinds, areas=components.areas)
+    return replace(components, kinds=kinds)
 
 
 def _neighbourhood(side: int) -> NDArray[np.uint8]:
@@ -213,7 +218,7 @@ def _absorb_fragments(components: Components) -> Components:
     adjacent[components.labels[near]] = True
     fragments = adjacent & (components.kinds == ComponentKind.SMALL)
     kinds = np.where(fragments, np.uint8(ComponentKind.PLANT), components.kinds)
-    return Components(labels=components.labels, kinds=kinds, areas=components.areas)
+    return replace(components, kinds=kinds)
 
 
 def _classify_group(

@@ -20,7 +20,14 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from leafid.bundle import Bundle, bundle_file_sha256, unreadable
 from leafid.cores import usable_cores
 from leafid.errors import BundleError
-from leafid.identify.engines.compiled_formats import INT8, CompiledName, FeatureExtractor, load_model, require_engine
+from leafid.identify.engines.compiled_formats import (
+    INT8,
+    CompiledName,
+    FeatureExtractor,
+    load_model,
+    require_engine,
+    views_per_call,
+)
 from leafid.identify.engines.engine import EngineName, EngineOutput
 from leafid.identify.engines.pooling_head import KINDS, PoolingHead
 from leafid.jobs import Preprocessing
@@ -38,7 +45,6 @@ INT8_AGREEMENT = 0.95
 
 PARITY = "parity.json"
 _ENGINES = "engines"
-_MAX_PIXELS_PER_CALL = 4 * 224**2  # feature maps of more pixels do not fit into the processor's cache: twice as slow
 
 
 class Parity(BaseModel):
@@ -127,7 +133,7 @@ class CompiledEngine:
     def _features(self, views: Sequence[NDArray[np.uint8]]) -> NDArray[np.float32]:
         """Return the features (V, F) of views (S, S, 3) of one size."""
         side = len(views[0])
-        model, most = self._models[side], max(1, _MAX_PIXELS_PER_CALL // side**2)
+        model, most = self._models[side], views_per_call(side)
         parts = [views[start : start + most] for start in range(0, len(views), most)]
         features = [model(np.ascontiguousarray(np.stack(part).transpose(0, 3, 1, 2))) for part in parts]
         for part, rows in zip(parts, features, strict=True):

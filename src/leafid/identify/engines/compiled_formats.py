@@ -21,6 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from leafid.errors import InstallationError
+from leafid.identify.engines.openvino_graph import simplify
 from leafid.openvino_runtime import import_openvino
 
 if TYPE_CHECKING:
@@ -35,13 +36,19 @@ INT8: tuple[CompiledName, ...] = ("openvino-int8", "onnx-int8")
 """The same engines quantized to 8-bit integers: faster, with slightly different output. Used only when named."""
 
 FeatureExtractor = Callable[[NDArray[np.uint8]], NDArray[np.float32]]
-"""Maps pixels (V, 3, S, S), uint8 RGB, to features (V, F); S is fixed, V is free."""
+"""Maps pixels (V, 3, S, S), uint8 RGB, to features (V, F); S is fixed, V is at most ``views_per_call(S)``."""
 
 _RUNTIMES = {"openvino": "openvino", "onnx": "onnxruntime", "openvino-int8": "openvino", "onnx-int8": "onnxruntime"}
 _QUANTIZER = "nncf"
 _EXPORTER = "onnx"  # torch.onnx.export needs it
 _ENDINGS = {"openvino": ".xml", "onnxruntime": ".onnx"}
+_MAX_PIXELS_PER_CALL = 4 * 224**2  # feature maps of more pixels do not fit into the processor's cache: twice as slow
 _OPSET = 18  # the oldest opset that torch exports and recent runtimes read without conversion
+
+
+def views_per_call(side: int) -> int:
+    """Return how many views of ``side`` pixels a model is given at once."""
+    return max(1, _MAX_PIXELS_PER_CALL // side**2)
 
 
 def is_installed(name: CompiledName) -> bool:
@@ -99,6 +106,9 @@ def write_model(
         return
     openvino = import_openvino()
     model = openvino.Core().read_model(onnx_file)
+    if views_per_call(side) == 1:
+        model.reshape([1, 3, side, side])  # a model for any number of views takes longer
+    simplify(model)
     if calibration is not None:
         model = _quantize_int8(model, calibration)
     openvino.save_model(model, path, compress_to_fp16=False)

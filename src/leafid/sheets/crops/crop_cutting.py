@@ -42,8 +42,7 @@ def cut_crop(
         pixels = downscale(pixels, max_side)
     mask = _refine(pixels, plan.shape, plan.others) if exact_mask else _enlarged(plan.shape, pixels)
     if background == "plain":
-        pixels = pixels.copy()
-        pixels[~_close_vein_gaps(mask)] = WHITE
+        pixels = _painted_white(pixels, ~_close_vein_gaps(mask))
     if plan.kind is not CropKind.LEAF:
         return LeafCrop(np.ascontiguousarray(pixels), mask, plan)
     rotated, rotated_mask = _rotate(np.ascontiguousarray(pixels), mask, plan.angle)
@@ -76,12 +75,20 @@ def _refine(pixels: NDArray[np.uint8], shape: NDArray[np.bool_], others: NDArray
     if others.any():
         foreign = cv2.resize(others.astype(np.float32), (width, height), interpolation=cv2.INTER_LINEAR) > 0.5
         undecided &= cv2.dilate(foreign.astype(np.uint8), kernel) == 0
-    colours = pixels[undecided].astype(np.float32)
-    mean_inside, mean_outside = pixels[inside].mean(axis=0), pixels[outside].mean(axis=0)
-    to_plant = ((colours - mean_inside) ** 2).sum(axis=1) < ((colours - mean_outside) ** 2).sum(axis=1)
+    plant_colour, ground_colour = (np.array(cv2.mean(pixels, part.astype(np.uint8))[:3]) for part in (inside, outside))
+    colours = pixels[undecided].astype(np.float64)
     refined = enlarged.copy()
-    refined[undecided] = to_plant
+    # |c - p|^2 < |c - g|^2, without the term |c|^2 that both have
+    refined[undecided] = (
+        colours @ (2 * (ground_colour - plant_colour)) < ground_colour @ ground_colour - plant_colour @ plant_colour
+    )
     return np.asarray(refined)
+
+
+def _painted_white(pixels: NDArray[np.uint8], where: NDArray[np.bool_]) -> NDArray[np.uint8]:
+    """Return a copy of pixels (H, W, 3) that is white where a mask (H, W) says."""
+    white = cv2.cvtColor(np.where(where, np.uint8(255), np.uint8(0)), cv2.COLOR_GRAY2RGB)
+    return np.asarray(cv2.bitwise_or(pixels, white), dtype=np.uint8)
 
 
 def _enlarged(shape: NDArray[np.bool_], pixels: NDArray[np.uint8]) -> NDArray[np.bool_]:

@@ -114,7 +114,8 @@ def _leaf_features(leaves: list[FoundLeaf], lab: Map, size: tuple[int, int], sho
     table = np.asarray(rows)
     weights = np.sqrt(table[:, -1]) / np.sqrt(table[:, -1]).sum()
     whole = weights * (table[:, 2] < 0.05) + 1e-6
-    spread = [float(np.sqrt(np.cov(table[:, column], aweights=whole, ddof=0))) for column in range(1, 7)]
+    share = whole / whole.sum()
+    spread = np.sqrt(share @ (table[:, 1:7] - share @ table[:, 1:7]) ** 2).tolist()
     reach = [float(np.ptp(table[table[:, -1] > 0.15 * table[0, -1], column])) for column in (3, 4, 5, 6)]
     first = table[0]
     inside = float((table[:, 2] < 0.05).sum())
