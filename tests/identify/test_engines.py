@@ -4,6 +4,7 @@ import json
 import logging
 import shutil
 import sys
+from collections import Counter
 from datetime import UTC, datetime
 from importlib.util import find_spec
 from pathlib import Path
@@ -15,10 +16,12 @@ from leafid.bundle import read_bundle
 from leafid.errors import BundleError, InstallationError, UsageError
 from leafid.identify import COMPILED, CompiledName, Identifier, Parity, export_engine, suggest_export
 from leafid.identify.engines.compiled_engine import CompiledEngine
-from leafid.identify.engines.compiled_formats import INT8, is_installed
+from leafid.identify.engines.compiled_formats import INT8, is_installed, write_model
 from leafid.identify.engines.engine import TorchEngine
 from leafid.identify.engines.engine_check import load_compiled
 from leafid.identify.engines.engine_choice import choose_engine
+from leafid.learning import build_network
+from leafid.openvino_runtime import import_openvino
 from leafid.sheets import CropKind, PreparedImage
 from tests.identify.small_bundle import COLOURS, NETWORK, leaf, make_bundle
 
@@ -94,6 +97,18 @@ def _set_times(bundle: Path, name: CompiledName, times: float) -> None:
 
 
 @pytest.mark.skipif(not all(map(is_installed, COMPILED)), reason="not all engines are installed")
+@pytest.mark.skipif(not (is_installed("openvino") and find_spec("onnx")), reason="leafid[openvino] is not installed")
+@pytest.mark.parametrize(("side", "views"), [(64, "?"), (448, "1")])
+def test_openvino_calculates_bias_and_relu6_with_the_convolution(tmp_path: Path, side: int, views: str) -> None:
+    spec = NETWORK.model_copy(update={"backbone": "mobilenet_v2", "pooling": "covariance"})
+    write_model(build_network(spec, taxa=3).eval(), tmp_path, "openvino", side)
+    openvino = import_openvino()
+    compiled = openvino.Core().compile_model(tmp_path / f"{side}.xml", "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
+    steps = Counter(str(step.get_rt_info()["layerType"].value) for step in compiled.get_runtime_model().get_ops())
+    assert steps["Convolution"] > 30 and steps["Eltwise"] + steps["Subgraph"] < 5  # each may have one; only few have
+    assert str(compiled.input(0).get_partial_shape()[0]) == views
+
+
 def test_auto_uses_the_engine_with_the_largest_speedup(bundle: Path, photos: list[Path]) -> None:
     for name in COMPILED:
         export_engine(bundle, name, photos)

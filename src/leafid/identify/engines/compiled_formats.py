@@ -21,7 +21,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from leafid.errors import InstallationError
-from leafid.identify.engines.openvino_graph import simplify
 from leafid.openvino_runtime import import_openvino
 
 if TYPE_CHECKING:
@@ -108,7 +107,7 @@ def write_model(
     model = openvino.Core().read_model(onnx_file)
     if views_per_call(side) == 1:
         model.reshape([1, 3, side, side])  # a model for any number of views takes longer
-    simplify(model)
+    _fold_constants(model)
     if calibration is not None:
         model = _quantize_int8(model, calibration)
     openvino.save_model(model, path, compress_to_fp16=False)
@@ -160,6 +159,18 @@ def load_model(
             requests.put(request)
 
     return features
+
+
+def _fold_constants(model: Any) -> None:  # noqa: ANN401 -- untyped
+    """Calculate once what does not depend on the pixels.
+
+    OpenVINO reads the bias of ONNX's convolutions as shaped anew each time. Left so, bias and ReLU6 become further
+    passes over the feature maps instead of parts of the convolution.
+    """
+    passes = import_module("openvino.passes")
+    manager = passes.Manager()
+    manager.register_pass(passes.ConstantFolding())
+    manager.run_passes(model)
 
 
 def _quantize_int8(model: Any, views: NDArray[np.uint8], *, input_name: str | None = None) -> Any:  # noqa: ANN401 -- untyped

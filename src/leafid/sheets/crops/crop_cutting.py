@@ -9,7 +9,6 @@ from numpy.typing import NDArray
 from leafid.sheets.crops.crop_plan import MARGIN, Background, CropKind, CropPlan, LeafCrop
 from leafid.sheets.plants import downscale
 
-WHITE = (255, 255, 255)
 MAX_VEIN_WIDTH = 0.015  # of a pale vein that the mask may miss, as a share of the crop's longer side
 
 
@@ -79,9 +78,8 @@ def _refine(pixels: NDArray[np.uint8], shape: NDArray[np.bool_], others: NDArray
     colours = pixels[undecided].astype(np.float64)
     refined = enlarged.copy()
     # |c - p|^2 < |c - g|^2, without the term |c|^2 that both have
-    refined[undecided] = (
-        colours @ (2 * (ground_colour - plant_colour)) < ground_colour @ ground_colour - plant_colour @ plant_colour
-    )
+    limit = ground_colour @ ground_colour - plant_colour @ plant_colour
+    refined[undecided] = colours @ (2 * (ground_colour - plant_colour)) < limit
     return np.asarray(refined)
 
 
