@@ -85,7 +85,7 @@ def prepare(
     requested = preprocessing.views
     crops: list[tuple[CropKind, Image.Image]] = []
     notes: tuple[str, ...] = ()
-    pixels = None
+    pixels: NDArray[np.uint8] | None = None
     if requested.needs_segmentation:
         from leafid.sheets.views import cut_views, find_views  # OpenCV is only needed here
 
