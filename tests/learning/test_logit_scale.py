@@ -29,7 +29,7 @@ def _loss(smoothing: float) -> HierarchicalLoss:
 def test_calibrated_logits_keep_their_scale_for_plain_cross_entropy(
     held_out: tuple[NDArray[np.float64], NDArray[np.int64]],
 ) -> None:
-    assert logit_scale(*held_out, _loss(0), "none", seed=0) == pytest.approx(1, abs=1e-3)
+    assert logit_scale(*held_out, loss=_loss(0), mix="none", seed=0) == pytest.approx(1, abs=1e-3)
 
 
 @pytest.mark.parametrize(("smoothing", "mix"), [(0.2, "none"), (0.0, "mixup"), (0.0, "cutmix"), (0.1, "both")])
@@ -37,9 +37,9 @@ def test_smoothing_and_mixing_lower_the_scale(
     held_out: tuple[NDArray[np.float64], NDArray[np.int64]], smoothing: float, mix: Mix
 ) -> None:
     before = torch.get_rng_state()
-    scale = logit_scale(*held_out, _loss(smoothing), mix, seed=0)
+    scale = logit_scale(*held_out, loss=_loss(smoothing), mix=mix, seed=0)
     assert 0.1 < scale < 0.9
-    assert scale == logit_scale(*held_out, _loss(smoothing), mix, seed=0)
+    assert scale == logit_scale(*held_out, loss=_loss(smoothing), mix=mix, seed=0)
     assert torch.equal(torch.get_rng_state(), before)
 
 
@@ -47,10 +47,10 @@ def test_the_scale_of_a_smoothed_loss_has_the_lowest_loss(
     held_out: tuple[NDArray[np.float64], NDArray[np.int64]],
 ) -> None:
     logits, labels = (torch.from_numpy(each) for each in held_out)
-    scale, loss = logit_scale(*held_out, _loss(0.2), "none", seed=0), _loss(0.2)
+    scale, loss = logit_scale(*held_out, loss=_loss(0.2), mix="none", seed=0), _loss(0.2)
     assert loss(logits * scale, labels) < min(loss(logits * scale * factor, labels) for factor in (0.8, 1.25))
 
 
 def test_answers_that_are_all_correct_do_not_raise_the_scale() -> None:
     labels = np.arange(TAXA)
-    assert logit_scale(np.eye(TAXA), labels, _loss(0), "none", seed=0) == 1
+    assert logit_scale(np.eye(TAXA), labels, loss=_loss(0), mix="none", seed=0) == 1

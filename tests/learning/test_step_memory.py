@@ -75,7 +75,7 @@ def test_a_step_in_parts_changes_the_weights_as_a_whole_one(trained: Run, make_j
     def fitted(parts: int) -> dict[str, torch.Tensor]:
         torch.manual_seed(0)
         network = build_network(network_spec(job.model), taxa=2)
-        network.remove_dropout()
+        network.head[0] = torch.nn.Dropout(0.0)
         schedule = replace(OptimizerSchedule.of(job, steps_per_epoch=3), random_weights=False, epochs=1)
         samples, val = (split_samples(run, split, drawn=1) for split in ("train", "val"))
         loss = HierarchicalLoss.of(job.training, run.info.taxonomy, samples.labels)

@@ -1,10 +1,12 @@
 """Fitting all layers: from the probe, or from random weights, to the checkpoints of the best and the last epoch."""
 
-from dataclasses import replace
+from functools import partial
 
+import numpy as np
 import torch
 from lightning.pytorch import seed_everything
 from lightning.pytorch.callbacks import Callback, EarlyStopping, EMAWeightAveraging
+from numpy.typing import NDArray
 
 from leafid.jobs import Job
 from leafid.learning.data.samples import training_loader, validation_loader
@@ -12,6 +14,7 @@ from leafid.learning.devices import worker_count
 from leafid.learning.distributed import DistributedRank
 from leafid.learning.fine_tuning.checkpoints import LAST, StartBestAndLast, is_complete, read_checkpoint
 from leafid.learning.fine_tuning.epoch_report import EpochReport, OnEpoch
+from leafid.learning.fine_tuning.held_out_heads import HeldOutHeads
 from leafid.learning.fine_tuning.hierarchical_loss import HierarchicalLoss
 from leafid.learning.fine_tuning.lightning_compat import reraise_worker_errors
 from leafid.learning.fine_tuning.lightning_module import FineTuningModule
@@ -24,7 +27,7 @@ from leafid.learning.models.backbones import network_spec
 from leafid.learning.models.network import Network, build_network
 from leafid.learning.models.pretrained_weights import initialize_network
 from leafid.learning.run import METRICS, PLOT, Run
-from leafid.learning.run_samples import split_samples
+from leafid.learning.run_samples import split_embeddings, split_samples
 from leafid.learning.step_memory import parts_of_step
 
 
@@ -59,10 +62,26 @@ def fit_all_layers(
     val_samples = split_samples(run, "val", drawn=None)
     loss = HierarchicalLoss.of(training, run.info.taxonomy, train_samples.labels)
     nll_before: float | None = None
+    heads: HeldOutHeads | None = None
+
+    def embed(tuned: Network) -> NDArray[np.float32]:
+        return split_embeddings(run, "train", tuned, device=device, cached=False).embeddings
+
     if has_probe(run):
-        network.remove_dropout()
-        if resumed_steps is None and rank.is_first:  # rank 0 sends its weights to the others
-            nll_before = _start_from_probe(job, run, network, loss, device)
+        rows = run.split[run.split["split"] == "train"]
+        heads = HeldOutHeads(
+            np.asarray(train_samples.labels),
+            list(rows["gathering_id"]),
+            taxa,
+            balanced=training.balance != "none",
+            scale_of=partial(logit_scale, loss=loss, mix=training.mix, seed=seed),
+        )
+        if resumed_steps is None:  # a checkpoint has the heads
+            if rank.is_first:  # rank 0 sends its weights to the others
+                nll_before = fit_linear_probe(run, network, device).val_nll
+            heads.solve(split_embeddings(run, "train", network, device=device).embeddings)
+            if rank.is_first:
+                run.record(logit_scale=heads.scale)
     workers, pin = worker_count(training.workers), device.type == "cuda"
     train_loader = training_loader(
         train_samples,
@@ -79,7 +98,17 @@ def fit_all_layers(
     )
     schedule = OptimizerSchedule.of(job, steps_per_epoch=len(train_loader) // parts)
     trained = torch.bincount(torch.tensor(train_samples.labels), minlength=taxa) > 0
-    module = FineTuningModule(network, schedule, loss, mix=training.mix, seed=seed, trained=trained, parts=parts)
+    module = FineTuningModule(
+        network,
+        schedule,
+        loss,
+        mix=training.mix,
+        seed=seed,
+        trained=trained,
+        parts=parts,
+        heads=heads,
+        embed=embed,
+    )
     callbacks: list[Callback] = [
         # EMA comes first, so that the others see its metrics and save its weights.
         *([EMAWeightAveraging(decay=schedule.ema_decay)] if schedule.ema_decay else []),
@@ -92,15 +121,6 @@ def fit_all_layers(
     last = run.checkpoints / LAST if resumed_steps is not None else None
     with reraise_worker_errors():
         trainer.fit(module, train_loader, val_loader, ckpt_path=last, weights_only=True)
-
-
-def _start_from_probe(job: Job, run: Run, network: Network, loss: HierarchicalLoss, device: torch.device) -> float:
-    """Load the probe into the network at the scale of logits that suits the loss; return its calibrated NLL on val."""
-    probe = fit_linear_probe(run, network, device)
-    scale = logit_scale(probe.held_out_logits, probe.held_out_labels, loss, job.training.mix, seed=job.seed)
-    replace(probe, head=probe.head.scaled(scale)).load_into(network)
-    run.record(logit_scale=scale)
-    return probe.val_nll
 
 
 def initial_network(job: Job, run: Run, *, record: bool = True) -> Network:

@@ -48,12 +48,12 @@ RECORDED_PACKAGES = (
 """Packages whose version may change the result of a training."""
 
 
-KeptNetwork = Literal["probe", "fine-tuned", "averaged", "probe of the fine-tuned network"]
+KeptNetwork = Literal["probe", "fine-tuned", "averaged"]
 """Networks that a training can end with. ``averaged``: the weights of start and end, averaged (WiSE-FT)."""
 
 
 class LinearProbeInfo(BaseModel):
-    """Result of the linear probe, before fine-tuning."""
+    """The head that was solved for the features: those of the frozen network, or of the fine-tuned one that is kept."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -62,7 +62,7 @@ class LinearProbeInfo(BaseModel):
     """Of the probe fitted to train alone."""
     seconds: float
     refitted: bool = False
-    """Whether the probe was fitted again, to train and val together (``training.refit``)."""
+    """Whether the head was fitted again, to train and val together (``training.refit``)."""
 
 
 class RunInfo(BaseModel):
@@ -85,7 +85,7 @@ class RunInfo(BaseModel):
     weights_not_used: tuple[str, ...] = ()
     probe: LinearProbeInfo | None = None
     logit_scale: float | None = None
-    """Factor of the probe's logits at which fine-tuning began."""
+    """Factor of the logits with which fine-tuning began."""
     kept: KeptNetwork | None = None
     """The network in the bundle."""
     val_nll: dict[str, float] = {}
@@ -95,9 +95,9 @@ class RunInfo(BaseModel):
     val_macro_f1: float | None = None
 
     @property
-    def kept_probe(self) -> LinearProbeInfo | None:
-        """The probe, if the network in the bundle is the probe; its features were then never fitted to labels."""
-        return self.probe if self.kept in (None, "probe") else None
+    def fine_tuned(self) -> bool:
+        """Whether the features of the network in the bundle were fitted to the labels of train."""
+        return self.kept not in (None, "probe") or self.probe is None
 
 
 class Run:

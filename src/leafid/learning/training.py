@@ -160,12 +160,10 @@ def _fine_tune(
         return _TrainedNetwork(best, epoch, state["best_macro_f1"], total)
     start = network_state(read_checkpoint(run.checkpoints / START))
     kept = choose_kept_network(run, start, best, device)
-    if kept.name != "probe":
-        return _TrainedNetwork(kept.tensors, epoch, kept.val_macro_f1, total)
     network = build_network(network_spec(job.model), len(run.info.taxonomy))
     network.load_state_dict(kept.tensors)
-    refit_linear_probe(run, network, device)
-    return _TrainedNetwork(network.state_dict(), 0, kept.val_macro_f1, total)
+    refit_linear_probe(run, network, device, fine_tuned=kept.name != "probe")
+    return _TrainedNetwork(network.state_dict(), 0 if kept.name == "probe" else epoch, kept.val_macro_f1, total)
 
 
 def _finish_run(job: Job, run: Run, trained: _TrainedNetwork) -> None:

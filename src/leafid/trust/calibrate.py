@@ -46,8 +46,8 @@ more photos of another stretch than promised (docs/results.md)."""
 _MOST_JUDGED = 300
 """Most training images at which the input gate looks: enough to see a share of 2 %."""
 
-OUT_OF_FOLD = "train and val, out of fold"
-"""Name of the fitting set, in a bundle, when all gatherings are used, each predicted without its own fold."""
+OUT_OF_FOLD, VAL_OUT_OF_FOLD = "train and val, out of fold", "val, out of fold"
+"""Names of the fitting set, in a bundle, when each gathering is predicted by a head fitted without its fold."""
 
 
 @dataclass(frozen=True)
@@ -59,7 +59,8 @@ class _TrainVal:
         labels: (N,).
         logits: (N, T), of the network itself.
         features: (N, F), rounded as in the bundle.
-        out_of_fold_logits: (N, T), of probes fitted to the other folds; None after fine-tuning.
+        out_of_fold_logits: (N, T), of heads fitted to the other folds; None: the head was not solved, but trained.
+        fine_tuned: whether the features were fitted to the labels of train, so that train holds nothing out.
         folds: (N,), of the OOD scores.
         head_folds: (N,), of the logits: images that the head was not fitted to are held out from all.
         nuisance: (F, K), directions in which features move with the photo alone; None: the OOD score needs none.
@@ -70,6 +71,7 @@ class _TrainVal:
     logits: NDArray[np.float32]
     features: NDArray[np.float32]
     out_of_fold_logits: NDArray[np.float64] | None
+    fine_tuned: bool
     folds: NDArray[np.int64]
     head_folds: NDArray[np.int64]
     nuisance: NDArray[np.float32] | None
@@ -77,6 +79,16 @@ class _TrainVal:
     @property
     def is_val(self) -> NDArray[np.bool_]:
         return np.asarray(self.rows["split"] == "val", dtype=bool)
+
+    @property
+    def fitting_set(self) -> CalibrationSet:
+        """The held-out images with their logits: all of them, or val alone after fine-tuning."""
+        if self.out_of_fold_logits is None:
+            return self.calibration_set(self.logits, self.is_val, "val")
+        comparable = self.has_others(self.head_folds)
+        if not self.fine_tuned:
+            return self.calibration_set(self.out_of_fold_logits, comparable, OUT_OF_FOLD)
+        return self.calibration_set(self.out_of_fold_logits, self.is_val & comparable, VAL_OUT_OF_FOLD)
 
     def stretches(self, mask: NDArray[np.bool_]) -> list[str] | None:
         """Return the stretches of a series that the images of a mask are in; None where they are no series."""
@@ -97,8 +109,9 @@ class _TrainVal:
 def calibrate(run: Path, *, device: str = "auto") -> Bundle:
     """Fit temperature, prediction sets and thresholds on train and val images, and write them into the run's bundle.
 
-    For a linear probe, everything is fitted on all gatherings of train and val, each predicted without its own fold. A
-    fine-tuned network was trained on its training images: temperature and prediction sets are then fitted on val alone.
+    For a linear probe, everything is fitted on all gatherings of train and val, each predicted without its own fold.
+    Fine-tuned features know the labels of train: temperature and prediction sets are then fitted on val alone, which is
+    predicted without its own fold, too, where the head was refitted to it.
     Its OOD threshold is the higher of two, one from val against train and one from all images out of fold, since each
     of them tends to be too low.
 
@@ -134,10 +147,7 @@ def calibrate(run: Path, *, device: str = "auto") -> Bundle:
 
 def _fit(info: BundleInfo, images: _TrainVal, run: "Run") -> BundleInfo:
     settings = run.job.trust
-    if images.out_of_fold_logits is not None:
-        fitting = images.calibration_set(images.out_of_fold_logits, images.has_others(images.head_folds), OUT_OF_FOLD)
-    else:
-        fitting = images.calibration_set(images.logits, images.is_val, "val")
+    fitting = images.fitting_set
     calibration = fit_calibration(fitting, seed=run.job.seed)
     probabilities = calibrated_probabilities(fitting.logits, calibration)
     return info.model_copy(
@@ -160,7 +170,6 @@ def _fit(info: BundleInfo, images: _TrainVal, run: "Run") -> BundleInfo:
 def _fit_ood_detector(images: _TrainVal, calibration: Calibration, settings: TrustSettings) -> OodDetector:
     score, rate = settings.ood_score, settings.id_acceptance_rate
     comparable = images.has_others(images.folds)
-    is_probe = images.out_of_fold_logits is not None
     held_out = images.logits if images.out_of_fold_logits is None else images.out_of_fold_logits
     logits = held_out / calibration.temperature
     out_of_fold: dict[OodScore, NDArray[np.float64]] = {}
@@ -168,7 +177,7 @@ def _fit_ood_detector(images: _TrainVal, calibration: Calibration, settings: Tru
         scores = out_of_fold_part_scores(score, logits, images.features, images.labels, images.folds, images.nuisance)
         out_of_fold = {part: values[comparable] for part, values in scores.items()}
     known = images.calibration_set(logits, comparable, OUT_OF_FOLD)
-    if is_probe:
+    if not images.fine_tuned and images.out_of_fold_logits is not None:
         return fit_ood_detector(score, out_of_fold, known, rate, stretches=images.stretches(comparable))
     val, train = images.is_val, ~images.is_val
     training = TrainingFeatures.of(images.features[train], images.labels[train], images.nuisance)
@@ -213,7 +222,7 @@ def _predict_train_val(run: "Run", bundle: Bundle, device: str) -> _TrainVal:
     images, rows = train_val_embeddings(run, network, device=chosen_device), train_val_rows(run)
     labels, gatherings, domains = images.labels, list(rows["gathering_id"]), list(rows["domain"])
     folds = held_out_folds(labels, gatherings, domains)
-    probe = run.info.kept_probe
+    probe = run.info.probe
     fitted_parts: tuple[Part, ...] = ("train", "val") if probe and probe.refitted else ("train",)
     head_folds = np.where(rows["split"].isin(fitted_parts), folds, NOT_FITTED)
     # Half precision, as in the bundle: it halves the file, and cosines change only in the fourth digit.
@@ -233,6 +242,7 @@ def _predict_train_val(run: "Run", bundle: Bundle, device: str) -> _TrainVal:
             shrinkage=probe.shrinkage,
             balanced=run.job.training.balance != "none",
         ),
+        fine_tuned=run.info.fine_tuned,
         folds=held_out_folds(labels, gatherings, domains, blocks=OOD_BLOCKS),
         head_folds=head_folds,
         nuisance=nuisance_directions(run, network, rows, features, chosen_device)

@@ -23,10 +23,11 @@ from leafid.sheets import CropKind
 
 
 class Sample(NamedTuple):
-    """One image: some or all of its views, and the label of its taxon."""
+    """One image: some or all of its views, the label of its taxon, and its index in the data set."""
 
     views: Views
     label: int
+    index: int
 
 
 @dataclass
@@ -36,18 +37,21 @@ class Batch:
     Attributes:
         bags: the views of N images.
         labels: (N,), int64: index of the taxon in the taxonomy.
+        indices: (N,), int64: index of the image in the data set.
     """
 
     bags: Bags
     labels: Tensor
+    indices: Tensor
 
     def to(self, device: torch.device | str, non_blocking: bool = False) -> "Batch":
         """Move to a device; Lightning calls this."""
-        return Batch(self.bags.to(device, non_blocking), self.labels.to(device, non_blocking=non_blocking))
+        labels, indices = (each.to(device, non_blocking=non_blocking) for each in (self.labels, self.indices))
+        return Batch(self.bags.to(device, non_blocking), labels, indices)
 
     def pin_memory(self) -> "Batch":
         """Copy to pinned memory, from which a GPU copies faster; torch's DataLoader calls this."""
-        return Batch(self.bags.pin_memory(), self.labels.pin_memory())
+        return Batch(self.bags.pin_memory(), self.labels.pin_memory(), self.indices.pin_memory())
 
 
 @dataclass(frozen=True)
@@ -101,7 +105,7 @@ class ImageDataset(Dataset[Sample]):
     def __getitem__(self, draw: Draw | int) -> Sample:
         """Return the sample of a draw; a bare index is the draw with seed 0."""
         index, seed = (draw.index, draw.seed) if isinstance(draw, Draw) else (draw, 0)
-        return Sample(self._views(index, seed), self.labels[index])
+        return Sample(self._views(index, seed), self.labels[index], index)
 
     def augmented_copy(self, copy: AugmentedCopy) -> "ImageDataset":
         """Return an augmented copy of the same images."""
@@ -155,6 +159,7 @@ def collate(samples: Sequence[Sample]) -> Batch:
     return Batch(
         Bags.of([each.pixels for each in views], [each.kinds for each in views]),
         torch.tensor([sample.label for sample in samples]),
+        torch.tensor([sample.index for sample in samples]),
     )
 
 

@@ -1,9 +1,12 @@
 """The Lightning module: one step, shared by training and validation."""
 
-from typing import Self
+from collections.abc import Callable
+from typing import Any, Self
 
+import numpy as np
 import torch
 from lightning.pytorch import LightningModule
+from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.optim import Optimizer
 from torchmetrics import MetricCollection
@@ -14,11 +17,16 @@ from leafid.jobs import Mix
 from leafid.learning.data.samples import Batch
 from leafid.learning.fine_tuning.batch_norm import use_running_statistics
 from leafid.learning.fine_tuning.calibrated_nll import CalibratedNll
+from leafid.learning.fine_tuning.held_out_heads import HeldOutHeads
 from leafid.learning.fine_tuning.hierarchical_loss import HierarchicalLoss
 from leafid.learning.fine_tuning.mixup import mix_batch
 from leafid.learning.fine_tuning.optimizer import OptimizerSchedule, build_optimizer
+from leafid.learning.linear_probe.probe import load_head
 from leafid.learning.models.batch_norm_fusion import fuse_batch_norm
 from leafid.learning.models.network import Network
+
+Embed = Callable[[Network], NDArray[np.float32]]
+"""Returns the embeddings (N, F) of the training images, in the order of their data set."""
 
 STEPS_PER_CHECK = 10
 """Steps between two checks of the loss; a GPU has to finish its step for a check."""
@@ -35,6 +43,8 @@ class FineTuningModule(LightningModule):
         seed: the job's seed.
         trained: (T,), whether a taxon has training images.
         parts: batches of which a step consists; see ``parts_of_step``.
+        heads: solved; they take the place of the network's own head in training. None: it is trained.
+        embed: with heads: gives the features for which they are solved anew before each validation.
     """
 
     def __init__(
@@ -47,6 +57,8 @@ class FineTuningModule(LightningModule):
         seed: int,
         trained: Tensor,
         parts: int = 1,
+        heads: HeldOutHeads | None = None,
+        embed: Embed | None = None,
     ) -> None:
         super().__init__()
         self.network = network
@@ -56,6 +68,10 @@ class FineTuningModule(LightningModule):
         self.mix = mix
         self.seed = seed
         self.parts = parts
+        # No module and no tensor of this module: heads belong to the weights of the moment, and are not averaged.
+        self.heads = heads
+        self.embed = embed
+        network.head.requires_grad_(heads is None)
         taxa = network.taxa
         self.val_metrics = MetricCollection(
             {
@@ -85,14 +101,22 @@ class FineTuningModule(LightningModule):
         for norm in self.batch_norms:
             norm.momentum = momentum
         images = mix_batch(batch.bags, self.mix)
-        logits: Tensor = self.network(images.bags).logits.float()
+        output = self.network(images.bags)
+        logits = output.logits.float()
+        if self.heads is not None:
+            logits = self.heads.logits(output.embeddings.float(), batch.indices)
         loss: Tensor = self.loss(logits, batch.labels, images.partners, images.shares)
         self._check_finite(loss, at_once=batch_index % STEPS_PER_CHECK == 0)
         self.log("train_loss", loss, on_step=True, on_epoch=True, batch_size=len(batch.labels), sync_dist=True)
         return loss
 
     def on_validation_epoch_start(self) -> None:
-        """Fuse batch norm for validation, which then takes less time; the weights are those of the average (EMA)."""
+        """Solve the heads for the weights that are validated, those of the average (EMA); the next epoch uses them.
+
+        Batch norm is fused for validation, which then takes less time.
+        """
+        if self.heads is not None and self.embed is not None:
+            load_head(self.heads.solve(self.embed(self.network)), self.network)
         self._validated = [fuse_batch_norm(self.network, self.device)]
 
     def validation_step(self, batch: Batch, batch_index: int) -> None:
@@ -107,6 +131,16 @@ class FineTuningModule(LightningModule):
         self._validated = []
         self.log_dict(self.val_metrics.compute(), prog_bar=True)
         self.val_metrics.reset()
+
+    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Add the heads of the next epoch."""
+        if self.heads is not None:
+            checkpoint["held_out_heads"] = self.heads.state()
+
+    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Restore the heads of the next epoch."""
+        if self.heads is not None:
+            self.heads.restore(checkpoint["held_out_heads"])
 
     def configure_optimizers(self) -> tuple[list[Optimizer], list[dict[str, object]]]:  # type: ignore[override]
         """Return the optimizer and its learning rate schedule, which advances at every step."""

@@ -1,4 +1,4 @@
-"""The scale of the logits at which fine-tuning starts.
+"""The scale of the logits of the heads through which fine-tuning looks.
 
 A probe's logits have the scale that minimises the cross-entropy of unmixed images. Under label smoothing or mixup that
 scale is too large: the first steps would shrink all logits instead of learning to distinguish taxa.
@@ -22,7 +22,7 @@ MIXED_DRAWS = 16
 
 
 def logit_scale(
-    logits: NDArray[np.float64], labels: NDArray[np.int64], loss: HierarchicalLoss, mix: Mix, *, seed: int
+    logits: NDArray[np.float64], labels: NDArray[np.int64], *, loss: HierarchicalLoss, mix: Mix, seed: int
 ) -> float:
     """Return the factor of the logits, at most 1, at which the training loss of held-out images is lowest.
 

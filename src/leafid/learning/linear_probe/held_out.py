@@ -98,6 +98,7 @@ def leave_out_folds(
     balanced: bool,
     copies: LabelledEmbeddings | None,
     folds: NDArray[np.int64],
+    tested: NDArray[np.bool_] | None = None,
 ) -> Iterator[HeldOut]:
     """Yield each fold with the discriminant analysis of the others, in the order of the folds.
 
@@ -107,14 +108,16 @@ def leave_out_folds(
         balanced: see ``ShrunkLda``.
         copies: augmented copies of the images (C N); they are left out with their originals.
         folds: (N,).
+        tested: (N,), the images that are held out; None: all. Folds without any are not left out.
     """
     features = images.embeddings.shape[1]
     images, copies = rotate(images, copies)
-    for fold in np.unique(folds):
+    tested = np.ones(len(images), dtype=bool) if tested is None else tested
+    for fold in np.unique(folds[tested]):
         kept = folds != fold
         kept_copies = copies and copies.subset(np.tile(kept, len(copies) // len(images)))
         lda = ShrunkLda(images.subset(kept), taxa, balanced=balanced, copies=kept_copies, features=features)
-        yield lda, images.subset(~kept)
+        yield lda, images.subset(~kept & tested)
 
 
 def out_of_fold_logits(

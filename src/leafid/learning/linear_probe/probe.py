@@ -168,14 +168,21 @@ def refit_images(run: Run, network: Network, device: torch.device) -> RefitImage
     return RefitImages(images, copies, folds, np.asarray(rows["split"] == "val"))
 
 
-def refit_linear_probe(run: Run, network: Network, device: torch.device) -> None:
-    """Fit the probe of a run again, to train and val together (see ``refit_images``); load it and record it."""
+def refit_linear_probe(run: Run, network: Network, device: torch.device, *, fine_tuned: bool = False) -> None:
+    """Fit the head of a run again, to train and val together (see ``refit_images``); load it and record it.
+
+    Fine-tuned features know the labels of train, so that val alone then chooses shrinkage and temperature.
+    """
     found = refit_images(run, network, device)
     if run.info.probe is None or found is None:
         return
-    balanced = run.job.training.balance != "none"
     head, shrinkage = refit_probe_head(
-        found.images, network.taxa, balanced=balanced, copies=found.copies, folds=found.folds
+        found.images,
+        network.taxa,
+        balanced=run.job.training.balance != "none",
+        copies=found.copies,
+        folds=found.folds,
+        choosing=found.is_val if fine_tuned else None,
     )
     load_head(head, network)
     run.record(probe=run.info.probe.model_copy(update={"shrinkage": shrinkage, "refitted": True}))
@@ -195,9 +202,10 @@ def refitted_val_logits(run: Run, network: Network, device: torch.device) -> lis
         balanced=run.job.training.balance != "none",
         copies=found.copies,
         folds=found.folds,
+        tested=found.is_val,
     )
-    in_order = np.argsort(np.argsort(found.folds, kind="stable"))
-    return [each.logits[in_order][found.is_val] for each in held_out_logits(held_out, SHRINKAGES)]
+    in_order = np.argsort(np.argsort(found.folds[found.is_val], kind="stable"))
+    return [each.logits[in_order] for each in held_out_logits(held_out, SHRINKAGES)]
 
 
 def refit_probe_head(
@@ -207,11 +215,14 @@ def refit_probe_head(
     balanced: bool,
     copies: LabelledEmbeddings | None = None,
     folds: NDArray[np.int64],
+    choosing: NDArray[np.bool_] | None = None,
 ) -> tuple[LinearHead, float]:
     """Fit the head to all images; choose shrinkage and temperature out of fold. Return the head and the shrinkage.
 
-    Arguments as for ``fit_probe_head``; each fold leaves more images than taxa.
+    Arguments as for ``fit_probe_head``; each fold leaves more images than taxa. ``choosing`` (N,) are the images that
+    choose; None: all.
     """
-    chosen, temperature = choose(leave_out_folds(images, taxa, balanced=balanced, copies=copies, folds=folds))
+    held_out = leave_out_folds(images, taxa, balanced=balanced, copies=copies, folds=folds, tested=choosing)
+    chosen, temperature = choose(held_out)
     full = ShrunkLda(images, taxa, balanced=balanced, copies=copies)
     return full.head(chosen.shrinkage, scatter=chosen.scatter).scaled(1 / temperature), chosen.shrinkage

@@ -87,10 +87,6 @@ class Network(nn.Module):
         layer: nn.Linear = self.head[1]  # type: ignore[assignment]
         return layer
 
-    def remove_dropout(self) -> None:
-        """Never hide features from the head: one that was solved relies on all of them."""
-        self.head[0] = nn.Dropout(0.0)
-
     def features(self, pixels: Tensor, scales: Sequence[float] | None = None) -> Tensor:
         """Return the features (N, F) of pixels (N, 3, S, S), uint8 RGB, averaged over scales.
 

@@ -75,10 +75,10 @@ def load_eval_set(path: Path, on: str, catalog: Path | None, out: Path | None) -
     rows = split[split["split"] == on]
     if rows.empty:
         raise UsageError(f"The split of {run.folder} has no {on} images; see curation.split.{on} in its job.yaml.")
-    probe = run.info.kept_probe
+    probe = run.info.probe
     if on == "val" and probe is not None and probe.refitted:
         raise UsageError(
-            f"The probe of {run.folder} was fitted to val too (training.refit), so a score on val would be of images "
+            f"The head of {run.folder} was fitted to val too (training.refit), so a score on val would be of images "
             "that it has seen. Evaluate it on test, use `leafid crossvalidate`, or train with "
             "--set training.refit=false."
         )
