@@ -79,6 +79,16 @@ def test_a_probe_is_calibrated_out_of_fold_on_train_and_val(with_val: Path) -> N
     assert 0.5 < info.calibration.temperature < 2  # the head is right and well calibrated
 
 
+def test_fine_tuned_features_are_calibrated_on_val_alone(with_val: Path) -> None:
+    """They know the labels of train, whose images a head of the other folds names too easily."""
+    run = Run.open(_make_probe(with_val))
+    run.record(kept="fine-tuned")
+    info = calibrate(with_val, device="cpu").info
+    assert info.calibration.fitted_on is not None and info.prediction_sets is not None
+    for fitted in (info.calibration.fitted_on, info.prediction_sets.fitted_on):
+        assert (fitted.split, fitted.images) == ("val, out of fold", 24)
+
+
 def test_an_overconfident_head_gets_a_high_temperature(with_val: Path) -> None:
     split = pd.read_csv(with_val / "split.csv")
     wrong = split["image_id"].isin(["v0", "v9", "v18"])  # without errors, no confidence is too high

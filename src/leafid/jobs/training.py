@@ -19,22 +19,23 @@ class TrainingSettings(Section):
     """How the network is trained: a linear probe of its features, then fine-tuning of all layers.
 
     The probe fits the head to the frozen network in closed form. It takes seconds once the features are computed, and
-    is hard to improve on with few sheets. Fine-tuning starts at the loss of the probe: batch norm keeps the statistics
-    of the pretrained weights, and a head that was solved has no dropout. A network with random weights
-    (``model.weights: none``) has no useful features: it gets no probe, its batch norm is trained, and all its layers
-    have the same learning rate (``first_layer_lr_mult`` is ignored).
+    is hard to improve on with few sheets. Fine-tuning changes the features alone: batch norm keeps the statistics of
+    the pretrained weights, and each image is seen through a head that was solved without its gathering, so that the
+    network learns what helps with new images. The heads are solved anew after each epoch. A network with random weights
+    (``model.weights: none``) has no useful features: it gets no probe, its head and its batch norm are trained, and all
+    its layers have the same learning rate (``first_layer_lr_mult`` is ignored).
     """
 
     mode: Literal["fine-tune", "probe"] = "fine-tune"
     """``probe``: the head only, minutes on a laptop. ``fine-tune``: the probe, then all layers, until the likelihood of
-    val stops rising; at the end the best is kept of the probe, the fine-tuned network, a probe of its features, and
-    averages of the weights of start and end."""
+    val stops rising; at the end the best is kept of the probe, the fine-tuned network, and the average of their
+    weights, each with a head solved for its features."""
     probe_augmented_copies: Annotated[int, Field(ge=0, le=64)] = 2
     """Augmented copies of each image (see ``augmentation``) to which the probe is fitted, too: variation between copies
     of a leaf does not distinguish taxa. Each copy takes as long as the images themselves."""
     refit: bool = True
-    """Fit a probe that is kept once more at the end, to train and val together: val is a quarter more images where each
-    taxon has few. Everything that calibration fits is fitted out of fold. Macro-F1 on val is that before."""
+    """Fit the head once more at the end, to train and val together: val is a quarter more images where each taxon has
+    few. Everything that calibration fits is fitted out of fold. Macro-F1 on val is that before."""
     max_epochs: Annotated[int, Field(ge=1, le=10_000)] = 20
     """Epochs of fine-tuning, at most; an epoch draws as many images as train has."""
     batch_size: Annotated[int, Field(ge=2, le=4096)] = 32
