@@ -27,7 +27,7 @@ class Sample(NamedTuple):
 
     views: Views
     label: int
-    index: int
+    image_index: int
 
 
 @dataclass
@@ -159,7 +159,7 @@ def collate(samples: Sequence[Sample]) -> Batch:
     return Batch(
         Bags.of([each.pixels for each in views], [each.kinds for each in views]),
         torch.tensor([sample.label for sample in samples]),
-        torch.tensor([sample.index for sample in samples]),
+        torch.tensor([sample.image_index for sample in samples]),
     )
 
 

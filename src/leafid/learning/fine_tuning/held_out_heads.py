@@ -91,7 +91,7 @@ class HeldOutHeads:
         logits = embeddings.new_empty(len(embeddings), self.taxa)
         # A solved head multiplies small differences of features by large weights: never in 16 bits.
         with torch.autocast(embeddings.device.type, enabled=False):
-            for number in numbers.unique().tolist():
+            for number in sorted(set(numbers.tolist())):
                 weight, bias = (part.to(embeddings.device) for part in self._heads[number])
                 mask = numbers == number
                 logits[mask] = linear(embeddings[mask], weight, bias)
