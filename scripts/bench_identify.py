@@ -177,7 +177,7 @@ def peers_python(folder: Path) -> Path:
         torch_versions = [f"{name}=={version(name).partition('+')[0]}" for name in ("torch", "torchvision")]
         subprocess.run([uv, "venv", "--python", sys.executable, folder], check=True)
         # ultralytics installs an OpenCV that needs a display. The headless one replaces it, as both are the module cv2.
-        for packages in ([*torch_versions, "timm", "ultralytics"], ["--reinstall", "opencv-python-headless"]):
+        for packages in ([*torch_versions, "timm", "ultralytics", "fastai"], ["--reinstall", "opencv-python-headless"]):
             subprocess.run([uv, "pip", "install", "--python", python, *packages], check=True)
     return python
 

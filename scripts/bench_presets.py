@@ -1,4 +1,4 @@
-"""Measure the recipes on the same images: accuracy beside the speed of identification and the cost of training.
+"""Measure the recipes and the peers on the same images: accuracy, speed of identification, cost of training.
 
     python scripts/bench_presets.py configs/bench-viola.yaml configs/bench-remp.yaml --out runs/bench-presets
 
@@ -8,7 +8,11 @@ evaluate``. Images/s and CPU ms are those of the loop, without start and loading
 and processes, and more reliable than images/s on a busy machine. Full-size sheets, which have no names to compare, are
 timed too (``--sheets``). Finished runs are kept: the same command goes on where it was interrupted.
 
-The recipe ``accurate`` fine-tunes, which takes an hour or more without a GPU; it runs only if named in ``--recipes``.
+Peers (fastai, timm, ultralytics) are fine-tuned from the same weights on the same images; see
+``bench_peer_training.py``. They name every image. Their environment is created if it is missing.
+
+``accurate`` and ``fine-tuned`` (``balanced`` with ``training.mode: fine-tune``) take an hour or more without a GPU;
+they run only if named in ``--recipes``.
 """
 
 import argparse
@@ -19,14 +23,28 @@ import sys
 import tempfile
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from bench_identify import Result, measure, repeated
+from bench_identify import Result, measure, peers_python, repeated
 
 from leafid.cores import usable_cores
 from leafid.jobs import load_job
 
-RECIPES = ("balanced", "fast", "accurate")
+if TYPE_CHECKING:
+    from leafid.learning import Run
+
+RECIPES: dict[str, tuple[str, ...]] = {
+    "balanced": ("recipe=balanced",),
+    "fast": ("recipe=fast",),
+    "fine-tuned": ("recipe=balanced", "training.mode=fine-tune"),
+    "accurate": ("recipe=accurate",),
+}
+"""Settings of each row."""
+PEERS = ("fastai", "timm", "ultralytics")
+PEER_EPOCHS = 9
+"""fastai's ``fine_tune(8)``: one epoch of the head, eight of all layers. The other peers get as many."""
 ENGINE = "openvino"
+HERE = Path(__file__).resolve().parent
 
 
 @dataclass(frozen=True)
@@ -59,7 +77,8 @@ def trained(config: Path, recipe: str, out: Path) -> tuple[Path, float]:
     if not job.catalog_path.is_file():
         leafid("collect", str(config))
     if not cost.is_file():
-        seconds = leafid("train", str(config), "--set", f"recipe={recipe}", "--out", str(run))
+        settings = [part for setting in RECIPES[recipe] for part in ("--set", setting)]
+        seconds = leafid("train", str(config), *settings, "--out", str(run))
         cost.write_text(json.dumps({"cpu_seconds": seconds}))
     if not (run / "evaluation" / "test" / "evaluation.json").is_file():
         leafid("evaluate", str(run), "--on", "test")
@@ -102,6 +121,48 @@ def measured(config: Path, recipe: str, options: argparse.Namespace, folder: Pat
     )
 
 
+def peer_row(run: "Run", peer: str, python: Path, out: Path) -> Row:
+    """Return the row of a peer, fine-tuned on the images of a run; its figures are kept."""
+    kept = out / f"{run.job.name}-{peer}.json"
+    if not kept.is_file():
+        settings = out / f"{run.job.name}-peers.settings.json"
+        settings.write_text(json.dumps(peer_settings(run)))
+        command = [str(python), str(HERE / "bench_peer_training.py"), peer, str(settings)]
+        print(f"{run.job.name}: {peer} is fine-tuned", file=sys.stderr)
+        ended = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True)
+        kept.write_text(ended.stdout.splitlines()[-1] + "\n")
+    figures = json.loads(kept.read_text())
+    return Row(
+        job=run.job.name,
+        recipe=peer,
+        macro_f1=figures["test_macro_f1"],
+        answered=1.0,
+        training_cpu_seconds=figures["training_cpu_seconds"],
+        images_per_second=figures["images_per_second"],
+        cpu_ms=figures["cpu_ms"],
+        sheets_per_second=None,
+        sheet_cpu_ms=None,
+    )
+
+
+def peer_settings(run: "Run") -> dict[str, object]:
+    """Return what ``bench_peer_training.py`` reads: the run's images, labels and weights."""
+    images = {}
+    for part, rows in run.split.groupby("split"):
+        labels = run.info.taxonomy.labels(list(rows["scientificName"]))
+        images[str(part)] = [
+            (str(path.resolve()), int(label)) for path, label in zip(run.image_paths(rows), labels, strict=True)
+        ]
+    return {
+        "weights": str(Path(run.job.model.weights).resolve()),
+        "images": images,
+        "taxa": len(run.info.taxonomy),
+        "epochs": PEER_EPOCHS,
+        "seed": run.job.seed,
+        "cores": usable_cores(),
+    }
+
+
 def table(rows: list[Row]) -> str:
     """Return the rows as Markdown."""
     head = ("job", "recipe", "test macro-F1", "named", "images/s", "CPU ms per image", "sheets/s", "CPU ms per sheet")
@@ -117,25 +178,39 @@ def table(rows: list[Row]) -> str:
 
 
 def main() -> None:
-    """Measure all recipes on all jobs; write and print the table after each row."""
+    """Measure all recipes and peers on all jobs; write and print the table."""
+    from leafid.learning import Run
+
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("jobs", type=Path, nargs="+", help="job files with a prescribed test set")
     parser.add_argument("--out", type=Path, required=True, help="folder for the runs, presets.md and presets.json")
-    parser.add_argument("--recipes", nargs="+", choices=RECIPES, default=["balanced", "fast"])
+    parser.add_argument("--recipes", nargs="+", choices=list(RECIPES), default=["balanced", "fast"])
+    parser.add_argument("--peers", nargs="*", choices=PEERS, default=list(PEERS))
+    parser.add_argument("--peers-environment", type=Path, help="environment of the peers; created if missing")
     parser.add_argument("--images", type=int, default=200, help="test images to time, in turn where there are fewer")
     parser.add_argument("--sheets", type=Path, default=Path("../shared/sheets/full_size"), help="folder of scans")
     parser.add_argument("--sheet-images", type=int, default=40, help="scans to time, in turn where there are fewer")
     options = parser.parse_args()
     options.out.mkdir(parents=True, exist_ok=True)
+    python = peers_python(options.peers_environment or options.out / "peers") if options.peers else Path()
     rows: list[Row] = []
     with tempfile.TemporaryDirectory(prefix="leafid-bench-") as made:
         for config in options.jobs:
             for recipe in options.recipes:
                 row = measured(config, recipe, options, Path(made))
                 rows += [row] if row else []
-                (options.out / "presets.json").write_text(json.dumps([asdict(each) for each in rows], indent=1) + "\n")
-                (options.out / "presets.md").write_text(table(rows))
+                write(options.out, rows)
+            run = Run.open(options.out / f"{load_job(config).name}-{options.recipes[0]}")
+            for peer in options.peers:
+                rows.append(peer_row(run, peer, python, options.out))
+                write(options.out, rows)
     print((options.out / "presets.md").read_text())
+
+
+def write(out: Path, rows: list[Row]) -> None:
+    """Write figures and table after each row, so that an interruption loses little."""
+    (out / "presets.json").write_text(json.dumps([asdict(each) for each in rows], indent=1) + "\n")
+    (out / "presets.md").write_text(table(rows))
 
 
 if __name__ == "__main__":
