@@ -9,7 +9,7 @@ import torch
 
 from leafid.learning import Run, build_network, train
 from leafid.learning.fine_tuning.checkpoints import LAST, read_checkpoint
-from leafid.learning.fine_tuning.held_out_heads import HeldOutHeads
+from leafid.learning.linear_probe.held_out_heads import HeldOutHeads
 from leafid.learning.models.backbones import network_spec
 
 from .conftest import MakeJob

@@ -1,12 +1,12 @@
 """Fitting all layers: from the probe, or from random weights, to the checkpoints of the best and the last epoch."""
 
+from collections.abc import Callable
 from functools import partial
 
 import numpy as np
 import torch
 from lightning.pytorch import seed_everything
 from lightning.pytorch.callbacks import Callback, EarlyStopping, EMAWeightAveraging
-from numpy.typing import NDArray
 
 from leafid.jobs import Job
 from leafid.learning.data.samples import training_loader, validation_loader
@@ -14,7 +14,6 @@ from leafid.learning.devices import worker_count
 from leafid.learning.distributed import DistributedRank
 from leafid.learning.fine_tuning.checkpoints import LAST, StartBestAndLast, is_complete, read_checkpoint
 from leafid.learning.fine_tuning.epoch_report import EpochReport, OnEpoch
-from leafid.learning.fine_tuning.held_out_heads import HeldOutHeads
 from leafid.learning.fine_tuning.hierarchical_loss import HierarchicalLoss
 from leafid.learning.fine_tuning.lightning_compat import reraise_worker_errors
 from leafid.learning.fine_tuning.lightning_module import FineTuningModule
@@ -22,7 +21,8 @@ from leafid.learning.fine_tuning.logit_scale import logit_scale
 from leafid.learning.fine_tuning.malloc_tuning import MallocTuning, malloc_tuning_applies
 from leafid.learning.fine_tuning.optimizer import OptimizerSchedule
 from leafid.learning.fine_tuning.trainer import build_trainer
-from leafid.learning.linear_probe.probe import fit_linear_probe, has_probe
+from leafid.learning.linear_probe.held_out_heads import HeldOutHeads
+from leafid.learning.linear_probe.probe import fit_linear_probe, has_probe, load_head
 from leafid.learning.models.backbones import network_spec
 from leafid.learning.models.network import Network, build_network
 from leafid.learning.models.pretrained_weights import initialize_network
@@ -63,10 +63,7 @@ def fit_all_layers(
     loss = HierarchicalLoss.of(training, run.info.taxonomy, train_samples.labels)
     nll_before: float | None = None
     heads: HeldOutHeads | None = None
-
-    def embed(tuned: Network) -> NDArray[np.float32]:
-        return split_embeddings(run, "train", tuned, device=device, cached=False).embeddings
-
+    solve_heads: Callable[[Network], None] | None = None
     if has_probe(run):
         rows = run.split[run.split["split"] == "train"]
         heads = HeldOutHeads(
@@ -82,6 +79,7 @@ def fit_all_layers(
             heads.solve(split_embeddings(run, "train", network, device=device).embeddings)
             if rank.is_first:
                 run.record(logit_scale=heads.scale)
+        solve_heads = _solver(heads, run, device)
     workers, pin = worker_count(training.workers), device.type == "cuda"
     train_loader = training_loader(
         train_samples,
@@ -107,7 +105,7 @@ def fit_all_layers(
         trained=trained,
         parts=parts,
         heads=heads,
-        embed=embed,
+        solve_heads=solve_heads,
     )
     callbacks: list[Callback] = [
         # EMA comes first, so that the others see its metrics and save its weights.
@@ -121,6 +119,16 @@ def fit_all_layers(
     last = run.checkpoints / LAST if resumed_steps is not None else None
     with reraise_worker_errors():
         trainer.fit(module, train_loader, val_loader, ckpt_path=last, weights_only=True)
+
+
+def _solver(heads: HeldOutHeads, run: Run, device: torch.device) -> Callable[[Network], None]:
+    """Return a function that solves the heads for the features of a network, and loads that of all images into it."""
+
+    def solve(network: Network) -> None:
+        embeddings = split_embeddings(run, "train", network, device=device, cached=False).embeddings
+        load_head(heads.solve(embeddings), network)
+
+    return solve
 
 
 def initial_network(job: Job, run: Run, *, record: bool = True) -> Network:

@@ -1,12 +1,10 @@
 """The Lightning module: one step, shared by training and validation."""
 
 from collections.abc import Callable
-from typing import Any, Self
+from typing import Any, Protocol, Self
 
-import numpy as np
 import torch
 from lightning.pytorch import LightningModule
-from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.optim import Optimizer
 from torchmetrics import MetricCollection
@@ -17,19 +15,27 @@ from leafid.jobs import Mix
 from leafid.learning.data.samples import Batch
 from leafid.learning.fine_tuning.batch_norm import use_running_statistics
 from leafid.learning.fine_tuning.calibrated_nll import CalibratedNll
-from leafid.learning.fine_tuning.held_out_heads import HeldOutHeads
 from leafid.learning.fine_tuning.hierarchical_loss import HierarchicalLoss
 from leafid.learning.fine_tuning.mixup import mix_batch
 from leafid.learning.fine_tuning.optimizer import OptimizerSchedule, build_optimizer
-from leafid.learning.linear_probe.probe import load_head
 from leafid.learning.models.batch_norm_fusion import fuse_batch_norm
 from leafid.learning.models.network import Network
 
-Embed = Callable[[Network], NDArray[np.float32]]
-"""Returns the embeddings (N, F) of the training images, in the order of their data set."""
-
 STEPS_PER_CHECK = 10
 """Steps between two checks of the loss; a GPU has to finish its step for a check."""
+
+
+class SolvedHeads(Protocol):
+    """Heads that are solved, not trained; see ``HeldOutHeads``."""
+
+    def logits(self, embeddings: Tensor, indices: Tensor) -> Tensor:
+        """Return the logits (N, T) of embeddings (N, F) of the training images with these indices (N,)."""
+
+    def state(self) -> list[tuple[Tensor, Tensor]]:
+        """Return weights and biases for a checkpoint."""
+
+    def restore(self, state: list[tuple[Tensor, Tensor]]) -> None:
+        """Take those of a checkpoint."""
 
 
 class FineTuningModule(LightningModule):
@@ -43,8 +49,8 @@ class FineTuningModule(LightningModule):
         seed: the job's seed.
         trained: (T,), whether a taxon has training images.
         parts: batches of which a step consists; see ``parts_of_step``.
-        heads: solved; they take the place of the network's own head in training. None: it is trained.
-        embed: with heads: gives the features for which they are solved anew before each validation.
+        heads: they take the place of the network's own head in training. None: it is trained.
+        solve_heads: called before each validation; solves heads and the network's own head for its features.
     """
 
     def __init__(
@@ -57,8 +63,8 @@ class FineTuningModule(LightningModule):
         seed: int,
         trained: Tensor,
         parts: int = 1,
-        heads: HeldOutHeads | None = None,
-        embed: Embed | None = None,
+        heads: SolvedHeads | None = None,
+        solve_heads: Callable[[Network], None] | None = None,
     ) -> None:
         super().__init__()
         self.network = network
@@ -70,7 +76,7 @@ class FineTuningModule(LightningModule):
         self.parts = parts
         # No module and no tensor of this module: heads belong to the weights of the moment, and are not averaged.
         self.heads = heads
-        self.embed = embed
+        self.solve_heads = solve_heads
         network.head.requires_grad_(heads is None)
         taxa = network.taxa
         self.val_metrics = MetricCollection(
@@ -115,8 +121,8 @@ class FineTuningModule(LightningModule):
 
         Batch norm is fused for validation, which then takes less time.
         """
-        if self.heads is not None and self.embed is not None:
-            load_head(self.heads.solve(self.embed(self.network)), self.network)
+        if self.solve_heads is not None:
+            self.solve_heads(self.network)
         self._validated = [fuse_batch_norm(self.network, self.device)]
 
     def validation_step(self, batch: Batch, batch_index: int) -> None:
