@@ -87,7 +87,7 @@ def fastai(settings: Settings, folder: Path) -> Predict:
         listed = loaders.test_dl([str(image) for image in images], num_workers=settings.cores)
         with learner.no_bar(), learner.no_logging():
             scores, _ = learner.get_preds(dl=listed)
-        return [int(label) for label in scores.argmax(1)]
+        return [int(loaders.vocab[int(index)]) for index in scores.argmax(1)]  # fastai sorts the names
 
     return predict
 
