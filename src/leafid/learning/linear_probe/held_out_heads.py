@@ -19,7 +19,7 @@ from torch.nn.functional import linear
 
 from leafid.learning.linear_probe.embeddings import LabelledEmbeddings
 from leafid.learning.linear_probe.folds import FOLDS, blocked_folds, has_others_outside_fold, min_training_images
-from leafid.learning.linear_probe.held_out import choose, leave_out_folds
+from leafid.learning.linear_probe.held_out import choose
 from leafid.learning.linear_probe.lda import LinearHead, ShrunkLda
 
 ScaleOf = Callable[[NDArray[np.float64], NDArray[np.int64]], float]
@@ -66,19 +66,21 @@ class HeldOutHeads:
         Returns the head of all images, at the temperature of the likelihood.
         """
         images = LabelledEmbeddings(embeddings, self.labels)
-        left_out = [fold for fold in range(FOLDS) if (self._head_of_image == fold).any()]
-        held_out = leave_out_folds(images, self.taxa, balanced=self.balanced, copies=None, folds=self._folds)
         whole = ShrunkLda(images, self.taxa, balanced=self.balanced)
-        chosen, temperature = choose(held_out if left_out else [(whole, images)])
+        without = {
+            fold: ShrunkLda(images.subset(self._folds != fold), self.taxa, balanced=self.balanced)
+            for fold in range(FOLDS)
+            if (self._head_of_image == fold).any()
+        }
+        held_out = [(lda, images.subset(self._folds == fold)) for fold, lda in without.items()]
+        chosen, temperature = choose(held_out or [(whole, images)])
 
         def solved(lda: ShrunkLda) -> LinearHead:
             return lda.head(chosen.shrinkage, scatter=chosen.scatter).scaled(1 / temperature)
 
         self.scale = self._scale_of(chosen.logits / temperature, chosen.labels)
         of_all = solved(whole)
-        heads = [of_all] * (FOLDS + 1)
-        for fold in left_out:
-            heads[fold] = solved(ShrunkLda(images.subset(self._folds != fold), self.taxa, balanced=self.balanced))
+        heads = [solved(without[fold]) if fold in without else of_all for fold in range(FOLDS + 1)]
         self._heads = [
             (torch.from_numpy(head.weight).float(), torch.from_numpy(head.bias).float())
             for head in (each.scaled(self.scale) for each in heads)
